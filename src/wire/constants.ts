@@ -1,0 +1,74 @@
+/**
+ * Room `wire`: octets <-> DNS: names, questions, EDNS options, RDATA codecs, the writer. Pure; may import `base`.
+ */
+
+/** RR types by mnemonic (IANA "DNS Parameters"). `STEER` is ours, from the private-use range, and never on the wire. */
+export const TYPE = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  LOC: 29,
+  SRV: 33,
+  NAPTR: 35,
+  DNAME: 39,
+  OPT: 41,
+  DS: 43,
+  SSHFP: 44,
+  RRSIG: 46,
+  NSEC: 47,
+  DNSKEY: 48,
+  NSEC3: 50,
+  NSEC3PARAM: 51,
+  TLSA: 52,
+  CDS: 59,
+  CDNSKEY: 60,
+  SVCB: 64,
+  HTTPS: 65,
+  TSIG: 250,
+  IXFR: 251,
+  AXFR: 252,
+  ANY: 255,
+  URI: 256,
+  CAA: 257,
+  STEER: 65_400,
+} as const;
+
+export const CLASS = { IN: 1, CH: 3, NONE: 254, ANY: 255 } as const;
+
+export const OPCODE = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5 } as const;
+
+export const RCODE = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  NOTAUTH: 9,
+  BADVERS: 16,
+} as const;
+
+/** EDNS option codes (IANA). */
+export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
+
+const typeNames = new Map<number, string>(Object.entries(TYPE).map(([name, code]) => [code, name]));
+
+/** Mnemonic of a type, or `TYPE65280` (RFC 3597 §5). */
+export function typeName(type: number): string {
+  return typeNames.get(type) ?? `TYPE${type}`;
+}
+
+/** Code of a type's mnemonic in any case, or of `TYPEn`; undefined if it is neither. */
+export function typeCode(text: string): number | undefined {
+  const upper = text.toUpperCase();
+  if (upper in TYPE) return TYPE[upper as keyof typeof TYPE];
+  const generic = /^TYPE(\d{1,5})$/.exec(upper);
+  if (generic === null) return undefined;
+  const code = Number(generic[1]);
+  return code <= 65_535 ? code : undefined;
+}
