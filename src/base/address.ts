@@ -130,28 +130,28 @@ function parseHextets(text: string, octets: Uint8Array): boolean {
   const halves = text.split('::');
   if (halves.length > 2) return false;
   octets.fill(0);
-  const head = halfOctets(halves[0] ?? '');
+  const head = halfOctets(halves[0] ?? '', halves.length === 1);
   if (head === undefined) return false;
   if (halves.length === 1) {
     if (head.length !== 16) return false;
     octets.set(head);
     return true;
   }
-  const tail = halfOctets(halves[1] ?? '');
+  const tail = halfOctets(halves[1] ?? '', true);
   if (tail === undefined || head.length + tail.length > 14) return false;
   octets.set(head);
   octets.set(tail, 16 - tail.length);
   return true;
 }
 
-function halfOctets(half: string): number[] | undefined {
+function halfOctets(half: string, isLast: boolean): number[] | undefined {
   if (half === '') return [];
   const groups = half.split(':');
   const result: number[] = [];
   for (const [index, group] of groups.entries()) {
     if (group.includes('.')) {
       const quad = new Uint8Array(4);
-      if (index !== groups.length - 1 || !parseQuad(group, quad, 0)) return undefined;
+      if (!isLast || index !== groups.length - 1 || !parseQuad(group, quad, 0)) return undefined;
       result.push(...quad);
     } else {
       if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;

@@ -4,7 +4,8 @@ export interface Location {
   readonly longitude: number;
 }
 
-const EARTH_RADIUS_KM = 6371.0088;
+/** Mean radius of the Earth in km (IUGG). */
+export const EARTH_RADIUS_KM = 6371.0088;
 const RADIANS = Math.PI / 180;
 
 /** Great-circle distance in km (haversine on the mean sphere). */

@@ -91,7 +91,10 @@ export interface PublishedImage {
 }
 
 /** What a nudge is about. The listener re-reads; a nudge may be lost, so everybody also polls. */
-export type StoreTopic = 'image' | 'overrides' | 'model' | 'reports';
+export type StoreTopic = (typeof STORE_TOPICS)[number];
+
+/** Every topic of a nudge. */
+export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports'] as const;
 
 /** The store as its users see it. */
 export interface Store {
@@ -100,7 +103,10 @@ export interface Store {
   appendSamples(batch: SampleBatch): Promise<void>;
   /** Batches after `cursor` ('' = from the oldest kept), at most `limit`, and the cursor to go on with. */
   readSamples(cursor: string, limit: number): Promise<{ batches: readonly SampleBatch[]; cursor: string }>;
-  /** Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. */
+  /**
+   * Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. Nudges `reports` when the verdict
+   * `healthy` differs from the last that this store handle was given for the POP (the first: from healthy).
+   */
   putReport(report: PopReport): Promise<void>;
   reports(): Promise<readonly PopReport[]>;
   /** Replaces one POP's list of demand (bounded); expires with the reports. */
@@ -118,11 +124,18 @@ export interface Store {
   /** Epoch of the published image; 0 when there is none. */
   imageEpoch(): Promise<number>;
   image(): Promise<PublishedImage | undefined>;
-  /** Saves packed estimates by cell key, replacing; for warm starts and for `explain` on name servers. */
+  /**
+   * Saves packed estimates by cell key, replacing; for warm starts and for `explain` on name servers. What nobody
+   * saves for `ESTIMATES_EXPIRY_MS` goes.
+   */
   putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void>;
   estimate(cell: string): Promise<Uint8Array | undefined>;
+  /** Every estimate; one that is replaced meanwhile may come twice, the later one last. */
   allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]>;
-  /** Calls back when somebody changed something (also this process). Returns how to stop. */
+  /**
+   * Calls back when somebody changed something (also this process), and for every topic when nudges may have been
+   * missed. The listener must not throw. Returns how to stop.
+   */
   onChange(listener: (topic: StoreTopic) => void): () => void;
   state(): StoreState;
   /** Stops within 1 s, whatever the other side does. */
@@ -133,7 +146,10 @@ export interface StoreState {
   readonly connected: boolean;
   /** Address without credentials: `redis://127.0.0.1:6379/0`, `memory`. */
   readonly address: string;
+  /** Failed calls and connection errors since the start. */
   readonly errors: number;
+  /** Stored values that could not be read and were skipped, since the start. */
+  readonly damaged: number;
   readonly lastError?: string;
 }
 
@@ -148,8 +164,10 @@ export class StoreError extends Error {
 /** A POP report or demand list older than this is gone. */
 export const REPORT_EXPIRY_MS = 15_000;
 /** Sample batches kept. */
-export const SAMPLE_BATCHES_KEPT = 20_000;
+export const SAMPLE_BATCHES_KEPT = 10_000;
 /** Samples in one batch at most. */
-export const BATCH_SAMPLES_MAX = 4_096;
+export const BATCH_SAMPLES_MAX = 1_024;
+/** Estimates that nobody saves for this long are gone: a week. */
+export const ESTIMATES_EXPIRY_MS = 7 * 86_400_000;
 /** Demand entries of one POP at most. */
 export const DEMAND_ENTRIES_MAX = 20_000;

@@ -1,3 +1,5 @@
+import { quote } from './presentation.ts';
+
 /** Longest name in octets, root label included (RFC 1035 §2.3.4). */
 export const NAME_MAX = 255;
 /** Longest label in octets. */
@@ -60,6 +62,9 @@ function formatOctet(octet: number): string {
   return '."\\();@$'.includes(char) ? `\\${char}` : char;
 }
 
+/** One for all calls, which do not nest. Octets past its end are counted but not kept. */
+const scratch = new Uint8Array(NAME_MAX + 1);
+
 /**
  * Reads a name in presentation form: absolute with a final dot, else below `origin`; `@` is the origin.
  * A string result says what is wrong.
@@ -68,43 +73,57 @@ export function parseName(text: string, origin?: Uint8Array): Uint8Array | strin
   if (text === '') return 'an empty name';
   if (text === '@' && origin !== undefined) return origin;
   if (text === '.') return ROOT_NAME;
-  const octets: number[] = [];
-  let label: number[] = [];
-  let absolute = false;
+  let labelAt = 0;
+  let length = 1;
   for (let i = 0; i < text.length; i++) {
-    const char = text[i] as string;
-    absolute = false;
-    if (char === '.') {
-      const wrong = closeLabel(octets, label, text);
+    let code = text.charCodeAt(i);
+    if (code === 0x2e) {
+      const wrong = closeLabel(labelAt, length, text);
       if (wrong !== undefined) return wrong;
-      label = [];
-      absolute = true;
-    } else if (char === '\\') {
-      const escaped = /^\\(?:(\d{3})|(\D))/u.exec(text.slice(i, i + 4));
-      if (escaped === null || Number(escaped[1] ?? 0) > 255)
-        return `${JSON.stringify(text)} has a bad escape`;
-      label.push(escaped[1] === undefined ? (escaped[2] as string).charCodeAt(0) & 0xff : Number(escaped[1]));
-      i += (escaped[0] as string).length - 1;
-    } else {
-      const code = char.charCodeAt(0);
-      if (code > 0x7f)
-        return `${JSON.stringify(text)} has a character outside ASCII: write it as \\DDD or in A-label form`;
-      label.push(code);
+      labelAt = length++;
+      continue;
     }
+    if (code === 0x5c) {
+      code = escapedOctet(text, i + 1);
+      if (code < 0) return `${quote(text)} has a bad escape`;
+      i += isDigit(text, i + 1) ? 3 : 1;
+    } else if (code > 0x7f)
+      return `${quote(text)} has a character outside ASCII: write it as \\DDD or in A-label form`;
+    scratch[length++] = code;
   }
-  if (!absolute) {
-    const wrong = closeLabel(octets, label, text);
-    if (wrong !== undefined) return wrong;
-    if (origin === undefined) octets.push(0);
-    else octets.push(...origin);
-  } else octets.push(0);
-  if (octets.length > NAME_MAX) return `${JSON.stringify(text)} is longer than ${NAME_MAX} octets`;
-  return Uint8Array.from(octets);
+  const absolute = length === labelAt + 1;
+  const wrong = absolute ? undefined : closeLabel(labelAt, length, text);
+  if (wrong !== undefined) return wrong;
+  const tail = absolute ? ROOT_NAME : (origin ?? ROOT_NAME);
+  const head = absolute ? labelAt : length;
+  if (head + tail.length > NAME_MAX) return `${quote(text)} is longer than ${NAME_MAX} octets`;
+  const name = new Uint8Array(head + tail.length);
+  for (let i = 0; i < head; i++) name[i] = scratch[i] as number;
+  name.set(tail, head);
+  return name;
 }
 
-function closeLabel(octets: number[], label: readonly number[], text: string): string | undefined {
-  if (label.length === 0) return `${JSON.stringify(text)} has an empty label`;
-  if (label.length > LABEL_MAX) return `${JSON.stringify(text)} has a label longer than ${LABEL_MAX} octets`;
-  octets.push(label.length, ...label);
+/** Writes the length octet of the label at `labelAt`, which ends before `end`. */
+function closeLabel(labelAt: number, end: number, text: string): string | undefined {
+  const size = end - labelAt - 1;
+  if (size === 0) return `${quote(text)} has an empty label`;
+  if (size > LABEL_MAX) return `${quote(text)} has a label longer than ${LABEL_MAX} octets`;
+  scratch[labelAt] = size;
   return undefined;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 0x30 && code <= 0x39;
+}
+
+/**
+ * The octet that `DDD` or a single ASCII character after a backslash stands for; -1 if there is neither.
+ */
+function escapedOctet(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (!isDigit(text, at)) return code <= 0x7f ? code : -1;
+  if (!isDigit(text, at + 1) || !isDigit(text, at + 2)) return -1;
+  const value = (code - 0x30) * 100 + (text.charCodeAt(at + 1) - 0x30) * 10 + text.charCodeAt(at + 2) - 0x30;
+  return value <= 255 ? value : -1;
 }

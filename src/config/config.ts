@@ -1,0 +1,245 @@
+import type { z } from 'zod';
+import type { Prefix } from '../base/address.ts';
+import { OperatorError, type Problem } from '../base/errors.ts';
+import type { Fleet } from '../base/fleet.ts';
+import { crossCheck } from './cross-check.ts';
+import { type Place, readYaml, type YamlText } from './document.ts';
+import { buildFleet, type PopDraft } from './fleet.ts';
+import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
+import { folderOf, joinPath } from './paths.ts';
+import { readPopsCsv } from './pops-csv.ts';
+import { problemsOf } from './problems.ts';
+import type { Endpoint } from './scalars.ts';
+import { configSchema } from './schema.ts';
+
+type Parsed = z.output<typeof configSchema>;
+
+/** A zone to answer for. */
+export interface ZoneSource {
+  readonly origin: string;
+  /** Path of the master file, ready to open. */
+  readonly file: string;
+  /** Where the configuration names the file: for problems with opening it. */
+  readonly place: Place;
+}
+
+/** What `STEER name` stands for. */
+export interface Service {
+  readonly name: string;
+  /** POPs that serve it, as positions in the fleet, rising. */
+  readonly popIndexes: readonly number[];
+  /** Bias in ms by position in the fleet: the POP's own plus the service's. */
+  readonly biasMs: readonly number[];
+  /** Bounds of the TTL of steered answers, in seconds. */
+  readonly ttl: { readonly min: number; readonly max: number };
+  /** What the HTTPS record says; absent: there is none. */
+  readonly https?: { readonly alpn: readonly string[]; readonly port?: number };
+}
+
+/** Operator's knowledge of where a client network is. Absent fields: as the databases say. */
+export interface NetworkOverride {
+  readonly prefix: Prefix;
+  readonly latitude?: number;
+  readonly longitude?: number;
+  readonly country?: string;
+  readonly asn?: number;
+  readonly label?: string;
+}
+
+/** A configuration without faults, defaults filled in, paths ready to open. */
+export interface Config {
+  /** The file that it was read from. */
+  readonly file: string;
+  readonly cluster: string;
+  readonly listen: { readonly dns: readonly Endpoint[]; readonly admin: Endpoint };
+  /** `memory` or a Redis URL, perhaps with a password. */
+  readonly store: string;
+  /** Folder for snapshots and certificates. */
+  readonly state: string;
+  readonly zones: readonly ZoneSource[];
+  readonly services: readonly Service[];
+  readonly fleet: Fleet;
+  /** Whether the links' addresses are those of the modelled POPs. */
+  readonly popAddresses: Parsed['popAddresses'];
+  readonly networks: readonly NetworkOverride[];
+  readonly geo: { readonly city?: string; readonly asn?: string };
+  readonly dns: Parsed['dns'];
+  readonly steering: Parsed['steering'];
+  readonly control: Parsed['control'];
+  /** `token` as in the file: the environment is the caller's to look at. */
+  readonly admin: { readonly token?: string };
+}
+
+/** What a configuration is read from. */
+export interface ConfigSource {
+  readonly text: string;
+  /** Path of the file: relative paths in it start at its folder. */
+  readonly file: string;
+  /** Reads another file that the configuration names; what it throws becomes a problem. */
+  readonly read: (path: string) => string;
+}
+
+/** POPs that one configuration may have. */
+const POPS_MAX = 4096;
+
+/** What a configuration file says, faulty or not. */
+export interface InspectedConfig {
+  /** Absent where there are problems. */
+  readonly config?: Config;
+  /** Every problem, those of this file first, in the order of lines. */
+  readonly problems: readonly Problem[];
+  /** The zones that can be made out, so that they can be checked although other things are wrong. */
+  readonly zones: readonly ZoneSource[];
+  /** Names of the services that can be made out. */
+  readonly serviceNames: readonly string[];
+}
+
+/** Reads a configuration. Throws `OperatorError('bad-config')` with every problem. */
+export function loadConfig(source: ConfigSource): Config {
+  const { config, problems } = inspectConfig(source);
+  if (config === undefined) throw new OperatorError('bad-config', problems);
+  return config;
+}
+
+/** Reads a configuration as far as it goes. */
+export function inspectConfig(options: ConfigSource): InspectedConfig {
+  const { text, file } = options;
+  const yaml = readYaml(text, file);
+  const raw = yaml.value;
+  if (!yaml.usable) return { problems: yaml.problems, zones: [], serviceNames: [] };
+  if (!isMapping(raw)) {
+    const message = 'the configuration must be a mapping, such as `zones: …`';
+    return {
+      problems: [...yaml.problems, { file, line: 1, column: 1, message }],
+      zones: [],
+      serviceNames: [],
+    };
+  }
+  const { drafts, problems: popProblems } = readDrafts(raw, yaml, options);
+  const built = buildFleet(drafts);
+  // The list of POPs is checked one by one by `buildFleet`, for CSV and YAML alike.
+  const parsed = configSchema.safeParse(isList(raw['pops']) ? { ...raw, pops: 'inline' } : raw);
+  const source = { file, ...yaml };
+  const problems = [...yaml.problems, ...popProblems, ...built.problems];
+  if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, { value: raw, source }));
+  problems.push(...crossCheck(raw, { source, popCodes: built.codes }));
+  const zones = zoneSources(raw['zones'], { file, yaml });
+  const serviceNames = isMapping(raw['services']) ? Object.keys(raw['services']) : [];
+  if (!parsed.success || problems.length > 0)
+    return { problems: inOrder(problems, file), zones, serviceNames };
+  const config = assemble(parsed.data, { file, fleet: built.fleet, zones });
+  return { config, problems, zones, serviceNames };
+}
+
+function zoneSources(zones: unknown, options: { file: string; yaml: YamlText }): ZoneSource[] {
+  if (!Array.isArray(zones)) return [];
+  return zones.flatMap((zone: unknown, i) => {
+    if (!isMapping(zone) || typeof zone['origin'] !== 'string' || typeof zone['file'] !== 'string') return [];
+    const file = joinPath(folderOf(options.file), zone['file']);
+    return [{ origin: zone['origin'], file, place: options.yaml.valuePlace(['zones', i, 'file']) }];
+  });
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isList = (value: unknown): value is unknown[] => Array.isArray(value) && value.length > 0;
+
+/** POPs as written, from the configuration itself or from the CSV file that it names. */
+function readDrafts(
+  values: Record<string, unknown>,
+  yaml: YamlText,
+  options: ConfigSource,
+): { drafts: readonly PopDraft[]; problems: readonly Problem[] } {
+  const { file } = options;
+  const pops = values['pops'];
+  const modelled = values['popAddresses'] === 'modelled';
+  let drafts: PopDraft[] = [];
+  const problems: Problem[] = [];
+  const report = (message: string): void => {
+    problems.push({ file, ...yaml.valuePlace(['pops']), message: `pops: ${message}` });
+  };
+  if (isList(pops)) drafts = pops.map((value, i) => ({ value, at: ['pops', i], source: { file, ...yaml } }));
+  else if (typeof pops === 'string' && pops !== '') {
+    const path = joinPath(folderOf(file), pops);
+    const text = readOr(options, path, report);
+    if (text !== undefined) {
+      const csv = readPopsCsv(text, { file: path, addresses: modelled ? 'modelled' : 'given' });
+      drafts = csv.drafts;
+      problems.push(...csv.problems);
+    }
+  }
+  if (modelled && drafts.length > MODELLED_POPS_MAX)
+    report(`${drafts.length} POPs, but only ${MODELLED_POPS_MAX} can have modelled addresses`);
+  else if (drafts.length > POPS_MAX) report(`${drafts.length} POPs: at most ${POPS_MAX}`);
+  return { drafts: modelled ? withModelledAddresses(drafts) : drafts, problems };
+}
+
+function readOr(options: ConfigSource, path: string, report: (message: string) => void): string | undefined {
+  try {
+    return options.read(path);
+  } catch (error) {
+    const why = error instanceof OperatorError ? error.problems[0]?.message : (error as Error).message;
+    report(`cannot read ${JSON.stringify(path)}: ${why}`);
+    return undefined;
+  }
+}
+
+/** By file (the configuration first), then by line. */
+function inOrder(problems: readonly Problem[], file: string): Problem[] {
+  const rank = (problem: Problem): number => (problem.file === file ? 0 : 1);
+  return problems.toSorted(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      a.file.localeCompare(b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0),
+  );
+}
+
+function assemble(
+  parsed: Parsed,
+  options: { file: string; fleet: Fleet; zones: readonly ZoneSource[] },
+): Config {
+  const { file, fleet, zones } = options;
+  const path = (text: string): string => joinPath(folderOf(file), text);
+  return {
+    file,
+    cluster: parsed.cluster,
+    listen: parsed.listen,
+    store: parsed.store,
+    state: path(parsed.state),
+    zones,
+    services: Object.entries(parsed.services).map(([name, service]) => assembleService(name, service, fleet)),
+    fleet,
+    popAddresses: parsed.popAddresses,
+    networks: parsed.networks.map(withoutUndefined),
+    geo: withoutUndefined({
+      city: parsed.geo.city === undefined ? undefined : path(parsed.geo.city),
+      asn: parsed.geo.asn === undefined ? undefined : path(parsed.geo.asn),
+    }),
+    dns: parsed.dns,
+    steering: parsed.steering,
+    control: parsed.control,
+    admin: withoutUndefined(parsed.admin),
+  };
+}
+
+function assembleService(name: string, service: Parsed['services'][string], fleet: Fleet): Service {
+  const { pops, biasMs, ttl, https } = service;
+  const serving = fleet.pops.filter(({ code }) => pops === 'all' || pops.includes(code));
+  return {
+    name,
+    popIndexes: serving.map(({ index }) => index),
+    biasMs: fleet.pops.map((pop) => pop.biasMs + (biasMs[pop.code] ?? 0)),
+    ttl,
+    ...(https === undefined ? {} : { https: withoutUndefined(https) }),
+  };
+}
+
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** The same without the properties that hold undefined: optional ones are then absent, as the types say. */
+function withoutUndefined<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Present<T>;
+}

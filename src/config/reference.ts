@@ -1,0 +1,109 @@
+import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import { CSV_COLUMNS } from './pops-csv.ts';
+
+/** The JSON Schema of the configuration as a file, for editors (`# yaml-language-server: $schema=…`). */
+export function schemaFile(): string {
+  return `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
+}
+
+/** The reference page of the configuration: every key with type, unit, bounds, default and meaning. */
+export function referencePage(): string {
+  const root = configJsonSchema();
+  const sections = Object.entries(root.properties ?? {}).map(([key, schema]) => {
+    const rows = flatten(key, schema, root.required?.includes(key) === true);
+    return `## ${key}\n\n${table(rows)}`;
+  });
+  return `${INTRODUCTION}\n\n${sections.join('\n\n')}\n\n${CSV_SECTION}\n`;
+}
+
+const INTRODUCTION = `# Configuration
+
+One YAML file (\`--config FILE\`). This page is generated from its schema by \`npx isochrone docs\`; a test holds it current.
+The same schema as JSON Schema, for editors, is \`deploy/isochrone.schema.json\`. Put this on the first line of a configuration, with the
+path to it:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./isochrone.schema.json
+\`\`\`
+
+\`npx isochrone check --config FILE\` names every fault in the file, and in the zones that it names, with line and value.
+\`geo-data/demo/demo.yaml\` is what \`isochrone up\` runs by default; \`deploy/isochrone.yaml\` is an example for several machines.
+
+Keys that are not below are errors. \`NAME\` and \`CODE\` stand for keys that you choose; \`[]\` stands for each entry of a list.`;
+
+const CSV_SECTION = `## The POPs as a CSV file
+
+The first line names the columns, in any order: ${CSV_COLUMNS.map((column) => `\`${column}\``).join(', ')}, and so on for further links,
+whose letters are \`C\`, \`D\` … They mean what they mean under \`pops\` above; link A of POP FRA is \`FRA-a\`. A POP with fewer links
+than others leaves their cells empty. \`biasMs\` and the \`ipv6\` columns may be missing; with \`popAddresses: modelled\` the \`ipv4\` columns too.
+Lines that start with \`#\` are comments. \`geo-data/pops.csv\` is an example.`;
+
+/** One line of a table. */
+interface Row {
+  readonly path: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly meaning: string;
+}
+
+function flatten(path: string, schema: JsonSchema, required: boolean): Row[] {
+  const alternatives = schema.anyOf ?? [schema];
+  const own: Row = {
+    path,
+    type: alternatives.map(typeText).join(' or '),
+    fallback: fallbackText(schema, required),
+    meaning: schema.description ?? '',
+  };
+  const inner = alternatives.flatMap((one) => children(path, one));
+  return [own, ...inner];
+}
+
+function children(path: string, schema: JsonSchema): Row[] {
+  const { properties, items, additionalProperties } = schema;
+  if (properties !== undefined)
+    return Object.entries(properties).flatMap(([key, value]) =>
+      flatten(`${path}.${key}`, value, schema.required?.includes(key) === true),
+    );
+  if (items !== undefined && (items.properties !== undefined || items.anyOf !== undefined))
+    return children(`${path}[]`, items);
+  if (typeof additionalProperties === 'object') {
+    const placeholder = additionalProperties.properties === undefined ? 'CODE' : 'NAME';
+    return flatten(`${path}.${placeholder}`, additionalProperties, false);
+  }
+  return [];
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'whole number',
+  number: 'number',
+  boolean: 'true or false',
+  object: 'mapping',
+};
+
+function typeText(schema: JsonSchema): string {
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' or ');
+  if (schema.items !== undefined)
+    return `list of ${schema.items.type === 'object' ? 'mappings' : typeText(schema.items)}`;
+  const word = TYPE_WORDS[schema.type ?? ''] ?? 'value';
+  const unit = schema.unit === undefined ? '' : `, ${schema.unit}`;
+  const { minimum, maximum } = schema;
+  const bounds = minimum === undefined || maximum === undefined ? '' : `, ${minimum} … ${maximum}`;
+  return word + unit + bounds;
+}
+
+function fallbackText(schema: JsonSchema, required: boolean): string {
+  if (required) return '**required**';
+  if (schema.default === undefined) return 'none';
+  if (typeof schema.default === 'object' && Object.keys(schema.default as object).length === 0) return '';
+  return `\`${JSON.stringify(schema.default)}\``;
+}
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map(
+    ({ path, type, fallback, meaning }) =>
+      `| \`${path}\` | ${type} | ${fallback} | ${meaning.replaceAll('|', '\\|')} |`,
+  );
+  return ['| key | value | default | meaning |', '| --- | --- | --- | --- |', ...lines].join('\n');
+}

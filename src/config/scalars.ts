@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.ts';
+
+/** An IP address and a port. */
+export interface Endpoint {
+  /** Presentation form, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `ADDRESS:PORT` or `[ADDRESS]:PORT`; a text says what is wrong. Port 0 asks the system for a free one. */
+export function parseEndpoint(text: string): Endpoint | string {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const address = match === null ? undefined : parseAddress(match[1] ?? match[2] ?? '');
+  if (match === null || address === undefined)
+    return `${JSON.stringify(text)} is not ADDRESS:PORT, such as 127.0.0.1:5300 or [::1]:5300`;
+  const port = Number(match[3]);
+  if (port > 65535) return `${JSON.stringify(text)}: the port must be 0 to 65535`;
+  if ((match[1] !== undefined) !== (match[1] ?? match[2] ?? '').includes(':'))
+    return `${JSON.stringify(text)}: an IPv6 address, and only that, stands in brackets`;
+  return { host: formatAddress(address), port };
+}
+
+/** `ADDRESS:PORT`, with brackets around IPv6. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return endpoint.host.includes(':')
+    ? `[${endpoint.host}]:${endpoint.port}`
+    : `${endpoint.host}:${endpoint.port}`;
+}
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1';
+}
+
+/** A schema of text that `parse` reads; a text that it returns is the problem. */
+function read<T extends object>(parse: (text: string) => T | string) {
+  return z.string().transform((text, context): T => {
+    const result = parse(text);
+    if (typeof result !== 'string') return result;
+    context.addIssue({ code: 'custom', message: result });
+    return z.NEVER;
+  });
+}
+
+/** A schema of text that must pass `wrong`: undefined, or what is wrong with it. */
+function checked(wrong: (text: string) => string | undefined) {
+  return z.string().superRefine((text, context) => {
+    const message = wrong(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+}
+
+export const endpoint = read<Endpoint>(parseEndpoint);
+export const prefix = read<Prefix>(parsePrefix);
+
+export const ipv4Address = checked((text) =>
+  parseAddress(text)?.family === 4 ? undefined : `${JSON.stringify(text)} is not an IPv4 address`,
+);
+
+export const ipv6Address = checked((text) =>
+  parseAddress(text)?.family === 6 ? undefined : `${JSON.stringify(text)} is not an IPv6 address`,
+);
+
+/** A domain name as operators write zone names: ASCII labels, no escapes; a final dot may stand or not. */
+export const domainName = checked((text) => {
+  if (text === '.') return undefined;
+  const bare = text.endsWith('.') ? text.slice(0, -1) : text;
+  const fine = bare.length <= 253 && bare.split('.').every((label) => /^[a-z0-9_-]{1,63}$/i.test(label));
+  return fine ? undefined : `${JSON.stringify(text)} is not a domain name (write other scripts as A-labels)`;
+});
+
+export const storeAddress = checked((text) => {
+  if (text === 'memory') return undefined;
+  const wanted = '"memory", redis://HOST:PORT[/DB] or rediss://USER:PASSWORD@HOST:PORT[/DB]';
+  if (!URL.canParse(text)) return `${JSON.stringify(text)} is none of ${wanted}`;
+  const url = new URL(text);
+  if (!['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
+    return `${JSON.stringify(redacted(url))} is none of ${wanted}`;
+  if (!/^\/?\d{0,3}$/.test(url.pathname))
+    return `${JSON.stringify(redacted(url))}: after the port stands the number of a database, or nothing`;
+  return undefined;
+});
+
+/** The URL without its password: problems end up on terminals and in logs. */
+function redacted(url: URL): string {
+  const copy = new URL(url);
+  if (copy.password !== '') copy.password = '***';
+  return copy.href;
+}
+
+export const countryCode = z
+  .string()
+  .regex(/^[A-Z]{2}$/, { error: 'is not a country code of two capital letters, such as DE' });
+export const popCode = z.string().regex(/^[A-Z][A-Z0-9]{1,7}$/, {
+  error: 'is not a POP code of 2 to 8 capital letters and digits, such as FRA',
+});
+export const filePath = z.string().min(1).max(4096);

@@ -1,0 +1,248 @@
+/**
+ * Room `config`: the one configuration file: its schema, reading it with the place of every fault, and the reference
+ * page and JSON Schema that come from it.
+ * May import `base` and the parameters of `steering`. Pure: files come through a reader that is handed in.
+ */
+import { z } from 'zod';
+import {
+  countryCode,
+  domainName,
+  endpoint,
+  filePath,
+  ipv4Address,
+  ipv6Address,
+  popCode,
+  prefix,
+  storeAddress,
+} from './scalars.ts';
+import { steeringSchema } from './schema-steering.ts';
+
+/** A whole number within bounds. `unit` goes into the reference page. */
+function whole(bounds: { min: number; max: number; unit?: string }, description: string) {
+  return z.number().int().min(bounds.min).max(bounds.max).meta(meta(bounds.unit, description));
+}
+
+/** Any number within bounds. */
+function real(bounds: { min: number; max: number; unit?: string }, description: string) {
+  return z.number().min(bounds.min).max(bounds.max).meta(meta(bounds.unit, description));
+}
+
+function meta(unit: string | undefined, description: string): { description: string; unit?: string } {
+  return unit === undefined ? { description } : { description, unit };
+}
+
+const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const NOT_A_NAME = { error: "is not a name of 1 to 63 small letters, digits, '-' and '_'" };
+
+const latitude = real({ min: -90, max: 90, unit: 'degrees' }, 'Latitude, north positive.');
+const longitude = real({ min: -180, max: 180, unit: 'degrees' }, 'Longitude, east positive.');
+const biasMs = real(
+  { min: -1000, max: 1000, unit: 'ms' },
+  "Added to the POP's score: positive makes it less wanted.",
+);
+
+export const linkSchema = z
+  .strictObject({
+    transit: z.string().min(1).max(64).describe('Name of the transit or exchange behind the link.'),
+    capacityMbps: real({ min: 1, max: 1e8, unit: 'Mbit/s' }, 'What the link can carry.'),
+    ipv4: ipv4Address.describe('Ingress IPv4 address: what an A answer holds.'),
+    ipv6: ipv6Address.optional().describe('Ingress IPv6 address: what an AAAA answer holds.'),
+  })
+  .describe('One way into the POP: an ingress address over its own transit.');
+
+export const popSchema = z.strictObject({
+  code: popCode.describe(
+    'Unique code, 2 to 8 capital letters and digits, usually of the nearest airport: `FRA`.',
+  ),
+  city: z.string().min(1).max(128).describe('City, for people.'),
+  country: countryCode.describe('Country: two capital letters (ISO 3166-1).'),
+  region: z.string().min(1).max(64).describe("Operator's region: `eu-central`."),
+  latitude,
+  longitude,
+  capacityRps: real({ min: 1, max: 1e9, unit: 'requests/s' }, 'What the POP can serve.'),
+  biasMs: biasMs.default(0),
+  links: z.array(linkSchema).min(1).max(26).describe('Ways into the POP, at least one.'),
+});
+
+const serviceSchema = z
+  .strictObject({
+    pops: z
+      .union([z.literal('all'), z.array(popCode).min(1)])
+      .default('all')
+      .describe('POPs that serve it: `all`, or a list of their codes.'),
+    biasMs: z
+      .record(popCode, biasMs)
+      .default({})
+      .describe('Bias for this service alone, by POP code, added to that of the POP.'),
+    ttl: z
+      .strictObject({
+        min: whole({ min: 0, max: 86_400, unit: 's' }, 'Shortest TTL of a steered answer.').default(20),
+        max: whole({ min: 0, max: 86_400, unit: 's' }, 'Longest TTL of a steered answer.').default(120),
+      })
+      .superRefine(({ min, max }, context) => {
+        if (min > max)
+          context.addIssue({ code: 'custom', message: `min (${min}) is greater than max (${max})` });
+      })
+      .prefault({})
+      .describe('Bounds of the TTL: a close decision gets a short one.'),
+    https: z
+      .strictObject({
+        alpn: z
+          .array(z.string().regex(/^[\x21-\x7e]{1,255}$/, { error: 'is not a protocol name such as h2' }))
+          .min(1)
+          .max(16)
+          .default(['h2', 'http/1.1'])
+          .describe('Protocols that the POPs speak, best first.'),
+        port: whole({ min: 1, max: 65_535 }, 'Port, where it is not 443.').optional(),
+      })
+      .optional()
+      .describe('What the HTTPS record says (RFC 9460). Absent: the name has no HTTPS record.'),
+  })
+  .describe('A service that zones name in `STEER` records.');
+
+const zoneSchema = z.strictObject({
+  origin: domainName.describe('Name of the zone: `cdn.example`.'),
+  file: filePath.describe("Its master file, relative to this file's folder."),
+});
+
+const networkSchema = z.strictObject({
+  prefix: prefix.describe('Addresses: `192.0.2.0/24`. The longest prefix that holds an address counts.'),
+  latitude: latitude.optional(),
+  longitude: longitude.optional(),
+  country: countryCode.optional().describe('Country: two capital letters (ISO 3166-1).'),
+  asn: whole({ min: 1, max: 4_294_967_295 }, 'Number of the autonomous system.').optional(),
+  label: z.string().min(1).max(128).optional().describe('Name of the network, for people.'),
+});
+
+const tcpSchema = z
+  .strictObject({
+    connectionsMax: whole({ min: 1, max: 100_000 }, 'Connections open at a time.').default(1024),
+    connectionsPerClientMax: whole({ min: 1, max: 100_000 }, 'The same, from one address.').default(64),
+    idleMs: whole(
+      { min: 100, max: 3_600_000, unit: 'ms' },
+      'A connection without a query is closed after this time (RFC 7766 §6.2.3).',
+    ).default(10_000),
+    lifetimeMs: whole(
+      { min: 1000, max: 86_400_000, unit: 'ms' },
+      'A connection is closed after this time, whatever it does.',
+    ).default(600_000),
+  })
+  .prefault({})
+  .describe('Bounds of DNS over TCP.');
+
+const dnsSchema = z
+  .strictObject({
+    udpSizeMax: whole(
+      { min: 512, max: 4096, unit: 'octets' },
+      'Longest answer over UDP, whatever the client allows; longer ones say TC.',
+    ).default(1232),
+    recvBufferOctets: whole(
+      { min: 4096, max: 268_435_456, unit: 'octets' },
+      "The UDP sockets' receive buffer (the kernel may give less).",
+    ).default(4_194_304),
+    tcp: tcpSchema,
+  })
+  .prefault({})
+  .describe('How DNS is spoken.');
+
+const listenSchema = z
+  .strictObject({
+    dns: z
+      .array(endpoint)
+      .min(1)
+      .max(64)
+      .prefault(['127.0.0.1:5300'])
+      .describe('Addresses for DNS, UDP and TCP: `127.0.0.1:5300`, `[::1]:5300`.'),
+    admin: endpoint
+      .prefault('127.0.0.1:5380')
+      .describe('Address of the console, `/metrics` and the admin API.'),
+  })
+  .prefault({})
+  .describe('Where the process listens. Port 0 asks the system for a free one.');
+
+const geoSchema = z
+  .strictObject({
+    city: filePath
+      .optional()
+      .describe(
+        'City database in MaxMind format. Absent: a `*City*.mmdb` in geo-data/, else the packaged DB-IP Lite.',
+      ),
+    asn: filePath
+      .optional()
+      .describe(
+        'ASN database in MaxMind format. Absent: a `*ASN*.mmdb` in geo-data/, else the packaged table.',
+      ),
+  })
+  .prefault({})
+  .describe('Databases that say where an address is.');
+
+const controlSchema = z
+  .strictObject({
+    tickMs: whole({ min: 100, max: 60_000, unit: 'ms' }, 'Time between two decisions.').default(1000),
+    samplesPerTickMax: whole(
+      { min: 1, max: 10_000_000, unit: 'bursts' },
+      'Bursts read at each tick; the rest wait for the next.',
+    ).default(200_000),
+  })
+  .prefault({})
+  .describe('The control loop.');
+
+const adminSchema = z
+  .strictObject({
+    token: z
+      .string()
+      .min(16)
+      .max(256)
+      .optional()
+      .describe(
+        'Secret that changes (`drain`, `model` …) must carry; the environment variable ISOCHRONE_TOKEN wins. ' +
+          'Required where the admin address is not of this machine.',
+      ),
+  })
+  .prefault({})
+  .describe('The admin API.');
+
+/** Everything that a configuration file may say. */
+export const configSchema = z
+  .strictObject({
+    cluster: z
+      .string()
+      .regex(NAME, NOT_A_NAME)
+      .default('isochrone')
+      .describe("Name of the cluster: first part of every key in Redis. Small letters, digits, '-' and '_'."),
+    listen: listenSchema,
+    store: storeAddress
+      .default('memory')
+      .describe(
+        'Shared state: `memory` (one process), or `redis://HOST:PORT/DB`, `rediss://USER:PASSWORD@HOST:PORT`.',
+      ),
+    state: filePath
+      .default('state')
+      .describe("Folder for snapshots and the demo's certificates, relative to this file's folder."),
+    zones: z.array(zoneSchema).min(1).max(100_000).describe('Zones to answer for.'),
+    services: z
+      .record(z.string().regex(NAME, NOT_A_NAME), serviceSchema)
+      .default({})
+      .describe('Services by name: what `STEER name` in a zone stands for.'),
+    pops: z
+      .union([filePath, z.array(popSchema).min(1).max(4096)])
+      .describe("The POPs: a list, or a CSV file relative to this file's folder (its columns are below)."),
+    popAddresses: z
+      .enum(['given', 'modelled'])
+      .default('given')
+      .describe(
+        'Where the addresses of the links come from: `given` with the POPs, or `modelled`: link k of POP number N ' +
+          '(both from 1) is 127.64.N.k and 2001:db8:64:N::k, where the modelled POPs of the demo listen.',
+      ),
+    networks: z
+      .array(networkSchema)
+      .max(1_000_000)
+      .prefault([])
+      .describe("Operator's own knowledge of where clients are; it beats the databases."),
+    geo: geoSchema,
+    dns: dnsSchema,
+    steering: steeringSchema,
+    control: controlSchema,
+    admin: adminSchema,
+  })
+  .meta({ title: 'Isochrone configuration' });

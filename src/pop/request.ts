@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Address, formatAddress, parseAddress } from '../base/address.ts';
+import type { Link, Pop } from '../base/fleet.ts';
+import { type Choice, CONTENT_SECURITY_POLICY, type PageContent, renderJson, renderPage } from './page.ts';
+
+/** A request as both HTTP versions give it, and where it came in. */
+export interface PopRequest {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2';
+  readonly pop: Pop;
+  readonly link: Link;
+  /** Address of the other end of the connection. */
+  readonly peer: string;
+}
+
+/** What is sent back; the body is left out for HEAD. */
+export interface PopResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Says how the POP for a client of a host is chosen now; undefined for a host that is not steered. */
+export type ExplainChoice = (host: string, client: Address) => Choice | undefined;
+
+/** Longest target that is looked at, in characters. */
+const TARGET_MAX = 2_048;
+
+/** The POP's answer to a request. `explain` is the only thing it asks of the rest; `nowMs` measures it. */
+export function respond(request: PopRequest, explain: ExplainChoice, nowMs: () => number): PopResponse {
+  const { method, pop } = request;
+  if (method !== 'GET' && method !== 'HEAD')
+    return plain(request, 405, `${pop.code} answers GET and HEAD only\n`, { allow: 'GET, HEAD' });
+  if (request.target.length > TARGET_MAX) return plain(request, 414, `at most ${TARGET_MAX} characters\n`);
+  if (!URL.canParse(request.target, 'https://pop')) return plain(request, 400, 'that is no path\n');
+  const { pathname, searchParams } = new URL(request.target, 'https://pop');
+  if (pathname === '/healthz') return plain(request, 200, 'ok\n');
+  if (pathname !== '/') return plain(request, 404, `${pop.code} has / and /healthz only\n`);
+  const begunMs = nowMs();
+  const content = pageContent(request, searchParams.get('client'), explain);
+  const tookMs = (nowMs() - begunMs).toFixed(2);
+  const headers = { 'server-timing': `explain;dur=${tookMs};desc="measured"`, vary: 'accept' };
+  return wantsJson(request.headers.accept)
+    ? answer(request, 200, renderJson(content), { ...headers, 'content-type': 'application/json' })
+    : answer(request, 200, renderPage(content), { ...headers, 'content-type': 'text/html; charset=utf-8' });
+}
+
+function pageContent(request: PopRequest, asked: string | null, explain: ExplainChoice): PageContent {
+  const { pop, link, protocol, peer } = request;
+  const host = hostOf(request.headers);
+  const given = asked === null ? undefined : parseAddress(asked);
+  const address = given ?? parseAddress(peer);
+  const choice = address === undefined ? undefined : explain(host, address);
+  return {
+    pop,
+    link,
+    host,
+    client: address === undefined ? peer : formatAddress(address),
+    clientFrom: given === undefined ? 'connection' : 'query',
+    protocol,
+    ...(choice === undefined ? {} : { choice }),
+    ...(asked !== null && given === undefined ? { note: `client=${asked} is not an IP address` } : {}),
+  };
+}
+
+/** The host without port, in lower case. */
+function hostOf(headers: IncomingHttpHeaders): string {
+  const authority = headers[':authority'] ?? headers.host ?? '';
+  return String(authority).replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
+}
+
+function wantsJson(accept: string | undefined): boolean {
+  return accept?.includes('application/json') === true && !accept.includes('text/html');
+}
+
+function plain(request: PopRequest, status: number, body: string, headers: Record<string, string> = {}) {
+  return answer(request, status, body, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
+}
+
+function answer(
+  request: PopRequest,
+  status: number,
+  body: string,
+  headers: Record<string, string>,
+): PopResponse {
+  return {
+    status,
+    body,
+    headers: {
+      ...headers,
+      'content-length': String(Buffer.byteLength(body)),
+      'cache-control': 'no-store',
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-isochrone-pop': request.pop.code,
+      'x-isochrone-link': request.link.id,
+    },
+  };
+}

@@ -1,0 +1,221 @@
+import { OUTCOME, type Outcome } from '../answer/context.ts';
+import { must } from '../base/assert.ts';
+import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
+import { RCODE, TYPE, typeName } from '../wire/constants.ts';
+
+/** Query types with a slot of their own; every other one is counted as `other`, so that a flood of types costs no memory. */
+const QTYPES: readonly number[] = [
+  TYPE.A,
+  TYPE.NS,
+  TYPE.CNAME,
+  TYPE.SOA,
+  TYPE.PTR,
+  TYPE.MX,
+  TYPE.TXT,
+  TYPE.AAAA,
+  TYPE.SRV,
+  TYPE.NAPTR,
+  TYPE.DS,
+  TYPE.DNSKEY,
+  TYPE.TLSA,
+  TYPE.SVCB,
+  TYPE.HTTPS,
+  TYPE.CAA,
+  TYPE.AXFR,
+  TYPE.ANY,
+];
+const TRANSPORTS = ['udp', 'tcp'] as const;
+/** What told us where the client is: its prefix (RFC 7871), or its resolver's address. */
+const CLIENT_SOURCES = ['ecs', 'resolver'] as const;
+/** Why a datagram or a response was dropped without a word. */
+const DROP_REASONS = [
+  'source-port-0',
+  'unanswerable',
+  'receive-error',
+  'send-error',
+  'send-queue-full',
+] as const;
+/** Why a TCP connection ended. */
+const CLOSE_REASONS = [
+  'client',
+  'idle',
+  'lifetime',
+  'no-query',
+  'slow-message',
+  'write-stalled',
+  'malformed',
+  'queries-max',
+  'evicted',
+  'error',
+  'shutdown',
+] as const;
+/** Why a TCP connection was refused on arrival. */
+const REFUSE_REASONS = ['connections-max', 'client-connections-max'] as const;
+/** Bucket bounds of the handling time, in seconds. */
+const HANDLING_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 4000, 16_000].map((us) => us / 1e6);
+
+export type DropReason = (typeof DROP_REASONS)[number];
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+export type RefuseReason = (typeof REFUSE_REASONS)[number];
+type Transport = (typeof TRANSPORTS)[number];
+
+const kindNames = Object.keys(OUTCOME).map((name) => name.toLowerCase());
+const rcodeNames = [...Object.keys(RCODE), 'other'];
+const rcodeSlots = new Map<number, number>(Object.values(RCODE).map((code, slot) => [code, slot]));
+const qtypeSlots = new Uint8Array(65_536).fill(QTYPES.length);
+for (const [slot, type] of QTYPES.entries()) qtypeSlots[type] = slot;
+
+/** A block of a name server's counters, with the place of each family in it. One worker writes it. */
+export interface ServerCounters {
+  readonly block: CounterBlock;
+  readonly queries: number;
+  readonly octets: number;
+  readonly kinds: number;
+  readonly truncated: number;
+  readonly popAnswers: number;
+  readonly drops: number;
+  readonly tcpAccepted: number;
+  readonly tcpRefused: number;
+  readonly tcpClosed: number;
+  readonly tcpConnections: number;
+  readonly handling: number;
+}
+
+const NAME = {
+  queries: 'isochrone_dns_queries_total',
+  octets: 'isochrone_dns_octets_total',
+  kinds: 'isochrone_dns_answers_total',
+  truncated: 'isochrone_dns_truncated_total',
+  popAnswers: 'isochrone_dns_pop_answers_total',
+  drops: 'isochrone_dns_drops_total',
+  tcpAccepted: 'isochrone_dns_tcp_accepted_total',
+  tcpRefused: 'isochrone_dns_tcp_refused_total',
+  tcpClosed: 'isochrone_dns_tcp_closed_total',
+  tcpConnections: 'isochrone_dns_tcp_connections',
+  handling: 'isochrone_dns_handling_seconds',
+} as const;
+
+/** The slots of one worker of a name server whose fleet has these POP codes, in the fleet's order. */
+export function serverLayout(popCodes: readonly string[]): CounterLayout {
+  const transport = { name: 'transport', values: TRANSPORTS };
+  const reason = (values: readonly string[]) => ({ name: 'reason', values });
+  const qtype = { name: 'qtype', values: [...QTYPES.map(typeName), 'other'] };
+  const counter = (name: string, help: string, labels: { name: string; values: readonly string[] }[]) => ({
+    name,
+    help,
+    kind: 'counter' as const,
+    labels,
+  });
+  return counterLayout(
+    [
+      counter(NAME.queries, 'Queries answered.', [transport, qtype, { name: 'rcode', values: rcodeNames }]),
+      counter(NAME.octets, 'Octets of DNS messages, without framing.', [
+        transport,
+        { name: 'direction', values: ['in', 'out'] },
+      ]),
+      counter(NAME.kinds, 'Queries by the kind of response they got.', [{ name: 'kind', values: kindNames }]),
+      counter(NAME.truncated, 'Responses that said TC, by transport.', [transport]),
+      counter(NAME.popAnswers, 'Steered answers by POP and by what told the client: ECS or the resolver.', [
+        { name: 'pop', values: popCodes },
+        { name: 'client', values: CLIENT_SOURCES },
+      ]),
+      counter(NAME.drops, 'Queries and responses dropped in silence.', [transport, reason(DROP_REASONS)]),
+      counter(NAME.tcpAccepted, 'TCP connections accepted.', []),
+      counter(NAME.tcpRefused, 'TCP connections refused on arrival.', [reason(REFUSE_REASONS)]),
+      counter(NAME.tcpClosed, 'TCP connections ended.', [reason(CLOSE_REASONS)]),
+      { name: NAME.tcpConnections, help: 'TCP connections open now.', kind: 'gauge', labels: [] },
+    ],
+    [
+      {
+        name: NAME.handling,
+        help: 'Time from having read a query to having handed its response to the kernel, of sampled UDP queries.',
+        bounds: HANDLING_BOUNDS,
+      },
+    ],
+  );
+}
+
+/** Opens a block for writing. Gauges start at zero, for a worker that died may have left some. */
+export function openCounters(layout: CounterLayout, block: CounterBlock): ServerCounters {
+  const all = [...layout.families, ...layout.histograms];
+  const at = (name: string): number => must(all.find((family) => family.name === name)?.offset, name);
+  block[at(NAME.tcpConnections)] = 0;
+  return {
+    block,
+    queries: at(NAME.queries),
+    octets: at(NAME.octets),
+    kinds: at(NAME.kinds),
+    truncated: at(NAME.truncated),
+    popAnswers: at(NAME.popAnswers),
+    drops: at(NAME.drops),
+    tcpAccepted: at(NAME.tcpAccepted),
+    tcpRefused: at(NAME.tcpRefused),
+    tcpClosed: at(NAME.tcpClosed),
+    tcpConnections: at(NAME.tcpConnections),
+    handling: at(NAME.handling),
+  };
+}
+
+/** Counts what `answer` decided of one message. */
+export function countOutcome(counters: ServerCounters, outcome: Outcome): void {
+  add(counters, counters.kinds + outcome.kind, 1);
+  if (outcome.kind === OUTCOME.DROPPED) return;
+  const transport = outcome.transport === 'udp' ? 0 : 1;
+  const qtype = qtypeSlots[outcome.qtype] ?? QTYPES.length;
+  const rcode = rcodeSlots.get(outcome.rcode) ?? rcodeNames.length - 1;
+  add(counters, counters.queries + (transport * (QTYPES.length + 1) + qtype) * rcodeNames.length + rcode, 1);
+  if (outcome.truncated) add(counters, counters.truncated + transport, 1);
+  if (outcome.kind === OUTCOME.STEERED && outcome.popIndex >= 0)
+    add(
+      counters,
+      counters.popAnswers + outcome.popIndex * CLIENT_SOURCES.length + (outcome.usedEcs ? 0 : 1),
+      1,
+    );
+}
+
+/** Counts octets of messages read and written. */
+export function countOctets(
+  counters: ServerCounters,
+  transport: Transport,
+  read: number,
+  written: number,
+): void {
+  const slot = counters.octets + (transport === 'udp' ? 0 : 2);
+  add(counters, slot, read);
+  add(counters, slot + 1, written);
+}
+
+/** Counts something dropped. */
+export function countDrop(counters: ServerCounters, transport: Transport, reason: DropReason): void {
+  const first = transport === 'udp' ? 0 : DROP_REASONS.length;
+  add(counters, counters.drops + first + DROP_REASONS.indexOf(reason), 1);
+}
+
+/** Counts a TCP connection accepted; the gauge rises. */
+export function countAccepted(counters: ServerCounters): void {
+  add(counters, counters.tcpAccepted, 1);
+  add(counters, counters.tcpConnections, 1);
+}
+
+/** Counts a TCP connection refused. */
+export function countRefused(counters: ServerCounters, reason: RefuseReason): void {
+  add(counters, counters.tcpRefused + REFUSE_REASONS.indexOf(reason), 1);
+}
+
+/** Counts the end of an accepted TCP connection; the gauge falls. */
+export function countClosed(counters: ServerCounters, reason: CloseReason): void {
+  add(counters, counters.tcpClosed + CLOSE_REASONS.indexOf(reason), 1);
+  add(counters, counters.tcpConnections, -1);
+}
+
+/** Counts one observed handling time. */
+export function countHandling(counters: ServerCounters, seconds: number): void {
+  let bucket = 0;
+  while (bucket < HANDLING_BOUNDS.length && seconds > (HANDLING_BOUNDS[bucket] as number)) bucket++;
+  add(counters, counters.handling + bucket, 1);
+  add(counters, counters.handling + HANDLING_BOUNDS.length + 1, seconds);
+}
+
+function add(counters: ServerCounters, slot: number, amount: number): void {
+  counters.block[slot] = (counters.block[slot] as number) + amount;
+}

@@ -1,0 +1,45 @@
+/**
+ * Room `server`: sockets and the threads that own them: UDP, TCP, counters, supervision. Which octets answer which is
+ * not its business: it is handed a handler. May import pure rooms and `store`.
+ */
+import type { Client } from '../answer/context.ts';
+import { type Address, parseAddressInto } from '../base/address.ts';
+
+/**
+ * Answers one message: `length` octets of `query`; the response is written to `out` and its length returned; 0 says
+ * nothing (over TCP the connection is closed). Called from many connections in turn, so it must not keep the buffers.
+ */
+export type Handler = (query: Uint8Array, length: number, client: Client, out: Uint8Array) => number;
+
+/** Where to listen. */
+export interface ListenAddress {
+  /** IPv4 or IPv6 address in presentation form; never a name. */
+  readonly host: string;
+  /** 0: any free port, the same for UDP and TCP. */
+  readonly port: number;
+}
+
+/**
+ * Reads the address text that Node gives for a peer into `into`. Dotted quads, which are most, are read without
+ * allocation; the zone of a link-local IPv6 address (RFC 4007 §11) does not count.
+ */
+export function readPeer(text: string, into: Address): void {
+  const { octets } = into;
+  let octet = 0;
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x30 && code <= 0x39) octet = octet * 10 + code - 0x30;
+    else if (code === 0x2e) {
+      octets[at++] = octet;
+      octet = 0;
+    } else {
+      const zone = text.indexOf('%');
+      parseAddressInto(zone < 0 ? text : text.slice(0, zone), into);
+      return;
+    }
+  }
+  octets[at] = octet;
+  octets.fill(0, 4);
+  into.family = 4;
+}

@@ -1,0 +1,155 @@
+import type { Socket } from 'node:net';
+import type { Client } from '../answer/context.ts';
+import { type CloseReason, countOctets, type ServerCounters } from './counters.ts';
+import type { Handler } from './handler.ts';
+
+/** A message's length field (RFC 1035 §4.2.2). */
+const FRAME_OCTETS = 2;
+const MESSAGE_MAX = 65_535;
+/** Responses gathered for one write: the longest one fits, or those to a thousand pipelined questions. */
+const BATCH_OCTETS = FRAME_OCTETS + MESSAGE_MAX;
+const HELD_OCTETS_MIN = 512;
+const NOTHING = Buffer.alloc(0);
+
+/** One client's connection. Times are `performance.now()` milliseconds; 0 where the state does not hold. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly client: Client;
+  /** What connections are counted by: the address, of IPv6 its /64. */
+  readonly clientKey: string;
+  readonly acceptedMs: number;
+  /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
+  held: Buffer;
+  heldLength: number;
+  queries: number;
+  lastQueryMs: number;
+  /** When the first octet of an incomplete message came. */
+  partialSinceMs: number;
+  /** Since when the client has not read what it was sent. */
+  stalledSinceMs: number;
+  /** The client sent FIN: it gets its answers, then ours. */
+  ended: boolean;
+  /** Why it is being closed; set once. */
+  closing: CloseReason | undefined;
+}
+
+/** What all connections of a listener share. The buffers serve one read at a time. */
+export interface Shared {
+  readonly handle: Handler;
+  readonly counters: ServerCounters;
+  /** Queries on one connection at most; then it is closed. */
+  readonly queriesMax: number;
+  readonly query: Buffer;
+  readonly response: Buffer;
+  readonly batch: Buffer;
+}
+
+/** Buffers and bounds for the connections of one listener. */
+export function sharedBuffers(options: Pick<Shared, 'handle' | 'counters' | 'queriesMax'>): Shared {
+  const [query, response] = [Buffer.alloc(MESSAGE_MAX), Buffer.alloc(MESSAGE_MAX)];
+  return { ...options, query, response, batch: Buffer.alloc(BATCH_OCTETS) };
+}
+
+/** A connection that was just accepted. */
+export function newConnection(
+  socket: Socket,
+  options: Pick<Connection, 'client' | 'clientKey'>,
+  nowMs: number,
+): Connection {
+  return {
+    socket,
+    client: options.client,
+    clientKey: options.clientKey,
+    acceptedMs: nowMs,
+    held: NOTHING,
+    heldLength: 0,
+    queries: 0,
+    lastQueryMs: nowMs,
+    partialSinceMs: 0,
+    stalledSinceMs: 0,
+    ended: false,
+    closing: undefined,
+  };
+}
+
+/** Takes octets from the client: answers every whole message in them, with one write where they fit, and keeps the rest. */
+export function receive(shared: Shared, connection: Connection, chunk: Buffer, nowMs: number): void {
+  if (connection.closing !== undefined || connection.socket.destroyed) return;
+  if (connection.heldLength === 0) {
+    hold(connection, chunk, answerWhole(shared, connection, chunk, nowMs), nowMs);
+  } else {
+    append(connection, chunk);
+    resume(shared, connection, nowMs);
+  }
+}
+
+/** Goes on with what is held, after the client has read. */
+export function resume(shared: Shared, connection: Connection, nowMs: number): void {
+  const input = connection.held.subarray(0, connection.heldLength);
+  connection.heldLength = 0;
+  hold(connection, input, answerWhole(shared, connection, input, nowMs), nowMs);
+}
+
+/** Answers the whole messages at the start of `input`; returns how many octets are done with. */
+function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowMs: number): number {
+  const { handle, query, response, batch } = shared;
+  const { client, socket } = connection;
+  let at = 0;
+  let written = 0;
+  while (input.length - at >= FRAME_OCTETS && !socket.writableNeedDrain) {
+    const length = ((input[at] as number) << 8) | (input[at + 1] as number);
+    const end = at + FRAME_OCTETS + length;
+    if (end > input.length) break;
+    input.copy(query, 0, at + FRAME_OCTETS, end);
+    at = end;
+    // An empty message, or one that deserves no answer: what follows from such a client is not worth reading.
+    const answered = length === 0 ? 0 : handle(query, length, client, response);
+    countOctets(shared.counters, 'tcp', length, answered);
+    if (answered === 0) {
+      connection.closing = 'malformed';
+      break;
+    }
+    if (written + FRAME_OCTETS + answered > batch.length) written = flush(connection, batch, written);
+    batch[written] = answered >> 8;
+    batch[written + 1] = answered & 0xff;
+    response.copy(batch, written + FRAME_OCTETS, 0, answered);
+    written += FRAME_OCTETS + answered;
+    connection.lastQueryMs = nowMs;
+    connection.partialSinceMs = 0;
+    if (++connection.queries < shared.queriesMax) continue;
+    connection.closing = 'queries-max';
+    break;
+  }
+  flush(connection, batch, written);
+  if (socket.writableNeedDrain) connection.stalledSinceMs = nowMs;
+  return at;
+}
+
+/** The socket may keep what it is given, so it gets a copy: of a few octets for one answer, of many for many. */
+function flush(connection: Connection, batch: Buffer, length: number): number {
+  if (length > 0) connection.socket.write(Buffer.from(batch.subarray(0, length)));
+  return 0;
+}
+
+/** Keeps what is left of `input` after `done` octets. */
+function hold(connection: Connection, input: Buffer, done: number, nowMs: number): void {
+  if (connection.closing !== undefined || done === input.length) {
+    connection.held = NOTHING;
+    connection.partialSinceMs = 0;
+    return;
+  }
+  append(connection, input.subarray(done));
+  if (connection.partialSinceMs === 0) connection.partialSinceMs = nowMs;
+}
+
+/** The room grows by doubling, so that a client that names a long message does not get that much memory for two octets. */
+function append(connection: Connection, chunk: Buffer): void {
+  const needed = connection.heldLength + chunk.length;
+  if (needed > connection.held.length) {
+    const larger = Buffer.allocUnsafeSlow(Math.max(HELD_OCTETS_MIN, connection.held.length * 2, needed));
+    connection.held.copy(larger, 0, 0, connection.heldLength);
+    connection.held = larger;
+  }
+  chunk.copy(connection.held, connection.heldLength);
+  connection.heldLength = needed;
+}

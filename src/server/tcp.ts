@@ -1,0 +1,243 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Address, emptyAddress } from '../base/address.ts';
+import {
+  type CloseReason,
+  countAccepted,
+  countClosed,
+  countDrop,
+  countRefused,
+  type RefuseReason,
+  type ServerCounters,
+} from './counters.ts';
+import { type Handler, type ListenAddress, readPeer } from './handler.ts';
+import {
+  type Connection,
+  newConnection,
+  receive,
+  resume,
+  type Shared,
+  sharedBuffers,
+} from './tcp-connection.ts';
+
+/** Bounds on what clients may hold; each has a counter for hitting it. */
+export interface TcpLimits {
+  /** Connections in all. One more closes the one that has been idle longest; if none is idle, it is refused. */
+  readonly connectionsMax: number;
+  /** The same for one client address (IPv6: one /64). */
+  readonly connectionsPerClientMax: number;
+  /** Time without a query after which a connection is closed (RFC 7766 §6.2.3), ms. */
+  readonly idleMs: number;
+  /** Time that a new connection has for its first query, ms. */
+  readonly firstQueryMs: number;
+  /** Time after which a connection is closed whatever it does, ms. */
+  readonly lifetimeMs: number;
+  /** Time from the first octet of a message to its last, ms. */
+  readonly messageMs: number;
+  /** Time that a client may take to read what fills its buffers, ms. */
+  readonly writeStallMs: number;
+  /** Octets waiting to be sent above which no more questions of that client are read. */
+  readonly pendingOctetsMax: number;
+  /** Queries on one connection; then it is closed. */
+  readonly queriesPerConnectionMax: number;
+}
+
+export const TCP_LIMITS: TcpLimits = {
+  connectionsMax: 1024,
+  connectionsPerClientMax: 64,
+  idleMs: 10_000,
+  lifetimeMs: 600_000,
+  firstQueryMs: 3_000,
+  messageMs: 5_000,
+  writeStallMs: 5_000,
+  pendingOctetsMax: 65_536,
+  queriesPerConnectionMax: Number.POSITIVE_INFINITY,
+};
+
+export interface TcpOptions {
+  readonly listen: ListenAddress;
+  readonly handle: Handler;
+  readonly counters: ServerCounters;
+  readonly limits: TcpLimits;
+  /** Whether other sockets may share the port (SO_REUSEPORT): one socket a worker. */
+  readonly reusePort: boolean;
+}
+
+/** An open TCP listener. */
+export interface TcpListener {
+  readonly address: ListenAddress;
+  /** Stops listening and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Connections that the kernel may complete before they are accepted; Linux bounds it by net.core.somaxconn. */
+const BACKLOG = 1024;
+/** How often deadlines are looked at: one timer for all connections. */
+const SWEEP_MS = 250;
+
+interface State {
+  readonly options: TcpOptions;
+  readonly shared: Shared;
+  /** In order of arrival. */
+  readonly connections: Set<Connection>;
+  readonly perClient: Map<string, number>;
+}
+
+/**
+ * Listens on TCP and answers as RFC 7766 says: any number of questions a connection, pipelined or not, answers in order.
+ * Rejects with the system's error (`code`) if it cannot bind. Nothing that a peer does ends the listener.
+ */
+export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
+  const { handle, counters, limits, listen } = options;
+  const shared = sharedBuffers({ handle, counters, queriesMax: limits.queriesPerConnectionMax });
+  const state: State = { options, shared, connections: new Set(), perClient: new Map() };
+  const server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    highWaterMark: limits.pendingOctetsMax,
+  });
+  await bind(server, options);
+  server.on('error', () => countDrop(counters, 'tcp', 'receive-error'));
+  server.on('connection', (socket) => accept(state, socket));
+  const sweeper = setInterval(() => sweep(state, performance.now()), SWEEP_MS);
+  const bound = server.address();
+  return {
+    address: {
+      host: listen.host,
+      port: typeof bound === 'object' && bound !== null ? bound.port : listen.port,
+    },
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(sweeper);
+        server.close(() => resolve());
+        for (const connection of state.connections) drop(state, connection, 'shutdown');
+      }),
+  };
+}
+
+function accept(state: State, socket: Socket): void {
+  const { counters } = state.options;
+  socket.on('error', () => socket.destroy());
+  if (socket.remoteAddress === undefined) return void socket.destroy();
+  const address = emptyAddress();
+  readPeer(socket.remoteAddress, address);
+  const clientKey = keyOf(address);
+  const refused = makeRoom(state, clientKey);
+  if (refused !== undefined) {
+    countRefused(counters, refused);
+    return void socket.destroy();
+  }
+  const client = { address, port: socket.remotePort ?? 0, transport: 'tcp' as const };
+  const connection = newConnection(socket, { client, clientKey }, performance.now());
+  state.connections.add(connection);
+  state.perClient.set(clientKey, (state.perClient.get(clientKey) ?? 0) + 1);
+  countAccepted(counters);
+  socket.on('data', (chunk) => {
+    receive(state.shared, connection, chunk, performance.now());
+    settle(connection);
+  });
+  socket.on('drain', () => {
+    connection.stalledSinceMs = 0;
+    if (connection.closing !== undefined) return;
+    resume(state.shared, connection, performance.now());
+    settle(connection);
+  });
+  socket.on('end', () => {
+    connection.ended = true;
+    settle(connection);
+  });
+  socket.on('error', () => {
+    connection.closing ??= 'error';
+  });
+  socket.on('close', () => forget(state, connection));
+}
+
+/** After input: stop reading from a client that does not read; close when all is answered that will be. */
+function settle(connection: Connection): void {
+  const { socket } = connection;
+  if (connection.closing !== undefined) return void socket.destroySoon();
+  if (connection.stalledSinceMs > 0) return void socket.pause();
+  if (connection.ended) {
+    connection.closing = 'client';
+    socket.end();
+  } else if (socket.isPaused()) socket.resume();
+}
+
+function forget(state: State, connection: Connection): void {
+  if (!state.connections.delete(connection)) return;
+  const left = (state.perClient.get(connection.clientKey) ?? 1) - 1;
+  if (left > 0) state.perClient.set(connection.clientKey, left);
+  else state.perClient.delete(connection.clientKey);
+  countClosed(state.options.counters, connection.closing ?? 'client');
+}
+
+/** Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none is idle. */
+function makeRoom(state: State, clientKey: string): RefuseReason | undefined {
+  const { connections, perClient } = state;
+  const { connectionsMax, connectionsPerClientMax } = state.options.limits;
+  if ((perClient.get(clientKey) ?? 0) >= connectionsPerClientMax) {
+    const own = [...connections].filter((connection) => connection.clientKey === clientKey);
+    return evictIdle(state, own) ? undefined : 'client-connections-max';
+  }
+  if (connections.size < connectionsMax) return undefined;
+  return evictIdle(state, connections) ? undefined : 'connections-max';
+}
+
+function evictIdle(state: State, candidates: Iterable<Connection>): boolean {
+  let oldest: Connection | undefined;
+  for (const connection of candidates) {
+    const busy =
+      connection.partialSinceMs > 0 || connection.socket.writableLength > 0 || connection.heldLength > 0;
+    if (!busy && (oldest === undefined || connection.lastQueryMs < oldest.lastQueryMs)) oldest = connection;
+  }
+  if (oldest === undefined) return false;
+  drop(state, oldest, 'evicted');
+  return true;
+}
+
+function sweep(state: State, nowMs: number): void {
+  for (const connection of state.connections) {
+    const reason = overdue(connection, state.options.limits, nowMs);
+    if (reason !== undefined) drop(state, connection, reason);
+  }
+}
+
+/** Why the connection's time is up, if it is. */
+function overdue(connection: Connection, limits: TcpLimits, nowMs: number): CloseReason | undefined {
+  const { stalledSinceMs, partialSinceMs } = connection;
+  if (stalledSinceMs > 0) return nowMs - stalledSinceMs > limits.writeStallMs ? 'write-stalled' : undefined;
+  if (partialSinceMs > 0 && nowMs - partialSinceMs > limits.messageMs) return 'slow-message';
+  if (connection.queries === 0 && nowMs - connection.acceptedMs > limits.firstQueryMs) return 'no-query';
+  if (nowMs - connection.acceptedMs > limits.lifetimeMs) return 'lifetime';
+  return nowMs - connection.lastQueryMs > limits.idleMs ? 'idle' : undefined;
+}
+
+function drop(state: State, connection: Connection, reason: CloseReason): void {
+  connection.closing ??= reason;
+  connection.socket.destroy();
+  forget(state, connection);
+}
+
+/** IPv6 clients own a /64 at least: counting single addresses would bound nothing. */
+function keyOf({ family, octets }: Address): string {
+  return octets.subarray(0, family === 4 ? 4 : 8).join('.');
+}
+
+function bind(server: Server, { listen, reusePort }: TcpOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(
+      {
+        host: listen.host,
+        port: listen.port,
+        ipv6Only: listen.host.includes(':'),
+        backlog: BACKLOG,
+        exclusive: true,
+        reusePort,
+      },
+      () => {
+        server.off('error', reject);
+        resolve();
+      },
+    );
+  });
+}

@@ -1,0 +1,157 @@
+import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
+
+/**
+ * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can show it.
+ * Every reader checks all of what it reads: other versions and other programs write there too. A reader returns
+ * undefined for what it cannot understand; fields it does not know are left out.
+ */
+
+/** Version of the sample batch's form; a reader skips others. */
+const BATCH_VERSION = 1;
+const TEXT_MAX = 256;
+const RTT_MAX_MS = 60_000;
+const COUNT_MAX = 1_000_000;
+const RATE_MAX = 1e12;
+const TIME_MAX_MS = 8.64e15;
+const LINKS_MAX = 64;
+
+/** A batch as `[1, pop, atMs, "modelled" or "measured", [[network, rttMs or null, sent, lost], …]]`. */
+export function encodeBatch(batch: SampleBatch): string {
+  const samples = batch.samples.map(({ network, rttMs, sent, lost }) => [
+    network,
+    rttMs === undefined ? null : Math.round(rttMs * 1000) / 1000,
+    sent,
+    lost,
+  ]);
+  return JSON.stringify([BATCH_VERSION, batch.pop, batch.atMs, batch.source, samples]);
+}
+
+/** Reads what `encodeBatch` wrote. One bad sample spoils its batch: the writer is not to be trusted then. */
+export function decodeBatch(text: string): SampleBatch | undefined {
+  const value = parseJson(text);
+  if (!Array.isArray(value) || value[0] !== BATCH_VERSION) return undefined;
+  const [, pop, atMs, source, list] = value;
+  if (!isText(pop) || !isNumber(atMs, 0, TIME_MAX_MS) || !isSource(source) || !Array.isArray(list))
+    return undefined;
+  const samples: Sample[] = [];
+  for (const item of list) {
+    const sample = decodeSample(item);
+    if (sample === undefined) return undefined;
+    samples.push(sample);
+  }
+  return { pop, atMs, source, samples };
+}
+
+/** Reads a POP's report. */
+export function decodeReport(text: string): PopReport | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value)) return undefined;
+  const { pop, atMs, source, loadRps, capacityRps, healthy, links: list } = value;
+  if (!isText(pop) || !isNumber(atMs, 0, TIME_MAX_MS) || !isSource(source)) return undefined;
+  if (!isNumber(loadRps, 0, RATE_MAX) || !isNumber(capacityRps, 0, RATE_MAX) || typeof healthy !== 'boolean')
+    return undefined;
+  if (!Array.isArray(list) || list.length > LINKS_MAX) return undefined;
+  const links: LinkReport[] = [];
+  for (const item of list) {
+    const link = readLink(item);
+    if (link === undefined) return undefined;
+    links.push(link);
+  }
+  return { pop, atMs, source, loadRps, capacityRps, healthy, links };
+}
+
+/** A demand list as `[[network, rps], …]`. */
+export function encodeDemand(demand: readonly Demand[]): string {
+  return JSON.stringify(demand.map(({ network, rps }) => [network, Math.round(rps * 1000) / 1000]));
+}
+
+/** Reads what `encodeDemand` wrote. */
+export function decodeDemand(text: string): Demand[] | undefined {
+  const value = parseJson(text);
+  if (!Array.isArray(value)) return undefined;
+  const demand: Demand[] = [];
+  for (const item of value) {
+    if (!Array.isArray(item)) return undefined;
+    const [network, rps] = item;
+    if (!isText(network) || !isNumber(rps, 0, RATE_MAX)) return undefined;
+    demand.push({ network, rps });
+  }
+  return demand;
+}
+
+/** Reads an operator's override. */
+export function decodeOverride(text: string): Override | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value)) return undefined;
+  const { pop, state, reason, sinceMs, untilMs } = value;
+  if (!isText(pop) || state !== 'drain' || typeof reason !== 'string') return undefined;
+  if (!isNumber(sinceMs, 0, TIME_MAX_MS)) return undefined;
+  if (untilMs === undefined) return { pop, state, reason, sinceMs };
+  return isNumber(untilMs, 0, TIME_MAX_MS) ? { pop, state, reason, sinceMs, untilMs } : undefined;
+}
+
+/** Reads a change of the modelled internet. */
+export function decodeModelChange(text: string): ModelChange | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value)) return undefined;
+  const { pop, rttMs, lossRate, congestion, link, load, outage } = value;
+  if (!isText(pop)) return undefined;
+  if (!isOptional(rttMs, 0, RTT_MAX_MS) || !isOptional(lossRate, 0, 1)) return undefined;
+  if (!isOptional(congestion, 0, 100) || !isOptional(load, 0, 100)) return undefined;
+  if (link !== undefined && !isText(link)) return undefined;
+  if (outage !== undefined && typeof outage !== 'boolean') return undefined;
+  return {
+    pop,
+    ...(rttMs === undefined ? {} : { rttMs }),
+    ...(lossRate === undefined ? {} : { lossRate }),
+    ...(congestion === undefined ? {} : { congestion }),
+    ...(link === undefined ? {} : { link }),
+    ...(load === undefined ? {} : { load }),
+    ...(outage === undefined ? {} : { outage }),
+  };
+}
+
+function decodeSample(item: unknown): Sample | undefined {
+  if (!Array.isArray(item)) return undefined;
+  const [network, rttMs, sent, lost] = item;
+  if (!isText(network) || !isNumber(sent, 1, COUNT_MAX) || !isNumber(lost, 0, sent)) return undefined;
+  if (rttMs === null) return { network, sent, lost };
+  return isNumber(rttMs, 0, RTT_MAX_MS) ? { network, rttMs, sent, lost } : undefined;
+}
+
+function readLink(value: unknown): LinkReport | undefined {
+  if (!isRecord(value)) return undefined;
+  const { id, throughputMbps, capacityMbps, queueMs, lossRate } = value;
+  if (!isText(id) || !isNumber(throughputMbps, 0, RATE_MAX) || !isNumber(capacityMbps, 0, RATE_MAX))
+    return undefined;
+  if (!isNumber(queueMs, 0, RTT_MAX_MS) || !isNumber(lossRate, 0, 1)) return undefined;
+  return { id, throughputMbps, capacityMbps, queueMs, lossRate };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= TEXT_MAX;
+}
+
+function isNumber(value: unknown, min: number, max: number): value is number {
+  return typeof value === 'number' && value >= min && value <= max;
+}
+
+function isOptional(value: unknown, min: number, max: number): value is number | undefined {
+  return value === undefined || isNumber(value, min, max);
+}
+
+function isSource(value: unknown): value is SampleBatch['source'] {
+  return value === 'measured' || value === 'modelled';
+}

@@ -1,0 +1,212 @@
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import {
+  BATCH_SAMPLES_MAX,
+  DEMAND_ENTRIES_MAX,
+  type Demand,
+  type ModelChange,
+  type Override,
+  type PopReport,
+  type PublishedImage,
+  REPORT_EXPIRY_MS,
+  SAMPLE_BATCHES_KEPT,
+  type SampleBatch,
+  type Store,
+  StoreError,
+  type StoreState,
+  type StoreTopic,
+} from './store.ts';
+
+/** What a memory store needs. */
+export interface MemoryStoreOptions {
+  /** Tells when reports and demand lists expire. */
+  readonly clock: Clock;
+  /** Instead of `REPORT_EXPIRY_MS`. */
+  readonly reportExpiryMs?: number;
+  /** Instead of `SAMPLE_BATCHES_KEPT`. */
+  readonly batchesKept?: number;
+}
+
+/** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
+export function createMemoryStore(options: MemoryStoreOptions): Store {
+  return new MemoryStore(options);
+}
+
+interface Aged<T> {
+  readonly atMs: number;
+  readonly value: T;
+}
+
+class MemoryStore implements Store {
+  readonly kind = 'memory';
+  readonly #clock: Clock;
+  readonly #expiryMs: number;
+  readonly #batchesKept: number;
+  /** Ring: batch number n is at n modulo its length. */
+  readonly #batches: SampleBatch[] = [];
+  #batchCount = 0;
+  readonly #reports = new Map<string, Aged<PopReport>>();
+  readonly #verdicts = new Map<string, boolean>();
+  readonly #demand = new Map<string, Aged<readonly Demand[]>>();
+  readonly #overrides = new Map<string, Override>();
+  readonly #model = new Map<string, ModelChange>();
+  readonly #estimates = new Map<string, Uint8Array>();
+  readonly #listeners = new Set<(topic: StoreTopic) => void>();
+  #image: PublishedImage | undefined;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions) {
+    this.#clock = options.clock;
+    this.#expiryMs = options.reportExpiryMs ?? REPORT_EXPIRY_MS;
+    this.#batchesKept = options.batchesKept ?? SAMPLE_BATCHES_KEPT;
+  }
+
+  async appendSamples(batch: SampleBatch): Promise<void> {
+    this.#open();
+    assert(batch.samples.length <= BATCH_SAMPLES_MAX, `at most ${BATCH_SAMPLES_MAX} samples in a batch`);
+    this.#batches[this.#batchCount % this.#batchesKept] = batch;
+    this.#batchCount++;
+  }
+
+  async readSamples(cursor: string, limit: number) {
+    this.#open();
+    const oldest = Math.max(0, this.#batchCount - this.#batchesKept);
+    const from = Math.max(oldest, cursor === '' ? 0 : Number(cursor));
+    assert(Number.isInteger(from) && from <= this.#batchCount, `${cursor} is not a cursor of this store`);
+    const until = Math.min(this.#batchCount, from + limit);
+    const batches: SampleBatch[] = [];
+    for (let i = from; i < until; i++) {
+      const batch = this.#batches[i % this.#batchesKept];
+      if (batch !== undefined) batches.push(batch);
+    }
+    return { batches, cursor: String(until) };
+  }
+
+  async putReport(report: PopReport): Promise<void> {
+    this.#open();
+    this.#reports.set(report.pop, { atMs: this.#clock.nowMs(), value: report });
+    if ((this.#verdicts.get(report.pop) ?? true) !== report.healthy) this.#nudge('reports');
+    this.#verdicts.set(report.pop, report.healthy);
+  }
+
+  async reports(): Promise<readonly PopReport[]> {
+    this.#open();
+    return this.#young(this.#reports);
+  }
+
+  async putDemand(pop: string, demand: readonly Demand[]): Promise<void> {
+    this.#open();
+    assert(demand.length <= DEMAND_ENTRIES_MAX, `at most ${DEMAND_ENTRIES_MAX} entries of demand`);
+    this.#demand.set(pop, { atMs: this.#clock.nowMs(), value: demand });
+  }
+
+  async demand(): Promise<readonly Demand[]> {
+    this.#open();
+    return sumDemand(this.#young(this.#demand));
+  }
+
+  async setOverride(pop: string, override: Override | undefined): Promise<void> {
+    this.#open();
+    if (override === undefined) this.#overrides.delete(pop);
+    else this.#overrides.set(pop, override);
+    this.#nudge('overrides');
+  }
+
+  async overrides(): Promise<readonly Override[]> {
+    this.#open();
+    return [...this.#overrides.values()];
+  }
+
+  async setModelChange(pop: string, change: ModelChange | undefined): Promise<void> {
+    this.#open();
+    if (change === undefined) this.#model.delete(pop);
+    else this.#model.set(pop, change);
+    this.#nudge('model');
+  }
+
+  async modelChanges(): Promise<readonly ModelChange[]> {
+    this.#open();
+    return [...this.#model.values()];
+  }
+
+  async publishImage(image: PublishedImage): Promise<boolean> {
+    this.#open();
+    if (image.epoch <= (this.#image?.epoch ?? 0)) return false;
+    this.#image = { epoch: image.epoch, bytes: Uint8Array.from(image.bytes) };
+    this.#nudge('image');
+    return true;
+  }
+
+  async imageEpoch(): Promise<number> {
+    this.#open();
+    return this.#image?.epoch ?? 0;
+  }
+
+  async image(): Promise<PublishedImage | undefined> {
+    this.#open();
+    return this.#image && { epoch: this.#image.epoch, bytes: Uint8Array.from(this.#image.bytes) };
+  }
+
+  async putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    this.#open();
+    for (const [cell, packed] of estimates) this.#estimates.set(cell, Uint8Array.from(packed));
+  }
+
+  async estimate(cell: string): Promise<Uint8Array | undefined> {
+    this.#open();
+    return this.#estimates.get(cell);
+  }
+
+  async *allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]> {
+    this.#open();
+    yield* this.#estimates;
+  }
+
+  onChange(listener: (topic: StoreTopic) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  state(): StoreState {
+    return { connected: !this.#closed, address: 'memory', errors: 0, damaged: 0 };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+  }
+
+  #open(): void {
+    if (this.#closed) throw new StoreError('the store is closed');
+  }
+
+  /** Later, as from Redis: a listener never runs inside the call that caused it. */
+  #nudge(topic: StoreTopic): void {
+    for (const listener of this.#listeners) {
+      setImmediate(() => {
+        if (this.#listeners.has(listener)) listener(topic);
+      });
+    }
+  }
+
+  #young<T>(map: Map<string, Aged<T>>): T[] {
+    const oldestMs = this.#clock.nowMs() - this.#expiryMs;
+    const values: T[] = [];
+    for (const [pop, { atMs, value }] of map) {
+      if (atMs < oldestMs) map.delete(pop);
+      else values.push(value);
+    }
+    return values;
+  }
+}
+
+/** One entry per network, its demand summed over the lists. */
+export function sumDemand(lists: Iterable<readonly Demand[]>): Demand[] {
+  const sums = new Map<string, number>();
+  for (const list of lists) {
+    for (const { network, rps } of list) sums.set(network, (sums.get(network) ?? 0) + rps);
+  }
+  return Array.from(sums, ([network, rps]) => ({ network, rps }));
+}

@@ -1,0 +1,189 @@
+import { Redis } from 'ioredis';
+import { type RedisTarget, tlsOptions } from './redis-url.ts';
+import { StoreError, type StoreState } from './store.ts';
+
+/** A call fails when Redis has not answered by then, in ms. */
+const CALL_LIMIT_MS = 1_000;
+/** A connection on which Redis owes an answer for so long is cut and made anew, in ms. */
+const SILENCE_LIMIT_MS = 2_000;
+const CONNECT_LIMIT_MS = 1_000;
+const RECONNECT_MIN_MS = 50;
+const RECONNECT_MAX_MS = 1_000;
+/** How often the subscriber asks Redis whether it is still there, in ms: a dead peer is silent like an idle one. */
+const PING_EVERY_MS = 5_000;
+/** Each of the two steps of a close takes at most so long, in ms. */
+const CLOSE_STEP_LIMIT_MS = 400;
+/** Calls that may wait for Redis at a time. */
+const PENDING_MAX = 10_000;
+
+/** Two connections to one Redis server, one for commands and one for the nudges, which repair themselves. */
+export interface RedisConnection {
+  /** Runs commands; rejects with `StoreError` when Redis is unreachable, refuses, or does not answer in time. */
+  readonly call: <T>(work: (client: Redis) => Promise<T>) => Promise<T>;
+  /** Counts a stored value that was skipped because it could not be read. */
+  readonly noteDamaged: () => void;
+  readonly state: () => StoreState;
+  /** Ends both connections within 1 s. */
+  readonly close: () => Promise<void>;
+}
+
+/** What `openConnection` needs. */
+export interface ConnectionOptions {
+  readonly target: RedisTarget;
+  readonly channel: string;
+  readonly onMessage: (text: string) => void;
+  /** The subscription was made (again): messages may have been missed. */
+  readonly onSubscribed: () => void;
+}
+
+/** Connects; resolves once connected or after 1 s without success, then trying goes on behind. */
+export async function openConnection(options: ConnectionOptions): Promise<RedisConnection> {
+  const { target, channel } = options;
+  const counters = {
+    errors: 0,
+    damaged: 0,
+    pending: 0,
+    stalled: false,
+    lastError: undefined as string | undefined,
+  };
+  const fail = (error: unknown): StoreError => {
+    counters.errors++;
+    counters.lastError = error instanceof Error ? error.message || error.name : String(error);
+    return new StoreError(`${target.shown}: ${counters.lastError}`, { cause: error });
+  };
+  const refuse = (why: string): StoreError => {
+    counters.errors++;
+    return new StoreError(`${target.shown}: ${why}`);
+  };
+  const client = new Redis(clientOptions(target, 'commands'));
+  const subscriber = new Redis(clientOptions(target, 'nudges'));
+  const stopListening = listen(subscriber, options, fail);
+  client.on('error', fail);
+  let closing: Promise<void> | undefined;
+
+  async function call<T>(work: (client: Redis) => Promise<T>): Promise<T> {
+    if (closing !== undefined) throw new StoreError(`${target.shown}: the store is closed`);
+    if (client.status !== 'ready') throw refuse(`not connected (${counters.lastError ?? client.status})`);
+    if (counters.pending >= PENDING_MAX) throw refuse(`${PENDING_MAX} calls are waiting`);
+    counters.pending++;
+    try {
+      const result = await limited(work(client), CALL_LIMIT_MS);
+      counters.stalled = false;
+      return result;
+    } catch (error) {
+      if (error instanceof LateError) counters.stalled = true;
+      throw fail(error);
+    } finally {
+      counters.pending--;
+    }
+  }
+
+  function state(): StoreState {
+    const { errors, damaged, lastError } = counters;
+    const connected = client.status === 'ready' && !counters.stalled && closing === undefined;
+    return {
+      connected,
+      address: target.shown,
+      errors,
+      damaged,
+      ...(lastError === undefined ? {} : { lastError }),
+    };
+  }
+
+  function close(): Promise<void> {
+    stopListening();
+    closing ??= Promise.all([endClient(client), endClient(subscriber)]).then(() => undefined);
+    return closing;
+  }
+
+  const connected = Promise.all([
+    untilEvent(client, 'ready'),
+    untilEvent(subscriber, `subscribed:${channel}`),
+  ]);
+  await limited(connected, CONNECT_LIMIT_MS).catch(() => undefined);
+  return { call, noteDamaged: () => counters.damaged++, state, close };
+}
+
+function clientOptions(target: RedisTarget, role: string) {
+  const { host, port, username, password, db } = target;
+  const tls = tlsOptions(target);
+  return {
+    host,
+    port,
+    db,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    connectionName: `isochrone-${role}`,
+    // RESP2 asks least of the server and of its ACL; the library's own client report needs Redis 7.2.
+    protocol: 2 as const,
+    disableClientInfo: true,
+    connectTimeout: CONNECT_LIMIT_MS,
+    disconnectTimeout: CLOSE_STEP_LIMIT_MS,
+    socketTimeout: SILENCE_LIMIT_MS,
+    maxLoadingRetryTime: RECONNECT_MAX_MS,
+    keepAlive: PING_EVERY_MS,
+    enableAutoPipelining: role === 'commands',
+    // A command that cannot be sent now is refused now: what waits in a queue is stale when it arrives.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    retryStrategy: (attempt: number) => {
+      const longest = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(attempt, 10));
+      return RECONNECT_MIN_MS + Math.random() * (longest - RECONNECT_MIN_MS);
+    },
+  };
+}
+
+/** Keeps the subscriber subscribed and awake. Returns how to stop. */
+function listen(
+  subscriber: Redis,
+  options: ConnectionOptions,
+  fail: (error: unknown) => unknown,
+): () => void {
+  const { channel, onMessage, onSubscribed } = options;
+  subscriber.on('error', fail);
+  subscriber.on('message', (_channel: string, text: string) => onMessage(text));
+  subscriber.on('ready', () => {
+    subscriber.subscribe(channel).then(() => {
+      subscriber.emit(`subscribed:${channel}`);
+      onSubscribed();
+    }, fail);
+  });
+  const timer = setInterval(() => {
+    if (subscriber.status === 'ready') subscriber.ping().catch(fail);
+  }, PING_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+class LateError extends Error {}
+
+async function limited<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new LateError(`no answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Lets commands under way finish, says goodbye, and cuts the connection when that takes too long. */
+async function endClient(client: Redis): Promise<void> {
+  const ended = untilEvent(client, 'end');
+  // Auto-pipelined commands leave in the next turn of the event loop: the goodbye must not overtake them.
+  await new Promise((resolve) => setImmediate(resolve));
+  await limited(client.quit(), CLOSE_STEP_LIMIT_MS).catch(() => undefined);
+  client.disconnect();
+  await limited(ended, CLOSE_STEP_LIMIT_MS + 50).catch(() => undefined);
+}
+
+function untilEvent(client: Redis, event: string): Promise<void> {
+  return new Promise((resolve) => {
+    client.once(event, () => resolve());
+  });
+}
