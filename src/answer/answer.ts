@@ -9,8 +9,8 @@ const UDP_SIZE_PLAIN = 512;
 const TCP_SIZE_MAX = 65_535;
 
 /**
- * Answers one message: writes the response into `out`, which must hold at least 512 octets and is never `query`'s memory,
- * and returns its length; 0 says nothing. What was decided is left in `context.outcome`.
+ * Answers one message: writes the response into `out`, which must hold at least 512 octets and is never
+ * `query`'s memory, and returns its length; 0 says nothing. What was decided is left in `context.outcome`.
  */
 export function answer(
   context: AnswerContext,
@@ -66,7 +66,8 @@ function finish(context: AnswerContext, query: Uint8Array, out: Uint8Array): num
   if (edns.present) end = writeOpt(out, end, edns, context.udpSizeMax, rcode, outcome.scopeLength);
   out[0] = query[0] as number;
   out[1] = query[1] as number;
-  // QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035 §3.1.6).
+  // QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035
+  // §3.1.6).
   const flags = 0x80 | ((query[2] as number) & 0x79);
   out[2] = flags | (context.authoritative ? 0x04 : 0) | (outcome.truncated ? 0x02 : 0);
   out[3] = rcode & 15;

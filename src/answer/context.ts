@@ -1,6 +1,7 @@
 /**
- * Room `answer`: query octets and a client's address in, response octets out. The hot path: nothing here waits, allocates
- * or throws for what a peer sends. May import `base wire zone`, `steering/image.ts` and `geo/locator.ts`. Pure.
+ * Room `answer`: query octets and a client's address in, response octets out. The hot path: nothing here
+ * waits, allocates or throws for what a peer sends. May import `base wire zone`, `steering/image.ts` and
+ * `geo/locator.ts`. Pure.
  */
 import type { Address } from '../base/address.ts';
 import type { Located, Locator } from '../geo/locator.ts';
@@ -16,7 +17,10 @@ import type { Service } from './service.ts';
 const UDP_SIZE_MAX_DEFAULT = 1232;
 /** RRsets that one response may hold: chains and additional data end here. */
 const RRSETS_MAX = 64;
-/** CNAME and DNAME steps that one response follows: more than sound zones need, and a bound on the work for bad ones. */
+/**
+ * CNAME and DNAME steps that one response follows: more than sound zones need, and a bound on the work for
+ * bad ones.
+ */
 export const CHAIN_MAX = 16;
 
 /** Who asks. */
@@ -106,7 +110,7 @@ export interface AnswerContext {
 }
 
 /** What a context is made of. */
-export interface AnswerParts {
+interface AnswerParts {
   readonly zones: Zones;
   readonly services: readonly Service[];
   readonly locator: Locator;

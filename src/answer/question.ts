@@ -42,13 +42,19 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
   return RCODE.NOERROR;
 }
 
-/** The CNAME that a question of this type must follow from the node: not if the node has the type itself (RFC 1034 §4.3.2 3a). */
+/**
+ * The CNAME that a question of this type must follow from the node: not if the node has the type itself (RFC
+ * 1034 §4.3.2 3a).
+ */
 function followed(node: ZoneNode, qtype: number): RRset | undefined {
   const { cname } = node;
   return cname === undefined || qtype === TYPE.ANY || rrsetOf(node, qtype) !== undefined ? undefined : cname;
 }
 
-/** Notes `name` as the chain's next, and says whether the chain was there before. Equal hashes count as equal: it only ends a chain. */
+/**
+ * Notes `name` as the chain's next, and says whether the chain was there before. Equal hashes count as equal:
+ * it only ends a chain.
+ */
 function isLoop(context: AnswerContext, name: NameView, steps: number): boolean {
   const { chain } = context;
   const hash = name.hashes[0] as number;
@@ -122,7 +128,10 @@ function deny(context: AnswerContext, zone: Zone, rcode: number): number {
   return rcode;
 }
 
-/** A referral to the zone below the cut. AA speaks of the first name of the chain (RFC 1035 §4.1.1): it stays if that was ours. */
+/**
+ * A referral to the zone below the cut. AA speaks of the first name of the chain (RFC 1035 §4.1.1): it stays
+ * if that was ours.
+ */
 function refer(context: AnswerContext, cut: ZoneNode, steps: number): number {
   const { outcome, writer } = context;
   outcome.kind = OUTCOME.REFERRAL;
@@ -133,7 +142,10 @@ function refer(context: AnswerContext, cut: ZoneNode, steps: number): number {
   return RCODE.NOERROR;
 }
 
-/** Puts the DNAME and the CNAME that follows from it for `name` (RFC 6672 §3.1). Returns the CNAME's target; undefined ends the chain. */
+/**
+ * Puts the DNAME and the CNAME that follows from it for `name` (RFC 6672 §3.1). Returns the CNAME's target;
+ * undefined ends the chain.
+ */
 function redirect(
   context: AnswerContext,
   name: NameView,
@@ -163,7 +175,10 @@ function redirect(
   return undefined;
 }
 
-/** Addresses of what the RRset names. Those that do not fit are left out; only glue that a referral needs sets TC (RFC 9471). */
+/**
+ * Addresses of what the RRset names. Those that do not fit are left out; only glue that a referral needs sets
+ * TC (RFC 9471).
+ */
 function putAdditional(context: AnswerContext, rrset: RRset): void {
   const { additional } = rrset;
   if (additional.length === 0) return;

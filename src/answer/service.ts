@@ -19,7 +19,10 @@ export interface ServiceSpec {
   readonly https?: { readonly alpn: readonly string[]; readonly port?: number | undefined } | undefined;
 }
 
-/** A service whose every possible answer is ready: one fragment (TYPE to RDATA, TTL to be filled in) for each link. */
+/**
+ * A service whose every possible answer is ready: one fragment (TYPE to RDATA, TTL to be filled in) for each
+ * link.
+ */
 export interface Service {
   readonly name: string;
   readonly groupIndex: number;
@@ -51,7 +54,10 @@ export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
   };
 }
 
-/** The fragment that answers this type over this link; undefined is NODATA. ANY gets what A gets (decision 0010). */
+/**
+ * The fragment that answers this type over this link; undefined is NODATA. ANY gets what A gets (decision
+ * 0010).
+ */
 export function steeredFragment(service: Service, qtype: number, linkIndex: number): Uint8Array | undefined {
   switch (qtype) {
     case TYPE.A:

@@ -4,9 +4,9 @@ import type { AnswerContext, Outcome } from './context.ts';
 import type { Service } from './service.ts';
 
 /**
- * Decides which link of a service serves a client: place and network of the address, row of the steering image, first
- * candidate whose POP serves. Fills the steering fields of `outcome`; its `ttl` is bounded by the zone's record too if
- * `recordTtl` is given. False if there is no image, or no link in the row.
+ * Decides which link of a service serves a client: place and network of the address, row of the steering
+ * image, first candidate whose POP serves. Fills the steering fields of `outcome`; its `ttl` is bounded by
+ * the zone's record too if `recordTtl` is given. False if there is no image, or no link in the row.
  * The answer and `explain` both call this, so they cannot differ.
  */
 export function resolveSteered(

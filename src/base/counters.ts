@@ -5,7 +5,9 @@ export interface FamilySpec {
   /** One sentence for people. */
   readonly help: string;
   readonly kind: 'counter' | 'gauge';
-  /** Each label's name and its possible values, in order; the slots are their product, the last label fastest. */
+  /**
+   * Each label's name and its possible values, in order; the slots are their product, the last label fastest.
+   */
   readonly labels: readonly LabelSpec[];
 }
 
@@ -18,7 +20,9 @@ export interface LabelSpec {
 export interface HistogramSpec {
   readonly name: string;
   readonly help: string;
-  /** Inclusive upper bounds, rising, in the unit that the name ends with; a last bucket without bound follows. */
+  /**
+   * Inclusive upper bounds, rising, in the unit that the name ends with; a last bucket without bound follows.
+   */
   readonly bounds: readonly number[];
 }
 
@@ -31,8 +35,8 @@ export interface CounterLayout {
 }
 
 /**
- * One block of slots. One thread alone writes it, with plain additions; any thread may read it. The slots are doubles: exact
- * to 2^53, and read whole on 64-bit machines.
+ * One block of slots. One thread alone writes it, with plain additions; any thread may read it. The slots are
+ * doubles: exact to 2^53, and read whole on 64-bit machines.
  */
 export type CounterBlock = Float64Array<SharedArrayBuffer>;
 
@@ -48,7 +52,10 @@ export interface FamilySnapshot {
   readonly kind: 'counter' | 'gauge';
   /** Label names. */
   readonly labels: readonly string[];
-  /** One per combination of label values (in the order of `labels`); combinations that are 0 are left out where there are labels. */
+  /**
+   * One per combination of label values (in the order of `labels`); combinations that are 0 are left out
+   * where there are labels.
+   */
   readonly samples: readonly { readonly values: readonly string[]; readonly value: number }[];
 }
 

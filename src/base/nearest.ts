@@ -1,4 +1,7 @@
-/** The candidate that a mistyped word most likely meant; undefined when none is near (a third of its letters, at least 2). */
+/**
+ * The candidate that a mistyped word most likely meant; undefined when none is near (a third of its
+ * letters, at least 2).
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -15,8 +15,8 @@ interface Check {
 }
 
 /**
- * Faults between parts of a configuration: what stands twice, and names that stand for nothing. It works on the file as
- * written, so that a fault in one place does not hide those in others.
+ * Faults between parts of a configuration: what stands twice, and names that stand for nothing. It works on
+ * the file as written, so that a fault in one place does not hide those in others.
  */
 export function crossCheck(
   raw: Readonly<Record<string, unknown>>,

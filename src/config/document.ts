@@ -1,5 +1,6 @@
 import {
   type Document,
+  isAlias,
   isMap,
   isScalar,
   isSeq,
@@ -7,6 +8,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  visit,
 } from 'yaml';
 import type { Problem } from '../base/errors.ts';
 
@@ -48,7 +50,14 @@ export function readYaml(text: string, file: string): YamlText {
     const at = error.code === 'DUPLICATE_KEY' ? skipBlank(text, error.pos[0]) : error.pos[0];
     return { file, ...placeAt(at), message: describeYamlError(error.code, error.message, text.slice(at)) };
   });
-  let usable = document.errors.every((error) => error.code === 'DUPLICATE_KEY');
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) || isAlias(key)) return;
+      problems.push({ file, ...placeAt(offsetOf(key) ?? 0), message: 'a key must be a plain text' });
+    },
+  });
+  const keysArePlain = problems.length === document.errors.length;
+  let usable = keysArePlain && document.errors.every((error) => error.code === 'DUPLICATE_KEY');
   let value: unknown = null;
   if (usable)
     try {

@@ -18,14 +18,19 @@ export interface PopDraft {
 type PopInput = z.output<typeof popSchema>;
 
 /** The fleet, and everything that is wrong with it. POPs with faults are left out of the fleet. */
-export interface BuiltFleet {
+interface BuiltFleet {
   readonly fleet: Fleet;
   readonly problems: readonly Problem[];
-  /** Codes of all POPs that were written, faulty ones too: so that one fault is not reported again as an unknown POP. */
+  /**
+   * Codes of all POPs that were written, faulty ones too: so that one fault is not reported again as an
+   * unknown POP.
+   */
   readonly codes: ReadonlySet<string>;
 }
 
-/** Checks POPs one by one and against each other, and numbers them and their links in the order as written. */
+/**
+ * Checks POPs one by one and against each other, and numbers them and their links in the order as written.
+ */
 export function buildFleet(drafts: readonly PopDraft[]): BuiltFleet {
   const problems: Problem[] = [];
   const unique = uniqueness(problems);

@@ -24,7 +24,10 @@ export interface JsonSchema {
 
 let made: JsonSchema | undefined;
 
-/** The configuration as JSON Schema: what an editor uses, and what the reference page and suggestions are made from. */
+/**
+ * The configuration as JSON Schema: what an editor uses, and what the reference page and suggestions are
+ * made from.
+ */
 export function configJsonSchema(): JsonSchema {
   made ??= z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
   return made;

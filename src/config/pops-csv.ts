@@ -18,8 +18,8 @@ export const CSV_COLUMNS: readonly string[] = [
 ];
 
 /**
- * POPs out of a CSV file whose first line names the columns, in any order. A link whose cells are all empty is left
- * out. Checks the header and the number of cells; what the cells hold is checked with the POPs.
+ * POPs out of a CSV file whose first line names the columns, in any order. A link whose cells are all empty
+ * is left out. Checks the header and the number of cells; what the cells hold is checked with the POPs.
  */
 export function readPopsCsv(
   text: string,

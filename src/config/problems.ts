@@ -92,7 +92,10 @@ function faultsOf(issue: Issue, context: Context): Fault[] {
 /** Keys whose values are never printed. */
 const SECRETS: ReadonlySet<string> = new Set(['token']);
 
-/** The branch that the writer meant is the one whose issues lie deepest; when all fail at the top, say what all want. */
+/**
+ * The branch that the writer meant is the one whose issues lie deepest; when all fail at the top, say what
+ * all want.
+ */
 function unionFaults(branches: readonly Issue[][], context: Context, path: Path): Fault[] {
   if (valueAt(context.value, context.within) === undefined)
     return [{ path, atKey: false, message: 'is missing' }];

@@ -18,25 +18,28 @@ export function referencePage(): string {
 
 const INTRODUCTION = `# Configuration
 
-One YAML file (\`--config FILE\`). This page is generated from its schema by \`npx isochrone docs\`; a test holds it current.
-The same schema as JSON Schema, for editors, is \`deploy/isochrone.schema.json\`. Put this on the first line of a configuration, with the
-path to it:
+One YAML file (\`--config FILE\`). This page is generated from its schema by \`npx isochrone docs\`; a test
+holds it current. The same schema as JSON Schema, for editors, is \`deploy/isochrone.schema.json\`. Put
+this on the first line of a configuration, with the path to it:
 
 \`\`\`yaml
 # yaml-language-server: $schema=./isochrone.schema.json
 \`\`\`
 
-\`npx isochrone check --config FILE\` names every fault in the file, and in the zones that it names, with line and value.
-\`geo-data/demo/demo.yaml\` is what \`isochrone up\` runs by default; \`deploy/isochrone.yaml\` is an example for several machines.
+\`npx isochrone check --config FILE\` names every fault in the file, and in the zones that it names, with line
+and value. \`geo-data/demo/demo.yaml\` is what \`isochrone up\` runs by default; \`deploy/isochrone.yaml\` is
+an example for several machines.
 
-Keys that are not below are errors. \`NAME\` and \`CODE\` stand for keys that you choose; \`[]\` stands for each entry of a list.`;
+Keys that are not below are errors. \`NAME\` and \`CODE\` stand for keys that you choose; \`[]\` stands for
+each entry of a list.`;
 
 const CSV_SECTION = `## The POPs as a CSV file
 
-The first line names the columns, in any order: ${CSV_COLUMNS.map((column) => `\`${column}\``).join(', ')}, and so on for further links,
-whose letters are \`C\`, \`D\` … They mean what they mean under \`pops\` above; link A of POP FRA is \`FRA-a\`. A POP with fewer links
-than others leaves their cells empty. \`biasMs\` and the \`ipv6\` columns may be missing; with \`popAddresses: modelled\` the \`ipv4\` columns too.
-Lines that start with \`#\` are comments. \`geo-data/pops.csv\` is an example.`;
+The first line names the columns, in any order: ${CSV_COLUMNS.map((column) => `\`${column}\``).join(', ')},
+and so on for further links, whose letters are \`C\`, \`D\` … They mean what they mean under \`pops\` above;
+link A of POP FRA is \`FRA-a\`. A POP with fewer links than others leaves their cells empty. \`biasMs\` and
+the \`ipv6\` columns may be missing; with \`popAddresses: modelled\` the \`ipv4\` columns too. Lines that
+start with \`#\` are comments. \`geo-data/pops.csv\` is an example.`;
 
 /** One line of a table. */
 interface Row {

@@ -72,21 +72,18 @@ export const domainName = checked((text) => {
 
 export const storeAddress = checked((text) => {
   if (text === 'memory') return undefined;
-  const wanted = '"memory", redis://HOST:PORT[/DB] or rediss://USER:PASSWORD@HOST:PORT[/DB]';
-  if (!URL.canParse(text)) return `${JSON.stringify(text)} is none of ${wanted}`;
-  const url = new URL(text);
-  if (!['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
-    return `${JSON.stringify(redacted(url))} is none of ${wanted}`;
-  if (!/^\/?\d{0,3}$/.test(url.pathname))
-    return `${JSON.stringify(redacted(url))}: after the port stands the number of a database, or nothing`;
+  const shown = JSON.stringify(withoutPassword(text));
+  const url = /^rediss?:/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === '')
+    return `${shown} is none of "memory", redis://HOST:PORT[/DB] or rediss://USER:PASSWORD@HOST:PORT[/DB]`;
+  if (!/^\/?\d{0,5}$/.test(url.pathname))
+    return `${shown}: after the port stands the number of a database, or nothing`;
   return undefined;
 });
 
-/** The URL without its password: problems end up on terminals and in logs. */
-function redacted(url: URL): string {
-  const copy = new URL(url);
-  if (copy.password !== '') copy.password = '***';
-  return copy.href;
+/** Problems end up on terminals and in logs. */
+function withoutPassword(text: string): string {
+  return text.replace(/(\/\/[^:@/]*:).*@/, '$1***@');
 }
 
 export const countryCode = z

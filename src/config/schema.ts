@@ -1,6 +1,6 @@
 /**
- * Room `config`: the one configuration file: its schema, reading it with the place of every fault, and the reference
- * page and JSON Schema that come from it.
+ * Room `config`: the one configuration file: its schema, reading it with the place of every fault, and the
+ * reference page and JSON Schema that come from it.
  * May import `base` and the parameters of `steering`. Pure: files come through a reader that is handed in.
  */
 import { z } from 'zod';
@@ -41,7 +41,7 @@ const biasMs = real(
   "Added to the POP's score: positive makes it less wanted.",
 );
 
-export const linkSchema = z
+const linkSchema = z
   .strictObject({
     transit: z.string().min(1).max(64).describe('Name of the transit or exchange behind the link.'),
     capacityMbps: real({ min: 1, max: 1e8, unit: 'Mbit/s' }, 'What the link can carry.'),
@@ -165,7 +165,7 @@ const geoSchema = z
     city: filePath
       .optional()
       .describe(
-        'City database in MaxMind format. Absent: a `*City*.mmdb` in geo-data/, else the packaged DB-IP Lite.',
+        'City database in MaxMind format. Absent: `*City*.mmdb` in geo-data/, else the packaged DB-IP Lite.',
       ),
     asn: filePath
       .optional()
@@ -195,8 +195,8 @@ const adminSchema = z
       .max(256)
       .optional()
       .describe(
-        'Secret that changes (`drain`, `model` …) must carry; the environment variable ISOCHRONE_TOKEN wins. ' +
-          'Required where the admin address is not of this machine.',
+        'Secret that changes (`drain`, `model` …) must carry; the environment variable ' +
+          'ISOCHRONE_TOKEN wins. Required where the admin address is not of this machine.',
       ),
   })
   .prefault({})
@@ -214,7 +214,7 @@ export const configSchema = z
     store: storeAddress
       .default('memory')
       .describe(
-        'Shared state: `memory` (one process), or `redis://HOST:PORT/DB`, `rediss://USER:PASSWORD@HOST:PORT`.',
+        'Shared state: `memory` (one process), `redis://HOST:PORT/DB` or `rediss://USER:PASSWORD@HOST:PORT`.',
       ),
     state: filePath
       .default('state')
@@ -231,8 +231,8 @@ export const configSchema = z
       .enum(['given', 'modelled'])
       .default('given')
       .describe(
-        'Where the addresses of the links come from: `given` with the POPs, or `modelled`: link k of POP number N ' +
-          '(both from 1) is 127.64.N.k and 2001:db8:64:N::k, where the modelled POPs of the demo listen.',
+        'Where the addresses of the links come from: `given` with the POPs, or `modelled`: link k of ' +
+          'POP number N (both from 1) is 127.64.N.k and 2001:db8:64:N::k, where the modelled POPs listen.',
       ),
     networks: z
       .array(networkSchema)

@@ -146,7 +146,7 @@ function byFamily<Input, Result>(
 
 function citySource(places: Places, file: DatabaseFile, families: readonly (4 | 6)[]): CitySource {
   const database = openMmdb(file, families);
-  if (!/city|country|enterprise|insights/i.test(database.databaseType)) throw wrongKind(database, 'city');
+  if (!/city|country|enterprise|insights/i.test(database.databaseType)) throw wrongKind(database, 'a city');
   const details = (address: Address) => {
     const record = database.record(address);
     return record === undefined ? undefined : { ...readCityRecord(record), source: database.file };
@@ -165,7 +165,7 @@ function asnSource(input: AsnTable | DatabaseFile | undefined, families: readonl
   if (input === undefined) return { info: [], find: findNothing, details: () => undefined };
   if ('firstOf' in input) return tableSource(input, families);
   const database = openMmdb(input, families);
-  if (!/asn|isp/i.test(database.databaseType)) throw wrongKind(database, 'ASN');
+  if (!/asn|isp/i.test(database.databaseType)) throw wrongKind(database, 'an ASN');
   const details = (address: Address) => {
     const record = database.record(address);
     return record === undefined ? undefined : readAsnRecord(record);
@@ -175,10 +175,11 @@ function asnSource(input: AsnTable | DatabaseFile | undefined, families: readonl
 }
 
 function tableSource(table: AsnTable, families: readonly (4 | 6)[]): AsnSource {
-  if (families.some((family) => family !== table.family)) {
-    const message = `holds IPv${table.family} ranges, not IPv${families.join(' and IPv')}`;
-    throw new OperatorError('bad-data', [{ file: table.file, message }]);
-  }
+  const lacking = families.filter((family) => family !== table.family);
+  if (lacking.length > 0)
+    throw new OperatorError('bad-data', [
+      { file: table.file, message: `holds no IPv${lacking.join()} ranges` },
+    ]);
   const hit: AsnHit = { row: -1, depth: 0 };
   return {
     info: [{ name: TABLE_NAME, file: table.file, kind: 'asn' }],
@@ -270,6 +271,6 @@ function attributionOf(databases: readonly DatabaseInfo[]): string[] {
 }
 
 function wrongKind(database: Mmdb, wanted: string): OperatorError {
-  const message = `is a ${JSON.stringify(database.databaseType)} database, not a ${wanted} one`;
+  const message = `is a ${JSON.stringify(database.databaseType)} database, not ${wanted} one`;
   return new OperatorError('bad-data', [{ file: database.file, message }]);
 }

@@ -85,10 +85,7 @@ export interface NetModel {
   readonly loadOf: (popIndex: number, servedRps: number, weather: WeatherByPop) => number;
   /** State of a link that carries that many steered requests a second. */
   readonly linkReport: (linkIndex: number, linkRps: number, weather: WeatherByPop) => LinkState;
-  /**
-   * Demand of a place at a time (ms since 1970 UTC) against its mean of the day: about 0.55 by night, 1.45
-   * at 21 h.
-   */
+  /** Demand of a place at a time (ms since 1970 UTC) against its day's mean: 1.45 at 21 h, 0.55 at 9 h. */
   readonly demandFactor: (placeId: number, atMs: number) => number;
 }
 

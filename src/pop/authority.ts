@@ -33,8 +33,9 @@ const RENEW_BEFORE_DAYS = 30;
 /** Clocks of clients may be behind ours. */
 const BACKDATE_DAYS = 1;
 /**
- * The development authority's certificate for the POPs, from the folder; what is missing, damaged, near its end or for
- * other domains is made anew, and the log says so. Throws `OperatorError` when the folder cannot be used.
+ * The development authority's certificate for the POPs, from the folder; what is missing, damaged, near its
+ * end or for other domains is made anew, and the log says so. Throws `OperatorError` when the folder cannot
+ * be used.
  */
 export function developmentCertificate(options: AuthorityOptions): PopCertificate {
   try {
@@ -93,7 +94,10 @@ function newServer(options: AuthorityOptions, authority: Credential): Credential
   );
 }
 
-/** An authority may sign for its domains only, so that trusting it risks little; the name tells which they are. */
+/**
+ * An authority may sign for its domains only, so that trusting it risks little; the name tells which they
+ * are.
+ */
 function authorityName({ domains }: AuthorityOptions): string {
   const digest = createHash('sha256').update(domains.join(' ')).digest('hex').slice(0, 8);
   return `Isochrone development CA ${digest}`;

@@ -1,6 +1,7 @@
 /**
- * ASN.1 values in DER (ITU-T X.690), as much of it as certificates need. Each function returns one encoded value.
- * Text and numbers come from this program, never from a peer: what cannot be encoded is a programmer's error.
+ * ASN.1 values in DER (ITU-T X.690), as much of it as certificates need. Each function returns one encoded
+ * value. Text and numbers come from this program, never from a peer: what cannot be encoded is a programmer's
+ * error.
  */
 
 import { assert } from '../base/assert.ts';

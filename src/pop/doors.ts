@@ -4,7 +4,10 @@ import type { Link } from '../base/fleet.ts';
 
 /** The addresses that the POPs listen on, each of which can be shut and opened by its POP. */
 export interface Doors {
-  /** Opens or shuts all addresses of a POP; shutting cuts the connections. Throws `OperatorError` as `openDoors`. */
+  /**
+   * Opens or shuts all addresses of a POP; shutting cuts the connections. Throws `OperatorError` as
+   * `openDoors`.
+   */
   readonly setOpen: (popIndex: number, open: boolean) => Promise<void>;
   /** Shuts everything for good. */
   readonly close: () => Promise<void>;
@@ -27,7 +30,10 @@ interface Door {
   server: Server | undefined;
 }
 
-/** Listens on the address of every link. Throws `OperatorError` with every address that cannot be had, listening on none. */
+/**
+ * Listens on the address of every link. Throws `OperatorError` with every address that cannot be had,
+ * listening on none.
+ */
 export async function openDoors(options: DoorOptions): Promise<Doors> {
   const doors = options.links.map((link): Door => ({ link, sockets: new Set(), server: undefined }));
   let connectionCount = 0;
@@ -134,6 +140,6 @@ function reason(code: string, message: string): string {
   if (code === 'EADDRINUSE') return 'the port is in use: is another instance running?';
   if (code === 'EACCES') return 'ports below 1024 need rights that this process does not have';
   if (code === 'EADDRNOTAVAIL')
-    return 'the address is not of this machine: Linux has all of 127.0.0.0/8, others need an alias on loopback';
+    return 'it is no address of this machine: Linux has all of 127.0.0.0/8, others need an alias';
   return message;
 }

@@ -14,16 +14,18 @@ export interface OutageOptions {
 }
 
 /**
- * Takes POPs down and up as the modelled internet's changes in the store say, so that a modelled outage refuses
- * connections too. While the store is unreachable the POPs stay as they are. Returns how to stop.
+ * Takes POPs down and up as the modelled internet's changes in the store say, so that a modelled outage
+ * refuses connections too. While the store is unreachable the POPs stay as they are. Returns how to stop.
  */
 export function followOutages(options: OutageOptions): () => void {
   const { store, fleet, pops, log } = options;
   const down = new Set<number>();
-  let reading = false;
-  const follow = async () => {
-    if (reading) return;
-    reading = true;
+  let isFollowing = false;
+  let isAskedAgain = false;
+  const follow = async (): Promise<void> => {
+    isAskedAgain = isFollowing;
+    if (isFollowing) return;
+    isFollowing = true;
     try {
       const changes = await store.modelChanges();
       const outages = new Set(changes.filter(({ outage }) => outage === true).map(({ pop }) => pop));
@@ -39,8 +41,9 @@ export function followOutages(options: OutageOptions): () => void {
       if (store.state().connected)
         log(`POPs cannot follow the modelled outages: ${(error as Error).message}`);
     } finally {
-      reading = false;
+      isFollowing = false;
     }
+    if (isAskedAgain) await follow();
   };
   const stopListening = store.onChange((topic) => {
     if (topic === 'model') void follow();

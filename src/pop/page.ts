@@ -47,16 +47,32 @@ export interface PageContent {
   readonly note?: string;
 }
 
-const STYLE = `:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6776;--line:#d8dee6;--paper:#fff;--mark:#e8f3ec;--accent:#0b6b3a}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e9f0;--soft:#9aa7b6;--line:#2f3946;--paper:#12171e;--mark:#16301f;--accent:#6fd49b}}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:3rem 1.5rem}h1{font-size:2.2rem;line-height:1.2;margin:0 0 .25rem}
-h2{font-size:1.1rem;margin:2.5rem 0 .5rem}p{margin:.25rem 0;max-width:44rem}.soft{color:var(--soft)}.code{color:var(--accent)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.5rem;margin:1.5rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:.4rem .75rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th{font-weight:500;color:var(--soft)}th.text,td.text{text-align:left}tr.chosen td{background:var(--mark)}
-.note{border-left:3px solid var(--accent);padding-left:.75rem}`;
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6776; --line: #d8dee6; --paper: #fff;
+  --mark: #e8f3ec; --accent: #0b6b3a }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9f0; --soft: #9aa7b6; --line: #2f3946; --paper: #12171e;
+    --mark: #16301f; --accent: #6fd49b }
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
+main { max-width: 60rem; margin: 0 auto; padding: 3rem 1.5rem }
+h1 { font-size: 2.2rem; line-height: 1.2; margin: 0 0 .25rem }
+h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem }
+p { margin: .25rem 0; max-width: 44rem }
+.soft { color: var(--soft) }
+.code { color: var(--accent) }
+.note { border-left: 3px solid var(--accent); padding-left: .75rem }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 1.5rem 0 }
+dt { color: var(--soft) }
+dd { margin: 0; overflow-wrap: anywhere }
+.wide { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { padding: .4rem .75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th { font-weight: 500; color: var(--soft) }
+.text { text-align: left }
+.chosen td { background: var(--mark) }
+`;
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
@@ -83,7 +99,8 @@ export function renderPage(content: PageContent): string {
 ${note === undefined ? '' : `<p class="note">${escapeHtml(note)}</p>`}
 <dl>${facts.map(([name = '', value = '']) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${choice === undefined ? NOT_STEERED : renderChoice(pop, choice)}
-<p class="soft">JSON: ask with <code>Accept: application/json</code>. As another client: <code>/?client=ADDRESS</code>.</p>
+<p class="soft">JSON: ask with <code>Accept: application/json</code>.
+As another client: <code>/?client=ADDRESS</code>.</p>
 </main></body></html>
 `;
 }
@@ -111,25 +128,23 @@ function renderChoice(pop: Pop, choice: Choice): string {
   const verdict =
     choice.pop === pop.code
       ? 'DNS gives this client this POP.'
-      : `DNS gives this client ${choice.pop}, not this POP: it was asked directly, or an older answer is still held.`;
+      : `DNS gives this client ${choice.pop}, not this POP: it was asked directly, or by an older answer.`;
   const heads = terms.map((term) => `<th>${escapeHtml(term)}, ms</th>`).join('');
   return `<h2>How it was chosen</h2>
 <p>${escapeHtml(verdict)}</p>
 <p class="soft">Client: ${escapeHtml(choice.client)}. Service: ${escapeHtml(choice.service)}.
 The answer holds for ${choice.ttlSeconds} s. Figures: ${source}.</p>
-<div class="wide"><table><thead><tr><th class="text">POP</th><th class="text">Link</th>${heads}<th>score, ms</th>
-<th class="text">Verdict</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th class="text">POP</th><th class="text">Link</th>${heads}
+<th>score, ms</th><th class="text">Verdict</th></tr></thead><tbody>
 ${rows.map(renderRow).join('\n')}
 </tbody></table></div>`;
 }
 
 function renderRow(row: ChoiceRow): string {
-  const terms = row.terms.map((term) => `<td>${term.toFixed(1)}</td>`).join('');
+  const text = (value: string) => `<td class="text">${escapeHtml(value)}</td>`;
+  const figures = [...row.terms, row.scoreMs].map((figure) => `<td>${figure.toFixed(1)}</td>`).join('');
   const mark = row.verdict === 'chosen' ? ' class="chosen"' : '';
-  return (
-    `<tr${mark}><td class="text">${escapeHtml(`${row.pop} ${row.city}`)}</td><td class="text">${escapeHtml(row.link)}</td>` +
-    `${terms}<td>${row.scoreMs.toFixed(1)}</td><td class="text">${escapeHtml(row.verdict)}</td></tr>`
-  );
+  return `<tr${mark}>${text(`${row.pop} ${row.city}`)}${text(row.link)}${figures}${text(row.verdict)}</tr>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

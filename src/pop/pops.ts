@@ -1,6 +1,6 @@
 /**
- * Room `pop`: the points of presence themselves, on loopback addresses of this machine: HTTPS servers whose page says
- * which POP was reached and why. May import `base`, other pure rooms, and `store`.
+ * Room `pop`: the points of presence themselves, on loopback addresses of this machine: HTTPS servers whose
+ * page says which POP was reached and why. May import `base`, other pure rooms, and `store`.
  */
 
 import {
@@ -30,7 +30,10 @@ export interface PopOptions {
 export interface Pops {
   /** How many addresses are listened on when all POPs are up. */
   readonly addressCount: number;
-  /** Takes a POP down (its addresses refuse, its connections are cut) or up again. Asking twice changes nothing. */
+  /**
+   * Takes a POP down (its addresses refuse, its connections are cut) or up again. Asking twice changes
+   * nothing.
+   */
   readonly setUp: (popIndex: number, up: boolean) => Promise<void>;
   /** Requests answered since the start, by POP index. */
   readonly requests: () => readonly number[];

@@ -13,8 +13,8 @@ import { countOutcome, type ServerCounters } from './counters.ts';
 import type { Handler } from './handler.ts';
 
 /**
- * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of it in shared
- * memory.
+ * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of
+ * it in shared memory.
  */
 export interface AnswerData {
   readonly zones: readonly { readonly origin: Uint8Array; readonly records: readonly ZoneRecord[] }[];
@@ -37,7 +37,9 @@ export interface Answering {
   readonly setImage: (bytes: Uint8Array) => SteeringImage | string;
 }
 
-/** Builds what one thread answers from. Throws `OperatorError` with everything that is wrong with the data. */
+/**
+ * Builds what one thread answers from. Throws `OperatorError` with everything that is wrong with the data.
+ */
 export function createAnswering(data: AnswerData): Answering {
   const { fleet } = data;
   const places = readPlaces(data.places.text, data.places.file);

@@ -3,7 +3,10 @@ import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
 
-/** Query types with a slot of their own; every other one is counted as `other`, so that a flood of types costs no memory. */
+/**
+ * Query types with a slot of their own; every other one is counted as `other`, so that a flood of types costs
+ * no memory.
+ */
 const QTYPES: readonly number[] = [
   TYPE.A,
   TYPE.NS,
@@ -128,7 +131,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
     [
       {
         name: NAME.handling,
-        help: 'Time from having read a query to having handed its response to the kernel, of sampled UDP queries.',
+        help: 'Time from reading a query to handing its response to the kernel; sampled UDP queries.',
         bounds: HANDLING_BOUNDS,
       },
     ],

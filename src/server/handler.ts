@@ -1,13 +1,14 @@
 /**
- * Room `server`: sockets and the threads that own them: UDP, TCP, counters, supervision. Which octets answer which is
- * not its business: it is handed a handler. May import pure rooms and `store`.
+ * Room `server`: sockets and the threads that own them: UDP, TCP, counters, supervision. Which octets answer
+ * which is not its business: it is handed a handler. May import pure rooms and `store`.
  */
 import type { Client } from '../answer/context.ts';
 import { type Address, parseAddressInto } from '../base/address.ts';
 
 /**
- * Answers one message: `length` octets of `query`; the response is written to `out` and its length returned; 0 says
- * nothing (over TCP the connection is closed). Called from many connections in turn, so it must not keep the buffers.
+ * Answers one message: `length` octets of `query`; the response is written to `out` and its length returned;
+ * 0 says nothing (over TCP the connection is closed). Called from many connections in turn, so it must not
+ * keep the buffers.
  */
 export type Handler = (query: Uint8Array, length: number, client: Client, out: Uint8Array) => number;
 
@@ -20,8 +21,8 @@ export interface ListenAddress {
 }
 
 /**
- * Reads the address text that Node gives for a peer into `into`. Dotted quads, which are most, are read without
- * allocation; the zone of a link-local IPv6 address (RFC 4007 §11) does not count.
+ * Reads the address text that Node gives for a peer into `into`. Dotted quads, which are most, are read
+ * without allocation; the zone of a link-local IPv6 address (RFC 4007 §11) does not count.
  */
 export function readPeer(text: string, into: Address): void {
   const { octets } = into;

@@ -29,8 +29,8 @@ type Transport = 'udp' | 'tcp';
 const FREE_PORT_TRIES = 20;
 
 /**
- * Opens UDP and TCP on every address. Throws `OperatorError` naming each address that cannot be had, and why; nothing
- * stays open then.
+ * Opens UDP and TCP on every address. Throws `OperatorError` naming each address that cannot be had, and why;
+ * nothing stays open then.
  */
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
   const open: Closable[] = [];
@@ -54,8 +54,8 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
 }
 
 /**
- * The same addresses with real ports, none of which another program has. For sockets that will share their ports: those
- * would silently share them with strangers too.
+ * The same addresses with real ports, none of which another program has. For sockets that will share their
+ * ports: those would silently share them with strangers too.
  */
 export async function freePorts(listen: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
   const layout = serverLayout([]);
@@ -122,7 +122,7 @@ function problemOf({ error, listen, transport }: Failure): Problem {
 function explanation(error: NodeJS.ErrnoException, port: number): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `another program has this port: stop it (\`ss -lnp 'sport = :${port}'\` names it) or choose another port`;
+      return `another program has this port: stop it (ss -lnp 'sport = :${port}' names it) or choose another`;
     case 'EACCES':
     case 'EPERM':
       return 'the system does not allow this port: take one above 1023, or grant CAP_NET_BIND_SERVICE';

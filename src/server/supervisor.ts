@@ -61,7 +61,9 @@ export interface NameServer {
 const RECV_BUFFER_OCTETS = 4 << 20;
 /** Time that a thread has to close its sockets, ms. */
 const STOP_MS = 800;
-/** A thread that dies again is restarted later each time: at once, then after this doubled, up to the maximum. */
+/**
+ * A thread that dies again is restarted later each time: at once, then after this doubled, up to the maximum.
+ */
 const RESTART_MS = 50;
 const RESTART_MS_MAX = 5_000;
 /** A thread that lived this long starts with a clean record, ms. */
@@ -90,8 +92,9 @@ interface Supervisor {
 }
 
 /**
- * Starts the threads that answer, and keeps them alive: one that dies is replaced, while others go on. Resolves when all
- * listen. Throws `OperatorError` (`port-in-use`, `not-permitted`, `bad-zone` …) if they cannot start, having closed all.
+ * Starts the threads that answer, and keeps them alive: one that dies is replaced, while others go on.
+ * Resolves when all listen. Throws `OperatorError` (`port-in-use`, `not-permitted`, `bad-zone` …) if they
+ * cannot start, having closed all.
  */
 export async function startNameServer(options: NameServerOptions): Promise<NameServer> {
   const { workers = 1, listen, data } = options;

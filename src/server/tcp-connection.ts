@@ -72,7 +72,10 @@ export function newConnection(
   };
 }
 
-/** Takes octets from the client: answers every whole message in them, with one write where they fit, and keeps the rest. */
+/**
+ * Takes octets from the client: answers every whole message in them, with one write where they fit, and keeps
+ * the rest.
+ */
 export function receive(shared: Shared, connection: Connection, chunk: Buffer, nowMs: number): void {
   if (connection.closing !== undefined || connection.socket.destroyed) return;
   if (connection.heldLength === 0) {
@@ -125,7 +128,9 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
   return at;
 }
 
-/** The socket may keep what it is given, so it gets a copy: of a few octets for one answer, of many for many. */
+/**
+ * The socket may keep what it is given, so it gets a copy: of a few octets for one answer, of many for many.
+ */
 function flush(connection: Connection, batch: Buffer, length: number): number {
   if (length > 0) connection.socket.write(Buffer.from(batch.subarray(0, length)));
   return 0;
@@ -142,7 +147,10 @@ function hold(connection: Connection, input: Buffer, done: number, nowMs: number
   if (connection.partialSinceMs === 0) connection.partialSinceMs = nowMs;
 }
 
-/** The room grows by doubling, so that a client that names a long message does not get that much memory for two octets. */
+/**
+ * The room grows by doubling, so that a client that names a long message does not get that much memory for
+ * two octets.
+ */
 function append(connection: Connection, chunk: Buffer): void {
   const needed = connection.heldLength + chunk.length;
   if (needed > connection.held.length) {

@@ -21,7 +21,9 @@ import {
 
 /** Bounds on what clients may hold; each has a counter for hitting it. */
 export interface TcpLimits {
-  /** Connections in all. One more closes the one that has been idle longest; if none is idle, it is refused. */
+  /**
+   * Connections in all. One more closes the one that has been idle longest; if none is idle, it is refused.
+   */
   readonly connectionsMax: number;
   /** The same for one client address (IPv6: one /64). */
   readonly connectionsPerClientMax: number;
@@ -69,7 +71,9 @@ export interface TcpListener {
   close(): Promise<void>;
 }
 
-/** Connections that the kernel may complete before they are accepted; Linux bounds it by net.core.somaxconn. */
+/**
+ * Connections that the kernel may complete before they are accepted; Linux bounds it by net.core.somaxconn.
+ */
 const BACKLOG = 1024;
 /** How often deadlines are looked at: one timer for all connections. */
 const SWEEP_MS = 250;
@@ -83,8 +87,9 @@ interface State {
 }
 
 /**
- * Listens on TCP and answers as RFC 7766 says: any number of questions a connection, pipelined or not, answers in order.
- * Rejects with the system's error (`code`) if it cannot bind. Nothing that a peer does ends the listener.
+ * Listens on TCP and answers as RFC 7766 says: any number of questions a connection, pipelined or not,
+ * answers in order. Rejects with the system's error (`code`) if it cannot bind. Nothing that a peer does ends
+ * the listener.
  */
 export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
   const { handle, counters, limits, listen } = options;
@@ -170,7 +175,10 @@ function forget(state: State, connection: Connection): void {
   countClosed(state.options.counters, connection.closing ?? 'client');
 }
 
-/** Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none is idle. */
+/**
+ * Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none
+ * is idle.
+ */
 function makeRoom(state: State, clientKey: string): RefuseReason | undefined {
   const { connections, perClient } = state;
   const { connectionsMax, connectionsPerClientMax } = state.options.limits;

@@ -21,14 +21,17 @@ export interface UdpListener {
   close(): Promise<void>;
 }
 
-/** Responses that the kernel has not taken yet, at most; further ones are dropped, as a full send buffer would. */
+/**
+ * Responses that the kernel has not taken yet, at most; further ones are dropped, as a full send buffer
+ * would.
+ */
 const SENDS_PENDING_MAX = 64;
 /** One query in this many is timed: two looks at the clock cost a tenth of a steered answer. */
 const TIMED_EVERY = 64;
 
 /**
- * Opens a UDP socket and answers what arrives. Rejects with the system's error (`code`) if it cannot bind. Nothing
- * that a peer sends, and no error of sending, ends it.
+ * Opens a UDP socket and answers what arrives. Rejects with the system's error (`code`) if it cannot bind.
+ * Nothing that a peer sends, and no error of sending, ends it.
  */
 export async function listenUdp(options: UdpOptions): Promise<UdpListener> {
   const { listen, counters, reusePort } = options;
@@ -82,7 +85,8 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
     countOctets(counters, 'udp', message.length, length);
     if (length === 0) return countDrop(counters, 'udp', 'unanswerable');
     socket.send(out, 0, length, peer.port, peer.address, sent);
-    // Nearly always the kernel took it at once, and the buffer is free again; else it stays with the pending send.
+    // Nearly always the kernel took it at once, and the buffer is free again; else it stays with the pending
+    // send.
     if (socket.getSendQueueCount() > 0) buffer++;
     if (timed) countHandling(counters, (performance.now() - startMs) / 1000);
   };

@@ -7,8 +7,8 @@ import { type Listeners, openListeners } from './listeners.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
 
 /**
- * The thread that answers: sockets, and all that answers are made from. It is started by the supervisor. An exception
- * that nobody caught ends it, on purpose: the supervisor reports it and starts another.
+ * The thread that answers: sockets, and all that answers are made from. It is started by the supervisor. An
+ * exception that nobody caught ends it, on purpose: the supervisor reports it and starts another.
  */
 
 const port = must(parentPort, "a parent: this file is a thread's entry");

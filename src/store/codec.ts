@@ -1,9 +1,9 @@
 import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
 
 /**
- * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can show it.
- * Every reader checks all of what it reads: other versions and other programs write there too. A reader returns
- * undefined for what it cannot understand; fields it does not know are left out.
+ * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can
+ * show it. Every reader checks all of what it reads: other versions and other programs write there too. A
+ * reader returns undefined for what it cannot understand; fields it does not know are left out.
  */
 
 /** Version of the sample batch's form; a reader skips others. */

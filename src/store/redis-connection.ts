@@ -9,7 +9,10 @@ const SILENCE_LIMIT_MS = 2_000;
 const CONNECT_LIMIT_MS = 1_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
-/** How often the subscriber asks Redis whether it is still there, in ms: a dead peer is silent like an idle one. */
+/**
+ * How often the subscriber asks Redis whether it is still there, in ms: a dead peer is silent like an idle
+ * one.
+ */
 const PING_EVERY_MS = 5_000;
 /** Each of the two steps of a close takes at most so long, in ms. */
 const CLOSE_STEP_LIMIT_MS = 400;
@@ -18,7 +21,9 @@ const PENDING_MAX = 10_000;
 
 /** Two connections to one Redis server, one for commands and one for the nudges, which repair themselves. */
 export interface RedisConnection {
-  /** Runs commands; rejects with `StoreError` when Redis is unreachable, refuses, or does not answer in time. */
+  /**
+   * Runs commands; rejects with `StoreError` when Redis is unreachable, refuses, or does not answer in time.
+   */
   readonly call: <T>(work: (client: Redis) => Promise<T>) => Promise<T>;
   /** Counts a stored value that was skipped because it could not be read. */
   readonly noteDamaged: () => void;
@@ -48,7 +53,7 @@ export async function openConnection(options: ConnectionOptions): Promise<RedisC
   };
   const fail = (error: unknown): StoreError => {
     counters.errors++;
-    counters.lastError = error instanceof Error ? error.message || error.name : String(error);
+    counters.lastError = messageOf(error);
     return new StoreError(`${target.shown}: ${counters.lastError}`, { cause: error });
   };
   const refuse = (why: string): StoreError => {
@@ -156,6 +161,12 @@ function listen(
   }, PING_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** What the library says when it may not send a command again, in plain words. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'MaxRetriesPerRequestError' ? 'the connection was lost' : error.message || error.name;
 }
 
 class LateError extends Error {}

@@ -49,7 +49,10 @@ export function parseRedisUrl(text: string): RedisTarget | string {
   };
 }
 
-/** The TLS options of a target, undefined without TLS. Throws `OperatorError` for a CA file that cannot be read. */
+/**
+ * The TLS options of a target, undefined without TLS. Throws `OperatorError` for a CA file that cannot be
+ * read.
+ */
 export function tlsOptions(target: RedisTarget): { ca?: string } | undefined {
   if (!target.tls) return undefined;
   if (target.caFile === undefined) return {};

@@ -45,8 +45,9 @@ export interface RedisStoreOptions {
 }
 
 /**
- * Opens a store on Redis (6.2 or later). Resolves when connected, or after 1 s unconnected: calls then reject until
- * Redis is there, and `state()` says why. Throws `OperatorError` for an address or a CA file that is wrong.
+ * Opens a store on Redis (6.2 or later). Resolves when connected, or after 1 s unconnected: calls then reject
+ * until Redis is there, and `state()` says why. Throws `OperatorError` for an address or a CA file that is
+ * wrong.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
   const target = parseRedisUrl(options.url);

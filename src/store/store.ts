@@ -1,14 +1,17 @@
 /**
- * Room `store`: the shared state between agents, controller and name servers: one interface, in memory or on Redis.
- * May import `base`. Everything here may be asked of a store that is unreachable: each promise then rejects with a
- * `StoreError` within the store's time limit, and `state()` says so.
+ * Room `store`: the shared state between agents, controller and name servers: one interface, in memory or on
+ * Redis. May import `base`. Everything here may be asked of a store that is unreachable: each promise then
+ * rejects with a `StoreError` within the store's time limit, and `state()` says so.
  */
 
 /** One burst: several pings from one POP to one client network, reduced by the agent. */
 export interface Sample {
   /** Client network that was measured, as a prefix: `203.0.113.0/24`. */
   readonly network: string;
-  /** Minimum round-trip time of the burst in ms; absent when every ping was lost. */
+  /**
+   * Minimum round-trip time of the burst in ms, without the standing queue of the POP's own link, which the
+   * link's report has; absent when every ping was lost.
+   */
   readonly rttMs?: number;
   /** Pings sent and lost in the burst. */
   readonly sent: number;
@@ -104,8 +107,9 @@ export interface Store {
   /** Batches after `cursor` ('' = from the oldest kept), at most `limit`, and the cursor to go on with. */
   readSamples(cursor: string, limit: number): Promise<{ batches: readonly SampleBatch[]; cursor: string }>;
   /**
-   * Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. Nudges `reports` when the verdict
-   * `healthy` differs from the last that this store handle was given for the POP (the first: from healthy).
+   * Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. Nudges `reports` when the
+   * verdict `healthy` differs from the last that this store handle was given for the POP (the first: from
+   * healthy).
    */
   putReport(report: PopReport): Promise<void>;
   reports(): Promise<readonly PopReport[]>;
@@ -125,16 +129,16 @@ export interface Store {
   imageEpoch(): Promise<number>;
   image(): Promise<PublishedImage | undefined>;
   /**
-   * Saves packed estimates by cell key, replacing; for warm starts and for `explain` on name servers. What nobody
-   * saves for `ESTIMATES_EXPIRY_MS` goes.
+   * Saves packed estimates by cell key, replacing; for warm starts and for `explain` on name servers. What
+   * nobody saves for `ESTIMATES_EXPIRY_MS` goes.
    */
   putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void>;
   estimate(cell: string): Promise<Uint8Array | undefined>;
   /** Every estimate; one that is replaced meanwhile may come twice, the later one last. */
   allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]>;
   /**
-   * Calls back when somebody changed something (also this process), and for every topic when nudges may have been
-   * missed. The listener must not throw. Returns how to stop.
+   * Calls back when somebody changed something (also this process), and for every topic when nudges may have
+   * been missed. The listener must not throw. Returns how to stop.
    */
   onChange(listener: (topic: StoreTopic) => void): () => void;
   state(): StoreState;

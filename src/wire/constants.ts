@@ -1,8 +1,12 @@
 /**
- * Room `wire`: octets <-> DNS: names, questions, EDNS options, RDATA codecs, the writer. Pure; may import `base`.
+ * Room `wire`: octets <-> DNS: names, questions, EDNS options, RDATA codecs, the writer.
+ * Pure; may import `base`.
  */
 
-/** RR types by mnemonic (IANA "DNS Parameters"). `STEER` is ours, from the private-use range, and never on the wire. */
+/**
+ * RR types by mnemonic (IANA "DNS Parameters"). `STEER` is ours, from the private-use range, and never on
+ * the wire.
+ */
 export const TYPE = {
   A: 1,
   NS: 2,

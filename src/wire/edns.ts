@@ -36,8 +36,9 @@ export function emptyEdnsView(): EdnsView {
 }
 
 /**
- * Reads the options between `at` and `end`. False if they are malformed: a length that runs over the end, or a client subnet
- * that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of octets, host bits set), or two of them.
+ * Reads the options between `at` and `end`. False if they are malformed: a length that runs over the end, or
+ * a client subnet that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of
+ * octets, host bits set), or two of them.
  */
 export function readOptions(view: EdnsView, octets: Uint8Array, at: number, end: number): boolean {
   while (at < end) {
@@ -58,8 +59,11 @@ export function optSize(view: EdnsView): number {
   return view.ecs ? 11 + 8 + ((view.ecsSourceLength + 7) >> 3) : 11;
 }
 
-/** Writes the OPT record of a response at `at`, where there must be room: our UDP size, the upper bits of the rcode, the client
- * subnet given back with the scope of the answer (RFC 7871 §7.2.1). Returns the offset after it. */
+/**
+ * Writes the OPT record of a response at `at`, where there must be room: our UDP size, the upper bits of the
+ * rcode, the client subnet given back with the scope of the answer (RFC 7871 §7.2.1). Returns the offset
+ * after it.
+ */
 export function writeOpt(
   out: Uint8Array,
   at: number,

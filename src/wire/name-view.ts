@@ -37,19 +37,20 @@ export function emptyNameView(): NameView {
   return view;
 }
 
-/** A view of exactly this wire name, kept for good. */
+/** A view of exactly this wire name, kept for good. Octets after the name are not looked at. */
 export function nameView(name: Uint8Array): NameView {
-  const full = emptyNameView();
-  full.octets.set(name);
-  indexName(full);
-  return {
-    octets: name.slice(0, full.length),
-    lower: full.lower.slice(0, full.length),
-    length: full.length,
-    labels: full.labels,
-    starts: full.starts.slice(0, full.labels + 1),
-    hashes: full.hashes.slice(0, full.labels + 1),
-  };
+  scratch.octets.set(name.length > NAME_MAX ? name.subarray(0, NAME_MAX) : name);
+  indexName(scratch);
+  const { length, labels } = scratch;
+  const octets = scratch.octets.slice(0, length);
+  let lower = octets;
+  for (let i = 0; i < length; i++)
+    if (octets[i] !== scratch.lower[i]) {
+      lower = scratch.lower.slice(0, length);
+      break;
+    }
+  const starts = scratch.starts.slice(0, labels + 1);
+  return { octets, lower, length, labels, starts, hashes: scratch.hashes.slice(0, labels + 1) };
 }
 
 /** Fills everything else from `octets`, which must hold a whole valid wire name. */
@@ -72,8 +73,9 @@ export function indexName(view: NameView): void {
 }
 
 /**
- * Reads an uncompressed name at `at` in `packet` into the view. Returns the offset after it, or -1 if it runs over `end`,
- * is too long, or holds a pointer (a question is the first name of a query: a pointer there can only aim at the header).
+ * Reads an uncompressed name at `at` in `packet` into the view. Returns the offset after it, or -1 if it runs
+ * over `end`, is too long, or holds a pointer (a question is the first name of a query: a pointer there can
+ * only aim at the header).
  */
 export function readName(view: NameView, packet: Uint8Array, at: number, end: number): number {
   const { octets, lower, starts } = view;
@@ -124,3 +126,6 @@ function hashSuffixes(view: NameView): void {
     end = start;
   }
 }
+
+/** For `nameView` alone, which does not call itself. */
+const scratch = emptyNameView();

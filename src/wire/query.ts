@@ -47,7 +47,8 @@ export function readQuery(view: QueryView, octets: Uint8Array, length: number): 
   if (length < HEADER_SIZE || ((octets[2] as number) & 0x80) !== 0) return QUERY.DROP;
   const sound = readSections(view, octets, length);
   if ((((octets[2] as number) >> 3) & 15) !== OPCODE.QUERY) return QUERY.UNKNOWN_OPCODE;
-  // An OPT of a later version is only promised to be framed as ours is: nothing in it can be called malformed.
+  // An OPT of a later version is only promised to be framed as ours is: nothing in it can be called
+  // malformed.
   if (view.edns.present && view.edns.version !== 0) return QUERY.BAD_VERSION;
   return sound ? QUERY.OK : QUERY.MALFORMED;
 }
@@ -72,7 +73,10 @@ function readSections(view: QueryView, octets: Uint8Array, length: number): bool
   return at === length;
 }
 
-/** Skips one record, reading it if it is OPT. A negative `bound` is the length where OPT has no place. Returns -1 if malformed. */
+/**
+ * Skips one record, reading it if it is OPT. A negative `bound` is the length where OPT has no place. Returns
+ * -1 if malformed.
+ */
 function readRecord(view: QueryView, octets: Uint8Array, start: number, bound: number): number {
   const length = bound < 0 ? -bound : bound;
   const at = skipName(octets, start, length);
@@ -93,7 +97,10 @@ function readRecord(view: QueryView, octets: Uint8Array, start: number, bound: n
   return -1;
 }
 
-/** Offset after the name at `at`, pointers not followed; -1 if it runs over `length` or has an unknown label type. */
+/**
+ * Offset after the name at `at`, pointers not followed; -1 if it runs over `length` or has an unknown label
+ * type.
+ */
 function skipName(octets: Uint8Array, at: number, length: number): number {
   while (at < length) {
     const size = octets[at] as number;

@@ -159,6 +159,7 @@ export const serviceName = checkedString(
 
 function checkedString(pattern: RegExp, what: string): FieldCodec {
   return {
+    mayBeQuoted: true,
     parse(cursor, sink, origin) {
       const text = cursor.tokens[cursor.next]?.text ?? '';
       return pattern.test(text) ? charString.parse(cursor, sink, origin) : `${quote(text)} is not ${what}`;

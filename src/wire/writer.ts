@@ -5,7 +5,10 @@ const SLOTS = 256;
 const SUFFIXES_MAX = 128;
 const POINTER_MAX = 0x3fff;
 
-/** One record ready to copy, but for its owner and the names in its RDATA that may be compressed (RFC 3597 §4). */
+/**
+ * One record ready to copy, but for its owner and the names in its RDATA that may be compressed (RFC 3597
+ * §4).
+ */
 export interface RecordLayout {
   /** TYPE, CLASS, TTL, RDLENGTH, then RDATA up to the first of `names`; all of it if there are none. */
   readonly head: Uint8Array;
@@ -59,7 +62,10 @@ export function createWriter(): Writer {
   };
 }
 
-/** Starts a message whose header and question are already in `out`, up to `at`. `qname` is what stands at offset 12. */
+/**
+ * Starts a message whose header and question are already in `out`, up to `at`. `qname` is what stands at
+ * offset 12.
+ */
 export function beginMessage(
   writer: Writer,
   out: Uint8Array,
@@ -81,7 +87,8 @@ export function beginMessage(
 }
 
 /**
- * Puts all records of an RRset, or none: false, with the message as it was, if they do not fit under the limit.
+ * Puts all records of an RRset, or none: false, with the message as it was, if they do not fit under the
+ * limit.
  */
 export function putRecords(writer: Writer, owner: NameView, records: readonly RecordLayout[]): boolean {
   const { at, takenCount } = writer;
@@ -95,7 +102,10 @@ export function putRecords(writer: Writer, owner: NameView, records: readonly Re
   return true;
 }
 
-/** Puts one record from a fragment (TYPE to RDATA, nothing to compress) with another TTL in seconds; false if it does not fit. */
+/**
+ * Puts one record from a fragment (TYPE to RDATA, nothing to compress) with another TTL in seconds; false if
+ * it does not fit.
+ */
 export function putFragment(writer: Writer, owner: NameView, fragment: Uint8Array, ttl: number): boolean {
   const { at, takenCount } = writer;
   if (!putOwner(writer, owner) || !putOctets(writer, fragment)) {
@@ -147,7 +157,10 @@ function putOctets(writer: Writer, octets: Uint8Array): boolean {
   return true;
 }
 
-/** Writes a name with a pointer to its longest suffix that the message already has (RFC 1035 §4.1.4), letters compared without case. */
+/**
+ * Writes a name with a pointer to its longest suffix that the message already has (RFC 1035 §4.1.4), letters
+ * compared without case.
+ */
 function putName(writer: Writer, name: NameView): boolean {
   if (!writer.qnameKnown) knowQuestion(writer);
   const { out, at } = writer;
@@ -206,7 +219,10 @@ function findSuffix(writer: Writer, name: NameView, label: number): number {
   return 0;
 }
 
-/** Whether the name at `offset`, whose pointers are ours and so point backwards, is the suffix of `name` from `label` on. */
+/**
+ * Whether the name at `offset`, whose pointers are ours and so point backwards, is the suffix of `name` from
+ * `label` on.
+ */
 function nameStandsAt(out: Uint8Array, offset: number, name: NameView, label: number): boolean {
   const { lower } = name;
   for (let i = name.starts[label] as number; ; ) {

@@ -22,11 +22,12 @@ export function checkTarget(index: ZoneIndex, record: ZoneRecord, note: Note): v
   const target = record.rdata.subarray(offset);
   const key = nameKey(target);
   if (target.length <= 1 || !key.endsWith(index.apex)) return;
+  const types = index.nodes.get(key)?.records.map((other) => other.type) ?? [];
+  const hasAddress = types.some((type) => ADDRESSES.includes(type));
+  if (hasAddress && !types.includes(TYPE.CNAME)) return;
   const above = [...keysUpToApex(index, key)];
   if (above.at(-1) !== index.apex || above.some((name) => index.renamed.has(name) && name !== key)) return;
   const what = `${typeName(record.type)} target ${formatName(target)}`;
-  const types = index.nodes.get(key)?.records.map((other) => other.type) ?? [];
-  const hasAddress = types.some((type) => ADDRESSES.includes(type));
   const cut = above.findLast((name) => index.cuts.has(name));
   if (cut !== undefined) {
     if (record.type === TYPE.NS && nameKey(record.owner) === cut && !hasAddress)

@@ -49,21 +49,21 @@ const GLUE: readonly number[] = [TYPE.A, TYPE.AAAA];
 function checkNode(index: ZoneIndex, key: string, node: CheckedNode, note: Note): void {
   const firsts = new Map<number, ZoneRecord>();
   const name = formatName(node.owner);
-  const several = new Set<number>();
-  const uneven = new Set<number>();
+  let several: Set<number> | undefined;
+  let uneven: Set<number> | undefined;
   for (const record of node.records) {
     const first = firsts.get(record.type);
     if (first === undefined) {
       firsts.set(record.type, record);
       continue;
     }
-    const single = SINGLE.includes(record.type) && !several.has(record.type);
+    const single = SINGLE.includes(record.type) && !several?.has(record.type);
     if (single && !sameOctets(first.rdata, record.rdata)) {
-      several.add(record.type);
+      several = (several ?? new Set()).add(record.type);
       note(record, 'error', `${name} has more than one ${typeName(record.type)}`);
     }
-    if (record.ttl === first.ttl || record.type === TYPE.RRSIG || uneven.has(record.type)) continue;
-    uneven.add(record.type);
+    if (record.ttl === first.ttl || record.type === TYPE.RRSIG || uneven?.has(record.type)) continue;
+    uneven = (uneven ?? new Set()).add(record.type);
     const both = `${first.ttl} and ${record.ttl}`;
     note(
       record,
@@ -99,7 +99,8 @@ function checkCompany(
           `${name} has STEER and ${typeName(type)}: the steered service makes the answers`,
         );
   const cname = firsts.get(TYPE.CNAME);
-  const others = [...firsts.keys()].filter((type) => !BESIDE_CNAME.includes(type) && type !== TYPE.STEER);
+  const isOther = (type: number): boolean => !BESIDE_CNAME.includes(type) && type !== TYPE.STEER;
+  const others = cname === undefined ? [] : [...firsts.keys()].filter(isOther);
   if (cname !== undefined && others.length > 0)
     note(cname, 'error', `${name} has CNAME and ${others.map(typeName).join(', ')} (RFC 1034 §3.6.2)`);
   const dname = firsts.get(TYPE.DNAME);

@@ -10,7 +10,7 @@ import type { AdditionalData, Hit, RRset, Steer, Zone, ZoneNode } from './zone.t
 import { findNode, HIT, isWithin, rrsetOf } from './zone.ts';
 
 /** What compiling needs to know beside the records. */
-export interface CompileOptions {
+interface CompileOptions {
   /** The apex, wire form. */
   readonly origin: Uint8Array;
   /** Names of the services that STEER records may name; a steered node holds the position in this list. */
@@ -27,14 +27,15 @@ export function compileZone(
   for (const record of records) addRecord(draft, record);
   for (const node of draft.nodes.values()) checkNode(draft, node, options.services);
   const apex = draft.nodes.get(nodeKey(options.origin)) as DraftNode;
-  const soa = apex.types.get(TYPE.SOA)?.[0];
+  const soa = firstOf(apex, TYPE.SOA);
   if (soa === undefined || draft.problems.length > 0) return draft.problems;
   return assemble(draft, soa, options);
 }
 
 interface DraftNode {
   readonly owner: Uint8Array;
-  readonly types: Map<number, ZoneRecord[]>;
+  /** By type, then by RDATA: equal records are one (RFC 2181 §5). */
+  readonly types: Map<number, Map<string, ZoneRecord>>;
 }
 
 interface Draft {
@@ -44,7 +45,7 @@ interface Draft {
 }
 
 /** A node while its neighbours are still being made. */
-type OpenNode = { -readonly [Key in keyof ZoneNode]: ZoneNode[Key] } & { readonly draft: DraftNode };
+type OpenNode = { -readonly [Key in keyof ZoneNode]: ZoneNode[Key] };
 /** An RRset while the nodes that its records name are still being made. */
 type OpenRRset = Omit<RRset, 'additional'> & { additional: readonly AdditionalData[] };
 
@@ -56,9 +57,10 @@ function addRecord(draft: Draft, record: ZoneRecord): void {
     return;
   }
   const { types } = draftNode(draft, record.owner);
-  const rrset = types.get(record.type);
-  if (rrset === undefined) types.set(record.type, [record]);
-  else if (!rrset.some((other) => sameRdata(other, record))) rrset.push(record);
+  const rrset = types.get(record.type) ?? new Map<string, ZoneRecord>();
+  types.set(record.type, rrset);
+  const key = latin1.decode(record.rdata);
+  if (!rrset.has(key)) rrset.set(key, record);
 }
 
 /** The draft of the node of this owner, made with the empty non-terminals between it and the apex. */
@@ -77,15 +79,16 @@ function checkNode(draft: Draft, node: DraftNode, services: readonly string[]): 
   const atApex = node.owner.length === draft.origin.length;
   const name = formatName(node.owner);
   const complain = (type: number, message: string) => {
-    const record = types.get(type)?.[0];
-    const place = record ?? types.values().next().value?.[0] ?? { file: formatName(draft.origin), line: 1 };
+    const record = firstOf(node, type);
+    const place = record ??
+      firstOf(node, types.keys().next().value ?? 0) ?? { file: formatName(draft.origin), line: 1 };
     draft.problems.push(problem(place, message));
   };
   if (atApex && !types.has(TYPE.SOA)) complain(TYPE.SOA, `the zone ${name} has no SOA record at its apex`);
   if (atApex && !types.has(TYPE.NS)) complain(TYPE.NS, `the zone ${name} has no NS record at its apex`);
   if (!atApex && types.has(TYPE.SOA)) complain(TYPE.SOA, `SOA belongs at the apex, not at ${name}`);
   for (const type of [TYPE.SOA, TYPE.CNAME, TYPE.DNAME, TYPE.STEER])
-    if ((types.get(type)?.length ?? 0) > 1)
+    if ((types.get(type)?.size ?? 0) > 1)
       complain(type, `${name} has more than one ${typeName(type)} record`);
   if (types.has(TYPE.CNAME) && [...types.keys()].some((type) => !BESIDE_CNAME.has(type)))
     complain(TYPE.CNAME, `${name} has a CNAME and other records (RFC 1034 §3.6.2)`);
@@ -93,7 +96,7 @@ function checkNode(draft: Draft, node: DraftNode, services: readonly string[]): 
     for (const type of [TYPE.NS, TYPE.DNAME])
       if (types.has(type))
         complain(type, `${name}: ${typeName(type)} at a wildcard has no meaning (RFC 4592 §4)`);
-  const steer = types.get(TYPE.STEER)?.[0];
+  const steer = firstOf(node, TYPE.STEER);
   if (steer === undefined) return;
   for (const type of [TYPE.A, TYPE.AAAA, TYPE.HTTPS])
     if (types.has(type)) complain(type, `${name} has both STEER and ${typeName(type)}, which STEER makes`);
@@ -101,12 +104,15 @@ function checkNode(draft: Draft, node: DraftNode, services: readonly string[]): 
     complain(TYPE.STEER, `${name}: there is no service ${JSON.stringify(serviceName(steer))}`);
 }
 
+const NO_ADDITIONAL: readonly AdditionalData[] = [];
+const latin1 = new TextDecoder('latin1');
 const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC]);
 
 function assemble(draft: Draft, soa: ZoneRecord, options: CompileOptions): Zone {
   const open = new Map<string, OpenNode>();
   for (const [key, node] of draft.nodes) open.set(key, openNode(node, options));
-  for (const node of open.values()) linkNode(node, open, draft.origin);
+  for (const [key, node] of open)
+    linkNode(node, (draft.nodes.get(key) as DraftNode).owner, open, draft.origin);
   const nodes: ZoneNode[] = [...open.values()];
   const apexNode = open.get(nodeKey(draft.origin)) as ZoneNode;
   const soaRRset = rrsetOf(apexNode, TYPE.SOA) as RRset;
@@ -116,59 +122,66 @@ function assemble(draft: Draft, soa: ZoneRecord, options: CompileOptions): Zone 
     apex: apexNode.name,
     names: buildNameTable(nodes.map((node) => node.name)),
     nodes,
-    soa: soaRRset,
     negativeSoa: { ...soaRRset, ttl: negativeTtl, records: [layOut(soa, negativeTtl)] },
     serial: numbers.getUint32(0),
     recordCount: nodes.reduce((sum, node) => sum + recordsOf(node), 0),
   };
-  for (const node of open.values()) addAdditional(zone, node);
+  for (const [key, node] of open) addAdditional(zone, node, draft.nodes.get(key) as DraftNode);
   return zone;
 }
 
 function openNode(draft: DraftNode, options: CompileOptions): OpenNode {
   const { owner, types } = draft;
   const rrsets: RRset[] = [];
-  for (const [type, records] of [...types].sort(([left], [right]) => left - right)) {
+  for (const [type, byRdata] of [...types].sort(([left], [right]) => left - right)) {
     if (type === TYPE.STEER) continue;
+    const records = [...byRdata.values()];
     // Differing TTLs in one RRset are an error to be mended by taking the least (RFC 2181 §5.2).
-    const ttl = Math.min(...records.map((record) => record.ttl));
+    const ttl = records.reduce((least, record) => Math.min(least, record.ttl), records[0]!.ttl);
     const target = type === TYPE.CNAME || type === TYPE.DNAME ? nameView(records[0]!.rdata) : undefined;
-    rrsets.push({ type, ttl, records: records.map((record) => layOut(record, ttl)), target, additional: [] });
+    // Signatures over different RRsets share owner and type, but each has the TTL of what it signs (RFC 4034
+    // §3).
+    const layouts = records.map((record) => layOut(record, type === TYPE.RRSIG ? record.ttl : ttl));
+    rrsets.push({ type, ttl, records: layouts, target, additional: NO_ADDITIONAL });
   }
   const find = (type: number) => rrsets.find((rrset) => rrset.type === type);
   return {
-    draft,
     name: nameView(owner),
     rrsets,
     cname: find(TYPE.CNAME),
     dname: find(TYPE.DNAME),
     delegation: owner.length > options.origin.length ? find(TYPE.NS) : undefined,
-    steer: steerOf(types.get(TYPE.STEER)?.[0], options.services),
+    steer: steerOf(firstOf(draft, TYPE.STEER), options.services),
     wildcard: undefined,
     above: undefined,
   };
 }
 
-function linkNode(node: OpenNode, nodes: ReadonlyMap<string, OpenNode>, origin: Uint8Array): void {
-  node.wildcard = nodes.get(`\x01*${nodeKey(node.draft.owner)}`);
-  for (let owner = node.draft.owner; owner.length > origin.length; ) {
-    owner = parentName(owner);
-    const ancestor = nodes.get(nodeKey(owner)) as OpenNode;
+function linkNode(
+  node: OpenNode,
+  owner: Uint8Array,
+  nodes: ReadonlyMap<string, OpenNode>,
+  origin: Uint8Array,
+): void {
+  node.wildcard = nodes.get(`\x01*${nodeKey(owner)}`);
+  for (let rest = owner; rest.length > origin.length; ) {
+    rest = parentName(rest);
+    const ancestor = nodes.get(nodeKey(rest)) as OpenNode;
     if (ancestor.delegation !== undefined || ancestor.dname !== undefined) node.above = ancestor;
   }
 }
 
 /** Finds, once for all, the addresses that go with each NS, MX and SRV RRset. */
-function addAdditional(zone: Zone, node: OpenNode): void {
+function addAdditional(zone: Zone, node: ZoneNode, draft: DraftNode): void {
   for (const rrset of node.rrsets as OpenRRset[]) {
     const found: AdditionalData[] = [];
-    for (const record of node.draft.types.get(rrset.type) ?? []) {
+    for (const record of draft.types.get(rrset.type)?.values() ?? []) {
       const target = additionalName(record);
       if (target === undefined) break;
       const data = additionalData(zone, target, rrset === node.delegation ? node : undefined);
       if (data !== undefined) found.push(data);
     }
-    rrset.additional = found;
+    if (found.length > 0) rrset.additional = found;
   }
 }
 
@@ -193,7 +206,7 @@ function steerOf(record: ZoneRecord | undefined, services: readonly string[]): S
 }
 
 function serviceName(record: ZoneRecord): string {
-  return new TextDecoder('latin1').decode(record.rdata.subarray(1));
+  return latin1.decode(record.rdata.subarray(1));
 }
 
 function recordsOf(node: ZoneNode): number {
@@ -201,11 +214,8 @@ function recordsOf(node: ZoneNode): number {
   return node.steer === undefined ? count : count + 1;
 }
 
-/** Equal records are one (RFC 2181 §5); names in RDATA are compared with case, as NSD does when it reads a zone. */
-function sameRdata(left: ZoneRecord, right: ZoneRecord): boolean {
-  return (
-    left.rdata.length === right.rdata.length && left.rdata.every((octet, at) => octet === right.rdata[at])
-  );
+function firstOf(node: DraftNode, type: number): ZoneRecord | undefined {
+  return node.types.get(type)?.values().next().value;
 }
 
 function nodeKey(owner: Uint8Array): string {

@@ -10,14 +10,17 @@ const ADDITIONAL_NAME = new Map<number, number>([
   [TYPE.NS, 0],
   [TYPE.MX, 2],
   [TYPE.SRV, 6],
+  [TYPE.SVCB, 2],
+  [TYPE.HTTPS, 2],
 ]);
 const NOTHING = new Uint8Array(0);
+const NO_NAMES: readonly NameView[] = [];
 
 /** A record ready to be written with this TTL in seconds. */
 export function layOut(record: ZoneRecord, ttl: number): RecordLayout {
   const { type, rdata } = record;
   const shape = compressibleNames(type);
-  if (shape === 'none') return { head: headOf(type, ttl, rdata), names: [], tail: NOTHING };
+  if (shape === 'none') return { head: headOf(type, ttl, rdata), names: NO_NAMES, tail: NOTHING };
   const names: NameView[] = [];
   let at = shape.leadingOctets;
   for (let i = 0; i < shape.names; i++) {
@@ -25,7 +28,11 @@ export function layOut(record: ZoneRecord, ttl: number): RecordLayout {
     names.push(name);
     at += name.length;
   }
-  return { head: headOf(type, ttl, rdata.subarray(0, shape.leadingOctets)), names, tail: rdata.slice(at) };
+  return {
+    head: headOf(type, ttl, rdata.subarray(0, shape.leadingOctets)),
+    names,
+    tail: at === rdata.length ? NOTHING : rdata.slice(at),
+  };
 }
 
 /** The name in a record's RDATA whose addresses belong into the additional section, if its type has one. */

@@ -65,7 +65,7 @@ function readOwner(state: FileState, entry: Entry): string | undefined {
   return typeof owner === 'string' ? `owner: ${owner}` : undefined;
 }
 
-const otherClasses = new Set(['CH', 'CHAOS', 'HS', 'HESIOD', 'CS', 'ANY', 'NONE']);
+const otherClasses = new Set(['CH', 'CHAOS', 'HS', 'HESIOD', 'CS']);
 
 /** Reads a TTL and the class in either order, each at most once. A string says what is wrong. */
 function readTtlAndClass(cursor: TokenCursor): { ttl: number | undefined } | string {

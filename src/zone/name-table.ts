@@ -1,7 +1,10 @@
 import type { NameView } from '../wire/name-view.ts';
 import { suffixEquals } from '../wire/name-view.ts';
 
-/** Names to positions by open addressing on the hash of the lower-case name, with exact comparison. Built once, then only read. */
+/**
+ * Names to positions by open addressing on the hash of the lower-case name, with exact comparison. Built
+ * once, then only read.
+ */
 export interface NameTable {
   readonly names: readonly NameView[];
   /** Position in `names` plus 1; 0 where nothing is. */

@@ -69,7 +69,7 @@ export function nextEntry(scanner: Scanner, charsMax: number): Entry | undefined
   while (scanner.at < text.length) {
     const at = scanner.at;
     const code = text.charCodeAt(at);
-    if (at - entry.start > charsMax) {
+    if (at - entry.start > charsMax && code !== NEWLINE) {
       entry.wrong ??= { message: `the entry is longer than ${charsMax} characters`, at: entry.start };
       if (entry.depth > 0) break;
       skipLine(scanner);

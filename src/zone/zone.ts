@@ -54,7 +54,6 @@ export interface Zone {
   readonly names: NameTable;
   /** In the order of `names`. */
   readonly nodes: readonly ZoneNode[];
-  readonly soa: RRset;
   /** The SOA for negative answers: TTL = min(its TTL, MINIMUM) (RFC 2308 §3). */
   readonly negativeSoa: RRset;
   readonly serial: number;
@@ -105,7 +104,10 @@ export function findZone(zones: Zones, name: NameView, parentSide: boolean): Zon
   return parentSide ? findZone(zones, name, false) : undefined;
 }
 
-/** Finds `name`, which is at or below the zone's apex, as RFC 1034 §4.3.2 step 3. With `parentSide` a cut itself is not a referral. */
+/**
+ * Finds `name`, which is at or below the zone's apex, as RFC 1034 §4.3.2 step 3. With `parentSide` a cut
+ * itself is not a referral.
+ */
 export function findNode(zone: Zone, name: NameView, parentSide: boolean, hit: Hit): void {
   let label = 0;
   let index = findName(zone.names, name, 0);

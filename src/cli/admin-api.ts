@@ -1,0 +1,92 @@
+import type { Clock } from '../base/clock.ts';
+import { OperatorError } from '../base/errors.ts';
+import type { AdminApi, ControlMetrics } from '../console/api.ts';
+import type { NameServer } from '../server/supervisor.ts';
+import type { Store } from '../store/store.ts';
+import type { Terminal } from './command.ts';
+import { explainView } from './explain-view.ts';
+import { popViews } from './pop-views.ts';
+import type { TableInUse } from './table-in-use.ts';
+import { programVersion } from './version.ts';
+import type { World } from './world.ts';
+
+/** What the admin API shows and changes. */
+export interface AdminApiParts {
+  readonly role: 'up' | 'serve';
+  readonly world: World;
+  readonly store: Store;
+  readonly table: TableInUse;
+  readonly nameServer: NameServer;
+  readonly dns: readonly string[];
+  readonly rates: () => Readonly<Record<string, number>>;
+  readonly clock: Clock;
+  /** Where the version is read from. */
+  readonly terminal: Pick<Terminal, 'readText'>;
+  readonly control: () => ControlMetrics | undefined;
+}
+
+/** The admin API of a running `up` or `serve`. */
+export function createAdminApi(parts: AdminApiParts): AdminApi {
+  const { world, store, table, nameServer, clock } = parts;
+  const { config, locator, popState } = world;
+  const { fleet } = config;
+  const version = programVersion(parts.terminal);
+  const startedAtMs = clock.nowMs();
+  const tableFacts = () => {
+    const image = table.image();
+    if (image === undefined) return undefined;
+    return { epoch: image.epoch, ageMs: Math.max(0, clock.nowMs() - image.madeAtMs) };
+  };
+  const pops = () => popViews(fleet, popState, table.terms());
+  return {
+    popCodes: fleet.pops.map(({ code }) => code),
+    linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
+    nowMs: clock.nowMs,
+    status: async () => {
+      const { address, connected, lastError } = store.state();
+      const facts = tableFacts();
+      return {
+        version,
+        role: parts.role,
+        cluster: config.cluster,
+        startedAtMs,
+        dns: parts.dns,
+        zones: config.zones.map(({ origin }) => origin),
+        store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
+        ...(facts === undefined ? {} : { table: { ...facts, origin: table.origin() } }),
+        queryRates: parts.rates(),
+        pops: pops(),
+        attribution: locator.attribution,
+      };
+    },
+    explain: (question) => explainView(parts, question),
+    setOverride: (pop, override) => store.setOverride(pop, override),
+    modelChanges: () => modelOnly(parts, () => store.modelChanges()),
+    setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
+    notReady: () => {
+      if (!nameServer.serving()) return 'a serving thread is not answering';
+      return table.image() === undefined ? 'there is no steering table yet' : undefined;
+    },
+    metrics: async () => {
+      const { connected, errors } = store.state();
+      const facts = tableFacts();
+      const control = parts.control();
+      return {
+        version,
+        counters: [nameServer.counters()],
+        ...(facts === undefined ? {} : { table: facts }),
+        pops: pops(),
+        store: { connected, errors },
+        ...(control === undefined ? {} : { control }),
+      };
+    },
+  };
+}
+
+/** A change of the modelled internet means nothing to a process whose store nobody else sees and that models nothing. */
+async function modelOnly<T>(parts: AdminApiParts, act: () => Promise<T>): Promise<T> {
+  if (parts.role === 'up' || parts.store.kind === 'redis') return act();
+  const message =
+    'this process has no modelled internet, and its store is its own: ask the one that runs `up`';
+  throw new OperatorError('not-found', [{ file: 'model', message }]);
+}

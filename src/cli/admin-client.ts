@@ -1,0 +1,88 @@
+import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
+import { type Command, type Flags, type Invocation, textFlag } from './command.ts';
+
+/** The flags of every command that talks to a running process. */
+export const ADMIN_OPTIONS: Command['options'] = {
+  admin: { type: 'string', value: 'URL', help: 'admin API of the process (default http://127.0.0.1:5380)' },
+  token: {
+    type: 'string',
+    value: 'TOKEN',
+    help: 'its token (default: the environment variable ISOCHRONE_TOKEN)',
+  },
+};
+
+const DEFAULT_URL = 'http://127.0.0.1:5380';
+const TIMEOUT_MS = 5000;
+
+/** A request to the admin API. */
+interface AdminRequest {
+  /** Path with query: `/api/status`. */
+  readonly path: string;
+  /** Given: POST with this as JSON. */
+  readonly body?: object;
+}
+
+/**
+ * Asks a running process. Throws `OperatorError`: `admin-unreachable` when nothing (or something else)
+ * answers there, else with what the process says is wrong.
+ */
+export async function askAdmin<T>(
+  request: AdminRequest,
+  invocation: Pick<Invocation, 'flags' | 'terminal'>,
+): Promise<T> {
+  const base = adminUrl(invocation.flags);
+  const token = textFlag(invocation.flags, 'token') ?? invocation.terminal.environment['ISOCHRONE_TOKEN'];
+  const url = new URL(request.path, base);
+  const unreachable = (why: string): OperatorError =>
+    new OperatorError('admin-unreachable', [{ file: base.origin, message: why }]);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method: request.body === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      redirect: 'error',
+      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), invocation.terminal.stop]),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw unreachable(reasonOf(error));
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw unreachable(`what answers there is not Isochrone's admin API (HTTP ${response.status})`);
+  }
+  if (response.ok) return value as T;
+  throw refusal(value, { url: base.origin, status: response.status });
+}
+
+function adminUrl(flags: Flags): URL {
+  const text = textFlag(flags, 'admin') ?? DEFAULT_URL;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  const message = `--admin ${JSON.stringify(text)} is not a URL such as ${DEFAULT_URL}`;
+  throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
+}
+
+function reasonOf(error: unknown): string {
+  const { name, cause } = error as { name: string; cause?: { code?: string; message?: string } };
+  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (cause?.code === 'ECONNREFUSED')
+    return 'nothing listens there: start `isochrone up` or `serve`, or name its address with --admin URL';
+  return `cannot be reached: ${cause?.message ?? (error as Error).message}`;
+}
+
+/** The error that the process sent: its code and problems. */
+function refusal(value: unknown, where: { url: string; status: number }): OperatorError {
+  const { code, problems } = (value ?? {}) as { code?: OperatorErrorCode; problems?: Problem[] };
+  if (!Array.isArray(problems) || problems.length === 0)
+    return new OperatorError('admin-unreachable', [{ file: where.url, message: `HTTP ${where.status}` }]);
+  return new OperatorError(code ?? 'not-found', problems);
+}

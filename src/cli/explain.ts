@@ -1,0 +1,118 @@
+import { parseAddress, parsePrefix } from '../base/address.ts';
+import { OperatorError } from '../base/errors.ts';
+import type { ExplainedPop, ExplainView } from '../console/api.ts';
+import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
+import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
+import { formatMs, formatSpan, formatTable, styled } from './format.ts';
+
+const ROWS_DEFAULT = 10;
+
+export const explainCommand: Command = {
+  operands: 'NAME [TYPE]',
+  operandsMin: 1,
+  operandsMax: 2,
+  description:
+    'Says which POP a client gets for a steered name, and why: every POP with the terms of its score ' +
+    'in milliseconds, which add up, where each round-trip time comes from, what is out and why, the ' +
+    "runner-up and the margin, and the client's cell, the scope and the TTL of the answer. It asks " +
+    'the process that answers, which decides it with the functions that the answer itself uses.',
+  options: {
+    client: {
+      type: 'string',
+      value: 'ADDR',
+      help: 'address of the client, or its prefix as in EDNS client subnet',
+    },
+    all: { type: 'boolean', help: `every POP, not the first ${ROWS_DEFAULT}` },
+    ...ADMIN_OPTIONS,
+  },
+  examples: [
+    ['explain www.cdn.example --client 127.1.0.1', "why a client in the demo's Tokyo gets its POP"],
+    ['explain www.cdn.example AAAA --client 2001:4860::/32 --all', 'every POP for a client of this network'],
+  ],
+  run: async (invocation) => {
+    const { operands, flags, json, terminal } = invocation;
+    const [name = '', type = 'A'] = operands;
+    const client = clientOf(textFlag(flags, 'client'));
+    const query = new URLSearchParams({ name, type: type.toUpperCase(), client });
+    const view = await askAdmin<ExplainView>({ path: `/api/explain?${query}` }, invocation);
+    if (json) terminal.out(JSON.stringify(view, undefined, 2));
+    else for (const line of explainLines(view, invocation)) terminal.out(line);
+    return EXIT_OK;
+  },
+};
+
+function clientOf(text: string | undefined): string {
+  if (text !== undefined && (parseAddress(text) !== undefined || typeof parsePrefix(text) !== 'string'))
+    return text;
+  const message =
+    text === undefined
+      ? '--client is missing: --client ADDR'
+      : `--client ${JSON.stringify(text)} is neither an IP address nor a prefix`;
+  throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
+}
+
+function explainLines(view: ExplainView, invocation: Invocation): string[] {
+  const { client, cell, chosen, runnerUp, table, ttl } = view;
+  const { colour } = invocation.terminal;
+  const asn =
+    client.asn === 0
+      ? 'network unknown'
+      : `AS${client.asn}${client.asName === '' ? '' : ` ${client.asName}`}`;
+  const margin =
+    runnerUp === undefined
+      ? 'no other POP'
+      : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
+  const fields: [string, string][] = [
+    ['question', `${view.name} ${view.type}, service ${view.service}`],
+    ['client', `${client.address}: ${client.place}, ${asn} (${client.source})`],
+    ['cell', `${cell.label} (${cell.key})`],
+    ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
+    ['margin', margin],
+    ['scope', `/${view.scopeLength}`],
+    ['TTL', `${ttl.seconds} s: ${ttl.why}`],
+    ['table', `epoch ${table.epoch}, ${formatSpan(table.ageMs)} old`],
+    ...view.notes.map((note): [string, string] => ['note', note]),
+  ];
+  const shown = hasFlag(invocation.flags, 'all') ? view.pops : view.pops.slice(0, ROWS_DEFAULT);
+  const rest = view.pops.length - shown.length;
+  return [
+    ...fields.map(([name, text]) => `${name.padEnd(8)} ${text}`),
+    '',
+    ...popTable(shown, view, colour),
+    ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
+  ];
+}
+
+const COLUMNS = [
+  { title: '' },
+  { title: 'POP' },
+  { title: 'link' },
+  { title: 'rtt', right: true },
+  { title: '+ loss', right: true },
+  { title: '+ congestion', right: true },
+  { title: '+ price', right: true },
+  { title: '+ bias', right: true },
+  { title: '= score ms', right: true },
+  { title: 'rtt from' },
+  { title: 'out' },
+];
+
+function popTable(pops: readonly ExplainedPop[], view: ExplainView, colour: boolean): string[] {
+  const rows = pops.map((pop) => [
+    pop.pop === view.chosen.pop ? '>' : '',
+    pop.pop,
+    pop.link,
+    ...[pop.rttMs, pop.lossMs, pop.congestionMs, pop.priceMs, pop.biasMs, pop.scoreMs].map(formatMs),
+    pop.bursts === 0 ? pop.rttSource : `${pop.rttSource}, ${pop.bursts} bursts`,
+    pop.out ?? '',
+  ]);
+  const [header = '', ...lines] = formatTable(COLUMNS, rows);
+  return [
+    styled(header, 'bold', colour),
+    ...lines.map((line, i) => {
+      const pop = pops[i] as ExplainedPop;
+      if (pop.pop === view.chosen.pop) return styled(line, 'green', colour);
+      return pop.out === undefined ? line : styled(line, 'dim', colour);
+    }),
+  ];
+}

@@ -1,0 +1,52 @@
+/** A cell of a printed table: text, and how it stands. */
+interface Column {
+  readonly title: string;
+  readonly right?: boolean;
+}
+
+/** Lines of a table with its columns aligned. */
+export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...rows.map((row) => [...(row[i] ?? '')].length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    columns
+      .map(({ right }, i) => {
+        const cell = cells[i] ?? '';
+        const padding = ' '.repeat(Math.max(0, (widths[i] as number) - [...cell].length));
+        return right === true ? padding + cell : cell + padding;
+      })
+      .join('  ')
+      .trimEnd();
+  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+}
+
+const STYLES = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33' } as const;
+
+/** The text in a style, where colour is wanted. */
+export function styled(text: string, style: keyof typeof STYLES, colour: boolean): string {
+  return colour ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+}
+
+/** Milliseconds with two decimals, without a unit: columns name it. */
+export function formatMs(ms: number): string {
+  return ms.toFixed(2);
+}
+
+/** A span of time as a person says it: `850 ms`, `12.3 s`, `4 min`, `3.5 h`. */
+export function formatSpan(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return `${(ms / 3_600_000).toFixed(1)} h`;
+}
+
+/** A count with thousands apart: `1 234 567`. */
+export function formatCount(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ' ');
+}
+
+/** A fraction as per cent with one decimal. */
+export function formatShare(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

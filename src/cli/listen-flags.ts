@@ -1,0 +1,48 @@
+import { OperatorError } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import { type Command, type Invocation, textFlag } from './command.ts';
+import { CONFIG_OPTION, readConfig } from './config-file.ts';
+import { valueReader } from './values.ts';
+
+/** Flags of `up` and `serve`: they win over the configuration. */
+export const LISTEN_OPTIONS: Command['options'] = {
+  ...CONFIG_OPTION,
+  port: {
+    type: 'string',
+    value: 'N',
+    help: 'DNS port, UDP and TCP, on every configured address (0: any free one)',
+  },
+  'admin-port': {
+    type: 'string',
+    value: 'N',
+    help: 'port of the console, /metrics and the admin API (0: any free one)',
+  },
+  store: { type: 'string', value: 'URL', help: 'shared state: memory, redis://… or rediss://…' },
+  state: { type: 'string', value: 'DIR', help: 'folder for snapshots and certificates' },
+};
+
+/** The configuration with the flags applied. Throws `OperatorError` with every problem. */
+export function configOf(invocation: Invocation): Config {
+  const { flags, terminal } = invocation;
+  const reader = valueReader();
+  const bounds = { min: 0, max: 65_535, what: 'a port' };
+  const port = reader.number('port', textFlag(flags, 'port'), bounds);
+  const adminPort = reader.number('admin-port', textFlag(flags, 'admin-port'), bounds);
+  const store = textFlag(flags, 'store');
+  if (store !== undefined && store !== 'memory' && !/^rediss?:\/\//.test(store))
+    reader.wrong(
+      `--store ${JSON.stringify(store)} is neither memory nor redis://HOST:PORT nor rediss://HOST:PORT`,
+    );
+  if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
+  const config = readConfig(flags, terminal);
+  const { dns, admin } = config.listen;
+  return {
+    ...config,
+    listen: {
+      dns: port === undefined ? dns : dns.map((endpoint) => ({ ...endpoint, port })),
+      admin: adminPort === undefined ? admin : { ...admin, port: adminPort },
+    },
+    store: store ?? config.store,
+    state: textFlag(flags, 'state') ?? config.state,
+  };
+}

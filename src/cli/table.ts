@@ -1,0 +1,58 @@
+import type { Command } from './command.ts';
+
+/** A command before it is loaded: `help` prints these without loading what the commands need. */
+export interface TableRow {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** All commands, in the order in which the help lists them. */
+export const COMMANDS: readonly TableRow[] = [
+  {
+    name: 'up',
+    summary: 'run everything on this machine: name server, control loop, modelled POPs, console',
+    load: async () => (await import('./up.ts')).upCommand,
+  },
+  {
+    name: 'serve',
+    summary: 'run a name server alone, on the images that the store or the disk has',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
+    name: 'check',
+    summary: 'check a configuration and its zones; name every problem with file and line',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'say which POP a client gets for a name, and why, in milliseconds',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
+    name: 'status',
+    summary: 'show the POPs, the table in use and the query rates of a running process',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'drain',
+    summary: 'send new answers elsewhere than to a POP',
+    load: async () => (await import('./drain.ts')).drainCommand,
+  },
+  {
+    name: 'restore',
+    summary: 'undo the drain of a POP',
+    load: async () => (await import('./drain.ts')).restoreCommand,
+  },
+  {
+    name: 'model',
+    summary: 'make the modelled internet worse: RTT, loss, congestion, load or outage of a POP',
+    load: async () => (await import('./model.ts')).modelCommand,
+  },
+  {
+    name: 'docs',
+    summary: 'write the reference page and the JSON Schema of the configuration',
+    load: async () => (await import('./docs.ts')).docsCommand,
+  },
+];

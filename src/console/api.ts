@@ -1,0 +1,166 @@
+/**
+ * Room `console`: the admin API, the metrics page and the web console, on `node:http`. May import the pure
+ * rooms and `store`. What it shows comes from callbacks that the composition root hands in.
+ */
+import type { CounterSnapshot } from '../base/counters.ts';
+import type { ModelChange, Override } from '../store/store.ts';
+
+/** State of a POP in one word. */
+export type PopStateWord = 'up' | 'down' | 'drained';
+
+/** One POP, as `status` and the console show it. */
+export interface PopView {
+  readonly code: string;
+  readonly city: string;
+  readonly country: string;
+  readonly region: string;
+  readonly state: PopStateWord;
+  /** Why it is not up: the override's reason, or the verdict. */
+  readonly why?: string;
+  /** Requests a second now; absent without a report. */
+  readonly loadRps?: number;
+  readonly capacityRps: number;
+  /** Price for its load, ms. */
+  readonly priceMs: number;
+  /** Operator's bias, ms. */
+  readonly biasMs: number;
+  /** Fraction 0..1 of the demand that the table in use sends there. */
+  readonly share: number;
+  readonly links: readonly LinkView[];
+}
+
+interface LinkView {
+  readonly id: string;
+  readonly transit: string;
+  readonly ipv4: string;
+  readonly ipv6?: string;
+  /** Congestion term, ms. */
+  readonly congestionMs: number;
+}
+
+/** What runs and how it does. */
+export interface StatusView {
+  readonly version: string;
+  /** `up` or `serve`. */
+  readonly role: string;
+  readonly cluster: string;
+  /** When the process started: ms since 1970 UTC. */
+  readonly startedAtMs: number;
+  readonly dns: readonly string[];
+  readonly zones: readonly string[];
+  readonly store: { readonly address: string; readonly connected: boolean; readonly lastError?: string };
+  /** The steering table in use; absent before the first. `origin`: who made it. */
+  readonly table?: { readonly epoch: number; readonly ageMs: number; readonly origin: string };
+  /** Queries a second over the last seconds, by transport. */
+  readonly queryRates: Readonly<Record<string, number>>;
+  readonly pops: readonly PopView[];
+  /** Credits that must be shown for the geo data in use. */
+  readonly attribution: readonly string[];
+}
+
+/** One candidate of an explanation: a POP over its best link. All terms in ms; they add up to the score. */
+export interface ExplainedPop {
+  readonly pop: string;
+  readonly city: string;
+  readonly link: string;
+  readonly rttMs: number;
+  /** Where the RTT comes from: `measured`, `modelled`, `prior` … and how many bursts stand behind it. */
+  readonly rttSource: string;
+  readonly bursts: number;
+  readonly lossMs: number;
+  readonly congestionMs: number;
+  readonly priceMs: number;
+  readonly biasMs: number;
+  readonly scoreMs: number;
+  /** Why it cannot be chosen; absent when it can. */
+  readonly out?: string;
+}
+
+/** Which POP a client gets for a name, and why. */
+export interface ExplainView {
+  readonly name: string;
+  readonly type: string;
+  readonly service: string;
+  readonly client: {
+    readonly address: string;
+    /** `Frankfurt am Main, DE`. */
+    readonly place: string;
+    readonly asn: number;
+    readonly asName: string;
+    /** Which database or override said so. */
+    readonly source: string;
+  };
+  readonly cell: { readonly key: string; readonly label: string };
+  /** Prefix length of the answer's ECS scope. */
+  readonly scopeLength: number;
+  readonly ttl: { readonly seconds: number; readonly why: string };
+  readonly table: { readonly epoch: number; readonly ageMs: number };
+  /** What the answer gives. */
+  readonly chosen: { readonly pop: string; readonly link: string; readonly addresses: readonly string[] };
+  /** The next best; absent when there is none. `marginMs`: by how much it is worse. */
+  readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
+  /**
+   * Why the chosen POP is not the one with the lowest score, where that is so; and what else is worth
+   * knowing.
+   */
+  readonly notes: readonly string[];
+  /** By score; those that are out come last. */
+  readonly pops: readonly ExplainedPop[];
+}
+
+/** A question for `explain`. */
+export interface ExplainQuestion {
+  readonly name: string;
+  /** Type mnemonic, `A` by default. */
+  readonly type: string;
+  /** Address or prefix, presentation form. */
+  readonly client: string;
+}
+
+/**
+ * Everything that the console needs from the process around it. Promises may reject with `OperatorError` or
+ * `StoreError`.
+ */
+export interface AdminApi {
+  /** Codes of all POPs. */
+  readonly popCodes: readonly string[];
+  /** Ids of the links of a POP. */
+  readonly linkIds: (pop: string) => readonly string[];
+  readonly nowMs: () => number;
+  readonly status: () => Promise<StatusView>;
+  /** An `OperatorError('not-found')` for a name that is not steered. */
+  readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
+  readonly setOverride: (pop: string, override: Override | undefined) => Promise<void>;
+  readonly modelChanges: () => Promise<readonly ModelChange[]>;
+  readonly setModelChange: (pop: string, change: ModelChange | undefined) => Promise<void>;
+  /** Why the process cannot answer as it should yet (no zones, no table); undefined when ready. */
+  readonly notReady: () => string | undefined;
+  /** What `/metrics` shows, read now. */
+  readonly metrics: () => Promise<MetricsView>;
+}
+
+/** What the metrics page is made of. */
+export interface MetricsView {
+  readonly version: string;
+  /** Counters of the name server's workers, summed. */
+  readonly counters: readonly CounterSnapshot[];
+  readonly table?: { readonly epoch: number; readonly ageMs: number };
+  readonly pops: readonly PopView[];
+  readonly store: { readonly connected: boolean; readonly errors: number };
+  /** The control loop, where it runs here. */
+  readonly control?: ControlMetrics;
+}
+
+export interface ControlMetrics {
+  readonly ticks: number;
+  /** Time of the last tick and of all, ms. */
+  readonly lastTickMs: number;
+  readonly totalTickMs: number;
+  /** Ticks that failed, and tables that the guard kept back. */
+  readonly failedTicks: number;
+  readonly samples: number;
+  readonly refusedSamples: Readonly<Record<string, number>>;
+  /** Cells that were given another POP. */
+  readonly moves: number;
+  readonly cells: number;
+}

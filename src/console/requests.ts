@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { parseAddress, parsePrefix } from '../base/address.ts';
+import { nearest } from '../base/nearest.ts';
+import type { ModelChange } from '../store/store.ts';
+import { parseName } from '../wire/name.ts';
+import type { AdminApi, ExplainQuestion } from './api.ts';
+
+/** A value, or everything that is wrong with what should have been it. */
+type Read<T> = { readonly value: T } | { readonly wrong: readonly string[] };
+
+const YEAR_SECONDS = 365 * 86_400;
+
+const drainSchema = z.strictObject({
+  reason: z.string().max(200).default(''),
+  forSeconds: z.number().min(1).max(YEAR_SECONDS).optional(),
+});
+
+/** Ranges are those of the command `model`. */
+const modelSchema = z.strictObject({
+  pop: z.string().optional(),
+  reset: z.literal(true).optional(),
+  rttMs: z.number().min(0).max(10_000).optional(),
+  lossRate: z.number().min(0).max(1).optional(),
+  congestion: z.number().min(0).max(10).optional(),
+  link: z.string().optional(),
+  load: z.number().min(0).max(10).optional(),
+  outage: z.boolean().optional(),
+});
+
+/** Body of `drain`: a reason, and for how long. */
+export function readDrain(body: unknown): Read<z.output<typeof drainSchema>> {
+  return read(drainSchema, body);
+}
+
+/** What `model` asks for: all POPs reset, one reset, or changes of one. */
+type ModelRequest =
+  | { readonly kind: 'reset-all' }
+  | { readonly kind: 'reset'; readonly pop: string }
+  | { readonly kind: 'change'; readonly pop: string; readonly change: Omit<ModelChange, 'pop'> };
+
+/** Body of `model`, checked against the fleet. */
+export function readModel(body: unknown, api: Pick<AdminApi, 'popCodes' | 'linkIds'>): Read<ModelRequest> {
+  const parsed = read(modelSchema, body);
+  if ('wrong' in parsed) return parsed;
+  const { pop, reset, ...fields } = parsed.value;
+  const change = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const wrong: string[] = [];
+  const changed = Object.keys(change).length > 0;
+  if (pop !== undefined) wrong.push(...unknownPop(pop, api.popCodes));
+  if (pop === undefined && reset !== true) wrong.push('pop: is missing');
+  if (reset === true && changed) wrong.push('reset: stands alone, or with pop');
+  if (reset !== true && !changed) wrong.push('nothing is to change');
+  const { link } = fields;
+  if (link !== undefined && fields.congestion === undefined) wrong.push('link: needs congestion');
+  if (
+    link !== undefined &&
+    pop !== undefined &&
+    api.popCodes.includes(pop) &&
+    !api.linkIds(pop).includes(link)
+  )
+    wrong.push(`link: ${pop} has no link ${JSON.stringify(link)}: it has ${api.linkIds(pop).join(', ')}`);
+  if (wrong.length > 0) return { wrong };
+  if (pop === undefined) return { value: { kind: 'reset-all' } };
+  return { value: reset === true ? { kind: 'reset', pop } : { kind: 'change', pop, change } };
+}
+
+/** Whether the fleet has the POP: an empty list, or what is wrong. */
+export function unknownPop(code: string, codes: readonly string[]): readonly string[] {
+  if (codes.includes(code)) return [];
+  const meant = nearest(code, codes);
+  return [`there is no POP ${JSON.stringify(code)}${meant === undefined ? '' : `; did you mean ${meant}?`}`];
+}
+
+/** The question in the query string of `explain`. */
+export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
+  const wrong: string[] = [];
+  for (const key of new Set(query.keys()))
+    if (!['name', 'type', 'client'].includes(key)) wrong.push(`no such parameter: ${JSON.stringify(key)}`);
+    else if (query.getAll(key).length > 1) wrong.push(`${key}: is given twice`);
+  const name = query.get('name') ?? '';
+  const type = query.get('type') ?? 'A';
+  const client = query.get('client') ?? '';
+  const parsed = parseName(name);
+  if (typeof parsed === 'string') wrong.push(`name: ${parsed}`);
+  if (!/^[A-Z][A-Z0-9-]{0,15}$/i.test(type)) wrong.push(`type: ${JSON.stringify(type)} is not a record type`);
+  if (client === '') wrong.push('client: is missing: an IP address or a prefix');
+  else if (parseAddress(client) === undefined && typeof parsePrefix(client) === 'string')
+    wrong.push(`client: ${JSON.stringify(client)} is neither an IP address nor a prefix`);
+  if (wrong.length > 0) return { wrong };
+  return { value: { name, type: type.toUpperCase(), client } };
+}
+
+function read<T>(schema: z.ZodType<T>, body: unknown): Read<T> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return { value: parsed.data };
+  return {
+    wrong: parsed.error.issues.map(({ path, message }) =>
+      path.length === 0 ? message : `${path.join('.')}: ${message}`,
+    ),
+  };
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import type { ModelChange, Override } from '../store/store.ts';
+import type { AdminApi } from './api.ts';
+import type { MetricsPage } from './metrics.ts';
+import { consolePage, STYLE } from './page.ts';
+import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
+import { readDrain, readModel, readQuestion, unknownPop } from './requests.ts';
+
+/** What a route may use. */
+interface RouteContext {
+  readonly api: AdminApi;
+  readonly metrics: MetricsPage;
+  readonly request: IncomingMessage;
+  readonly query: URLSearchParams;
+}
+
+type Handler = (context: RouteContext, ...captures: readonly string[]) => Promise<Reply> | Reply;
+
+/** Every path and method; the captures of the pattern are the handler's further arguments. */
+const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handler: Handler])[] = [
+  ['GET', /^\/$/, page],
+  ['GET', /^\/style\.css$/, () => ({ status: 200, type: 'text/css; charset=utf-8', body: STYLE })],
+  ['GET', /^\/metrics$/, ({ metrics, api }) => metrics.render(api)],
+  ['GET', /^\/healthz$/, () => textReply('alive')],
+  ['GET', /^\/readyz$/, readiness],
+  ['GET', /^\/api\/status$/, async ({ api }) => jsonReply(await api.status())],
+  ['GET', /^\/api\/pops$/, async ({ api }) => jsonReply({ pops: (await api.status()).pops })],
+  ['GET', /^\/api\/explain$/, explain],
+  ['GET', /^\/api\/model$/, listModel],
+  ['POST', /^\/api\/model$/, changeModel],
+  ['POST', /^\/api\/pops\/([^/]{1,64})\/drain$/, drain],
+  ['POST', /^\/api\/pops\/([^/]{1,64})\/restore$/, restore],
+];
+
+/** Answers a request that the guard let in. */
+export async function answerRoute(path: string, context: RouteContext): Promise<Reply> {
+  const method = context.request.method === 'HEAD' ? 'GET' : context.request.method;
+  const allowed: string[] = [];
+  for (const [wanted, pattern, handler] of ROUTES) {
+    const match = pattern.exec(path);
+    if (match === null) continue;
+    if (wanted === method) return handler(context, ...match.slice(1));
+    allowed.push(...(wanted === 'GET' ? ['GET', 'HEAD'] : [wanted]));
+  }
+  if (allowed.length === 0) return problemReply(404, [`there is nothing at ${path}`], 'not-found');
+  const reply = problemReply(405, [`${path} knows ${allowed.join(', ')}, not ${context.request.method}`]);
+  return { ...reply, headers: { allow: allowed.join(', ') } };
+}
+
+async function page({ api }: RouteContext): Promise<Reply> {
+  return { status: 200, type: 'text/html; charset=utf-8', body: consolePage(await api.status()) };
+}
+
+function readiness({ api }: RouteContext): Reply {
+  const why = api.notReady();
+  return why === undefined ? textReply('ready') : textReply(`not ready: ${why}`, 503);
+}
+
+async function explain({ api, query }: RouteContext): Promise<Reply> {
+  const question = readQuestion(query);
+  if ('wrong' in question) return problemReply(400, question.wrong);
+  return jsonReply(await api.explain(question.value));
+}
+
+async function listModel({ api }: RouteContext): Promise<Reply> {
+  return jsonReply({ changes: await api.modelChanges() });
+}
+
+async function changeModel(context: RouteContext): Promise<Reply> {
+  const { api, request } = context;
+  const body = await readJson(request);
+  if ('status' in body) return body;
+  const read = readModel(body.value, api);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  const wanted = read.value;
+  const changes = await api.modelChanges();
+  if (wanted.kind === 'reset-all') for (const { pop } of changes) await api.setModelChange(pop, undefined);
+  else if (wanted.kind === 'reset') await api.setModelChange(wanted.pop, undefined);
+  else await api.setModelChange(wanted.pop, merged(wanted.pop, changes, wanted.change));
+  return listModel(context);
+}
+
+/** Changes of one POP add up; congestion of all links takes the place of that of one. */
+function merged(pop: string, changes: readonly ModelChange[], change: Omit<ModelChange, 'pop'>): ModelChange {
+  const { link, ...before } = changes.find((one) => one.pop === pop) ?? { pop };
+  const keepsLink = change.congestion === undefined && link !== undefined;
+  return { ...before, ...(keepsLink ? { link } : {}), ...change };
+}
+
+async function drain({ api, request }: RouteContext, code = ''): Promise<Reply> {
+  const body = await readJson(request);
+  if ('status' in body) return body;
+  const unknown = unknownPop(code, api.popCodes);
+  if (unknown.length > 0) return problemReply(404, unknown, 'not-found');
+  const read = readDrain(body.value);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  const { reason, forSeconds } = read.value;
+  const sinceMs = api.nowMs();
+  const until = forSeconds === undefined ? {} : { untilMs: sinceMs + forSeconds * 1000 };
+  const override: Override = { pop: code, state: 'drain', reason, sinceMs, ...until };
+  await api.setOverride(code, override);
+  return jsonReply({ override });
+}
+
+async function restore({ api, request }: RouteContext, code = ''): Promise<Reply> {
+  const body = await readJson(request);
+  if ('status' in body) return body;
+  const unknown = unknownPop(code, api.popCodes);
+  if (unknown.length > 0) return problemReply(404, unknown, 'not-found');
+  await api.setOverride(code, undefined);
+  return jsonReply({ restored: code });
+}

@@ -1,0 +1,16 @@
+/**
+ * The composition root: the only place that reads arguments, environment and signals. Everything else is handed what
+ * it needs.
+ */
+import { runCommandLine } from './cli/run.ts';
+import { processTerminal } from './cli/terminal.ts';
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    // A second signal means that stopping took too long for whoever sent it.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+  });
+
+process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(process, stop.signal));

@@ -1,0 +1,166 @@
+/**
+ * Room `probe`: agents that measure networks from POPs and feed the store. May import `base`, other pure
+ * rooms, and `store`.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import type { Fleet, Pop } from '../base/fleet.ts';
+import type { Random } from '../base/random.ts';
+import type { Places } from '../geo/places.ts';
+import type { NetModel } from '../netmodel/model.ts';
+import type { ClientNetwork } from '../netmodel/networks.ts';
+import type { PopReport, Store } from '../store/store.ts';
+import { createBursts, type Situation } from './bursts.ts';
+import { createOutbox, type OutboxCounts } from './outbox.ts';
+import { targetsOf } from './rotation.ts';
+import { type ChooseLink, createTraffic } from './traffic.ts';
+import { watchWeather } from './weather.ts';
+
+/** What modelled agents need. */
+export interface ModelledAgentOptions {
+  readonly store: Store;
+  readonly model: NetModel;
+  readonly fleet: Fleet;
+  readonly networks: readonly ClientNetwork[];
+  readonly places: Places;
+  /** What steering gives clients now: so that the POPs' load follows decisions. */
+  readonly chooseLink: ChooseLink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: (message: string) => void;
+  /** Bursts a second over all agents. */
+  readonly burstsPerSecond?: number;
+  /** Steered demand, mean of the day, requests a second; absent: a sixth of what the fleet can serve. */
+  readonly demandRps?: number;
+  /** How long clients keep an answer, ms. */
+  readonly holdMs?: number;
+}
+
+/** The agents' work, moved on by `step`. */
+export interface ModelledAgents {
+  /**
+   * Does the work that became due since the last step, at most `STEP_MAX_MS` of it; a few hundred bursts a
+   * step.
+   */
+  readonly step: () => void;
+  /** Reads the changes of the modelled internet from the store, and reports the POPs that changed at once. */
+  readonly readChanges: () => Promise<void>;
+  readonly counts: () => AgentCounts;
+}
+
+/** Since the start. */
+export interface AgentCounts extends OutboxCounts {
+  readonly bursts: number;
+  /** Reports and demand lists that the store did not take: the next ones replace them. */
+  readonly reportsLost: number;
+}
+
+const BURSTS_PER_SECOND = 5_000;
+const DEMAND_SHARE = 1 / 6;
+/** As long as the shortest TTL that services have by default. */
+const HOLD_MS = 20_000;
+/** A step every so often, ms. */
+const STEP_MS = 50;
+/** Time that one step makes up for at most, ms. */
+const STEP_MAX_MS = 200;
+/**
+ * The agents take turns by steps: each sends its batch, its report and its demand list every so many steps.
+ */
+const STEPS_PER_BATCH = 10;
+const STEPS_PER_REPORT = 20;
+const STEPS_PER_DEMAND = 40;
+/** Traffic is counted anew every so many steps. */
+const STEPS_PER_COUNT = 20;
+/** How often changes are read without a nudge, ms. */
+const CHANGES_EVERY_MS = 2_000;
+/** Starts the agents on timers. Returns how to stop, and their counts. */
+export function startModelledAgents(options: ModelledAgentOptions): {
+  readonly counts: () => AgentCounts;
+  readonly close: () => void;
+} {
+  const agents = createModelledAgents(options);
+  const timers = [setInterval(agents.step, STEP_MS), setInterval(agents.readChanges, CHANGES_EVERY_MS)];
+  const stopListening = options.store.onChange((topic) => {
+    if (topic === 'model') void agents.readChanges();
+  });
+  void agents.readChanges();
+  return {
+    counts: agents.counts,
+    close: () => {
+      stopListening();
+      timers.forEach(clearInterval);
+    },
+  };
+}
+
+/** Makes the agents: one a POP, which measure the modelled internet and report as real ones do. */
+export function createModelledAgents(options: ModelledAgentOptions): ModelledAgents {
+  const { store, model, fleet, clock, log } = options;
+  const targets = targetsOf(options.networks, options);
+  const unplaced = options.networks.length - targets.length;
+  if (unplaced > 0) log(`${unplaced} client networks lie in places that are not known: nobody measures them`);
+  const demandRps =
+    options.demandRps ?? DEMAND_SHARE * fleet.pops.reduce((sum, pop) => sum + pop.capacityRps, 0);
+  const traffic = createTraffic({ ...options, targets, demandRps, holdMs: options.holdMs ?? HOLD_MS });
+  const bursts = createBursts({
+    ...options,
+    targets,
+    burstsPerSecond: options.burstsPerSecond ?? BURSTS_PER_SECOND,
+  });
+  const outbox = createOutbox(store);
+  const popOfCode = new Map(fleet.pops.map((pop) => [pop.code, pop]));
+  const weather = watchWeather(store, (code) => {
+    const pop = popOfCode.get(code);
+    if (pop !== undefined) sendReport(pop);
+  });
+  let reportsLost = 0;
+  let steps = 0;
+  let lastMs = clock.nowMs();
+
+  /** What is not taken now is not kept: the next one replaces it. */
+  const sendLatest = (send: () => Promise<void>) => {
+    if (!store.state().connected) reportsLost++;
+    else send().catch(() => reportsLost++);
+  };
+  const sendReport = (pop: Pop) => {
+    const situation = { model, traffic, weather: weather.now() };
+    sendLatest(() => store.putReport(reportOf(pop, situation, clock.nowMs())));
+  };
+
+  return {
+    step: () => {
+      const nowMs = clock.nowMs();
+      const elapsedMs = Math.max(0, Math.min(STEP_MAX_MS, nowMs - lastMs));
+      lastMs = nowMs;
+      if (steps % STEPS_PER_COUNT === 0) traffic.advance(nowMs);
+      bursts.advance(elapsedMs, { model, traffic, weather: weather.now() });
+      for (const pop of fleet.pops) {
+        const turn = steps + pop.index;
+        if (turn % STEPS_PER_BATCH === 0) {
+          const samples = bursts.take(pop.index);
+          if (samples.length > 0) outbox.put({ pop: pop.code, atMs: nowMs, source: 'modelled', samples });
+        }
+        if (turn % STEPS_PER_REPORT === 0) sendReport(pop);
+        if (turn % STEPS_PER_DEMAND === 0)
+          sendLatest(() => store.putDemand(pop.code, traffic.demandOf(pop.index)));
+      }
+      outbox.flush(nowMs);
+      steps++;
+    },
+    readChanges: weather.read,
+    counts: () => ({ bursts: bursts.count(), reportsLost, ...outbox.counts() }),
+  };
+}
+
+function reportOf(pop: Pop, { model, traffic, weather }: Situation, atMs: number): PopReport {
+  const healthy = weather.get(pop.code)?.outage !== true;
+  return {
+    pop: pop.code,
+    atMs,
+    source: 'modelled',
+    loadRps: healthy ? model.loadOf(pop.index, traffic.popRps(pop.index), weather) : 0,
+    capacityRps: pop.capacityRps,
+    healthy,
+    links: pop.links.map(({ index }) => model.linkReport(index, traffic.linkRps[index] ?? 0, weather)),
+  };
+}

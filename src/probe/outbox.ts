@@ -1,0 +1,63 @@
+import type { SampleBatch, Store } from '../store/store.ts';
+
+/** Batches on their way to a store that may be away. */
+export interface Outbox {
+  /** Takes a batch; the oldest is dropped when full. */
+  readonly put: (batch: SampleBatch) => void;
+  /** Sends what can be sent now. */
+  readonly flush: (nowMs: number) => void;
+  readonly counts: () => OutboxCounts;
+}
+
+/** Since the start; `waiting`: now. */
+export interface OutboxCounts {
+  readonly sent: number;
+  /** Dropped because the box was full, because they grew old, or because the store refused them twice. */
+  readonly dropped: number;
+  readonly waiting: number;
+}
+
+/** Batches that wait at most. */
+const WAITING_MAX = 1_000;
+/** Calls to the store under way at most. */
+const UNDER_WAY_MAX = 64;
+/** What is older when its turn comes is worth nothing any more, ms. */
+const OLD_MS = 10_000;
+
+/** An outbox for one store. Batches leave in order, but several at a time: one may overtake another. */
+export function createOutbox(store: Store): Outbox {
+  const waiting: { readonly batch: SampleBatch; readonly isRetry: boolean }[] = [];
+  const counts = { sent: 0, dropped: 0 };
+  let underWay = 0;
+  const send = async (batch: SampleBatch, isRetry: boolean) => {
+    underWay++;
+    try {
+      await store.appendSamples(batch);
+      counts.sent++;
+    } catch {
+      if (isRetry || waiting.length >= WAITING_MAX) counts.dropped++;
+      else waiting.unshift({ batch, isRetry: true });
+    } finally {
+      underWay--;
+    }
+  };
+  return {
+    put: (batch) => {
+      waiting.push({ batch, isRetry: false });
+      if (waiting.length <= WAITING_MAX) return;
+      waiting.shift();
+      counts.dropped++;
+    },
+    flush: (nowMs) => {
+      // A store that is away says so at every call, and counts it: it is asked again when it is back.
+      if (!store.state().connected) return;
+      while (underWay < UNDER_WAY_MAX) {
+        const next = waiting.shift();
+        if (next === undefined) return;
+        if (nowMs - next.batch.atMs > OLD_MS) counts.dropped++;
+        else void send(next.batch, next.isRetry);
+      }
+    },
+    counts: () => ({ ...counts, waiting: waiting.length }),
+  };
+}

@@ -1,0 +1,81 @@
+import type { Fleet } from '../base/fleet.ts';
+import type { NetModel } from '../netmodel/model.ts';
+import type { Demand } from '../store/store.ts';
+import type { Target } from './rotation.ts';
+
+/**
+ * The link that clients of a network are given now: index in `Fleet.links`, or -1 when nothing was decided
+ * yet.
+ */
+export type ChooseLink = (placeId: number, asn: number) => number;
+
+/** What the modelled clients ask of the POPs. */
+export interface Traffic {
+  /** Lets the clients whose answer ran out by then ask again, and counts anew. */
+  readonly advance: (nowMs: number) => void;
+  /** Steered requests a second by link index. */
+  readonly linkRps: Float64Array;
+  /** Steered requests a second of a POP. */
+  readonly popRps: (popIndex: number) => number;
+  /** Networks that a POP serves. */
+  readonly demandOf: (popIndex: number) => readonly Demand[];
+}
+
+/** What `createTraffic` needs. */
+export interface TrafficOptions {
+  readonly fleet: Fleet;
+  readonly model: NetModel;
+  readonly targets: readonly Target[];
+  readonly chooseLink: ChooseLink;
+  /** Mean of the day over all networks, requests a second. */
+  readonly demandRps: number;
+  /** How long clients keep an answer, ms: they follow a decision so slowly. */
+  readonly holdMs: number;
+}
+
+/**
+ * Clients of every network, each of which keeps its POP until its answer runs out; the networks ask one after
+ * the other.
+ */
+export function createTraffic(options: TrafficOptions): Traffic {
+  const { fleet, model, targets, chooseLink } = options;
+  const linkOf = new Int32Array(targets.length).fill(-1);
+  const rpsOf = new Float64Array(targets.length);
+  const askAtMs = new Float64Array(targets.length);
+  const linkRps = new Float64Array(fleet.links.length);
+  let demandByPop: Demand[][] = fleet.pops.map(() => []);
+
+  const ask = (index: number, nowMs: number) => {
+    const { placeId, asn, weight, pops } = targets[index] as Target;
+    const chosen = chooseLink(placeId, asn);
+    const nearestPop = fleet.pops[pops[0] ?? 0];
+    linkOf[index] = chosen >= 0 ? chosen : (nearestPop?.links[0]?.index ?? 0);
+    rpsOf[index] = weight * options.demandRps * model.demandFactor(placeId, nowMs);
+    // Spread over the time by position: a change of mind moves clients little by little, as caches run out.
+    const phase = askAtMs[index] === 0 ? (index % 97) / 97 : 1;
+    askAtMs[index] = nowMs + phase * options.holdMs;
+  };
+
+  const count = () => {
+    linkRps.fill(0);
+    demandByPop = fleet.pops.map(() => []);
+    for (const [index, target] of targets.entries()) {
+      const link = linkOf[index] as number;
+      const rps = rpsOf[index] as number;
+      linkRps[link] = (linkRps[link] ?? 0) + rps;
+      demandByPop[fleet.links[link]?.popIndex ?? 0]?.push({ network: target.network, rps });
+    }
+  };
+
+  return {
+    linkRps,
+    advance: (nowMs) => {
+      for (let index = 0; index < targets.length; index++)
+        if ((askAtMs[index] as number) <= nowMs) ask(index, nowMs);
+      count();
+    },
+    popRps: (popIndex) =>
+      fleet.pops[popIndex]?.links.reduce((sum, link) => sum + (linkRps[link.index] ?? 0), 0) ?? 0,
+    demandOf: (popIndex) => demandByPop[popIndex] ?? [],
+  };
+}

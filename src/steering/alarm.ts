@@ -1,0 +1,119 @@
+import type { SteeringParams } from './params.ts';
+
+/** What the bursts of one tick say of a POP as a whole: residuals against each cell's own estimate, shift removed. */
+export interface PooledResiduals {
+  /** Burst minus estimate, ms. */
+  readonly residualMs: readonly number[];
+  /** The same in deviations of that estimate. */
+  readonly standardised: readonly number[];
+  /** Cells that they come from. */
+  readonly cells: number;
+}
+
+/** A POP's shift after a tick, and whether it changed. */
+export interface ShiftVerdict {
+  /** RTT in ms that all clients of the POP have beyond their estimates: a detour, a failing line, a queue. */
+  readonly shiftMs: number;
+  /** The shift changed: cells may leave or return at once. */
+  readonly alarmed: boolean;
+  /** Not enough to alarm, yet many cells moved to one side: they may be the front of a shift. */
+  readonly suspected: boolean;
+}
+
+/** Bursts of one tick from one POP, by packets. */
+export interface LossCount {
+  readonly sent: number;
+  readonly lost: number;
+}
+
+/** A POP's loss, pooled over its cells. */
+export interface PopLoss {
+  /** 0..1. */
+  readonly rate: number;
+  /** Packets remembered, fading from tick to tick. */
+  readonly sent: number;
+  readonly lost: number;
+  /** Sign of the last surprising tick; two in a row on one side are a change. */
+  readonly side: number;
+  /** Packets lost in the last tick. */
+  readonly lastLost: number;
+}
+
+/** Nothing was sent yet. */
+export const NO_LOSS: PopLoss = { rate: 0, sent: 0, lost: 0, side: 0, lastLost: 0 };
+
+const SHIFT_MIN_MS = -500;
+const SHIFT_MAX_MS = 5000;
+/** What is left of a shift that ended, as a share of it: below, it is over. */
+const SHIFT_LEFT_SHARE = 0.1;
+/** Share of cells that are outliers on one side from which a shift of the whole POP is suspected. */
+const SUSPECT_SHARE = 0.3;
+/** Share of the packets remembered that is kept from tick to tick, where there is no surprise. */
+const LOSS_KEPT = 0.97;
+/** Loss that is expected of any path when judging a surprise. */
+const LOSS_FLOOR = 0.005;
+/** Deviations of a tick's loss that are a change at once, and when they come twice in a row. */
+const LOSS_JUMP = 4;
+const LOSS_JUMP_TWICE = 2;
+/** A smaller difference of loss is never called a change. */
+const LOSS_JUMP_MIN = 0.01;
+/** Fewer packets lost than this, in one tick or two, prove no rise: one lost packet of a dozen is chance. */
+const LOSS_PACKETS_MIN = 4;
+/** Loss credited as not there, in packets: a tick with few packets proves little. */
+const LOSS_PRIOR_SENT = 20;
+
+/**
+ * Whether the whole POP got slower or faster: the median of its standardised residuals exceeds `alarmDeviations` and
+ * the median residual `alarmMs`, over at least `alarmCells` cells. Then every cell's RTT to the POP shifts at once,
+ * measured this tick or not, and shifts back the same way when it ends, leaving each cell's own estimate as it was.
+ */
+export function poolShift(pool: PooledResiduals, shiftMs: number, params: SteeringParams): ShiftVerdict {
+  if (pool.cells < params.alarmCells) return { shiftMs, alarmed: false, suspected: false };
+  const median = medianOf(pool.residualMs);
+  const alarmed =
+    Math.abs(medianOf(pool.standardised)) > params.alarmDeviations && Math.abs(median) > params.alarmMs;
+  if (!alarmed) return { shiftMs, alarmed, suspected: outlierShare(pool, params) >= SUSPECT_SHARE };
+  const next = Math.max(SHIFT_MIN_MS, Math.min(SHIFT_MAX_MS, shiftMs + median));
+  const over = Math.abs(next) < Math.max(params.alarmMs / 2, SHIFT_LEFT_SHARE * Math.abs(shiftMs));
+  return { shiftMs: over ? 0 : next, alarmed, suspected: false };
+}
+
+/**
+ * Pooled loss of a POP after a tick: over the packets of some thirty ticks, unless this tick is a surprise (a binomial
+ * test): then older packets are forgotten, so that real loss counts, and ends, within a tick or two.
+ */
+export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
+  if (count.sent === 0) return before;
+  const seen = count.lost / count.sent;
+  const expected = Math.min(0.5, Math.max(before.rate, LOSS_FLOOR));
+  const z = (seen - before.rate) / Math.sqrt((expected * (1 - expected)) / count.sent);
+  const side = Math.abs(z) > LOSS_JUMP_TWICE ? Math.sign(z) : 0;
+  const isOnce = Math.abs(z) > LOSS_JUMP && (z < 0 || count.lost >= LOSS_PACKETS_MIN);
+  const isTwice = side !== 0 && side === before.side;
+  const isSurprise = isOnce || (isTwice && (z < 0 || count.lost + before.lastLost >= LOSS_PACKETS_MIN));
+  const isChange = isSurprise && Math.abs(seen - before.rate) > LOSS_JUMP_MIN;
+  const kept = isChange ? 0 : LOSS_KEPT;
+  const sent = before.sent * kept + count.sent;
+  const lost = before.lost * kept + count.lost;
+  const rate = lost / (sent + LOSS_PRIOR_SENT);
+  return { rate, sent, lost, side: isChange ? 0 : side, lastLost: count.lost };
+}
+
+/** Median; 0 of nothing. */
+export function medianOf(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+}
+
+function outlierShare(pool: PooledResiduals, params: SteeringParams): number {
+  let above = 0;
+  let below = 0;
+  for (const value of pool.standardised) {
+    if (value > params.clipDeviations) above++;
+    if (value < -params.clipDeviations) below++;
+  }
+  return Math.max(above, below) / Math.max(1, pool.standardised.length);
+}

@@ -1,0 +1,166 @@
+import type { Fleet } from '../base/fleet.ts';
+import { NO_LOSS } from './alarm.ts';
+import { type Cells, cellOf, createCells, placeOf, releaseCell } from './cells.ts';
+import type { Deciding } from './decide.ts';
+import { createEstimates, dropCell, type Estimates } from './estimate.ts';
+import { createFleetState, type FleetState } from './fleet-state.ts';
+import type { Learning } from './ingest.ts';
+import { popHashes } from './pack.ts';
+import type { SteeringParams } from './params.ts';
+import { type CellGeometry, placeDistances } from './prior.ts';
+import { createCellView } from './rtt.ts';
+import { emptyPopTerms, type PopTerms } from './score.ts';
+import { createUnits, NONE, resetUnit, type ServiceGroup, type Units } from './units.ts';
+
+/** What a decider is made of. */
+export interface DeciderOptions {
+  readonly fleet: Fleet;
+  readonly geometry: CellGeometry;
+  readonly placesDigest: number;
+  readonly groups: readonly ServiceGroup[];
+  readonly params: SteeringParams;
+  /** Network cells at most; `NETWORK_CELLS_MAX` by default. */
+  readonly networkCellsMax?: number;
+}
+
+/** Demand of one client network, located. */
+export interface LocatedDemand {
+  readonly placeId: number;
+  readonly asn: number;
+  readonly rps: number;
+}
+
+/** All that a decider remembers. */
+export interface DeciderState {
+  readonly options: DeciderOptions;
+  readonly cells: Cells;
+  readonly estimates: Estimates;
+  readonly distances: Float32Array;
+  readonly units: Units;
+  readonly terms: PopTerms;
+  readonly fleetState: FleetState;
+  readonly learning: Learning;
+  readonly deciding: Deciding;
+  readonly hashes: ReturnType<typeof popHashes>;
+  readonly keyIds: ReadonlyMap<string, number>;
+  /** Requests/s by cell. */
+  readonly demandRps: Float32Array;
+  /** Cells in use. */
+  activeCells: Int32Array;
+  /** Cells whose estimates changed since they were last saved. */
+  readonly unsaved: Set<number>;
+  ticks: number;
+  lastTickMs: number;
+  /** Share of demand by POP at the last tick. */
+  predictedRps: Float64Array;
+}
+
+/** A cell looks its candidates up anew every so many ticks, measured or not: estimates age, priors are corrected. */
+export const REFRESH_TICKS = 16;
+/** A network cell that was not measured for this long is given up, ms: a day. */
+const CELL_EXPIRY_MS = 86_400_000;
+/** Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights. */
+const ASSUMED_RPS = 1;
+
+/** A decider that knows nothing yet. */
+export function createDeciderState(options: DeciderOptions): DeciderState {
+  const { fleet, geometry, groups, params } = options;
+  const popCount = fleet.pops.length;
+  const cells = createCells(geometry.count, options.networkCellsMax);
+  const estimates = createEstimates({ cellCount: cells.capacity, popCount });
+  const distances = placeDistances(geometry, fleet.pops);
+  const units = createUnits(groups.length, cells.capacity);
+  const terms = emptyPopTerms(popCount);
+  const fleetState = createFleetState(fleet);
+  const alarmedAtMs = new Float64Array(popCount).fill(-Infinity);
+  const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
+  return {
+    options,
+    cells,
+    estimates,
+    distances,
+    units,
+    terms,
+    fleetState,
+    learning: {
+      ...shared,
+      level: geometry.level,
+      popLoss: fleet.pops.map(() => NO_LOSS),
+      residualMeanMs: new Float64Array(popCount),
+      residualCount: new Float64Array(popCount),
+    },
+    deciding: {
+      ...shared,
+      units,
+      groups,
+      groupOut: groups.map(() => new Uint8Array(popCount)),
+      failOpen: groups.map(() => false),
+      linkChoices: fleetState.linkChoices,
+      view: createCellView(popCount),
+    },
+    hashes: popHashes(fleet.pops.map(({ code }) => code)),
+    keyIds: new Map(geometry.key.map((key, id) => [key, id])),
+    demandRps: new Float32Array(cells.capacity),
+    activeCells: Int32Array.from({ length: geometry.count }, (_, place) => place),
+    unsaved: new Set(),
+    ticks: 0,
+    lastTickMs: 0,
+    predictedRps: new Float64Array(popCount),
+  };
+}
+
+/** Starts a new network cell from its place's answers. */
+export function startCell(state: DeciderState, cell: number): void {
+  const { units, cells } = state;
+  for (let group = 0; group < units.groupCount; group++) {
+    const first = group * units.cellStride;
+    resetUnit(units, first + cell, first + placeOf(cells, cell));
+  }
+}
+
+/** Lists the cells in use anew, after some came or went. */
+export function listCells(state: DeciderState): void {
+  const { cells } = state;
+  const active: number[] = [];
+  for (let place = 0; place < cells.placeCount; place++) active.push(place);
+  for (let index = 0; index < cells.networkCount; index++)
+    if (cells.networkAsn[index] !== 0) active.push(cells.placeCount + index);
+  state.activeCells = Int32Array.from(active);
+}
+
+/** Gives up network cells that nobody measured for a day: one share of them a tick. Whether any went. */
+export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
+  const { cells, estimates, units, unsaved } = state;
+  let released = false;
+  for (let index = state.ticks % REFRESH_TICKS; index < cells.networkCount; index += REFRESH_TICKS) {
+    const cell = cells.placeCount + index;
+    if (cells.networkAsn[index] === 0) continue;
+    if (nowMs - (cells.lastSampleMs[cell] as number) < CELL_EXPIRY_MS) continue;
+    dropCell(estimates, cell);
+    releaseCell(cells, cell);
+    unsaved.delete(cell);
+    for (let group = 0; group < units.groupCount; group++)
+      resetUnit(units, group * units.cellStride + cell, NONE);
+    released = true;
+  }
+  return released;
+}
+
+/** Sets the demand of every cell. Where none is known at all, next to nothing is assumed, by the places' addresses. */
+export function setDemand(state: DeciderState, demand: readonly LocatedDemand[]): void {
+  const { demandRps, cells, options } = state;
+  demandRps.fill(0);
+  let total = 0;
+  for (const { placeId, asn, rps } of demand) {
+    if (!(rps > 0) || !Number.isFinite(rps) || placeId < 0) continue;
+    const cell = cellOf(cells, placeId, asn);
+    demandRps[cell] = (demandRps[cell] as number) + rps;
+    total += rps;
+  }
+  if (total > 0) return;
+  const { parent, weight, count } = options.geometry;
+  const isLeaf = new Uint8Array(count).fill(1);
+  for (const above of parent) if (above >= 0) isLeaf[above] = 0;
+  for (let place = 0; place < count; place++)
+    if (isLeaf[place] === 1) demandRps[place] = ASSUMED_RPS * (weight[place] as number);
+}

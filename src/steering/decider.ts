@@ -1,0 +1,258 @@
+import type { LocatedSample, Refusal } from './accept.ts';
+import { clearPrices, type Market, predictedLoad, repairOverload } from './clearing.ts';
+import {
+  type DecidePass,
+  decideUnit,
+  emptyPass,
+  leastExtraMs,
+  moveUnit,
+  refreshCell,
+  writeRow,
+} from './decide.ts';
+import { adoptImage, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
+import {
+  createDeciderState,
+  type DeciderOptions,
+  type DeciderState,
+  type LocatedDemand,
+  listCells,
+  REFRESH_TICKS,
+  releaseOldCells,
+  setDemand,
+  startCell,
+} from './decider-state.ts';
+import { type FleetOverride, type FleetReport, observeCapacity, observeFleet } from './fleet-state.ts';
+import { guardTable } from './guard.ts';
+import type { SteeringImage } from './image.ts';
+import type { ImageParts } from './image-encode.ts';
+import { learn } from './ingest.ts';
+import { encodeTerms, type SteeringTerms } from './terms.ts';
+import { CANDIDATES, NONE } from './units.ts';
+
+/** What comes in at a tick. */
+export interface TickInputs {
+  /** ms since 1970 UTC. */
+  readonly nowMs: number;
+  /** Bursts since the last tick. */
+  readonly samples: readonly LocatedSample[];
+  /** The last report of every POP that has one. */
+  readonly reports: readonly FleetReport[];
+  readonly overrides: readonly FleetOverride[];
+  /** Demand of all networks; undefined: as before. */
+  readonly demand?: readonly LocatedDemand[] | undefined;
+}
+
+/** What a tick did. */
+export interface TickStats {
+  readonly accepted: number;
+  readonly refused: Partial<Record<Refusal, number>>;
+  /** Units (cell x service group) that were given another POP, by why. */
+  readonly moves: DecidePass['moves'];
+  /** Codes of POPs whose RTT or loss changed for all their cells. */
+  readonly alarms: readonly string[];
+  /** Rows whose candidates or TTL changed. */
+  readonly changedRows: number;
+  /** Something that clients should learn at once: moves, POPs out or back, links left or taken up. */
+  readonly urgent: boolean;
+  readonly networkCells: number;
+  readonly estimates: number;
+  /** Units for which the whole fleet was looked at. */
+  readonly wideUnits: number;
+  /** Names of service groups that are answered although all their POPs are out. */
+  readonly failOpen: readonly string[];
+}
+
+/** Decides, tick by tick, which POP each cell gets. Owns its state; everything comes in through calls. */
+export interface Decider {
+  readonly tick: (inputs: TickInputs) => TickStats;
+  /** Why the table may not be published; empty when it may. */
+  readonly guard: () => readonly string[];
+  /** The table as it stands, for `encodeImage`. */
+  readonly parts: (epoch: number, madeAtMs: number) => ImageParts;
+  readonly terms: () => SteeringTerms;
+  /** By POP: 1 down, 0 not; drains are not in it. */
+  readonly downPops: () => readonly boolean[];
+  /** Packed estimates of cells changed since they were last taken, at most `max`, by cell key. */
+  readonly takeUnsaved: (max: number) => Map<string, Uint8Array>;
+  /** Packed estimates of a cell; undefined if nothing was measured of it. */
+  readonly packed: (key: string) => Uint8Array | undefined;
+  /** Takes saved estimates back; false when the key or the bytes mean nothing here. */
+  readonly restore: (key: string, packed: Uint8Array) => boolean;
+  /** Starts from the answers of an image, so that a new controller moves nobody. After `restore`, before the first tick. */
+  readonly adopt: (image: SteeringImage, terms: SteeringTerms) => void;
+}
+
+/** A decider for a fleet, places and services. */
+export function createDecider(options: DeciderOptions): Decider {
+  const state = createDeciderState(options);
+  setDemand(state, []);
+  return {
+    tick: (inputs) => tick(state, inputs),
+    guard: () => guard(state),
+    parts: (epoch, madeAtMs) => parts(state, epoch, madeAtMs),
+    terms: () => termsOf(state),
+    downPops: () => state.fleetState.health.map((health) => health.state === 'down'),
+    takeUnsaved: (max) => takeUnsaved(state, max),
+    packed: (key) => packedCell(state, key),
+    restore: (key, packed) => restoreCell(state, key, packed),
+    adopt: (image, terms) => adoptImage(state, image, terms),
+  };
+}
+
+function tick(state: DeciderState, inputs: TickInputs): TickStats {
+  const { nowMs, samples, reports, overrides, demand } = inputs;
+  const { options, terms, fleetState, learning, deciding, cells, unsaved } = state;
+  const { fleet, params } = options;
+  const fleetChange = observeFleet(fleetState, { fleet, params, terms, reports, overrides, nowMs });
+  if (fleetChange.changed) takeFleetChange(state);
+  const learned = learn(learning, samples, nowMs);
+  for (const cell of learned.madeCells) startCell(state, cell);
+  const released = releaseOldCells(state, nowMs);
+  if (state.ticks === 0 || learned.madeCells.length > 0 || released) listCells(state);
+  if (demand !== undefined) setDemand(state, demand);
+  for (const cell of learned.touched) unsaved.add(cell);
+  refreshCells(state, learned.touched, nowMs);
+  const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
+  observeCapacity(fleetState, { params, predictedRps: predictedLoad(marketOf(state)), elapsedMs });
+  const market = marketOf(state);
+  clearPrices(market);
+  const pass = decideAll(state, nowMs);
+  repair(state, market, pass, nowMs);
+  state.predictedRps = predictedLoad(market);
+  state.ticks++;
+  state.lastTickMs = nowMs;
+  const moved = Object.values(pass.moves).some((count) => count > 0);
+  return {
+    accepted: learned.accepted,
+    refused: learned.refused,
+    moves: pass.moves,
+    alarms: learned.alarms.map((pop) => fleet.pops[pop]?.code ?? ''),
+    changedRows: pass.changedRows,
+    urgent: moved || fleetChange.changed || state.ticks === 1,
+    networkCells: cells.ids.size,
+    estimates: state.estimates.slots.size,
+    wideUnits: pass.wideUnits,
+    failOpen: options.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
+  };
+}
+
+/** POPs went out or came back, or links changed: every row is written anew, and each group sees whether it fails open. */
+function takeFleetChange(state: DeciderState): void {
+  const { fleetState, deciding, units, options } = state;
+  for (const [group, { serves }] of options.groups.entries()) {
+    const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
+    deciding.failOpen[group] = isOpen;
+    if (isOpen) deciding.groupOut[group]?.fill(0);
+    else deciding.groupOut[group]?.set(fleetState.out);
+  }
+  units.stale.fill(1);
+}
+
+/** Cells that were measured, have no candidates yet, or whose turn it is. */
+function refreshCells(state: DeciderState, touched: ReadonlySet<number>, nowMs: number): void {
+  const { deciding, units, activeCells, ticks } = state;
+  for (const cell of activeCells) {
+    const isNew = units.pop[cell * CANDIDATES] === NONE;
+    const isTurn = cell % REFRESH_TICKS === ticks % REFRESH_TICKS;
+    if (!isNew && !isTurn && !touched.has(cell)) continue;
+    refreshCell(deciding, cell, nowMs);
+    if (isTurn)
+      for (let group = 0; group < units.groupCount; group++) units.stale[group * units.cellStride + cell] = 1;
+  }
+}
+
+function decideAll(state: DeciderState, nowMs: number): DecidePass {
+  const { deciding, units, activeCells } = state;
+  const pass = emptyPass();
+  for (let group = 0; group < units.groupCount; group++) {
+    const least = leastExtraMs(deciding, group);
+    for (const cell of activeCells) {
+      const unit = group * units.cellStride + cell;
+      decideUnit(deciding, { unit, cell, group, nowMs, leastExtraMs: least }, pass);
+    }
+  }
+  return pass;
+}
+
+function repair(state: DeciderState, market: Market, pass: DecidePass, nowMs: number): void {
+  const { deciding, units } = state;
+  repairOverload(market, (unit, group, at) => {
+    moveUnit(deciding, unit, { pop: units.pop[at] as number, event: true, nowMs });
+    writeRow(deciding, { unit, cell: unit % units.cellStride, group }, pass);
+    pass.moves.overflow++;
+  });
+}
+
+function marketOf(state: DeciderState): Market {
+  const { options, units, activeCells, demandRps, terms, fleetState, deciding } = state;
+  const { params, groups } = options;
+  const { availableRps } = fleetState;
+  return { params, units, groups, out: deciding.groupOut, activeCells, demandRps, availableRps, terms };
+}
+
+function guard(state: DeciderState): readonly string[] {
+  const { units, activeCells, deciding, cells, options } = state;
+  return guardTable({
+    rows: units.rows,
+    groupCount: units.groupCount,
+    activeCells,
+    linkPop: Int32Array.from(options.fleet.links, (link) => link.popIndex),
+    groupOut: deciding.groupOut,
+    rowsMax: units.groupCount * cells.capacity,
+  });
+}
+
+function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts {
+  const { options, cells, units } = state;
+  return {
+    epoch,
+    madeAtMs,
+    fleetDigest: options.fleet.digest,
+    placesDigest: options.placesDigest,
+    groupCount: units.groupCount,
+    placeCount: cells.placeCount,
+    networkAsn: cells.networkAsn,
+    networkPlace: cells.networkPlace,
+    networkCount: cells.networkCount,
+    rows: units.rows,
+    termsText: encodeTerms(termsOf(state)),
+  };
+}
+
+function termsOf(state: DeciderState): SteeringTerms {
+  const { options, terms, fleetState, deciding, predictedRps } = state;
+  const total = predictedRps.reduce((sum, load) => sum + load, 0);
+  const at = (array: Float64Array, index: number): number => array[index] as number;
+  return {
+    params: options.params,
+    pops: options.fleet.pops.map(({ code, index }) => ({
+      code,
+      state: fleetState.state[index] ?? 'up',
+      why: fleetState.why[index] ?? '',
+      shiftMs: at(terms.shiftMs, index),
+      priorBiasMs: at(terms.priorBiasMs, index),
+      lossMs: at(terms.lossMs, index),
+      congestionMs: at(terms.congestionMs, index),
+      priceMs: at(terms.priceMs, index),
+      ...(fleetState.reportedRps[index] === undefined ? {} : { reportedRps: fleetState.reportedRps[index] }),
+      capacityRps: at(fleetState.capacityRps, index),
+      externalRps: fleetState.capacity[index]?.externalRps ?? 0,
+      availableRps: at(fleetState.availableRps, index),
+      share: total === 0 ? 0 : at(predictedRps, index) / total,
+    })),
+    links: options.fleet.links.map(({ id, index }) => ({
+      id,
+      congestionMs: at(fleetState.congestionMs, index),
+      shared: fleetState.shared[index] === 1,
+    })),
+    groups: options.groups.map(({ name, serves, biasMs }, group) => {
+      const pops = [...serves.keys()].filter((pop) => serves[pop] === 1);
+      return {
+        name,
+        pops,
+        biasMs: pops.map((pop) => at(biasMs, pop)),
+        failOpen: deciding.failOpen[group] === true,
+      };
+    }),
+  };
+}

@@ -1,0 +1,41 @@
+import { ROW_CANDIDATES } from './image.ts';
+import type { RowTable } from './image-encode.ts';
+import { NONE } from './units.ts';
+
+/** A table about to be published, and what is known of its POPs. */
+export interface GuardedTable {
+  readonly rows: RowTable;
+  readonly groupCount: number;
+  /** Cells in use. */
+  readonly activeCells: Int32Array;
+  /** POP of each link. */
+  readonly linkPop: Int32Array;
+  /** By group, by POP: 1 where the POP must not be answered; all 0 where the group fails open. */
+  readonly groupOut: readonly Uint8Array[];
+  /** Rows that the table may have at most. */
+  readonly rowsMax: number;
+}
+
+/** Reasons named at most: one is enough to keep a table back. */
+const REASONS_MAX = 5;
+
+/** Why a table must not be published; empty when it may: every cell has a row, and each row a POP that may be answered. */
+export function guardTable(table: GuardedTable): readonly string[] {
+  const { rows, groupCount, activeCells, linkPop, groupOut, rowsMax } = table;
+  const reasons: string[] = [];
+  if (groupCount * activeCells.length > rowsMax)
+    reasons.push(`${groupCount * activeCells.length} rows are more than ${rowsMax}`);
+  for (let group = 0; group < groupCount; group++)
+    for (const cell of activeCells) {
+      if (reasons.length >= REASONS_MAX) return reasons;
+      const first = (group * rows.cellStride + cell) * ROW_CANDIDATES;
+      const link = rows.candidates[first] as number;
+      const pop = linkPop[link];
+      if (link === NONE) reasons.push(`cell ${cell} of group ${group} has no POP`);
+      else if (pop === undefined)
+        reasons.push(`cell ${cell} of group ${group} names link ${link}, which does not exist`);
+      else if (groupOut[group]?.[pop] === 1)
+        reasons.push(`cell ${cell} of group ${group} answers POP ${pop}, which is out`);
+    }
+  return reasons;
+}

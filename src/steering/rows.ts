@@ -1,0 +1,50 @@
+import type { SteeringParams } from './params.ts';
+
+/** One unit's answer now and its best rival, as the rule of moves sees them. */
+export interface Standing {
+  /** The answer now must not be given any more: down, drained, or not of the group. */
+  readonly incumbentOut: boolean;
+  /** Score of the answer now and how much lower the rival's is, ms. */
+  readonly incumbentMs: number;
+  readonly gainMs: number;
+  /** Deviation of the difference of the two estimates, ms. */
+  readonly deviationMs: number;
+  /** Ticks that this rival has led before this one. */
+  readonly lead: number;
+  /** The POP answered now has a price: it is wanted by more than fit. */
+  readonly incumbentPriced: boolean;
+  readonly rivalPriced: boolean;
+  /** The RTT or loss of the whole POP answered now has just changed. */
+  readonly incumbentAlarmed: boolean;
+  /** The rival is the POP that the unit left only because of an event. */
+  readonly rivalIsHome: boolean;
+}
+
+/** Whether a unit moves to its rival, and why. */
+export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'gain';
+
+/**
+ * The rule of moves (hysteresis). At once: from a POP that is out, from one with a price, after an alarm, and back home.
+ * Otherwise for a gain above the threshold, which halves at each tick that the same rival leads.
+ */
+export function moveOf(standing: Standing, params: SteeringParams): Move {
+  if (standing.incumbentOut) return 'out';
+  const { gainMs } = standing;
+  if (gainMs <= 0) return 'stay';
+  if (standing.incumbentPriced) return 'overflow';
+  if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
+  if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
+  return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
+}
+
+/** Gain in ms that a move needs. A priced rival is nearly full: its threshold does not fall. */
+export function thresholdMs(standing: Standing, params: SteeringParams): number {
+  const { incumbentMs, deviationMs, lead, rivalPriced } = standing;
+  const full = Math.max(params.hysteresisMs, params.hysteresisShare * incumbentMs, deviationMs);
+  if (rivalPriced) return full;
+  return Math.max(floorMs(standing, params), full / 2 ** lead);
+}
+
+function floorMs(standing: Standing, params: SteeringParams): number {
+  return Math.max(params.hysteresisFloorMs, params.hysteresisDeviations * standing.deviationMs);
+}

@@ -1,0 +1,50 @@
+import type { SteeringParams } from './params.ts';
+
+/** Why a row has its TTL, in the order of their codes in the image. */
+export const TTL_REASONS = ['margin', 'recent', 'alarm', 'fail-open', 'only'] as const;
+export type TtlReason = (typeof TTL_REASONS)[number];
+
+/** What a TTL depends on. */
+export interface TtlBasis {
+  /** Score of the runner-up less that of the answer, ms; negative while hysteresis holds the answer; Infinity without a runner-up. */
+  readonly marginMs: number;
+  /** Since the answer last changed; Infinity if it never did. */
+  readonly sinceMoveMs: number;
+  /** RTT or loss of the answered POP as a whole changed within `ttlRecentMs`. */
+  readonly alarmed: boolean;
+  /** No POP is up: answered as if all were. */
+  readonly failOpen: boolean;
+}
+
+/** Steps between the shortest and the longest TTL: few, so that many cells share rows. */
+const STEPS = 4;
+
+/** TTL in seconds that a decision earns, and why: long when the margin is wide, shortest when something just changed. */
+export function ttlOf(basis: TtlBasis, params: SteeringParams): { seconds: number; reason: TtlReason } {
+  const { ttlMinSeconds: least, ttlMaxSeconds: most } = params;
+  if (basis.failOpen) return { seconds: least, reason: 'fail-open' };
+  if (basis.alarmed) return { seconds: least, reason: 'alarm' };
+  if (basis.sinceMoveMs < params.ttlRecentMs) return { seconds: least, reason: 'recent' };
+  if (basis.marginMs === Infinity) return { seconds: most, reason: 'only' };
+  const share = Math.max(0, Math.min(1, basis.marginMs / params.ttlFullMarginMs));
+  const steps = Math.floor(share * STEPS);
+  return { seconds: Math.round(least + ((most - least) * steps) / STEPS), reason: 'margin' };
+}
+
+/** The reason in words, for `explain`. */
+export function ttlWords(reason: TtlReason, marginMs: number | undefined): string {
+  switch (reason) {
+    case 'fail-open':
+      return 'shortest: no POP is up, so the answer is a guess';
+    case 'alarm':
+      return 'shortest: the RTT or loss of this POP has just changed for all its clients';
+    case 'recent':
+      return 'shortest: the answer for these clients changed lately';
+    case 'only':
+      return 'longest: there is no other POP to change to';
+    case 'margin':
+      return marginMs === undefined
+        ? 'by its margin'
+        : `by its margin of ${marginMs.toFixed(1)} ms over the runner-up`;
+  }
+}

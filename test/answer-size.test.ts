@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createWorld } from './helpers/answer-world.ts';
+import { decodeMessage, encodeQuery, type QueryOptions } from './helpers/message.ts';
+
+const lines = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i));
+const zone = [
+  '$TTL 60',
+  '@ SOA ns host 1 1 1 1 1',
+  '@ NS ns.other.',
+  ...lines(100, (i) => `many A 192.0.2.${i + 1}`),
+  'chain CNAME many',
+  'chain2 CNAME chain',
+  ...lines(3, (i) => `mx MX ${i} host${i}`),
+  ...lines(3, (i) => `host${i} A 192.0.2.${i + 1}`),
+  ...lines(3, (i) => lines(20, (k) => `host${i} AAAA 2001:db8::${i}:${k + 1}`).join('\n')),
+  ...lines(20, (i) => `cut NS ns${i}.cut\nns${i}.cut A 192.0.2.${i + 1}\nns${i}.cut AAAA 2001:db8::${i + 1}`),
+  ...lines(20, (i) => `sister NS ns${i}.cut`),
+  `wide TXT ${lines(9, () => `"${'x'.repeat(250)}"`).join(' ')}`,
+  'steer STEER web',
+].join('\n');
+const world = createWorld([['example.', `${zone}\n`]]);
+
+function ask(options: QueryOptions, transport: 'udp' | 'tcp' = 'udp') {
+  const octets = world.ask(encodeQuery(options), { transport });
+  assert.ok(octets);
+  return { length: octets.length, ...decodeMessage(octets) };
+}
+
+test('the size is that of the client within 512 and 1232, and 65,535 over TCP', () => {
+  const limits: readonly (readonly [edns: number | undefined, limit: number])[] = [
+    [undefined, 512],
+    [0, 512],
+    [511, 512],
+    [600, 600],
+    [1232, 1232],
+    [4096, 1232],
+    [65_535, 1232],
+  ];
+  for (const [edns, limit] of limits)
+    for (const name of ['many', 'chain2', 'mx', 'cut', 'sister', 'wide', 'x.cut', 'nothing']) {
+      const type = name === 'mx' ? 'MX' : name === 'wide' ? 'TXT' : 'A';
+      const options = { name: `${name}.example.`, type, ...(edns === undefined ? {} : { edns }) };
+      const reply = ask(options);
+      assert.ok(reply.length <= limit, `${name} with ${edns}: ${reply.length} octets`);
+      assert.equal(reply.edns !== undefined, edns !== undefined, 'OPT is kept, whatever is cut');
+      assert.ok(!ask(options, 'tcp').flags.includes('tc'), `${name} fits over TCP`);
+    }
+});
+
+test('an RRset is there whole or not at all, and TC says that something needed is missing', () => {
+  const plain = ask({ name: 'many.example.', type: 'A' });
+  assert.equal(plain.flags, 'aa tc');
+  assert.deepEqual(plain.sections, [[], [], []]);
+  const chain = ask({ name: 'chain2.example.', type: 'A', edns: 1232 });
+  assert.equal(chain.flags, 'aa tc');
+  assert.deepEqual(chain.sections[0], [
+    'chain.example. 60 CNAME many.example.',
+    'chain2.example. 60 CNAME chain.example.',
+  ]);
+  assert.equal(ask({ name: 'many.example.', type: 'A' }, 'tcp').sections[0].length, 100);
+});
+
+test('additional data that does not fit is left out without TC', () => {
+  const reply = ask({ name: 'mx.example.', type: 'MX' });
+  assert.equal(reply.flags, 'aa');
+  assert.equal(reply.sections[0].length, 3);
+  const owners = reply.sections[2].map((line) => line.split(' ').slice(0, 3).join(' '));
+  assert.deepEqual(owners, ['host0.example. 60 A', 'host1.example. 60 A', 'host2.example. 60 A']);
+  assert.equal(ask({ name: 'mx.example.', type: 'MX' }, 'tcp').sections[2].length, 63);
+});
+
+test('glue below the cut is needed; that of a sister zone is not (RFC 9471)', () => {
+  const cut = ask({ name: 'www.cut.example.', type: 'A' });
+  assert.equal(cut.flags, 'tc');
+  assert.equal(cut.sections[1].length, 20);
+  const sister = ask({ name: 'www.sister.example.', type: 'A' });
+  assert.equal(sister.flags, '');
+  assert.equal(sister.sections[1].length, 20);
+  const whole = ask({ name: 'www.cut.example.', type: 'A' }, 'tcp');
+  assert.equal(whole.sections[2].length, 40);
+});
+
+test('names are compressed against the question, each other, and whatever was written before', () => {
+  const octets = world.ask(encodeQuery({ name: 'MX.Example.', type: 'MX' }));
+  assert.ok(octets);
+  const hex = Buffer.from(octets).toString('hex');
+  // 12 octets of header, 16 of question; `example` stands at 15 (0xc00f), and the first record is 2 + 10 + 2
+  // + 8 octets.
+  const first = 'c00c000f00010000003c000a000005686f737430c00f';
+  assert.equal(hex.slice(56, 56 + first.length), first);
+  // The first address belongs to host0, whose name stands in the RDATA of the first record, at 28 + 14.
+  assert.ok(hex.includes('c02a00010001'));
+});
+
+test('a message of more than 16 KiB points only where pointers reach', () => {
+  const count = 1000;
+  const text = lines(count, (i) => `big MX ${i} a-rather-long-label-${i}`).join('\n');
+  const big = createWorld([['example.', `$TTL 60\n@ SOA ns host 1 1 1 1 1\n@ NS ns.other.\n${text}\n`]]);
+  const octets = big.ask(encodeQuery({ name: 'big.example.', type: 'MX' }), { transport: 'tcp' });
+  assert.ok(octets && octets.length > 0x4000);
+  assert.equal(decodeMessage(octets).sections[0].length, count);
+});

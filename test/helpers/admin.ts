@@ -1,0 +1,124 @@
+import type { CounterSnapshot } from '../../src/base/counters.ts';
+import { OperatorError } from '../../src/base/errors.ts';
+import type { AdminApi, ExplainView, PopView } from '../../src/console/api.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+
+const pop = (code: string, rest: Partial<PopView>): PopView => ({
+  code,
+  city: 'Frankfurt am Main',
+  country: 'DE',
+  region: 'eu-central',
+  state: 'up',
+  capacityRps: 1000,
+  priceMs: 0,
+  biasMs: 0,
+  share: 0.5,
+  links: ['a', 'b'].map((letter) => ({
+    id: `${code}-${letter}`,
+    transit: 'one',
+    ipv4: '192.0.2.1',
+    congestionMs: 4,
+  })),
+  ...rest,
+});
+
+const POPS: readonly PopView[] = [
+  pop('FRA', { loadRps: 900, priceMs: 1.5 }),
+  pop('GRU', { city: 'São Paulo <GRU>', state: 'drained', why: 'works', share: 0 }),
+];
+
+/** An explanation with terms that add up. */
+export function explainView(changes: Partial<ExplainView> = {}): ExplainView {
+  const term = { lossMs: 0, congestionMs: 4, priceMs: 1.5, biasMs: 0 };
+  return {
+    name: 'www.cdn.example',
+    type: 'A',
+    service: 'web',
+    client: { address: '192.0.2.1', place: 'Mainz, DE', asn: 64500, asName: 'Example', source: 'networks' },
+    cell: { key: 'AS64500/DE/50.0,8.0', label: 'AS64500 in Mainz, DE' },
+    scopeLength: 24,
+    ttl: { seconds: 60, why: 'margin of 83.00 ms' },
+    table: { epoch: 12, ageMs: 250 },
+    chosen: { pop: 'FRA', link: 'FRA-a', addresses: ['192.0.2.1'] },
+    runnerUp: { pop: 'GRU', marginMs: 187.5 },
+    notes: [],
+    pops: [
+      {
+        pop: 'FRA',
+        city: 'Frankfurt am Main',
+        link: 'FRA-a',
+        rttMs: 7,
+        rttSource: 'measured',
+        bursts: 9,
+        ...term,
+        scoreMs: 12.5,
+      },
+      {
+        pop: 'GRU',
+        city: 'São Paulo',
+        link: 'GRU-b',
+        rttMs: 194.5,
+        rttSource: 'prior',
+        bursts: 0,
+        ...term,
+        scoreMs: 200,
+        out: 'drained: works',
+      },
+    ],
+    ...changes,
+  };
+}
+
+/** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
+export function adminApi(
+  options: { counters?: readonly CounterSnapshot[] } = {},
+): AdminApi & { store: Store } {
+  const nowMs = (): number => 1000;
+  const store = createMemoryStore({ clock: { nowMs } });
+  const table = { epoch: 12, ageMs: 250 };
+  return {
+    store,
+    nowMs,
+    popCodes: POPS.map(({ code }) => code),
+    linkIds: (code) => POPS.find((one) => one.code === code)?.links.map(({ id }) => id) ?? [],
+    status: async () => ({
+      version: '1.2.3',
+      role: 'up',
+      cluster: 'isochrone',
+      startedAtMs: 0,
+      dns: ['127.0.0.1:5300'],
+      zones: ['cdn.example'],
+      store: { address: 'memory', connected: true },
+      table: { ...table, origin: 'this process' },
+      queryRates: { udp: 1234.4, tcp: 0 },
+      pops: POPS,
+      attribution: ['IP Geolocation by DB-IP (https://db-ip.com)'],
+    }),
+    explain: async ({ name, type }) => {
+      if (name === 'www.cdn.example') return explainView({ type });
+      throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
+    },
+    setOverride: (code, override) => store.setOverride(code, override),
+    modelChanges: () => store.modelChanges(),
+    setModelChange: (code, change) => store.setModelChange(code, change),
+    notReady: () => undefined,
+    metrics: async () => ({
+      version: '1.2.3',
+      counters: options.counters ?? [],
+      table,
+      pops: POPS,
+      store: { connected: true, errors: 0 },
+      control: {
+        ticks: 3,
+        lastTickMs: 4,
+        totalTickMs: 15,
+        failedTicks: 0,
+        samples: 100,
+        refusedSamples: { 'too-fast': 2 },
+        moves: 5,
+        cells: 6,
+      },
+    }),
+  };
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { answer } from '../../src/answer/answer.ts';
+import { type AnswerContext, createAnswerContext } from '../../src/answer/context.ts';
+import { compileService } from '../../src/answer/service.ts';
+import { parseAddress } from '../../src/base/address.ts';
+import { formatProblem } from '../../src/base/errors.ts';
+import type { Fleet } from '../../src/base/fleet.ts';
+import { popStateWords } from '../../src/base/pop-state.ts';
+import type { Locator } from '../../src/geo/locator.ts';
+import { openImage, ROW_CANDIDATES } from '../../src/steering/image.ts';
+import { encodeImage } from '../../src/steering/image-encode.ts';
+import { parseName } from '../../src/wire/name.ts';
+import { compileZone } from '../../src/zone/compile.ts';
+import { parseMaster } from '../../src/zone/master.ts';
+import { createZones, type Zone } from '../../src/zone/zone.ts';
+
+/**
+ * A small world to answer in: POPs FRA, IAD and NRT with links FRA-a, FRA-b, IAD-a, NRT-a; four places, of
+ * which an address lies in the one that its first octet names, modulo 4. A place prefers the link of its
+ * number, then the following ones.
+ * NRT has no IPv6.
+ */
+export const POPS = ['FRA', 'IAD', 'NRT'] as const;
+const LINKS = [
+  { id: 'FRA-a', popIndex: 0, ipv4: '192.0.2.1', ipv6: '2001:db8::1' },
+  { id: 'FRA-b', popIndex: 0, ipv4: '192.0.2.2', ipv6: '2001:db8::2' },
+  { id: 'IAD-a', popIndex: 1, ipv4: '192.0.2.3', ipv6: '2001:db8::3' },
+  { id: 'NRT-a', popIndex: 2, ipv4: '192.0.2.4' },
+];
+const SERVICES = [
+  { name: 'web', groupIndex: 0, ttlMin: 20, ttlMax: 120, https: { alpn: ['h2', 'http/1.1'], port: 8443 } },
+  { name: 'plain', groupIndex: 0, ttlMin: 5, ttlMax: 10 },
+];
+const PLACES = 4;
+const ROW_TTL = 60;
+const SCOPE = 8;
+
+export interface World {
+  readonly context: AnswerContext;
+  /** Sends octets as a client; undefined is silence. */
+  readonly ask: (query: Uint8Array, options?: AskOptions) => Uint8Array | undefined;
+}
+
+export interface AskOptions {
+  readonly from?: string;
+  readonly port?: number;
+  readonly transport?: 'udp' | 'tcp';
+}
+
+/** A world that serves these zones: pairs of origin and master file. */
+export function createWorld(zones: readonly (readonly [origin: string, text: string])[]): World {
+  const fleet: Fleet = {
+    pops: [],
+    links: LINKS.map((link, index) => ({ ...link, index, transit: 'transit', capacityMbps: 1000 })),
+    digest: 1,
+  };
+  const context = createAnswerContext({
+    zones: createZones(zones.map(([origin, text]) => zoneOf(origin, text))),
+    services: SERVICES.map((spec) => compileService(spec, fleet)),
+    locator: firstOctetLocator(),
+    popState: popStateWords(POPS.length),
+    linkPop: Int32Array.from(LINKS, (link) => link.popIndex),
+    steering: image(),
+  });
+  const out = new Uint8Array(65_535);
+  return {
+    context,
+    ask: (query, options = {}) => {
+      const { from = '0.0.0.1', port = 4000, transport = 'udp' } = options;
+      const address = parseAddress(from);
+      assert.ok(address);
+      const length = answer(context, query, query.length, { address, port, transport }, out);
+      return length === 0 ? undefined : out.slice(0, length);
+    },
+  };
+}
+
+/** The zone compiled from a master file, which must be sound. */
+export function zoneOf(origin: string, text: string): Zone {
+  const apex = parseName(origin) as Uint8Array;
+  const { records, problems } = parseMaster({ text, file: origin, origin: apex, read: () => undefined });
+  assert.deepEqual(problems.map(formatProblem), []);
+  const zone = compileZone(records, { origin: apex, services: SERVICES.map(({ name }) => name) });
+  if (Array.isArray(zone)) assert.fail(zone.map(formatProblem).join('\n'));
+  return zone as Zone;
+}
+
+function image() {
+  const candidates = new Int16Array(PLACES * ROW_CANDIDATES).fill(-1);
+  for (let place = 0; place < PLACES; place++)
+    for (let k = 0; k < LINKS.length; k++)
+      candidates[place * ROW_CANDIDATES + k] = (place + k) % LINKS.length;
+  const bytes = encodeImage({
+    epoch: 1,
+    madeAtMs: 0,
+    fleetDigest: 1,
+    placesDigest: 1,
+    groupCount: 1,
+    placeCount: PLACES,
+    networkAsn: new Uint32Array(0),
+    networkPlace: new Uint32Array(0),
+    networkCount: 0,
+    rows: {
+      cellStride: PLACES,
+      candidates,
+      ttlSeconds: new Uint16Array(PLACES).fill(ROW_TTL),
+      ttlReason: new Uint8Array(PLACES),
+    },
+    termsText: new Uint8Array(0),
+  });
+  const opened = openImage(bytes, { fleetDigest: 1, placesDigest: 1 });
+  assert.ok(typeof opened !== 'string', String(opened));
+  return opened;
+}
+
+/** The real locator needs a database of the whole Internet; what answers do with its result does not. */
+function firstOctetLocator(): Locator {
+  return {
+    locate: (address, into) => {
+      into.placeId = (address.octets[0] as number) % PLACES;
+      into.asn = 0;
+      into.scopeLength = SCOPE;
+      into.known = true;
+    },
+    describe: () => {
+      throw new Error('not in this world');
+    },
+    attribution: [],
+    databases: [],
+  };
+}

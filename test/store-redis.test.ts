@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { openRedisStore } from '../src/store/redis.ts';
+import { type Store, StoreError } from '../src/store/store.ts';
+import { batchAt, everyCall, heard, reportOf, storeContract, until } from './contract/store.ts';
+import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
+
+const skip = withoutRedis();
+let redis: TestRedis;
+let clusters = 0;
+/** A new, empty cluster. */
+const newCluster = () => `test-${clusters++}`;
+
+before(async () => {
+  if (skip === false) redis = await startRedis();
+});
+after(() => redis?.stop());
+
+storeContract({
+  name: 'redis',
+  skip,
+  open: async (options) => {
+    const cluster = newCluster();
+    const open = () => openRedisStore({ url: redis.url, cluster, ...options });
+    return await Promise.all([open(), open()]);
+  },
+  passMs: async (ms) => {
+    await sleep(ms);
+  },
+});
+
+/** Asserts that every call rejects with a StoreError, and soon. */
+async function assertAllReject(store: Store): Promise<void> {
+  const begunMs = performance.now();
+  for (const { status, reason } of (await Promise.allSettled(everyCall(store))) as PromiseRejectedResult[]) {
+    assert.equal(status, 'rejected');
+    assert.ok(reason instanceof StoreError, String(reason));
+  }
+  // The limit of one call is 1 s; the rest is for a machine that is busy with other tests.
+  assert.ok(performance.now() - begunMs < 3_000, `${performance.now() - begunMs} ms`);
+}
+
+test('redis killed and started again: calls reject, then work, and nudges come again', { skip }, async () => {
+  const own = await startRedis();
+  const cluster = newCluster();
+  const first = await openRedisStore({ url: own.url, cluster });
+  const second = await openRedisStore({ url: own.url, cluster });
+  try {
+    await first.putReport(reportOf('FRA', true));
+    const underWay = Promise.allSettled(everyCall(first));
+    await own.kill('SIGKILL');
+    await underWay;
+    await assertAllReject(first);
+    assert.equal(first.state().connected, false);
+    assert.ok(first.state().errors > 0);
+    await own.start();
+    await until(() => first.state().connected && second.state().connected, 'both are connected again');
+    await Promise.all(everyCall(first));
+    const topics = heard(second);
+    await until(async () => {
+      await first.setOverride('FRA', undefined);
+      return topics.has('overrides');
+    }, 'nudges come again');
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+    await own.stop();
+  }
+});
+
+test('redis hung: calls reject in time, the connection is made anew when it wakes', { skip }, async () => {
+  const own = await startRedis();
+  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  try {
+    await own.kill('SIGSTOP');
+    await assertAllReject(store);
+    assert.equal(store.state().connected, false);
+    await own.kill('SIGCONT');
+    await until(
+      () =>
+        store.reports().then(
+          () => store.state().connected,
+          () => false,
+        ),
+      'it works again',
+    );
+  } finally {
+    await store.close();
+    await own.stop();
+  }
+});
+
+test('close is quick while redis hangs', { skip }, async () => {
+  const own = await startRedis();
+  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  await own.kill('SIGSTOP');
+  const begunMs = performance.now();
+  const calls = Promise.allSettled(everyCall(store));
+  await store.close();
+  assert.ok(performance.now() - begunMs < 1_500, `${performance.now() - begunMs} ms`);
+  for (const { status } of await calls) assert.equal(status, 'rejected');
+  await own.stop();
+});
+
+test('a store opened before its redis is there connects later', { skip }, async () => {
+  const own = await startRedis();
+  await own.kill('SIGKILL');
+  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  try {
+    await assertAllReject(store);
+    assert.match(store.state().lastError ?? '', /ECONNREFUSED/);
+    await own.start();
+    await until(() => store.state().connected, 'it connects');
+    await Promise.all(everyCall(store));
+  } finally {
+    await store.close();
+    await own.stop();
+  }
+});
+
+test('garbage in keys is skipped and counted', { skip }, async () => {
+  const cluster = newCluster();
+  const store = await openRedisStore({ url: redis.url, cluster });
+  const vandal = new Redis(redis.url);
+  const key = (name: string) => `{${cluster}}:${name}`;
+  try {
+    await store.appendSamples(batchAt(1));
+    for (const bad of ['', '{', '[]', '[2,"FRA",1,"modelled",[]]', '[1,"FRA",1,"modelled",[["n",-1,5,0]]]'])
+      await vandal.xadd(key('samples'), '*', 'b', bad);
+    await vandal.xadd(key('samples'), '*', 'other', 'field');
+    await store.appendSamples(batchAt(2));
+    assert.deepEqual((await store.readSamples('', 100)).batches, [batchAt(1), batchAt(2)]);
+    assert.equal(store.state().damaged, 6);
+
+    await store.putReport(reportOf('FRA', true));
+    const farFuture = '99999999999999 ';
+    await vandal.hset(key('reports'), {
+      a: 'x',
+      b: '5',
+      c: `${farFuture}{}`,
+      d: `${farFuture}null`,
+      __proto__x: '',
+    });
+    assert.deepEqual(await store.reports(), [reportOf('FRA', true)]);
+    await vandal.hset(key('demand'), 'a', `${farFuture}[["n"]]`);
+    assert.deepEqual(await store.demand(), []);
+    await vandal.hset(key('overrides'), { a: '{"pop":"A"}', b: '7' });
+    assert.deepEqual(await store.overrides(), []);
+    await vandal.hset(key('model'), {
+      a: '{"pop":"A","lossRate":2}',
+      b: '{"pop":"B","lossRate":1,"other":3}',
+    });
+    assert.deepEqual(await store.modelChanges(), [{ pop: 'B', lossRate: 1 }]);
+    assert.equal(store.state().damaged, 15);
+
+    await vandal.hset(key('image'), { epoch: 'soon', bytes: 'x' });
+    assert.equal(await store.imageEpoch(), 0);
+    assert.equal(await store.image(), undefined);
+    assert.equal(await store.publishImage({ epoch: 1, bytes: Uint8Array.of(5) }), true);
+    assert.equal(await store.imageEpoch(), 1);
+
+    await vandal.del(key('reports'), key('samples'));
+    await vandal.set(key('reports'), 'a text');
+    await vandal.set(key('samples'), 'a text');
+    await assert.rejects(store.reports(), StoreError);
+    await assert.rejects(store.readSamples('', 1), StoreError);
+    await vandal.publish(key('nudge'), 'nonsense');
+    assert.equal(store.state().connected, true);
+  } finally {
+    vandal.disconnect();
+    await store.close();
+  }
+});
+
+test('a reader whose redis lost its data and its clock begins again', { skip }, async () => {
+  const cluster = newCluster();
+  const store = await openRedisStore({ url: redis.url, cluster });
+  try {
+    await store.appendSamples(batchAt(1));
+    const { cursor } = await store.readSamples('99999999999999-0', 10);
+    assert.deepEqual((await store.readSamples(cursor, 10)).batches, [batchAt(1)]);
+  } finally {
+    await store.close();
+  }
+});
