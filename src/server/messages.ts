@@ -18,7 +18,10 @@ export interface WorkerSetup {
 }
 
 /** Supervisor to worker. */
-export type ToWorker = { readonly kind: 'image'; readonly bytes: Uint8Array } | { readonly kind: 'stop' };
+export type ToWorker =
+  | { readonly kind: 'image'; readonly bytes: Uint8Array }
+  | { readonly kind: 'geo'; readonly geo: AnswerData['geo'] }
+  | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */
 export type FromWorker =

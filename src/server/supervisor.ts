@@ -49,6 +49,8 @@ export interface NameServer {
   readonly addresses: readonly ListenAddress[];
   /** Hands an image to every thread; a thread that starts later gets the last one. */
   readonly setImage: (bytes: Uint8Array) => void;
+  /** Hands other geo databases to every thread, known to be good; threads that start later get them too. */
+  readonly setGeo: (geo: AnswerData['geo']) => void;
   /** Epoch of the image that every thread answers from: the oldest among them, 0 while one has none. */
   readonly imageEpoch: () => number;
   /** Whether every thread is answering. */
@@ -86,6 +88,7 @@ interface Supervisor {
   readonly slots: readonly Slot[];
   listen: readonly ListenAddress[];
   image: Uint8Array | undefined;
+  data: AnswerData;
   restarts: number;
   imagesRefused: number;
   closing: boolean;
@@ -105,6 +108,7 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
     // Sockets that share a port would share it with another program's as well: find out first.
     listen: workers > 1 ? await freePorts(listen) : listen,
     image: options.image,
+    data,
     restarts: 0,
     imagesRefused: 0,
     closing: false,
@@ -119,6 +123,10 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
   }
   return {
     addresses: supervisor.listen,
+    setGeo: (geo) => {
+      supervisor.data = { ...supervisor.data, geo };
+      for (const slot of slots) tell(slot, { kind: 'geo', geo });
+    },
     setImage: (bytes) => {
       supervisor.image = bytes;
       for (const slot of slots) tell(slot, { kind: 'image', bytes });
@@ -143,7 +151,8 @@ function emptySlot(index: number, counters: CounterBlock): Slot {
 
 /** Starts the slot's thread; resolves when it listens, rejects if it says it cannot or dies before. */
 function start(supervisor: Supervisor, slot: Slot): Promise<readonly ListenAddress[]> {
-  const { data, tcp, recvBufferOctets = RECV_BUFFER_OCTETS, workerFile } = supervisor.options;
+  const { data } = supervisor;
+  const { tcp, recvBufferOctets = RECV_BUFFER_OCTETS, workerFile } = supervisor.options;
   const setup: WorkerSetup = {
     data,
     listen: supervisor.listen,

@@ -26,7 +26,7 @@ try {
 
 async function serve(): Promise<void> {
   const { data, image } = setup;
-  const { context, setImage } = createAnswering(data);
+  const { context, setImage, setGeo } = createAnswering(data);
   const takeImage = (bytes: Uint8Array): void => {
     const opened = setImage(bytes);
     if (typeof opened === 'string') tell({ kind: 'image-refused', reason: opened });
@@ -45,6 +45,7 @@ async function serve(): Promise<void> {
   });
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'image') takeImage(message.bytes);
+    else if (message.kind === 'geo') setGeo(message.geo);
     else void stop(listeners);
   });
   tell({ kind: 'listening', addresses: listeners.addresses });

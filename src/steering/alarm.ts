@@ -39,8 +39,8 @@ export interface PopLoss {
   readonly lastLost: number;
 }
 
-/** Nothing was sent yet. */
-export const NO_LOSS: PopLoss = { rate: 0, sent: 0, lost: 0, side: 0, lastLost: 0 };
+/** Before the first burst: credit of a thousand packets without loss, fading, so that the first one lost proves little. */
+export const NO_LOSS: PopLoss = { rate: 0, sent: 1000, lost: 0, side: 0, lastLost: 0 };
 
 const SHIFT_MIN_MS = -500;
 const SHIFT_MAX_MS = 5000;

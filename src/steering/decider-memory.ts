@@ -4,6 +4,9 @@ import { candidate, rowOf, type SteeringImage } from './image.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
 
+/** Bursts that an adopted correction of a prior is worth. */
+const ADOPTED_BURSTS = 100;
+
 /** Packed estimates of at most `max` cells that changed since they were last taken, by cell key. */
 export function takeUnsaved(state: DeciderState, max: number): Map<string, Uint8Array> {
   const { cells, unsaved, options, estimates, hashes } = state;
@@ -47,12 +50,18 @@ export function restoreCell(state: DeciderState, key: string, packed: Uint8Array
 }
 
 /**
- * Starts from the answers of an image, so that a new controller moves nobody: each cell keeps its first candidate's POP,
- * group by group of the same name.
+ * Starts from an image, so that a new controller moves nobody: each cell keeps its first candidate's POP, group by group
+ * of the same name; each POP its shift and the correction of its prior.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
-  const { cells, units, options } = state;
+  const { cells, units, options, learning } = state;
   listCells(state);
+  for (const [pop, { shiftMs, priorBiasMs }] of terms.pops.entries()) {
+    state.terms.shiftMs[pop] = shiftMs;
+    state.terms.priorBiasMs[pop] = priorBiasMs;
+    learning.residualMeanMs[pop] = priorBiasMs;
+    learning.residualCount[pop] = ADOPTED_BURSTS;
+  }
   for (const [group, { name }] of options.groups.entries()) {
     const from = terms.groups.findIndex((other) => other.name === name);
     if (from < 0 || from >= image.groupCount) continue;

@@ -39,10 +39,10 @@ export async function measureDemo(): Promise<DemoFigures | string> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk) => errors.push(chunk));
-  const exited = once(child, 'exit').then(() => Buffer.concat(errors).toString().trim().split('\n')[0] ?? '');
+  const exited = once(child, 'exit').then(() => complaint(Buffer.concat(errors).toString()));
   try {
     const early = await Promise.race([exited, firstAnswer()]);
-    if (typeof early === 'string') return early || 'it ended at once';
+    if (typeof early === 'string') return early;
     const firstAnswerMs = performance.now() - startMs;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const memory = readFileSync(`/proc/${child.pid}/status`, 'utf8');
@@ -54,6 +54,12 @@ export async function measureDemo(): Promise<DemoFigures | string> {
     await exited;
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+/** The line that says what was wrong: the error's, where there is a stack. */
+function complaint(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.find((line) => /error/i.test(line)) ?? lines[0] ?? 'it ended at once';
 }
 
 /** Asks until an address comes; undefined then, or a text after `GIVE_UP_MS`. */

@@ -1,0 +1,30 @@
+import type { ControlMetrics } from '../console/api.ts';
+import type { ControlStats } from '../control/loop.ts';
+import type { World } from './world.ts';
+
+/** The control loop's figures as the console shows them; none until the loop runs. */
+export function controlMetrics(world: World): {
+  readonly observe: (stats: () => ControlStats) => void;
+  readonly read: () => ControlMetrics | undefined;
+} {
+  let source: (() => ControlStats) | undefined;
+  return {
+    observe: (stats) => {
+      source = stats;
+    },
+    read: () => {
+      if (source === undefined) return undefined;
+      const stats = source();
+      return {
+        ticks: stats.ticks,
+        lastTickMs: stats.lastTickMs,
+        totalTickMs: stats.totalTickMs,
+        failedTicks: stats.failedTicks + stats.keptBack,
+        samples: stats.samples,
+        refusedSamples: stats.refusedSamples,
+        moves: Object.values(stats.movesByReason).reduce((sum, moves) => sum + moves, 0),
+        cells: world.places.count + stats.networkCells,
+      };
+    },
+  };
+}

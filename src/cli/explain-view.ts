@@ -1,0 +1,127 @@
+import type { Outcome } from '../answer/context.ts';
+import { type Address, formatAddress, parseAddress, parsePrefix } from '../base/address.ts';
+import { must } from '../base/assert.ts';
+import { OperatorError } from '../base/errors.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { Explainer, Explanation } from '../steering/explain.ts';
+import type { SteeringImage } from '../steering/image.ts';
+import { typeCode } from '../wire/constants.ts';
+import { formatName, parseName, ROOT_NAME } from '../wire/name.ts';
+import { askHere } from './ask-here.ts';
+import type { World } from './world.ts';
+
+/** What explaining needs. */
+export interface ExplainParts {
+  readonly world: World;
+  readonly explainer: Explainer;
+  readonly nowMs: () => number;
+}
+
+/** A question that was asked here, and what was decided. */
+export interface Decided {
+  readonly name: Uint8Array;
+  readonly type: number;
+  readonly client: Address;
+  readonly image: SteeringImage;
+  readonly outcome: Outcome;
+}
+
+/** Packed estimates of a cell, and of its place. */
+export interface Packed {
+  readonly place: Uint8Array | undefined;
+  readonly network: Uint8Array | undefined;
+}
+
+/** Reads a question. Throws `OperatorError('bad-usage')` with everything wrong with it. */
+export function readQuestion(question: ExplainQuestion): { name: Uint8Array; type: number; client: Address } {
+  const prefix = parsePrefix(question.client);
+  const client = typeof prefix === 'string' ? parseAddress(question.client) : prefix.address;
+  const name = parseName(question.name, ROOT_NAME);
+  const type = typeCode(question.type);
+  const problems: string[] = [];
+  if (typeof name === 'string') problems.push(`name: ${name}`);
+  if (type === undefined) problems.push(`type: ${JSON.stringify(question.type)} is no record type`);
+  if (client === undefined) problems.push(`client: ${JSON.stringify(question.client)} is no address`);
+  if (typeof name === 'string' || type === undefined || client === undefined)
+    throw new OperatorError(
+      'bad-usage',
+      problems.map((message) => ({ file: 'question', message })),
+    );
+  return { name, type, client };
+}
+
+/** Asks the answering code; undefined for a name or type that is not steered. */
+export function decide(
+  world: World,
+  question: { readonly name: Uint8Array; readonly type: number; readonly client: Address },
+): Decided | undefined {
+  const outcome = askHere(world.answering, question);
+  const image = world.answering.context.steering;
+  return outcome === undefined || image === undefined ? undefined : { ...question, image, outcome };
+}
+
+/** The explanation of a decision by the functions that made it. */
+export function explainDecided(parts: ExplainParts, decided: Decided, packed: Packed): Explanation {
+  const { world, explainer } = parts;
+  const { image, outcome } = decided;
+  return explainer.explain({
+    image,
+    groupIndex: must(world.groupOf[outcome.serviceIndex], 'group of a service'),
+    placeId: outcome.placeId,
+    asn: outcome.asn,
+    popState: world.popState,
+    packedPlace: packed.place,
+    packedNetwork: packed.network,
+  });
+}
+
+/** The explanation as the admin API gives it. */
+export function explainView(
+  parts: ExplainParts,
+  question: ExplainQuestion,
+  found: { readonly decided: Decided; readonly explanation: Explanation },
+): ExplainView {
+  const { world } = parts;
+  const { decided, explanation } = found;
+  const { outcome, image, client } = decided;
+  const { fleet, services } = world.config;
+  const service = must(services[outcome.serviceIndex], 'service');
+  const link = must(fleet.links[outcome.linkIndex], 'link');
+  const where = world.locator.describe(client);
+  const { cell, chosen, runnerUp, pops, notes } = explanation;
+  return {
+    name: formatName(decided.name),
+    type: question.type,
+    service: service.name,
+    client: {
+      address: formatAddress(client),
+      place: placeWords(where),
+      asn: where.asn,
+      asName: where.asName,
+      source: where.source,
+    },
+    cell: { key: cell.key, label: cell.label },
+    scopeLength: outcome.scopeLength,
+    ttl: ttlOf(outcome.ttl, explanation.ttl),
+    table: { epoch: image.epoch, ageMs: Math.max(0, parts.nowMs() - image.madeAtMs) },
+    chosen: { ...chosen, addresses: link.ipv6 === undefined ? [link.ipv4] : [link.ipv4, link.ipv6] },
+    ...(runnerUp === undefined ? {} : { runnerUp }),
+    notes,
+    pops: pops.map((pop) => ({ ...pop, rttSource: sourceWords(pop) })),
+  };
+}
+
+function placeWords(where: { city: string; region?: string; country: string }): string {
+  const words = [where.city, where.region ?? '', where.country].filter((word) => word !== '');
+  return words.length === 0 ? 'nobody knows where' : words.join(', ');
+}
+
+/** The TTL that the answer has: the decision's, within the bounds of the record and the service. */
+function ttlOf(seconds: number, decided: Explanation['ttl']): ExplainView['ttl'] {
+  if (seconds === decided.seconds) return decided;
+  return { seconds, why: `${decided.seconds} s ${decided.why}; bounded by the service and the record` };
+}
+
+function sourceWords(pop: Explanation['pops'][number]): string {
+  return pop.rttOf === 'geography' ? 'prior: distance' : `${pop.rttSource}: ${pop.rttOf}`;
+}

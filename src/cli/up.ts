@@ -1,0 +1,106 @@
+import { OperatorError } from '../base/errors.ts';
+import { startControl } from '../control/loop.ts';
+import { createExplainer } from '../steering/explain.ts';
+import { type Command, EXIT_OK, textFlag } from './command.ts';
+import { controlMetrics } from './control-metrics.ts';
+import { startDemo } from './demo.ts';
+import { deciderOf, firstTable } from './first-table.ts';
+import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
+import { openStore, startLive, systemClock } from './live.ts';
+import { logTo } from './log.ts';
+import { runUntilStopped } from './long-running.ts';
+import { valueReader } from './values.ts';
+import { welcome } from './welcome.ts';
+import { loadWorld } from './world.ts';
+
+/** Port of the POPs where --pop-port does not say otherwise; the demo's HTTPS records name it. */
+const POP_PORT = 8443;
+const SEED = 1;
+
+export const upCommand: Command = {
+  operands: '',
+  operandsMin: 0,
+  operandsMax: 0,
+  description:
+    'Runs everything on this machine: the name server, the control loop, the console and /metrics, a modelled internet\n' +
+    'with agents that measure it, and POPs that answer HTTPS on loopback addresses. By default: the demo, 150 POPs and\n' +
+    'the zone cdn.example, with the state in memory. Ends at SIGINT or SIGTERM.',
+  options: {
+    ...LISTEN_OPTIONS,
+    'pop-port': { type: 'string', value: 'N', help: `HTTPS port of the POPs (default ${POP_PORT})` },
+    seed: { type: 'string', value: 'N', help: `seed of the modelled internet (default ${SEED})` },
+  },
+  examples: [
+    ['up', 'the demo; npm start does the same'],
+    ['up --store redis://127.0.0.1:6379', 'the same with its state in Redis, for a second `serve` to follow'],
+  ],
+  run: async (invocation) => {
+    const { terminal, json, flags } = invocation;
+    const reader = valueReader();
+    const popPort = reader.number('pop-port', textFlag(flags, 'pop-port'), {
+      min: 1,
+      max: 65_535,
+      what: 'a port',
+    });
+    const seed = reader.number('seed', textFlag(flags, 'seed'), { min: 0, max: 2 ** 32 - 1, what: 'a seed' });
+    if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
+    const config = configOf(invocation);
+    const { nowMs } = systemClock;
+    const log = logTo(terminal, systemClock);
+    await runUntilStopped(terminal, async (closeLater) => {
+      const world = loadWorld(config, terminal);
+      const { fleet } = config;
+      const first = await firstTable(world, { nowMs: nowMs(), log });
+      const store = await openStore(world);
+      closeLater(() => store.close());
+      const decider = deciderOf(world);
+      const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
+      const metrics = controlMetrics(world);
+      const live = await startLive({
+        role: 'up',
+        world,
+        store,
+        terminal,
+        log,
+        explain,
+        first,
+        control: metrics.read,
+        packed: decider.packed,
+        closeLater,
+      });
+      const demo = await startDemo({
+        world,
+        store,
+        explain,
+        packed: decider.packed,
+        popPort: popPort ?? POP_PORT,
+        seed: seed ?? SEED,
+        log,
+        closeLater,
+      });
+      const control = await startControl({
+        store,
+        decider,
+        locator: world.locator,
+        fleet,
+        placesDigest: world.places.digest,
+        clock: systemClock,
+        popState: world.popState,
+        tickMs: config.control.tickMs,
+        samplesPerTickMax: config.control.samplesPerTickMax,
+        initial: first.snapshot,
+        onImage: ({ bytes }) => {
+          const refused = live.table.take(bytes, 'controller');
+          if (refused !== undefined) log(`the new table is refused: ${refused}`);
+        },
+        log,
+      });
+      metrics.observe(control.stats);
+      closeLater(control.close);
+      if (json)
+        terminal.out(JSON.stringify({ ready: { dns: live.dns, admin: live.adminUrl, ca: demo.caFile } }));
+      else for (const line of welcome({ world, live, demo, terminal })) terminal.out(line);
+    });
+    return EXIT_OK;
+  },
+};

@@ -1,0 +1,69 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
+import type { Terminal } from './command.ts';
+import type { Demo } from './demo.ts';
+import type { Live } from './live.ts';
+import type { World } from './world.ts';
+
+/** A client network in Brazil, which gets another POP than most readers. */
+const CLIENT = '200.147.0.0/16';
+
+/** What `up` prints when it answers: where everything is, and commands worth trying that this machine can run. */
+export function welcome(parts: {
+  readonly world: World;
+  readonly live: Live;
+  readonly demo: Demo;
+  readonly terminal: Terminal;
+}): string[] {
+  const { world, live, demo, terminal } = parts;
+  const { fleet, zones } = world.config;
+  const [endpoint = ''] = live.dns;
+  const host = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
+  const port = endpoint.slice(endpoint.lastIndexOf(':') + 1);
+  const has = (program: string): boolean => isInPath(program, terminal.environment['PATH'] ?? '');
+  const name = `www.${zones[0]?.origin ?? 'cdn.example'}`;
+  const admin = live.adminUrl === 'http://127.0.0.1:5380' ? '' : ` --admin ${live.adminUrl}`;
+  const ask = has('dig')
+    ? `dig @${host} -p ${port} ${name} +subnet=${CLIENT}`
+    : `npx isochrone ask ${name} --client ${CLIENT} --server ${endpoint}`;
+  const address = has('dig')
+    ? `$(dig +short @${host} -p ${port} ${name} +subnet=${CLIENT})`
+    : `$(npx isochrone ask ${name} --client ${CLIENT} --server ${endpoint} --short)`;
+  const page = has('curl')
+    ? `curl --cacert ${fromHere(demo.caFile)} --resolve ${name}:${demo.popPort}:${address} ` +
+      `"https://${name}:${demo.popPort}/?client=${CLIENT.split('/')[0]}"`
+    : `npx isochrone status${admin}`;
+  return [
+    `Isochrone answers for ${zones.map(({ origin }) => origin).join(', ')}: ${fleet.pops.length} POPs, ` +
+      `${demo.networks} client networks of a modelled internet`,
+    '',
+    `  DNS      ${live.dns.join(', ')}, UDP and TCP`,
+    `  console  ${live.adminUrl}, metrics at /metrics`,
+    `  POPs     HTTPS on ${demo.popAddresses} loopback addresses, port ${demo.popPort}`,
+    '',
+    'Try, in another terminal, as a client in Brazil:',
+    '',
+    `  ${ask}`,
+    `  npx isochrone explain ${name} --client ${CLIENT}${admin}`,
+    `  ${page}`,
+    '',
+    ...world.locator.attribution,
+    'Stop with Ctrl-C.',
+  ];
+}
+
+function isInPath(program: string, path: string): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function fromHere(path: string): string {
+  const short = relative('', path);
+  return short.startsWith('..') ? path : short;
+}

@@ -1,0 +1,99 @@
+import type { Clock } from '../base/clock.ts';
+import type { Fleet } from '../base/fleet.ts';
+import type { Locator } from '../geo/locator.ts';
+import type { LocatedSample } from '../steering/accept.ts';
+import type { TickInputs } from '../steering/decider.ts';
+import type { LocatedDemand } from '../steering/decider-state.ts';
+import type { Override, PopReport, SampleBatch, Store } from '../store/store.ts';
+import { type NetworkPlace, networkFinder } from './locate-networks.ts';
+
+/** What the loop reads from the store, and what it last read while the store is away. */
+export interface Inputs {
+  /** Everything for one tick. Never rejects: what cannot be read is as it last was, and no bursts. */
+  readonly read: () => Promise<Omit<TickInputs, 'nowMs'>>;
+  readonly readOverrides: () => Promise<void>;
+  /** As last read. */
+  readonly overrides: () => readonly Override[];
+  /** Calls that failed. */
+  readonly failures: () => number;
+}
+
+/** Batches asked for at a time. */
+const BATCHES_PER_READ = 500;
+/** Demand is read every so many ticks: it changes slowly, and is long. */
+const DEMAND_TICKS = 5;
+
+/** Reads for a loop. */
+export function createInputs(options: {
+  store: Store;
+  fleet: Fleet;
+  clock: Clock;
+  locator: Pick<Locator, 'locate' | 'databases'>;
+  samplesPerTickMax: number;
+}): Inputs {
+  const { store, fleet, locator, samplesPerTickMax } = options;
+  const find = networkFinder(locator);
+  const popIndexes = new Map(fleet.pops.map(({ code, index }) => [code, index]));
+  let cursor = '';
+  let reports: readonly PopReport[] = [];
+  let overrides: readonly Override[] = [];
+  let failures = 0;
+  let reads = 0;
+  /** The store may be away: undefined then. */
+  const attempt = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await ask();
+    } catch {
+      failures++;
+      return undefined;
+    }
+  };
+  const readSamples = async (): Promise<LocatedSample[]> => {
+    const samples: LocatedSample[] = [];
+    while (samples.length < samplesPerTickMax) {
+      const read = await attempt(() => store.readSamples(cursor, BATCHES_PER_READ));
+      if (read === undefined) break;
+      cursor = read.cursor;
+      for (const batch of read.batches) locateBatch(batch, popIndexes.get(batch.pop) ?? -1, find, samples);
+      if (read.batches.length < BATCHES_PER_READ) break;
+    }
+    return samples;
+  };
+  const readOverrides = async (): Promise<void> => {
+    overrides = (await attempt(() => store.overrides())) ?? overrides;
+  };
+  const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
+    if (reads++ % DEMAND_TICKS !== 0) return undefined;
+    const demand = await attempt(() => store.demand());
+    return demand?.map(({ network, rps }) => ({ ...find(network), rps }));
+  };
+  return {
+    read: async () => {
+      const [samples, seenReports, demand] = await Promise.all([
+        readSamples(),
+        attempt(() => store.reports()),
+        readDemand(),
+        readOverrides(),
+      ]);
+      reports = seenReports ?? reports;
+      return { samples, reports, overrides, demand };
+    },
+    readOverrides,
+    overrides: () => overrides,
+    failures: () => failures,
+  };
+}
+
+function locateBatch(
+  batch: SampleBatch,
+  popIndex: number,
+  find: (network: string) => NetworkPlace,
+  into: LocatedSample[],
+): void {
+  const { atMs } = batch;
+  const modelled = batch.source === 'modelled';
+  for (const { network, rttMs, sent, lost } of batch.samples) {
+    const { placeId, asn } = find(network);
+    into.push({ popIndex, placeId, asn, rttMs, sent, lost, atMs, modelled });
+  }
+}

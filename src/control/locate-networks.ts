@@ -1,0 +1,35 @@
+import { parsePrefix } from '../base/address.ts';
+import { emptyLocated, type Locator } from '../geo/locator.ts';
+
+/** Where a network is; -1 as place: the text is no prefix. */
+export interface NetworkPlace {
+  readonly placeId: number;
+  readonly asn: number;
+}
+
+/** Networks remembered at most; then all are forgotten and looked up anew. */
+const REMEMBERED_MAX = 200_000;
+const NOWHERE: NetworkPlace = { placeId: -1, asn: 0 };
+
+/** A function from a network's text (`203.0.113.0/24`) to where it is; remembers, bounded, until the databases change. */
+export function networkFinder(
+  locator: Pick<Locator, 'locate' | 'databases'>,
+): (network: string) => NetworkPlace {
+  const known = new Map<string, NetworkPlace>();
+  const located = emptyLocated();
+  let { databases } = locator;
+  return (network) => {
+    if (known.size >= REMEMBERED_MAX || databases !== locator.databases) known.clear();
+    databases = locator.databases;
+    const remembered = known.get(network);
+    if (remembered !== undefined) return remembered;
+    const prefix = parsePrefix(network);
+    let place = NOWHERE;
+    if (typeof prefix !== 'string') {
+      locator.locate(prefix.address, located);
+      place = { placeId: located.placeId, asn: located.asn };
+    }
+    known.set(network, place);
+    return place;
+  };
+}

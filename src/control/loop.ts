@@ -1,0 +1,277 @@
+/**
+ * Room `control`: the loop store -> steering -> image -> publish, following a published image, and its snapshot on disk.
+ * May import the pure rooms and `store`. Nothing here rejects because the store is away: the loop goes on with what it
+ * last read, and counts.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Fleet } from '../base/fleet.ts';
+import { POP_DOWN, POP_DRAINED, setPopBit } from '../base/pop-state.ts';
+import type { Locator } from '../geo/locator.ts';
+import type { Decider, TickStats } from '../steering/decider.ts';
+import { activeOverrides } from '../steering/fleet-state.ts';
+import type { SteeringImage } from '../steering/image.ts';
+import { decodeTerms } from '../steering/terms.ts';
+import type { Store, StoreTopic } from '../store/store.ts';
+import { createInputs, type Inputs } from './inputs.ts';
+import { type MadeImage, makeImage } from './made-image.ts';
+import { createPublisher, type Publisher } from './publish.ts';
+
+/** What the loop works with. */
+export interface ControlOptions {
+  readonly store: Store;
+  readonly decider: Decider;
+  readonly locator: Pick<Locator, 'locate' | 'databases'>;
+  readonly fleet: Fleet;
+  readonly placesDigest: number;
+  readonly clock: Clock;
+  /** Words that every serving thread reads; written here. */
+  readonly popState: Int32Array;
+  readonly tickMs: number;
+  /** Bursts read in a tick at most; the rest wait for the next. */
+  readonly samplesPerTickMax: number;
+  /** An image to go on from, as a snapshot has it: nobody moves because of a restart. */
+  readonly initial?: SteeringImage | undefined;
+  /** A new table: answer from it. */
+  readonly onImage: (image: MadeImage) => void;
+  readonly log: (message: string) => void;
+}
+
+/** Figures since the start. */
+export interface ControlStats {
+  readonly ticks: number;
+  /** Ticks that threw: a defect; the last table stays. */
+  readonly failedTicks: number;
+  readonly lastTickMs: number;
+  readonly totalTickMs: number;
+  readonly samples: number;
+  readonly refusedSamples: Readonly<Record<string, number>>;
+  /** Cells that were given another POP, by why. */
+  readonly movesByReason: Readonly<Record<string, number>>;
+  readonly alarms: number;
+  /** Tables that the guard kept back. */
+  readonly keptBack: number;
+  /** Calls to the store that failed. */
+  readonly storeFailures: number;
+  /** Of the last table. */
+  readonly epoch: number;
+  readonly madeAtMs: number;
+  /** Cells: network cells on top of the places, and (cell, POP) pairs measured. */
+  readonly networkCells: number;
+  readonly estimates: number;
+  /** Service groups answered although all their POPs are out. */
+  readonly failOpen: readonly string[];
+}
+
+/** A running loop. */
+export interface Control {
+  readonly stats: () => ControlStats;
+  /** Packed estimates of a cell as they are now, for `explain`. */
+  readonly packed: (cellKey: string) => Uint8Array | undefined;
+  /** One tick now; resolves when its table was handed over. Never rejects. */
+  readonly tickNow: () => Promise<void>;
+  /** Stops after the tick that runs. */
+  readonly close: () => Promise<void>;
+}
+
+/** After a nudge a tick comes so soon, ms: several nudges make one tick. */
+const NUDGED_TICK_MS = 50;
+/** An image is made so often even if nobody needs it at once, ms: so that its age says whether control is alive. */
+const IMAGE_EVERY_MS = 10_000;
+/** Cells whose estimates are saved in one tick at most. */
+const SAVED_PER_TICK_MAX = 1000;
+/** Estimates taken back at start at most take so long, ms: then the loop starts without the rest. */
+const RESTORE_MS = 2000;
+
+/** Everything that one loop holds. */
+interface Running {
+  readonly options: ControlOptions;
+  readonly inputs: Inputs;
+  readonly publisher: Publisher;
+  stats: { -readonly [Name in keyof ControlStats]: ControlStats[Name] };
+  unsaved: Map<string, Uint8Array>;
+  closed: boolean;
+}
+
+/** Takes up what the store and the snapshot have, then ticks until closed. Resolves after the first tick. */
+export async function startControl(options: ControlOptions): Promise<Control> {
+  const running: Running = {
+    options,
+    inputs: createInputs(options),
+    publisher: createPublisher(options),
+    stats: emptyStats(),
+    unsaved: new Map(),
+    closed: false,
+  };
+  await warmUp(running);
+  let timer: NodeJS.Timeout | undefined;
+  let current = Promise.resolve();
+  let nextAtMs = 0;
+  const tickNow = (): Promise<void> => {
+    current = current.then(() => runTick(running));
+    return current;
+  };
+  const schedule = (inMs: number): void => {
+    if (running.closed) return;
+    clearTimeout(timer);
+    nextAtMs = performance.now() + inMs;
+    timer = setTimeout(() => {
+      const startedMs = performance.now();
+      nextAtMs = Infinity;
+      void tickNow().then(() => schedule(Math.max(0, options.tickMs - (performance.now() - startedMs))));
+    }, inMs);
+  };
+  const stopListening = options.store.onChange((topic: StoreTopic) => {
+    if (topic === 'overrides') void takeOverrides(running);
+    const isOurs = topic === 'overrides' || topic === 'reports';
+    if (isOurs && nextAtMs !== Infinity && nextAtMs - performance.now() > NUDGED_TICK_MS)
+      schedule(NUDGED_TICK_MS);
+  });
+  await tickNow();
+  schedule(options.tickMs);
+  return {
+    stats: () => ({
+      ...running.stats,
+      storeFailures: running.inputs.failures() + running.publisher.failures(),
+    }),
+    packed: options.decider.packed,
+    tickNow,
+    close: async () => {
+      running.closed = true;
+      clearTimeout(timer);
+      stopListening();
+      await current;
+    },
+  };
+}
+
+/** Estimates from the store, then the answers of the newest image: a restart moves nobody. */
+async function warmUp(running: Running): Promise<void> {
+  const { options, publisher } = running;
+  const { store, decider, initial, log } = options;
+  const untilMs = performance.now() + RESTORE_MS;
+  let restored = 0;
+  try {
+    for await (const [key, packed] of store.allEstimates()) {
+      if (decider.restore(key, packed)) restored++;
+      if (performance.now() > untilMs) break;
+    }
+  } catch (error) {
+    log(`starting without stored estimates: ${(error as Error).message}`);
+  }
+  const published = await publisher.newest();
+  const image =
+    published !== undefined && (initial === undefined || published.epoch > initial.epoch)
+      ? published
+      : initial;
+  if (image === undefined) return;
+  decider.adopt(image, decodeTerms(image.termsText));
+  publisher.startAfter(image.epoch);
+  if (restored > 0) log(`went on from epoch ${image.epoch} with the estimates of ${restored} cells`);
+}
+
+async function runTick(running: Running): Promise<void> {
+  const { options, inputs, stats } = running;
+  const { decider, clock, log } = options;
+  if (running.closed) return;
+  try {
+    const seen = await inputs.read();
+    const startedMs = performance.now();
+    const nowMs = clock.nowMs();
+    const ticked = decider.tick({ nowMs, ...seen });
+    setWords(running, nowMs);
+    account(stats, ticked);
+    offerImage(running, { ticked, nowMs });
+    stats.lastTickMs = performance.now() - startedMs;
+    stats.totalTickMs += stats.lastTickMs;
+  } catch (error) {
+    stats.failedTicks++;
+    log(`a tick failed, the last table stays: ${(error as Error).stack ?? String(error)}`);
+    return;
+  }
+  await saveEstimates(running);
+}
+
+/** Makes, hands over and publishes an image when something urgent changed, or when it is time. */
+function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }): void {
+  const { options, publisher, stats } = running;
+  const { ticked, nowMs } = made;
+  const isDue = nowMs - stats.madeAtMs >= IMAGE_EVERY_MS || nowMs < stats.madeAtMs;
+  if (!ticked.urgent && !isDue && stats.epoch !== 0) {
+    publisher.retry();
+    return;
+  }
+  const image = makeImage(options.decider, { epoch: publisher.nextEpoch(), nowMs });
+  if (!('bytes' in image)) {
+    stats.keptBack++;
+    options.log(`a table was kept back: ${image.join('; ')}`);
+    return;
+  }
+  stats.epoch = image.epoch;
+  stats.madeAtMs = nowMs;
+  options.onImage(image);
+  publisher.publish(image);
+}
+
+/** An operator's word takes effect on the very next query: before the tick that it also causes. */
+async function takeOverrides(running: Running): Promise<void> {
+  await running.inputs.readOverrides();
+  if (!running.closed) setWords(running, running.options.clock.nowMs());
+}
+
+function setWords(running: Running, nowMs: number): void {
+  const { popState, fleet, decider } = running.options;
+  const drained = activeOverrides(running.inputs.overrides(), nowMs);
+  const down = decider.downPops();
+  for (const { index: popIndex, code } of fleet.pops) {
+    setPopBit(popState, { popIndex, bit: POP_DRAINED, on: drained.has(code) });
+    setPopBit(popState, { popIndex, bit: POP_DOWN, on: down[popIndex] === true });
+  }
+}
+
+/** Saves what changed; what the store did not take waits for the next tick. */
+async function saveEstimates(running: Running): Promise<void> {
+  const { options, publisher } = running;
+  if (running.unsaved.size === 0) running.unsaved = options.decider.takeUnsaved(SAVED_PER_TICK_MAX);
+  if (running.unsaved.size === 0) return;
+  if (await publisher.save(running.unsaved)) running.unsaved = new Map();
+}
+
+function account(stats: Running['stats'], ticked: TickStats): void {
+  stats.ticks++;
+  stats.samples += ticked.accepted;
+  stats.refusedSamples = addCounts(stats.refusedSamples, ticked.refused);
+  stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
+  stats.alarms += ticked.alarms.length;
+  stats.networkCells = ticked.networkCells;
+  stats.estimates = ticked.estimates;
+  stats.failOpen = ticked.failOpen;
+}
+
+function addCounts(
+  total: Readonly<Record<string, number>>,
+  more: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum = { ...total };
+  for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+function emptyStats(): Running['stats'] {
+  return {
+    ticks: 0,
+    failedTicks: 0,
+    lastTickMs: 0,
+    totalTickMs: 0,
+    samples: 0,
+    refusedSamples: {},
+    movesByReason: {},
+    alarms: 0,
+    keptBack: 0,
+    storeFailures: 0,
+    epoch: 0,
+    madeAtMs: 0,
+    networkCells: 0,
+    estimates: 0,
+    failOpen: [],
+  };
+}

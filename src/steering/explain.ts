@@ -1,0 +1,298 @@
+import type { Fleet, Pop } from '../base/fleet.ts';
+import { POP_DRAINED } from '../base/pop-state.ts';
+import { cellKey } from './cells.ts';
+import { createEstimates, type Estimates, findEstimate } from './estimate.ts';
+import {
+  candidate,
+  choose,
+  networkSlot,
+  ROW_CANDIDATES,
+  rowOf,
+  rowTtl,
+  type SteeringImage,
+} from './image.ts';
+import { popHashes, unpackCell } from './pack.ts';
+import { type CellGeometry, placeDistances } from './prior.ts';
+import { thresholdMs } from './rows.ts';
+import { type CellView, createCellView, viewCell } from './rtt.ts';
+import { type PopTerms, scoreMs } from './score.ts';
+import { decodeTerms, type GroupTermsRecord, popTermsOf, type SteeringTerms } from './terms.ts';
+import { TTL_REASONS, ttlWords } from './ttl.ts';
+
+/** One POP for one cell. Terms in ms, rounded to a hundredth; `scoreMs` is their exact sum. */
+export interface ExplainedPop {
+  readonly pop: string;
+  readonly city: string;
+  /** Link that the cell's clients get at this POP now. */
+  readonly link: string;
+  readonly rttMs: number;
+  /** Where the RTT comes from. `prior`: distance alone. */
+  readonly rttSource: 'measured' | 'modelled' | 'prior';
+  /** Whose bursts they are: the client's network's, those of all networks of its place, or nobody's. */
+  readonly rttOf: 'network' | 'place' | 'geography';
+  /** Bursts credited to the estimate. */
+  readonly bursts: number;
+  readonly lossMs: number;
+  readonly congestionMs: number;
+  readonly priceMs: number;
+  readonly biasMs: number;
+  readonly scoreMs: number;
+  /** Why it cannot be answered; absent when it can. */
+  readonly out?: string;
+}
+
+/** Why a cell gets the POP it gets. */
+export interface Explanation {
+  readonly epoch: number;
+  /** ms since 1970 UTC. */
+  readonly madeAtMs: number;
+  readonly group: string;
+  readonly cell: {
+    /** `AS3320/DE/50.0,8.5`. */
+    readonly key: string;
+    readonly level: 'network' | 'tile' | 'country' | 'world';
+    /** `AS3320 in Frankfurt am Main, DE`. */
+    readonly label: string;
+  };
+  readonly chosen: { readonly pop: string; readonly link: string };
+  /** The best of the others; `marginMs`: by how much it is worse, negative when it is better. */
+  readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
+  /** The runner-up is better, but not by enough to move. `neededMs`: gain that moves at once; it falls while it leads. */
+  readonly held?: { readonly gainMs: number; readonly neededMs: number };
+  /** Before the service's and the record's own bounds. */
+  readonly ttl: { readonly seconds: number; readonly why: string };
+  readonly notes: readonly string[];
+  /** By score; those that are out come last. */
+  readonly pops: readonly ExplainedPop[];
+}
+
+/** A client's cell, and what the store has of it. */
+export interface ExplainQuestion {
+  readonly image: SteeringImage;
+  readonly groupIndex: number;
+  readonly placeId: number;
+  readonly asn: number;
+  readonly popState: Int32Array;
+  /** Packed estimates of the place, and of the network cell; undefined where nothing was measured. */
+  readonly packedPlace: Uint8Array | undefined;
+  readonly packedNetwork: Uint8Array | undefined;
+}
+
+/** Explains decisions from an image and packed estimates alone, with the functions that made them. */
+export interface Explainer {
+  readonly explain: (question: ExplainQuestion) => Explanation;
+  /** Key of the client's place, and of its network's cell if the image has one: what to ask the store for. */
+  readonly keysOf: (
+    image: SteeringImage,
+    placeId: number,
+    asn: number,
+  ) => { readonly place: string; readonly network: string | undefined };
+}
+
+const PLACE_CELL = 0;
+const NETWORK_CELL = 1;
+const LEVELS = ['world', 'country', 'tile'] as const;
+
+/** An explainer for a fleet and places; distances are worked out at the first question (some 40 ms). */
+export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry }): Explainer {
+  const { fleet, geometry } = options;
+  const linkPop = Int32Array.from(fleet.links, (link) => link.popIndex);
+  const hashes = popHashes(fleet.pops.map(({ code }) => code));
+  let distances: Float32Array | undefined;
+  const keysOf: Explainer['keysOf'] = (image, placeId, asn) => {
+    const place = geometry.key[placeId] as string;
+    return { place, network: networkSlot(image, placeId, asn) < 0 ? undefined : cellKey(place, asn) };
+  };
+  const explain = (question: ExplainQuestion): Explanation => {
+    const { image, groupIndex, placeId, asn, popState, packedPlace, packedNetwork } = question;
+    distances ??= placeDistances(geometry, fleet.pops);
+    const terms = decodeTerms(image.termsText);
+    const estimates = createEstimates({ cellCount: 2, popCount: fleet.pops.length });
+    const isNetwork = networkSlot(image, placeId, asn) >= 0;
+    if (packedPlace !== undefined) unpackCell(estimates, PLACE_CELL, packedPlace, hashes.popOf);
+    if (isNetwork && packedNetwork !== undefined)
+      unpackCell(estimates, NETWORK_CELL, packedNetwork, hashes.popOf);
+    const arrays = popTermsOf(terms);
+    const view = createCellView(fleet.pops.length);
+    const which = {
+      placeId,
+      placeCell: PLACE_CELL,
+      networkCell: isNetwork ? NETWORK_CELL : -1,
+      nowMs: image.madeAtMs,
+    };
+    viewCell({ params: terms.params, estimates, distances, priorBiasMs: arrays.priorBiasMs }, which, view);
+    const row = rowOf(image, groupIndex, placeId, asn);
+    const cell = describeCell(geometry, placeId, isNetwork ? asn : 0);
+    return explainRow({
+      fleet,
+      terms,
+      arrays,
+      view,
+      estimates,
+      image,
+      groupIndex,
+      row,
+      cell,
+      popState,
+      linkPop,
+    });
+  };
+  return { explain, keysOf };
+}
+
+interface Known {
+  readonly fleet: Fleet;
+  readonly terms: SteeringTerms;
+  readonly arrays: PopTerms;
+  readonly view: CellView;
+  readonly estimates: Estimates;
+  readonly image: SteeringImage;
+  readonly groupIndex: number;
+  readonly row: number;
+  readonly cell: Explanation['cell'];
+  readonly popState: Int32Array;
+  readonly linkPop: Int32Array;
+}
+
+function explainRow(known: Known): Explanation {
+  const { fleet, terms, image, row, groupIndex, popState, linkPop } = known;
+  const group = terms.groups[groupIndex] as GroupTermsRecord;
+  const pops = fleet.pops
+    .map((pop) => explainPop(known, group, pop))
+    .sort(
+      (one, other) =>
+        Number(one.out !== undefined) - Number(other.out !== undefined) || one.scoreMs - other.scoreMs,
+    );
+  const linkIndex = choose(image, row, popState, linkPop);
+  const link = fleet.links[linkIndex];
+  const chosen = fleet.pops[link?.popIndex ?? -1]?.code ?? '';
+  const own = pops.find(({ pop }) => pop === chosen);
+  const rival = pops.find(({ pop, out }) => pop !== chosen && out === undefined);
+  const marginMs =
+    own === undefined || rival === undefined ? undefined : rounded(rival.scoreMs - own.scoreMs);
+  const held = marginMs !== undefined && marginMs < 0 && own?.out === undefined;
+  const reason = TTL_REASONS[image.ttlReason[row] as number] ?? 'margin';
+  return {
+    epoch: image.epoch,
+    madeAtMs: image.madeAtMs,
+    group: group.name,
+    cell: known.cell,
+    chosen: { pop: chosen, link: link?.id ?? '' },
+    ...(rival === undefined || marginMs === undefined ? {} : { runnerUp: { pop: rival.pop, marginMs } }),
+    ...(held
+      ? { held: { gainMs: -marginMs, neededMs: neededMs(known, own as ExplainedPop, rival as ExplainedPop) } }
+      : {}),
+    ttl: { seconds: rowTtl(image, row), why: ttlWords(reason, marginMs) },
+    notes: notesOf(known, { group, chosen, held: held ? rival?.pop : undefined }),
+    pops,
+  };
+}
+
+function explainPop(known: Known, group: GroupTermsRecord, pop: Pop): ExplainedPop {
+  const { arrays, view } = known;
+  const { index, code, city } = pop;
+  const at = group.pops.indexOf(index);
+  const rttMs = rounded((view.rttMs[index] as number) + (arrays.shiftMs[index] as number));
+  const lossMs = rounded((arrays.lossMs[index] as number) + (view.lossMs[index] as number));
+  const congestionMs = rounded(arrays.congestionMs[index] as number);
+  const priceMs = rounded(arrays.priceMs[index] as number);
+  const biasMs = rounded(group.biasMs[at] ?? 0);
+  const out = at < 0 ? 'it does not serve this service' : outWords(known, group, index);
+  return {
+    pop: code,
+    city,
+    link: linkFor(known, pop),
+    rttMs,
+    ...sourceOf(known, index),
+    lossMs,
+    congestionMs,
+    priceMs,
+    biasMs,
+    scoreMs: rounded(scoreMs(rttMs, lossMs, congestionMs, priceMs, biasMs)),
+    ...(out === undefined ? {} : { out }),
+  };
+}
+
+function outWords(known: Known, group: GroupTermsRecord, pop: number): string | undefined {
+  const record = known.terms.pops[pop];
+  const word = known.popState[pop] as number;
+  if (record !== undefined && record.state !== 'up') return group.failOpen ? undefined : record.why;
+  if (word === 0) return undefined;
+  return (word & POP_DRAINED) !== 0 ? 'drained since this table was made' : 'down since this table was made';
+}
+
+/** The link in the row where the POP is in it, else the POP's first among those that share its clients. */
+function linkFor(known: Known, pop: Pop): string {
+  const { fleet, image, row, terms } = known;
+  for (let k = 0; k < ROW_CANDIDATES; k++) {
+    const link = fleet.links[candidate(image, row, k)];
+    if (link?.popIndex === pop.index) return link.id;
+  }
+  const shared = pop.links.find((link) => terms.links[link.index]?.shared === true) ?? pop.links[0];
+  return shared?.id ?? '';
+}
+
+function sourceOf(known: Known, pop: number): Pick<ExplainedPop, 'rttSource' | 'rttOf' | 'bursts'> {
+  const { estimates } = known;
+  for (const [cell, rttOf] of [
+    [NETWORK_CELL, 'network'],
+    [PLACE_CELL, 'place'],
+  ] as const) {
+    const slot = findEstimate(estimates, cell, pop);
+    if (slot < 0 || estimates.bursts[slot] === 0) continue;
+    const rttSource = estimates.modelled[slot] === 1 ? 'modelled' : 'measured';
+    return { rttSource, rttOf, bursts: Math.ceil(estimates.bursts[slot] as number) };
+  }
+  return { rttSource: 'prior', rttOf: 'geography', bursts: 0 };
+}
+
+function neededMs(known: Known, own: ExplainedPop, rival: ExplainedPop): number {
+  const { fleet, view, terms } = known;
+  const deviation = (code: string): number =>
+    view.deviationMs[fleet.pops.findIndex((pop) => pop.code === code)] ?? 0;
+  const standing = {
+    incumbentOut: false,
+    incumbentMs: own.scoreMs,
+    gainMs: own.scoreMs - rival.scoreMs,
+    deviationMs: Math.hypot(deviation(own.pop), deviation(rival.pop)),
+    lead: 0,
+    incumbentPriced: own.priceMs > 0,
+    rivalPriced: rival.priceMs > 0,
+    incumbentAlarmed: false,
+    rivalIsHome: false,
+  };
+  return rounded(thresholdMs(standing, terms.params));
+}
+
+function notesOf(
+  known: Known,
+  what: { group: GroupTermsRecord; chosen: string; held: string | undefined },
+): string[] {
+  const { fleet, image, row, terms } = known;
+  const notes: string[] = [];
+  if (what.group.failOpen) notes.push('No POP of the service is up: answered as if all were (fail open).');
+  const first = fleet.pops[fleet.links[candidate(image, row, 0)]?.popIndex ?? -1]?.code;
+  if (first !== undefined && first !== what.chosen)
+    notes.push(`${first} is first in the table, but went out since: the next one answers.`);
+  if (what.held !== undefined)
+    notes.push(`${what.held} has a lower score, but not by enough to move: hysteresis keeps ${what.chosen}.`);
+  for (const record of terms.pops)
+    if (record.shiftMs !== 0 && (record.code === what.chosen || record.code === first))
+      notes.push(
+        `The RTT of ${record.code} is shifted by ${rounded(record.shiftMs)} ms for all its clients.`,
+      );
+  return notes;
+}
+
+function describeCell(geometry: CellGeometry, placeId: number, asn: number): Explanation['cell'] {
+  const key = cellKey(geometry.key[placeId] as string, asn);
+  const level = LEVELS[geometry.level[placeId] as number] ?? 'tile';
+  const parts = [geometry.name[placeId], level === 'tile' ? geometry.country[placeId] : ''];
+  const place = parts.filter((part) => part !== '').join(', ');
+  return { key, level: asn === 0 ? level : 'network', label: asn === 0 ? place : `AS${asn} in ${place}` };
+}
+
+/** To a hundredth of a millisecond: what is shown adds up to what is shown. */
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyOutcome, OUTCOME } from '../src/answer/context.ts';
+import { counterBlock, readCounters } from '../src/base/counters.ts';
+import {
+  countAccepted,
+  countClosed,
+  countHandling,
+  countOutcome,
+  openCounters,
+  serverLayout,
+} from '../src/server/counters.ts';
+
+const layout = serverLayout(['FRA', 'IAD']);
+
+function samplesOf(blocks: readonly ReturnType<typeof counterBlock>[], name: string): [string, number][] {
+  const family = readCounters(layout, blocks).families.find((one) => one.name === name);
+  return family?.samples.map(({ values, value }) => [values.join(), value]) ?? [];
+}
+
+test('outcomes are counted by transport, type, rcode, kind and POP, and threads are added up', () => {
+  const blocks = [counterBlock(layout), counterBlock(layout)];
+  const steered = { ...emptyOutcome(), kind: OUTCOME.STEERED, qtype: 65, popIndex: 1, usedEcs: true };
+  const strange = {
+    ...emptyOutcome(),
+    kind: OUTCOME.REFUSED,
+    qtype: 64_000,
+    rcode: 23,
+    transport: 'tcp',
+  } as const;
+  for (const block of blocks) {
+    const counters = openCounters(layout, block);
+    countOutcome(counters, steered);
+    countOutcome(counters, { ...strange, truncated: true });
+    countOutcome(counters, emptyOutcome());
+  }
+  assert.deepEqual(samplesOf(blocks, 'isochrone_dns_queries_total'), [
+    ['udp,HTTPS,NOERROR', 2],
+    ['tcp,other,other', 2],
+  ]);
+  assert.deepEqual(samplesOf(blocks, 'isochrone_dns_pop_answers_total'), [['IAD,ecs', 2]]);
+  assert.deepEqual(samplesOf(blocks, 'isochrone_dns_truncated_total'), [['tcp', 2]]);
+  assert.deepEqual(samplesOf(blocks, 'isochrone_dns_answers_total'), [
+    ['dropped', 2],
+    ['refused', 2],
+    ['steered', 2],
+  ]);
+});
+
+test('a thread that takes over a block keeps its counters, and starts its gauge anew', () => {
+  const block = counterBlock(layout);
+  const first = openCounters(layout, block);
+  countAccepted(first);
+  countAccepted(first);
+  countClosed(first, 'idle');
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_tcp_connections'), [['', 1]]);
+  openCounters(layout, block);
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_tcp_connections'), [['', 0]]);
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_tcp_accepted_total'), [['', 2]]);
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_tcp_closed_total'), [['idle', 1]]);
+});
+
+test('handling times fall into buckets whose bounds belong to them', () => {
+  const block = counterBlock(layout);
+  const counters = openCounters(layout, block);
+  for (const seconds of [1e-6, 1.5e-6, 10]) countHandling(counters, seconds);
+  const [histogram] = readCounters(layout, [block]).histograms;
+  assert.ok(histogram);
+  assert.equal(histogram.counts.length, histogram.bounds.length + 1);
+  assert.deepEqual([histogram.counts[0], histogram.counts[1], histogram.counts.at(-1)], [1, 1, 1]);
+  assert.equal(histogram.sum, 10 + 2.5e-6);
+});
