@@ -1,6 +1,6 @@
 /**
- * The composition root: the only place that reads arguments, environment and signals. Everything else is handed what
- * it needs.
+ * The composition root: the only place that reads arguments, environment and signals. Everything else is
+ * handed what it needs.
  */
 import { runCommandLine } from './cli/run.ts';
 import { processTerminal } from './cli/terminal.ts';

@@ -86,8 +86,8 @@ function breakable(inner: Store): { store: Store; broken: boolean } {
   state.store = new Proxy(inner, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name);
-      if (typeof value !== 'function' || name === 'onChange' || name === 'close' || name === 'state')
-        return value;
+      if (typeof value !== 'function') return value;
+      if (name === 'onChange' || name === 'close' || name === 'state') return value.bind(target);
       return (...parameters: unknown[]) =>
         state.broken ? Promise.reject(new StoreError('away')) : value.apply(target, parameters);
     },

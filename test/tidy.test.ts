@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The house rules, held by a test: who may import whom, what pure rooms may not touch, and how long things may get.
- * A rule that is in the way is changed here, with its reason, not worked around.
+ * The house rules, held by a test: who may import whom, what pure rooms may not touch, and how long things
+ * may get. A rule that is in the way is changed here, with its reason, not worked around.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,8 +30,13 @@ const SHELLS = ['server', 'store', 'probe', 'control', 'pop', 'console'];
 const shellImports = [...Object.keys(PURE), 'store'];
 /** The image readers, which are all that `answer` may take from the rooms that decide. */
 const ANSWER_MAY_READ = ['geo/locator.ts', 'steering/image.ts'];
-const IMPURE =
-  /\bfrom 'node:|\bimport\('node:|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bprocess\.(?:env|argv|hrtime)|\bperformance\.now\b/;
+const IMPURE = new RegExp(
+  [
+    "\\bfrom 'node:|\\bimport\\('node:",
+    '\\bDate\\.now\\b|\\bnew Date\\(\\)|\\bperformance\\.now\\b',
+    '\\bMath\\.random\\b|\\bsetTimeout\\b|\\bsetInterval\\b|\\bprocess\\.(?:env|argv|hrtime)',
+  ].join('|'),
+);
 /** Started by path, not by import: a thread's entry, the programs. */
 const ENTRIES = ['src/main.ts', 'src/bin.mjs', 'src/server/worker.ts'];
 
@@ -54,8 +59,9 @@ const roomOf = (file: string): string => (file.split('/').length > 2 ? (file.spl
 
 function importsOf(file: string): { path: string; typeOnly: boolean }[] {
   const found: { path: string; typeOnly: boolean }[] = [];
-  const pattern =
-    /(?:^|\n)\s*(import|export)(\s+type)?\b[^;'"]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)|new URL\('(\.[^']+\.ts)'/g;
+  const fixed = /(?:^|\n)\s*(import|export)(\s+type)?\b[^;'"]*?from\s+'(\.[^']+)'/.source;
+  const dynamic = /import\('(\.[^']+)'\)|new URL\('(\.[^']+\.ts)'/.source;
+  const pattern = new RegExp(`${fixed}|${dynamic}`, 'g');
   for (const match of read(file).matchAll(pattern)) {
     const target = match[3] ?? match[4] ?? match[5];
     if (target !== undefined)
@@ -144,11 +150,14 @@ test('nothing unfinished and nothing of the makers machine is in the tree', () =
     }
 });
 
-/** A function starts on a line that declares one and ends where its indentation comes back. The formatter makes this exact. */
+/**
+ * A function starts on a line that declares one and ends where its indentation comes back. The formatter
+ * makes this exact.
+ */
 function longFunctions(file: string, lines: readonly string[]): string[] {
   const wrong: string[] = [];
-  const start =
-    /^(\s*)(?:export )?(?:async )?(?:function\b|(?:const|let) \w+ = (?:async )?(?:\([^)]*\)|\w+)(?:: [^=]+)? => \{$)/;
+  const arrow = /(?:const|let) \w+ = (?:async )?(?:\([^)]*\)|\w+)(?:: [^=]+)? => \{$/.source;
+  const start = new RegExp(`^(\\s*)(?:export )?(?:async )?(?:function\\b|${arrow})`);
   for (const [index, line] of lines.entries()) {
     const match = start.exec(line);
     if (match === null) continue;

@@ -1,4 +1,7 @@
-/** An IP address: IPv4 in the first 4 octets of 16, IPv6 in all of them. Mutable so that the query path can reuse one. */
+/**
+ * An IP address: IPv4 in the first 4 octets of 16, IPv6 in all of them. Mutable so that the query path can
+ * reuse one.
+ */
 export interface Address {
   family: 4 | 6;
   readonly octets: Uint8Array;
@@ -20,7 +23,10 @@ export function familyBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
-/** Reads an address in presentation form (RFC 4291 §2.2, dotted quad) into `into`; false if it is none. An IPv4-mapped IPv6 address becomes IPv4. */
+/**
+ * Reads an address in presentation form (RFC 4291 §2.2, dotted quad) into `into`; false if it is none. An
+ * IPv4-mapped IPv6 address becomes IPv4.
+ */
 export function parseAddressInto(text: string, into: Address): boolean {
   if (!text.includes(':')) {
     if (!parseQuad(text, into.octets, 0)) return false;
@@ -40,7 +46,9 @@ export function parseAddress(text: string): Address | undefined {
   return parseAddressInto(text, address) ? address : undefined;
 }
 
-/** Turns an IPv4-mapped IPv6 address (::ffff:0:0/96, RFC 4291 §2.5.5.2) into the IPv4 address it stands for. */
+/**
+ * Turns an IPv4-mapped IPv6 address (::ffff:0:0/96, RFC 4291 §2.5.5.2) into the IPv4 address it stands for.
+ */
 export function unmap(address: Address): void {
   const { octets } = address;
   if (address.family !== 6) return;
@@ -68,7 +76,10 @@ export function formatAddress(address: Address): string {
   return `${hex.slice(0, best.start).join(':')}::${hex.slice(best.start + best.length).join(':')}`;
 }
 
-/** Reads `address/length`; a bare address is a prefix of full length. Host bits must be zero. A message says what is wrong. */
+/**
+ * Reads `address/length`; a bare address is a prefix of full length. Host bits must be zero. A message says
+ * what is wrong.
+ */
 export function parsePrefix(text: string): Prefix | string {
   const [addressText = '', lengthText, ...rest] = text.split('/');
   const address = parseAddress(addressText);

@@ -1,9 +1,12 @@
 /**
- * Room `base`: what every room may use: assertions, coded errors, clocks, randomness, addresses, geodesy, counters.
- * It imports nothing.
+ * Room `base`: what every room may use: assertions, coded errors, clocks, randomness, addresses, geodesy,
+ * counters. It imports nothing.
  */
 
-/** Fails loudly on a programmer's error; stays on in production. What a peer can cause is a value, never this. */
+/**
+ * Fails loudly on a programmer's error; stays on in production. What a peer can cause is a value, never
+ * this.
+ */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`);
 }

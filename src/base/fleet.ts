@@ -41,6 +41,9 @@ export interface Pop extends Location {
 export interface Fleet {
   readonly pops: readonly Pop[];
   readonly links: readonly Link[];
-  /** 32-bit digest of the POPs' codes and links' ids in order: two processes with one digest agree on indexes. */
+  /**
+   * 32-bit digest of the POPs' codes and links' ids in order: two processes with one digest agree on
+   * indexes.
+   */
   readonly digest: number;
 }

@@ -1,6 +1,7 @@
 /**
- * One 32-bit word per POP, shared by every thread: 0 serves; any bit set means that new answers avoid the POP.
- * Written with `Atomics` by the control side, read by the query path, so that a verdict counts on the very next query.
+ * One 32-bit word per POP, shared by every thread: 0 serves; any bit set means that new answers avoid the
+ * POP. Written with `Atomics` by the control side, read by the query path, so that a verdict counts on the
+ * very next query.
  */
 export const POP_DOWN = 1;
 export const POP_DRAINED = 2;

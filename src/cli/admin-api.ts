@@ -105,7 +105,10 @@ async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise
   return explainView(parts.explain, question, { decided, explanation });
 }
 
-/** A change of the modelled internet means nothing to a process whose store nobody else sees and that models nothing. */
+/**
+ * A change of the modelled internet means nothing to a process whose store nobody else sees and that models
+ * nothing.
+ */
 async function modelOnly<T>(parts: AdminApiParts, act: () => Promise<T>): Promise<T> {
   if (parts.role === 'up' || parts.store.kind === 'redis') return act();
   const message =

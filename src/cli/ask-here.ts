@@ -11,8 +11,9 @@ const query = new Uint8Array(512);
 const response = new Uint8Array(4096);
 
 /**
- * Asks the answering code of this thread with a real query message that names the client in a client-subnet option: the
- * same function on the same tables as in the serving threads. What it decided; undefined if the name is not steered.
+ * Asks the answering code of this thread with a real query message that names the client in a client-subnet
+ * option: the same function on the same tables as in the serving threads. What it decided; undefined if the
+ * name is not steered.
  */
 export function askHere(
   answering: Answering,

@@ -1,11 +1,14 @@
 import { formatProblem, OperatorError, type Problem } from '../base/errors.ts';
 import { type InspectedConfig, inspectConfig } from '../config/config.ts';
+import { formatRecord } from '../zone/format.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
+import type { ZoneRecord } from '../zone/record.ts';
 import {
   type Command,
   EXIT_FAILED,
   EXIT_OK,
   type Flags,
+  hasFlag,
   type Terminal,
   textFlag,
   textFlags,
@@ -30,17 +33,26 @@ export const checkCommand: Command = {
       multiple: true,
       help: 'name of the zone in a ZONEFILE; once for each, in their order',
     },
+    print: {
+      type: 'boolean',
+      help: 'print every record as it was read: one a line, names absolute, includes in place',
+    },
   },
   examples: [
     ['check', 'check the configuration of the demo and its zone'],
     ['check --config deploy/isochrone.yaml', 'check a configuration of your own and all its zones'],
     ['check edge.zone --origin edge.example', 'check a zone alone'],
+    ['check --print', 'see the records of the demo as they are understood'],
   ],
   run: async ({ operands, flags, json, terminal }) => {
-    const { errors, warnings, summary } = checkAll(operands, flags, terminal);
+    const { errors, warnings, summary, records } = checkAll(operands, flags, terminal);
     const ok = errors.length === 0;
-    if (json) terminal.out(JSON.stringify({ ok, errors, warnings, ...summary }, undefined, 2));
-    else {
+    const printed = hasFlag(flags, 'print') ? records.map(formatRecord) : undefined;
+    if (json) {
+      const all = printed === undefined ? {} : { printed };
+      terminal.out(JSON.stringify({ ok, errors, warnings, ...summary, ...all }, undefined, 2));
+    } else {
+      for (const line of printed ?? []) terminal.out(line);
       for (const problem of errors) terminal.out(formatProblem(problem));
       for (const problem of warnings)
         terminal.out(formatProblem({ ...problem, message: `warning: ${problem.message}` }));
@@ -58,6 +70,7 @@ interface Checked {
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
   readonly summary: { readonly zones: number; readonly records: number };
+  readonly records: readonly ZoneRecord[];
 }
 
 function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal): Checked {
@@ -76,6 +89,7 @@ function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal)
   }
   const read = zones.map((zone) => readZone(zone, terminal));
   const problems = read.flatMap((zone) => zone.problems);
+  const records = read.flatMap((zone) => zone.records);
   const plain = ({ severity: _, ...problem }: ZoneProblem): Problem => problem;
   const missing =
     inspected?.config === undefined
@@ -88,7 +102,8 @@ function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal)
       ...problems.filter(({ severity }) => severity === 'error').map(plain),
     ],
     warnings: problems.filter(({ severity }) => severity === 'warning').map(plain),
-    summary: { zones: zones.length, records: read.reduce((sum, { records }) => sum + records.length, 0) },
+    summary: { zones: zones.length, records: records.length },
+    records,
   };
 }
 

@@ -19,7 +19,9 @@ import type { DatabaseFile } from '../geo/mmdb.ts';
 /** The folder where a user drops databases, and where ours are. */
 const GEO_FOLDER = fileURLToPath(new URL('../../geo-data/', import.meta.url));
 
-/** The geo databases in shared memory, read once for all threads. One file for both families is one object. */
+/**
+ * The geo databases in shared memory, read once for all threads. One file for both families is one object.
+ */
 export interface GeoFiles {
   readonly city4: DatabaseFile;
   readonly city6: DatabaseFile;
@@ -35,8 +37,8 @@ export function readGeoData(name: string): { readonly text: string; readonly fil
 }
 
 /**
- * Reads the databases: the configuration's, else those that the user dropped into geo-data/, else the packaged ones.
- * Throws `OperatorError` for a file that cannot be read.
+ * Reads the databases: the configuration's, else those that the user dropped into geo-data/, else the
+ * packaged ones. Throws `OperatorError` for a file that cannot be read.
  */
 export function readGeoFiles(config: Config): GeoFiles {
   const city = config.geo.city ?? dropped(/city.*\.mmdb$/i);

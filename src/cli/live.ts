@@ -47,7 +47,10 @@ export interface LiveOptions {
 
 const RATES_EVERY_MS = 1000;
 
-/** Opens the store that the configuration names; waits 1 s for Redis at most. Throws `OperatorError` for a wrong address. */
+/**
+ * Opens the store that the configuration names; waits 1 s for Redis at most. Throws `OperatorError` for a
+ * wrong address.
+ */
 export async function openStore(world: World): Promise<Store> {
   const { store, cluster } = world.config;
   return store === 'memory'
@@ -119,7 +122,7 @@ function packedFrom(options: LiveOptions): AdminApiParts['packed'] {
 function eventText(event: NameServerEvent): string {
   switch (event.kind) {
     case 'worker-died':
-      return `serving thread ${event.worker} died and starts again in ${event.restartInMs} ms: ${event.error}`;
+      return `serving thread ${event.worker} died, starts again in ${event.restartInMs} ms: ${event.error}`;
     case 'worker-restarted':
       return `serving thread ${event.worker} answers again`;
     case 'image-refused':

@@ -4,8 +4,8 @@ import type { Terminal } from './command.ts';
 export type CloseLater = (close: () => Promise<void> | void) => void;
 
 /**
- * Runs a command that goes on until it is stopped: `start` opens things and says how to close each; they are closed last
- * to first, also when it throws.
+ * Runs a command that goes on until it is stopped: `start` opens things and says how to close each; they
+ * are closed last to first, also when it throws.
  */
 export async function runUntilStopped(
   terminal: Pick<Terminal, 'stop'>,

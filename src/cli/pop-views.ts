@@ -3,7 +3,10 @@ import { POP_DOWN, POP_DRAINED } from '../base/pop-state.ts';
 import type { PopView } from '../console/api.ts';
 import type { PopTermsRecord, SteeringTerms } from '../steering/terms.ts';
 
-/** All POPs as `status`, metrics and the page show them: what the table knew of them, and their state words now. */
+/**
+ * All POPs as `status`, metrics and the page show them: what the table knew of them, and their state words
+ * now.
+ */
 export function popViews(
   fleet: Fleet,
   popState: Int32Array,

@@ -13,9 +13,9 @@ export const serveCommand: Command = {
   operandsMin: 0,
   operandsMax: 0,
   description:
-    'Runs a name server alone. It answers at once: from the snapshot in the state folder, or else from a first table\n' +
-    'made of geography; then from every table that the controller publishes in the store, and obeys the overrides there.\n' +
-    'With the store away it goes on with the last table. Ends at SIGINT or SIGTERM.',
+    'Runs a name server alone. It answers at once: from the snapshot in the state folder, or else from a\n' +
+    'first table made of geography; then from every table that the controller publishes in the store, and\n' +
+    'obeys the overrides there. With the store away the last table goes on. SIGINT or SIGTERM ends it.',
   options: LISTEN_OPTIONS,
   examples: [
     [

@@ -18,7 +18,10 @@ const SNAPSHOT_CRON = '*/30 * * * * *';
 /** Each minute a look at two files' times; they are read again only if these changed. */
 const GEO_CRON = '20 * * * * *';
 
-/** Schedules what is slow and regular: snapshots of the table, geo databases that changed. Returns how to stop; saves once more then. */
+/**
+ * Schedules what is slow and regular: snapshots of the table, geo databases that changed. Returns how to
+ * stop; saves once more then.
+ */
 export function startSlowJobs(options: SlowJobsOptions): () => Promise<void> {
   const saveNow = createSave(options);
   const refresh = createRefresh(options);

@@ -4,7 +4,10 @@ import type { World } from './world.ts';
 
 /** The steering table that this process answers from, as the main thread sees it. */
 export interface TableInUse {
-  /** Takes an image that is whole and made for this fleet, these places and services; or says what is wrong with it. */
+  /**
+   * Takes an image that is whole and made for this fleet, these places and services; or says what is wrong
+   * with it.
+   */
   readonly take: (bytes: Uint8Array, origin: string) => string | undefined;
   readonly image: () => SteeringImage | undefined;
   /** What the decision knew; decoded when first asked for. */

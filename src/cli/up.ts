@@ -22,9 +22,9 @@ export const upCommand: Command = {
   operandsMin: 0,
   operandsMax: 0,
   description:
-    'Runs everything on this machine: the name server, the control loop, the console and /metrics, a modelled internet\n' +
-    'with agents that measure it, and POPs that answer HTTPS on loopback addresses. By default: the demo, 150 POPs and\n' +
-    'the zone cdn.example, with the state in memory. Ends at SIGINT or SIGTERM.',
+    'Runs everything on this machine: the name server, the control loop, the console and /metrics, a\n' +
+    'modelled internet with agents that measure it, and POPs that answer HTTPS on loopback addresses. By\n' +
+    'default: the demo, 150 POPs and the zone cdn.example, state in memory. SIGINT or SIGTERM ends it.',
   options: {
     ...LISTEN_OPTIONS,
     'pop-port': { type: 'string', value: 'N', help: `HTTPS port of the POPs (default ${POP_PORT})` },

@@ -8,7 +8,10 @@ import type { World } from './world.ts';
 /** A client network in Brazil, which gets another POP than most readers. */
 const CLIENT = '200.147.0.0/16';
 
-/** What `up` prints when it answers: where everything is, and commands worth trying that this machine can run. */
+/**
+ * What `up` prints when it answers: where everything is, and commands worth trying that this machine can
+ * run.
+ */
 export function welcome(parts: {
   readonly world: World;
   readonly live: Live;

@@ -135,7 +135,10 @@ function stampOf(image: SteeringImage): Stamp {
   return { epoch: image.epoch, madeAtMs: image.madeAtMs };
 }
 
-/** Not later in epoch nor in time: a store that lost its data starts its epochs anew, and must still be followed. */
+/**
+ * Not later in epoch nor in time: a store that lost its data starts its epochs anew, and must still be
+ * followed.
+ */
 function isOlder(image: Stamp, inUse: Stamp | undefined): boolean {
   return inUse !== undefined && image.epoch <= inUse.epoch && image.madeAtMs <= inUse.madeAtMs;
 }

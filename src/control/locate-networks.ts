@@ -11,7 +11,10 @@ export interface NetworkPlace {
 const REMEMBERED_MAX = 200_000;
 const NOWHERE: NetworkPlace = { placeId: -1, asn: 0 };
 
-/** A function from a network's text (`203.0.113.0/24`) to where it is; remembers, bounded, until the databases change. */
+/**
+ * A function from a network's text (`203.0.113.0/24`) to where it is; remembers, bounded, until the
+ * databases change.
+ */
 export function networkFinder(
   locator: Pick<Locator, 'locate' | 'databases'>,
 ): (network: string) => NetworkPlace {

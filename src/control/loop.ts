@@ -1,7 +1,7 @@
 /**
- * Room `control`: the loop store -> steering -> image -> publish, following a published image, and its snapshot on disk.
- * May import the pure rooms and `store`. Nothing here rejects because the store is away: the loop goes on with what it
- * last read, and counts.
+ * Room `control`: the loop store -> steering -> image -> publish, following a published image, and its
+ * snapshot on disk. May import the pure rooms and `store`. Nothing here rejects because the store is away:
+ * the loop goes on with what it last read, and counts.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
@@ -75,7 +75,10 @@ export interface Control {
 
 /** After a nudge a tick comes so soon, ms: several nudges make one tick. */
 const NUDGED_TICK_MS = 50;
-/** An image is made so often even if nobody needs it at once, ms: so that its age says whether control is alive. */
+/**
+ * An image is made so often even if nobody needs it at once, ms: so that its age says whether control is
+ * alive.
+ */
 const IMAGE_EVERY_MS = 10_000;
 /** Cells whose estimates are saved in one tick at most. */
 const SAVED_PER_TICK_MAX = 1000;

@@ -10,7 +10,10 @@ export interface Publisher {
   /** Epochs go on after this one. */
   readonly startAfter: (epoch: number) => void;
   readonly nextEpoch: () => number;
-  /** Publishes in the background; an image that the store did not take is tried again by `retry`, unless a newer came. */
+  /**
+   * Publishes in the background; an image that the store did not take is tried again by `retry`, unless a
+   * newer came.
+   */
   readonly publish: (image: MadeImage) => void;
   readonly retry: () => void;
   /** Whether the store took the estimates. Never rejects. */

@@ -7,8 +7,9 @@ const FILE = 'steering.image';
 const SNAPSHOT_OCTETS_MAX = 1 << 30;
 
 /**
- * Saves an image in the state directory, so that a cold start without the store still answers. Atomic: written beside,
- * synced, renamed; a crash leaves the old file or the new one. Rejects with the system's error.
+ * Saves an image in the state directory, so that a cold start without the store still answers. Atomic:
+ * written beside, synced, renamed; a crash leaves the old file or the new one. Rejects with the system's
+ * error.
  */
 export async function writeSnapshot(directory: string, bytes: Uint8Array): Promise<void> {
   await mkdir(directory, { recursive: true });

@@ -35,7 +35,10 @@ export interface Answering {
   readonly context: AnswerContext;
   /** Answers from this image from now on; or says what is wrong with it and keeps the one before. */
   readonly setImage: (bytes: Uint8Array) => SteeringImage | string;
-  /** Finds clients with these databases from now on. Throws `OperatorError`, the old ones staying, if they are bad. */
+  /**
+   * Finds clients with these databases from now on. Throws `OperatorError`, the old ones staying, if they
+   * are bad.
+   */
   readonly setGeo: (geo: AnswerData['geo']) => void;
 }
 

@@ -35,8 +35,8 @@ const PACKETS_MAX = 1000;
 const RTT_MAX_MS = 60_000;
 
 /**
- * Why a burst must not be believed; undefined when it may. `km`: from the POP to the network's place; undefined where
- * the place is too wide to tell.
+ * Why a burst must not be believed; undefined when it may. `km`: from the POP to the network's place;
+ * undefined where the place is too wide to tell.
  */
 export function refusalOf(
   sample: LocatedSample,

@@ -1,6 +1,9 @@
 import type { SteeringParams } from './params.ts';
 
-/** What the bursts of one tick say of a POP as a whole: residuals against each cell's own estimate, shift removed. */
+/**
+ * What the bursts of one tick say of a POP as a whole: residuals against each cell's own estimate, shift
+ * removed.
+ */
 export interface PooledResiduals {
   /** Burst minus estimate, ms. */
   readonly residualMs: readonly number[];
@@ -39,7 +42,10 @@ export interface PopLoss {
   readonly lastLost: number;
 }
 
-/** Before the first burst: credit of a thousand packets without loss, fading, so that the first one lost proves little. */
+/**
+ * Before the first burst: credit of a thousand packets without loss, fading, so that the first one lost
+ * proves little.
+ */
 export const NO_LOSS: PopLoss = { rate: 0, sent: 1000, lost: 0, side: 0, lastLost: 0 };
 
 const SHIFT_MIN_MS = -500;
@@ -63,9 +69,10 @@ const LOSS_PACKETS_MIN = 4;
 const LOSS_PRIOR_SENT = 20;
 
 /**
- * Whether the whole POP got slower or faster: the median of its standardised residuals exceeds `alarmDeviations` and
- * the median residual `alarmMs`, over at least `alarmCells` cells. Then every cell's RTT to the POP shifts at once,
- * measured this tick or not, and shifts back the same way when it ends, leaving each cell's own estimate as it was.
+ * Whether the whole POP got slower or faster: the median of its standardised residuals exceeds
+ * `alarmDeviations` and the median residual `alarmMs`, over at least `alarmCells` cells. Then every cell's
+ * RTT to the POP shifts at once, measured this tick or not, and shifts back the same way when it ends,
+ * leaving each cell's own estimate as it was.
  */
 export function poolShift(pool: PooledResiduals, shiftMs: number, params: SteeringParams): ShiftVerdict {
   if (pool.cells < params.alarmCells) return { shiftMs, alarmed: false, suspected: false };
@@ -79,8 +86,9 @@ export function poolShift(pool: PooledResiduals, shiftMs: number, params: Steeri
 }
 
 /**
- * Pooled loss of a POP after a tick: over the packets of some thirty ticks, unless this tick is a surprise (a binomial
- * test): then older packets are forgotten, so that real loss counts, and ends, within a tick or two.
+ * Pooled loss of a POP after a tick: over the packets of some thirty ticks, unless this tick is a surprise
+ * (a binomial test): then older packets are forgotten, so that real loss counts, and ends, within a tick or
+ * two.
  */
 export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
   if (count.sent === 0) return before;

@@ -40,9 +40,10 @@ const EXTERNAL_ALPHA = 0.2;
 const ROOM_AGAIN_SHARE = 0.05;
 
 /**
- * Room of a POP for steered load: capacity x target less what others put on it. What others put there is the reported
- * load beyond what our own steering explains, now or under TTLs that still run: so a report that lags behind our own
- * moves is not mistaken for somebody else's load, which would make the answers swing.
+ * Room of a POP for steered load: capacity x target less what others put on it. What others put there is
+ * the reported load beyond what our own steering explains, now or under TTLs that still run: so a report
+ * that lags behind our own moves is not mistaken for somebody else's load, which would make the answers
+ * swing.
  */
 export function nextCapacity(
   before: CapacityState,

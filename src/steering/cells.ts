@@ -2,8 +2,8 @@
 export const NETWORK_CELLS_MAX = 20_000;
 
 /**
- * The cells that decisions are made for. Cell index 0..placeCount-1 is the place of that id; from placeCount on are
- * network cells, (ASN, place) pairs, made when a network located there was measured.
+ * The cells that decisions are made for. Cell index 0..placeCount-1 is the place of that id; from
+ * placeCount on are network cells, (ASN, place) pairs, made when a network located there was measured.
  */
 export interface Cells {
   readonly placeCount: number;
@@ -39,7 +39,10 @@ export function cellOf(cells: Cells, placeId: number, asn: number): number {
   return (asn === 0 ? undefined : cells.ids.get(networkKey(placeId, asn))) ?? placeId;
 }
 
-/** Like `cellOf`, but makes the network cell if it is missing; the place's cell when there is no room for more. */
+/**
+ * Like `cellOf`, but makes the network cell if it is missing; the place's cell when there is no room for
+ * more.
+ */
 export function ensureCell(cells: Cells, placeId: number, asn: number): number {
   if (asn === 0) return placeId;
   const key = networkKey(placeId, asn);

@@ -29,9 +29,10 @@ const OVER_SHARE = 1e-6;
 const NO_OTHER_MS = 1e9;
 
 /**
- * Sets the prices: coordinate descent on the dual of "least demand x score within capacity". Each POP in turn that is
- * overloaded or priced gets its clearing price against the present prices of all others (Gauss-Seidel), 1 to 5 sweeps,
- * starting from the prices of the last tick. Works on predicted load alone, never on reported utilisation.
+ * Sets the prices: coordinate descent on the dual of "least demand x score within capacity". Each POP in
+ * turn that is overloaded or priced gets its clearing price against the present prices of all others
+ * (Gauss-Seidel), 1 to 5 sweeps, starting from the prices of the last tick. Works on predicted load alone,
+ * never on reported utilisation.
  */
 export function clearPrices(market: Market): void {
   const { units, terms, availableRps } = market;
@@ -76,8 +77,8 @@ export function predictedLoad(
 }
 
 /**
- * Repairs what hysteresis and whole units left over: takes from each overloaded POP the units that lose least by going
- * to their best POP with room, until it fits or nobody has room. Calls `move` for each.
+ * Repairs what hysteresis and whole units left over: takes from each overloaded POP the units that lose
+ * least by going to their best POP with room, until it fits or nobody has room. Calls `move` for each.
  */
 export function repairOverload(
   market: Market,

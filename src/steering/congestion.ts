@@ -14,8 +14,9 @@ export interface LinkState {
 const CONGESTION_OVER_MS = 0.5;
 
 /**
- * Congestion of a link in ms before smoothing: its standing queue, its loss x `lossMsPerUnit`, and a charge for
- * utilisation that rises with the square of what is above the knee to `congestionFullMs` at full, and on. Bounded.
+ * Congestion of a link in ms before smoothing: its standing queue, its loss x `lossMsPerUnit`, and a charge
+ * for utilisation that rises with the square of what is above the knee to `congestionFullMs` at full, and
+ * on. Bounded.
  */
 export function linkCongestionMs(link: LinkState, params: SteeringParams): number {
   const utilisation = link.capacityMbps > 0 ? link.throughputMbps / link.capacityMbps : 0;
@@ -32,8 +33,8 @@ export function nextCongestionMs(before: number, seenMs: number, params: Steerin
 }
 
 /**
- * Whether a link shares its POP's clients: within `linkSlackMs` of the POP's best link to stay, within half of it to
- * come back, so that a link on the border does not come and go.
+ * Whether a link shares its POP's clients: within `linkSlackMs` of the POP's best link to stay, within half
+ * of it to come back, so that a link on the border does not come and go.
  */
 export function linkShares(
   link: { congestionMs: number; bestMs: number; shared: boolean },

@@ -247,7 +247,10 @@ function setTtl(
 const order = new Int32Array(CANDIDATES);
 const orderMs = new Float64Array(CANDIDATES);
 
-/** Writes the row: the incumbent first, then the others by score, each by one of the links that share its clients. */
+/**
+ * Writes the row: the incumbent first, then the others by score, each by one of the links that share its
+ * clients.
+ */
 export function writeRow(
   deciding: Deciding,
   which: { unit: number; cell: number; group: number },

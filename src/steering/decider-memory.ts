@@ -50,8 +50,8 @@ export function restoreCell(state: DeciderState, key: string, packed: Uint8Array
 }
 
 /**
- * Starts from an image, so that a new controller moves nobody: each cell keeps its first candidate's POP, group by group
- * of the same name; each POP its shift and the correction of its prior.
+ * Starts from an image, so that a new controller moves nobody: each cell keeps its first candidate's POP,
+ * group by group of the same name; each POP its shift and the correction of its prior.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
   const { cells, units, options, learning } = state;

@@ -55,11 +55,16 @@ export interface DeciderState {
   predictedRps: Float64Array;
 }
 
-/** A cell looks its candidates up anew every so many ticks, measured or not: estimates age, priors are corrected. */
+/**
+ * A cell looks its candidates up anew every so many ticks, measured or not: estimates age, priors are
+ * corrected.
+ */
 export const REFRESH_TICKS = 16;
 /** A network cell that was not measured for this long is given up, ms: a day. */
 const CELL_EXPIRY_MS = 86_400_000;
-/** Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights. */
+/**
+ * Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights.
+ */
 const ASSUMED_RPS = 1;
 
 /** A decider that knows nothing yet. */
@@ -146,7 +151,10 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
   return released;
 }
 
-/** Sets the demand of every cell. Where none is known at all, next to nothing is assumed, by the places' addresses. */
+/**
+ * Sets the demand of every cell. Where none is known at all, next to nothing is assumed, by the places'
+ * addresses.
+ */
 export function setDemand(state: DeciderState, demand: readonly LocatedDemand[]): void {
   const { demandRps, cells, options } = state;
   demandRps.fill(0);

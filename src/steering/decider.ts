@@ -78,7 +78,10 @@ export interface Decider {
   readonly packed: (key: string) => Uint8Array | undefined;
   /** Takes saved estimates back; false when the key or the bytes mean nothing here. */
   readonly restore: (key: string, packed: Uint8Array) => boolean;
-  /** Starts from the answers of an image, so that a new controller moves nobody. After `restore`, before the first tick. */
+  /**
+   * Starts from the answers of an image, so that a new controller moves nobody. After `restore`, before the
+   * first tick.
+   */
   readonly adopt: (image: SteeringImage, terms: SteeringTerms) => void;
 }
 
@@ -136,7 +139,10 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   };
 }
 
-/** POPs went out or came back, or links changed: every row is written anew, and each group sees whether it fails open. */
+/**
+ * POPs went out or came back, or links changed: every row is written anew, and each group sees whether it
+ * fails open.
+ */
 function takeFleetChange(state: DeciderState): void {
   const { fleetState, deciding, units, options } = state;
   for (const [group, { serves }] of options.groups.entries()) {

@@ -10,14 +10,16 @@ const LOSS_CREDIT = 10;
 const LOSS_KEPT = 0.8;
 /** Loss of a cell that is no longer measured fades by a factor e in this time, ms. */
 const LOSS_FADE_MS = 60_000;
-/** Weight of a burst in a place's pooled estimate, as a share of alpha: its networks differ from each other. */
+/**
+ * Weight of a burst in a place's pooled estimate, as a share of alpha: its networks differ from each other.
+ */
 const POOLED_SHARE = 0.25;
 /** First deviation of an estimate, as a share of its first burst. */
 const FIRST_DEVIATION_SHARE = 0.1;
 
 /**
- * Estimates by (cell, POP), sparse. The entries of a cell form a list: `head[cell]`, then `next[slot]`, ended by -1.
- * Levels are without the POP's present shift (alarm.ts).
+ * Estimates by (cell, POP), sparse. The entries of a cell form a list: `head[cell]`, then `next[slot]`,
+ * ended by -1. Levels are without the POP's present shift (alarm.ts).
  */
 export interface Estimates {
   readonly popCount: number;
@@ -114,9 +116,10 @@ export function dropCell(estimates: Estimates, cell: number): void {
 }
 
 /**
- * Takes one burst in: clipped moving average of the level and of its absolute deviation (alpha; the plain mean at
- * first). A second outlier in a row on one side is a changed path: the level jumps to it, unless `holdJumps` says that
- * the whole POP may be shifting. `pooled` estimates (a place's, over its networks) move slowly and never jump.
+ * Takes one burst in: clipped moving average of the level and of its absolute deviation (alpha; the plain
+ * mean at first). A second outlier in a row on one side is a changed path: the level jumps to it, unless
+ * `holdJumps` says that the whole POP may be shifting. `pooled` estimates (a place's, over its networks)
+ * move slowly and never jump.
  */
 export function updateEstimate(
   estimates: Estimates,

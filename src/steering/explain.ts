@@ -57,7 +57,10 @@ export interface Explanation {
   readonly chosen: { readonly pop: string; readonly link: string };
   /** The best of the others; `marginMs`: by how much it is worse, negative when it is better. */
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
-  /** The runner-up is better, but not by enough to move. `neededMs`: gain that moves at once; it falls while it leads. */
+  /**
+   * The runner-up is better, but not by enough to move. `neededMs`: gain that moves at once; it falls while
+   * it leads.
+   */
   readonly held?: { readonly gainMs: number; readonly neededMs: number };
   /** Before the service's and the record's own bounds. */
   readonly ttl: { readonly seconds: number; readonly why: string };

@@ -74,7 +74,10 @@ export function activeOverrides(
   return new Map(active.map((override) => [override.pop, override]));
 }
 
-/** Takes reports and overrides in. `changed`: POPs went out or came back, or a POP's set of shared links changed. */
+/**
+ * Takes reports and overrides in. `changed`: POPs went out or came back, or a POP's set of shared links
+ * changed.
+ */
 export function observeFleet(
   state: FleetState,
   seen: {

@@ -19,7 +19,10 @@ export interface GuardedTable {
 /** Reasons named at most: one is enough to keep a table back. */
 const REASONS_MAX = 5;
 
-/** Why a table must not be published; empty when it may: every cell has a row, and each row a POP that may be answered. */
+/**
+ * Why a table must not be published; empty when it may: every cell has a row, and each row a POP that may
+ * be answered.
+ */
 export function guardTable(table: GuardedTable): readonly string[] {
   const { rows, groupCount, activeCells, linkPop, groupOut, rowsMax } = table;
   const reasons: string[] = [];

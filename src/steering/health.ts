@@ -39,8 +39,8 @@ const INTERVAL_MIN_MS = 250;
 const INTERVAL_MAX_MS = 5000;
 
 /**
- * Health of a POP after a look at its report (undefined: none in the store). `othersReport`: other POPs' reports still
- * come, so that silence is this POP's and not the store's.
+ * Health of a POP after a look at its report (undefined: none in the store). `othersReport`: other POPs'
+ * reports still come, so that silence is this POP's and not the store's.
  */
 export function nextHealth(
   before: PopHealth,

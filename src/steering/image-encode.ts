@@ -10,7 +10,10 @@ import {
   ROW_CANDIDATES,
 } from './image.ts';
 
-/** Rows by (service group, cell): unit = group x cellStride + cell; cells are the places, then the network cells. */
+/**
+ * Rows by (service group, cell): unit = group x cellStride + cell; cells are the places, then the network
+ * cells.
+ */
 export interface RowTable {
   /** Units of one group. */
   readonly cellStride: number;

@@ -1,13 +1,15 @@
 /**
- * Room `steering`: which POP suits which clients, decided from samples, reports, demand and operators' words, and the
- * packed table ("steering image") that name servers answer from. Pure: time comes in as `nowMs`. May import `base`.
+ * Room `steering`: which POP suits which clients, decided from samples, reports, demand and operators'
+ * words, and the packed table ("steering image") that name servers answer from. Pure: time comes in as
+ * `nowMs`. May import `base`.
  *
  * The image: one buffer, little-endian, checksummed, read in place. A header of 64 octets, then sections:
  *   candidates  Int16  [rows x 8]         link indexes in order of preference, -1 ends
  *   ttl         Uint16 [rows]             seconds
  *   ttlReason   Uint8  [rows]             see ttl.ts
  *   placeRow    Uint32 [groups x places]  row of each place
- *   networkAsn, networkPlace Uint32 [slots], networkRow Uint32 [groups x slots]   open addressing; ASN 0 = empty
+ *   networkAsn, networkPlace Uint32 [slots], networkRow Uint32 [groups x slots]   open addressing; ASN 0 =
+ * empty
  *   terms       UTF-8 JSON                what `explain` and metrics need of the decision (terms.ts)
  */
 import { mix32 } from '../base/random.ts';
@@ -110,8 +112,9 @@ export function imageLayout(counts: ImageCounts): ImageLayout {
 }
 
 /**
- * Opens an image in place, after checking magic, version, length, checksum, and that it was made for this fleet and
- * these places. Returns what is wrong otherwise. Copies only if `bytes` is not aligned to 4 octets.
+ * Opens an image in place, after checking magic, version, length, checksum, and that it was made for this
+ * fleet and these places. Returns what is wrong otherwise. Copies only if `bytes` is not aligned to 4
+ * octets.
  */
 export function openImage(
   bytes: Uint8Array,
@@ -169,14 +172,19 @@ function openSections(bytes: Uint8Array, counts: ImageCounts) {
   };
 }
 
-/** Row of a client in a service group: its network's if the network (ASN at that place) has a cell, else its place's. */
+/**
+ * Row of a client in a service group: its network's if the network (ASN at that place) has a cell, else its
+ * place's.
+ */
 export function rowOf(image: SteeringImage, groupIndex: number, placeId: number, asn: number): number {
   const slot = networkSlot(image, placeId, asn);
   if (slot >= 0) return image.networkRow[groupIndex * image.slotCount + slot] as number;
   return image.placeRow[groupIndex * image.placeCount + placeId] as number;
 }
 
-/** Slot of the network cell (ASN at that place) in the image's hash table; -1 where the place's row counts. */
+/**
+ * Slot of the network cell (ASN at that place) in the image's hash table; -1 where the place's row counts.
+ */
 export function networkSlot(image: SteeringImage, placeId: number, asn: number): number {
   if (asn === 0 || image.slotCount === 0) return -1;
   const { networkAsn, networkPlace } = image;
@@ -202,8 +210,8 @@ export function rowTtl(image: SteeringImage, row: number): number {
 }
 
 /**
- * Link index to answer with: the first candidate whose POP's state word is 0. When all are set, the first candidate
- * (fail open: some answer is better than none). `linkPop` maps link index to POP index.
+ * Link index to answer with: the first candidate whose POP's state word is 0. When all are set, the first
+ * candidate (fail open: some answer is better than none). `linkPop` maps link index to POP index.
  */
 export function choose(image: SteeringImage, row: number, popState: Int32Array, linkPop: Int32Array): number {
   const first = row * ROW_CANDIDATES;

@@ -66,8 +66,9 @@ const RESIDUAL_SHRINK = 50;
 const LEAST_RTT_MS = 0.1;
 
 /**
- * Takes a tick's bursts in, in two passes: first each is held against its estimate to see whether a whole POP shifted or
- * loses packets, then, with that taken off, each updates its network's estimate and its place's.
+ * Takes a tick's bursts in, in two passes: first each is held against its estimate to see whether a whole
+ * POP shifted or loses packets, then, with that taken off, each updates its network's estimate and its
+ * place's.
  */
 export function learn(state: Learning, samples: readonly LocatedSample[], nowMs: number): Learned {
   const refused: Partial<Record<Refusal, number>> = {};

@@ -7,9 +7,10 @@ const HEADER_OCTETS = 4;
 const ENTRY_OCTETS = 36;
 
 /**
- * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then per POP:
- * hash of its code (Uint32), level, deviation, bursts, excess lost, sent (Float32), time (Float64 ms), modelled (Uint32).
- * By hash, so that a fleet may change around it. Undefined when nothing was measured.
+ * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then
+ * per POP: hash of its code (Uint32), level, deviation, bursts, excess lost, sent (Float32), time (Float64
+ * ms), modelled (Uint32). By hash, so that a fleet may change around it. Undefined when nothing was
+ * measured.
  */
 export function packCell(
   estimates: Estimates,
@@ -38,7 +39,10 @@ export function packCell(
   return bytes;
 }
 
-/** Puts packed estimates into a cell. False when they are damaged or of another version: then nothing changed. */
+/**
+ * Puts packed estimates into a cell. False when they are damaged or of another version: then nothing
+ * changed.
+ */
 export function unpackCell(
   estimates: Estimates,
   cell: number,

@@ -1,4 +1,7 @@
-/** One parameter of the decision: its unit, default, bounds and meaning. Configuration and reference page show these. */
+/**
+ * One parameter of the decision: its unit, default, bounds and meaning. Configuration and reference page
+ * show these.
+ */
 export interface ParameterSpec {
   readonly unit: string;
   readonly default: number;

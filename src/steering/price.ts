@@ -19,9 +19,9 @@ const RELEASE_SHARE = 0.25;
 const RELEASED_MS = 0.5;
 
 /**
- * The price of a POP's capacity: the lowest at which the units that still prefer it (value above the price) fit into
- * its room; 0 when all fit. Among prices that do equally well the last one stays, so that constant demand gives constant
- * prices. Bounded by `priceMaxMs`; falls in steps.
+ * The price of a POP's capacity: the lowest at which the units that still prefer it (value above the price)
+ * fit into its room; 0 when all fit. Among prices that do equally well the last one stays, so that constant
+ * demand gives constant prices. Bounded by `priceMaxMs`; falls in steps.
  */
 export function clearingPrice(market: PopMarket, params: SteeringParams): number {
   const { values, demands, availableRps, beforeMs } = market;

@@ -24,8 +24,9 @@ export interface CellGeometry {
 export const LEVEL_TILE = 2;
 
 /**
- * Kilometres from each place to each POP: Float32 [places x POPs]. A place with others below it gets the mean over
- * those, weighted by addresses: the prior is linear in distance, so that mean is the mean round-trip time's distance.
+ * Kilometres from each place to each POP: Float32 [places x POPs]. A place with others below it gets the
+ * mean over those, weighted by addresses: the prior is linear in distance, so that mean is the mean
+ * round-trip time's distance.
  */
 export function placeDistances(geometry: CellGeometry, pops: readonly Location[]): Float32Array {
   const { count } = geometry;

@@ -35,10 +35,10 @@ export function createCellView(popCount: number): CellView {
 }
 
 /**
- * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the place, then of the
- * network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading with age. Where some POP was
- * measured, the part of another that still is prior costs the prior's deviation: an unmeasured POP must be clearly
- * better to be preferred to a measured one.
+ * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the place,
+ * then of the network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading with
+ * age. Where some POP was measured, the part of another that still is prior costs the prior's deviation: an
+ * unmeasured POP must be clearly better to be preferred to a measured one.
  */
 export function viewCell(
   source: ViewSource,

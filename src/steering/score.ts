@@ -35,7 +35,10 @@ export function emptyPopTerms(popCount: number): PopTerms {
   };
 }
 
-/** The score: the plain sum, always added in this order, so that decision and explanation agree to the last bit. */
+/**
+ * The score: the plain sum, always added in this order, so that decision and explanation agree to the last
+ * bit.
+ */
 export function scoreMs(
   rttMs: number,
   lossMs: number,

@@ -6,7 +6,10 @@ export type TtlReason = (typeof TTL_REASONS)[number];
 
 /** What a TTL depends on. */
 export interface TtlBasis {
-  /** Score of the runner-up less that of the answer, ms; negative while hysteresis holds the answer; Infinity without a runner-up. */
+  /**
+   * Score of the runner-up less that of the answer, ms; negative while hysteresis holds the answer;
+   * Infinity without a runner-up.
+   */
   readonly marginMs: number;
   /** Since the answer last changed; Infinity if it never did. */
   readonly sinceMoveMs: number;
@@ -19,7 +22,10 @@ export interface TtlBasis {
 /** Steps between the shortest and the longest TTL: few, so that many cells share rows. */
 const STEPS = 4;
 
-/** TTL in seconds that a decision earns, and why: long when the margin is wide, shortest when something just changed. */
+/**
+ * TTL in seconds that a decision earns, and why: long when the margin is wide, shortest when something just
+ * changed.
+ */
 export function ttlOf(basis: TtlBasis, params: SteeringParams): { seconds: number; reason: TtlReason } {
   const { ttlMinSeconds: least, ttlMaxSeconds: most } = params;
   if (basis.failOpen) return { seconds: least, reason: 'fail-open' };

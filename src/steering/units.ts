@@ -18,8 +18,8 @@ export interface ServiceGroup {
 }
 
 /**
- * What is decided, by unit = group x cellStride + cell. `pop`, `rttMs`, `lossMs` and `deviationMs` hold `CANDIDATES`
- * entries a unit, sorted by RTT + bias; POP -1 ends.
+ * What is decided, by unit = group x cellStride + cell. `pop`, `rttMs`, `lossMs` and `deviationMs` hold
+ * `CANDIDATES` entries a unit, sorted by RTT + bias; POP -1 ends.
  */
 export interface Units {
   readonly groupCount: number;
@@ -74,7 +74,10 @@ export function createUnits(groupCount: number, cellStride: number): Units {
   };
 }
 
-/** Forgets a unit's decision, for a cell that was given up or newly made; `like`: unit whose answer it starts from. */
+/**
+ * Forgets a unit's decision, for a cell that was given up or newly made; `like`: unit whose answer it
+ * starts from.
+ */
 export function resetUnit(units: Units, unit: number, like: number): void {
   units.incumbent[unit] = like === NONE ? NONE : (units.incumbent[like] as number);
   units.home[unit] = like === NONE ? NONE : (units.home[like] as number);
@@ -102,8 +105,9 @@ const pickedPop = new Int16Array(CANDIDATES + 1);
 const pickedKey = new Float64Array(CANDIDATES + 1);
 
 /**
- * Picks a unit's candidates from the cell's view: the `CANDIDATES` POPs of the group with the lowest RTT + bias, or
- * with `terms` the lowest whole score among those not `out`. The incumbent and the home stay among them.
+ * Picks a unit's candidates from the cell's view: the `CANDIDATES` POPs of the group with the lowest RTT +
+ * bias, or with `terms` the lowest whole score among those not `out`. The incumbent and the home stay among
+ * them.
  */
 export function pickCandidates(
   units: Units,

@@ -10,7 +10,10 @@ export interface ZoneRecord {
   readonly type: number;
   /** Seconds (RFC 2181 §8). */
   readonly ttl: number;
-  /** RDATA in uncompressed wire form, case of names kept; for STEER: the service name as one character-string. */
+  /**
+   * RDATA in uncompressed wire form, case of names kept; for STEER: the service name as one
+   * character-string.
+   */
   readonly rdata: Uint8Array;
   /** Where it was written. */
   readonly file: string;

@@ -26,16 +26,7 @@ export async function measureDemo(): Promise<DemoFigures | string> {
   const state = mkdtempSync(join(tmpdir(), 'isochrone-bench-'));
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const startMs = performance.now();
-  const args = [
-    main,
-    'up',
-    '--dns',
-    `127.0.0.1:${PORT}`,
-    '--admin',
-    `127.0.0.1:${ADMIN_PORT}`,
-    '--state',
-    state,
-  ];
+  const args = [main, 'up', '--port', String(PORT), '--admin-port', String(ADMIN_PORT), '--state', state];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk) => errors.push(chunk));

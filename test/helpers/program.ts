@@ -33,7 +33,10 @@ export interface Ended {
   readonly err: string;
 }
 
-/** Starts `isochrone COMMAND …` on free ports with a state folder of its own; resolves once it says that it answers. */
+/**
+ * Starts `isochrone COMMAND …` on free ports with a state folder of its own; resolves once it says that it
+ * answers.
+ */
 export async function startProgram(
   args: readonly string[],
   options: { readonly state?: string; readonly env?: Record<string, string> } = {},
