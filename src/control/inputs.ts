@@ -7,11 +7,15 @@ import type { LocatedDemand } from '../steering/decider-state.ts';
 import type { Override, PopReport, SampleBatch, Store } from '../store/store.ts';
 import { type NetworkPlace, networkFinder } from './locate-networks.ts';
 
-/** What the loop reads from the store, and what it last read while the store is away. */
+/** What the loop reads from the store. */
 export interface Inputs {
-  /** Everything for one tick. Never rejects: what cannot be read is as it last was, and no bursts. */
-  readonly read: () => Promise<Omit<TickInputs, 'nowMs'>>;
-  readonly readOverrides: () => Promise<void>;
+  /**
+   * Everything for one tick; undefined when the store is away, even for a part of it: nothing may be decided then.
+   * Bursts that were read keep for the next reading that succeeds. Never rejects.
+   */
+  readonly read: () => Promise<Omit<TickInputs, 'nowMs'> | undefined>;
+  /** Whether they could be read. Never rejects. */
+  readonly readOverrides: () => Promise<boolean>;
   /** As last read. */
   readonly overrides: () => readonly Override[];
   /** Calls that failed. */
@@ -35,7 +39,8 @@ export function createInputs(options: {
   const find = networkFinder(locator);
   const popIndexes = new Map(fleet.pops.map(({ code, index }) => [code, index]));
   let cursor = '';
-  let reports: readonly PopReport[] = [];
+  /** Read, and not yet handed over. */
+  let samples: LocatedSample[] = [];
   let overrides: readonly Override[] = [];
   let failures = 0;
   let reads = 0;
@@ -48,35 +53,40 @@ export function createInputs(options: {
       return undefined;
     }
   };
-  const readSamples = async (): Promise<LocatedSample[]> => {
-    const samples: LocatedSample[] = [];
+  /** Whether all that is there was read, or as much as fits. */
+  const readSamples = async (): Promise<boolean> => {
     while (samples.length < samplesPerTickMax) {
       const read = await attempt(() => store.readSamples(cursor, BATCHES_PER_READ));
-      if (read === undefined) break;
+      if (read === undefined) return false;
       cursor = read.cursor;
       for (const batch of read.batches) locateBatch(batch, popIndexes.get(batch.pop) ?? -1, find, samples);
       if (read.batches.length < BATCHES_PER_READ) break;
     }
-    return samples;
+    return true;
   };
-  const readOverrides = async (): Promise<void> => {
-    overrides = (await attempt(() => store.overrides())) ?? overrides;
+  const readOverrides = async (): Promise<boolean> => {
+    const seen = await attempt(() => store.overrides());
+    overrides = seen ?? overrides;
+    return seen !== undefined;
   };
-  const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
-    if (reads++ % DEMAND_TICKS !== 0) return undefined;
+  const readDemand = async (): Promise<{ demand?: readonly LocatedDemand[] } | undefined> => {
+    if (reads % DEMAND_TICKS !== 0) return {};
     const demand = await attempt(() => store.demand());
-    return demand?.map(({ network, rps }) => ({ ...find(network), rps }));
+    return demand && { demand: demand.map(({ network, rps }) => ({ ...find(network), rps })) };
   };
   return {
     read: async () => {
-      const [samples, seenReports, demand] = await Promise.all([
+      const [hasSamples, reports, demand, hasOverrides] = await Promise.all([
         readSamples(),
-        attempt(() => store.reports()),
+        attempt<readonly PopReport[]>(() => store.reports()),
         readDemand(),
         readOverrides(),
       ]);
-      reports = seenReports ?? reports;
-      return { samples, reports, overrides, demand };
+      if (!hasSamples || reports === undefined || demand === undefined || !hasOverrides) return undefined;
+      reads++;
+      const bursts = samples;
+      samples = [];
+      return { samples: bursts, reports, overrides, ...demand };
     },
     readOverrides,
     overrides: () => overrides,
