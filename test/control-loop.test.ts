@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../src/base/address.ts';
 import { manualClock } from '../src/base/clock.ts';
-import { POP_DRAINED, popStateWords } from '../src/base/pop-state.ts';
+import { POP_DOWN, POP_DRAINED, popStateWords } from '../src/base/pop-state.ts';
 import { startFollow } from '../src/control/follow.ts';
 import { type Control, startControl } from '../src/control/loop.ts';
 import { imageFromGeography, type MadeImage } from '../src/control/made-image.ts';
@@ -156,7 +156,7 @@ test('an unchanged world makes an image every ten seconds, no more', async () =>
   await on.control.close();
 });
 
-test('with the store away the loop goes on with what it knows, and publishes when it is back', async () => {
+test('with the store away the last table stays, overrides end by the clock, and it goes on when it is back', async () => {
   const memory = createMemoryStore({ clock: manualClock(START_MS) });
   const door = breakable(memory);
   const on = await stage(door.store);
@@ -169,18 +169,78 @@ test('with the store away the loop goes on with what it knows, and publishes whe
   });
   await again(on);
   assert.equal(answer(on.images.at(-1), 2), 'PB');
-  const published = await memory.imageEpoch();
+  const made = on.images.length;
   door.broken = true;
-  for (let i = 0; i < 4; i++) await again(on, 10);
-  assert.equal(answer(on.images.at(-1), 2), 'PA', 'the drain ended by the clock');
-  assert.equal(await memory.imageEpoch(), published);
-  const { failedTicks, storeFailures } = on.control.stats();
-  assert.equal(failedTicks, 0);
+  for (let i = 0; i < 4; i++) {
+    await again(on, 10);
+    assert.equal(on.popState[0], i < 2 ? POP_DRAINED : 0, `${i}`);
+  }
+  assert.equal(on.images.length, made, 'old inputs make no table');
+  const { failedTicks, missedTicks, storeFailures } = on.control.stats();
+  assert.deepEqual([failedTicks, missedTicks], [0, 4]);
   assert.ok(storeFailures > 4);
   door.broken = false;
   await again(on);
   await sleep(5);
+  assert.equal(answer(on.images.at(-1), 2), 'PA');
   assert.equal(await memory.imageEpoch(), on.images.at(-1)?.epoch);
+  assert.equal(on.log.length, 2);
+  await on.control.close();
+});
+
+test('a loop that starts with the store away takes up what is there when it comes', async () => {
+  const first = await stage();
+  await first.store.putReport({
+    pop: 'PA',
+    atMs: 1,
+    source: 'modelled',
+    loadRps: 0,
+    capacityRps: 1,
+    healthy: false,
+    links: [],
+  });
+  await again(first);
+  await first.control.close();
+  const door = breakable(first.store);
+  door.broken = true;
+  const second = await stage(door.store);
+  await again(second);
+  assert.deepEqual([second.images.length, second.control.stats().missedTicks], [0, 2]);
+  door.broken = false;
+  await again(second);
+  assert.equal(second.images.length, 1);
+  assert.equal(second.images[0]?.epoch, (first.images.at(-1)?.epoch ?? 0) + 1);
+  assert.equal(answer(second.images[0], 2), 'PB');
+  await second.control.close();
+});
+
+test('after the store was away, POPs that did not report again yet are not taken for silent', async () => {
+  const on = await stage();
+  const report = (pop: string) =>
+    on.store.putReport({
+      pop,
+      atMs: on.clock.nowMs(),
+      source: 'modelled',
+      loadRps: 0,
+      capacityRps: 1000,
+      healthy: true,
+      links: [],
+    });
+  for (let i = 0; i < 5; i++) {
+    for (const pop of ['PA', 'PB', 'PC']) await report(pop);
+    await again(on);
+  }
+  on.clock.advance(60_000);
+  for (let i = 0; i < 3; i++) {
+    for (const pop of ['PB', 'PC']) await report(pop);
+    await again(on);
+  }
+  assert.deepEqual([...on.popState], [0, 0, 0]);
+  for (let i = 0; i < 3; i++) {
+    for (const pop of ['PB', 'PC']) await report(pop);
+    await again(on);
+  }
+  assert.equal(on.popState[0], POP_DOWN, 'now it is silent');
   await on.control.close();
 });
 

@@ -126,7 +126,11 @@ test('health: bad reports, recovery, silence, and a POP that never reported', ()
   const look = (before: PopHealth, nowMs: number, healthy?: boolean, othersReport = true): PopHealth =>
     nextHealth(
       before,
-      { report: healthy === undefined ? undefined : { atMs: nowMs, healthy }, nowMs, othersReport },
+      {
+        report: healthy === undefined ? undefined : { atMs: nowMs, healthy },
+        nowMs,
+        flowingSinceMs: othersReport ? 0 : Infinity,
+      },
       params,
     );
   assert.equal(look(HEALTH_UNKNOWN, 99_000).state, 'up');

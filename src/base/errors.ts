@@ -20,6 +20,7 @@ export type OperatorErrorCode =
   | 'not-permitted'
   | 'store-unreachable'
   | 'admin-unreachable'
+  | 'server-unreachable'
   | 'not-found'
   | 'bad-image';
 

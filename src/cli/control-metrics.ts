@@ -1,5 +1,5 @@
 import type { ControlMetrics } from '../console/api.ts';
-import type { ControlStats } from '../control/loop.ts';
+import type { ControlStats } from '../control/stats.ts';
 import type { World } from './world.ts';
 
 /** The control loop's figures as the console shows them; none until the loop runs. */
@@ -19,7 +19,7 @@ export function controlMetrics(world: World): {
         ticks: stats.ticks,
         lastTickMs: stats.lastTickMs,
         totalTickMs: stats.totalTickMs,
-        failedTicks: stats.failedTicks + stats.keptBack,
+        failedTicks: stats.failedTicks + stats.keptBack + stats.missedTicks,
         samples: stats.samples,
         refusedSamples: stats.refusedSamples,
         moves: Object.values(stats.movesByReason).reduce((sum, moves) => sum + moves, 0),

@@ -26,6 +26,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./check.ts')).checkCommand,
   },
   {
+    name: 'ask',
+    summary: 'ask a name server one question, as dig does, as a client anywhere',
+    load: async () => (await import('./ask.ts')).askCommand,
+  },
+  {
     name: 'explain',
     summary: 'say which POP a client gets for a name, and why, in milliseconds',
     load: async () => (await import('./explain.ts')).explainCommand,

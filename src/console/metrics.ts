@@ -165,7 +165,7 @@ function controlFamilies(control: ControlMetrics): Family[] {
     single(
       counter,
       'control_failed_ticks_total',
-      'Ticks without a table: failed, or kept back.',
+      'Ticks without a table: failed, kept back, or the store was away.',
       control.failedTicks,
     ),
     single(counter, 'samples_total', 'Bursts that agents sent.', control.samples),

@@ -10,8 +10,8 @@ import { type NetworkPlace, networkFinder } from './locate-networks.ts';
 /** What the loop reads from the store. */
 export interface Inputs {
   /**
-   * Everything for one tick; undefined when the store is away, even for a part of it: nothing may be decided then.
-   * Bursts that were read keep for the next reading that succeeds. Never rejects.
+   * Everything for one tick; undefined when bursts, reports or overrides cannot be read: nothing may be decided
+   * then. Bursts that were read wait for the next reading that succeeds. Never rejects.
    */
   readonly read: () => Promise<Omit<TickInputs, 'nowMs'> | undefined>;
   /** Whether they could be read. Never rejects. */
@@ -69,10 +69,10 @@ export function createInputs(options: {
     overrides = seen ?? overrides;
     return seen !== undefined;
   };
-  const readDemand = async (): Promise<{ demand?: readonly LocatedDemand[] } | undefined> => {
-    if (reads % DEMAND_TICKS !== 0) return {};
+  const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
+    if (reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
-    return demand && { demand: demand.map(({ network, rps }) => ({ ...find(network), rps })) };
+    return demand?.map(({ network, rps }) => ({ ...find(network), rps }));
   };
   return {
     read: async () => {
@@ -82,11 +82,11 @@ export function createInputs(options: {
         readDemand(),
         readOverrides(),
       ]);
-      if (!hasSamples || reports === undefined || demand === undefined || !hasOverrides) return undefined;
+      if (!hasSamples || reports === undefined || !hasOverrides) return undefined;
       reads++;
       const bursts = samples;
       samples = [];
-      return { samples: bursts, reports, overrides, ...demand };
+      return { samples: bursts, reports, overrides, demand };
     },
     readOverrides,
     overrides: () => overrides,

@@ -15,6 +15,7 @@ import type { Store, StoreTopic } from '../store/store.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { type MadeImage, makeImage } from './made-image.ts';
 import { createPublisher, type Publisher } from './publish.ts';
+import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
 
 /** What the loop works with. */
 export interface ControlOptions {
@@ -34,32 +35,6 @@ export interface ControlOptions {
   /** A new table: answer from it. */
   readonly onImage: (image: MadeImage) => void;
   readonly log: (message: string) => void;
-}
-
-/** Figures since the start. */
-export interface ControlStats {
-  readonly ticks: number;
-  /** Ticks that threw: a defect; the last table stays. */
-  readonly failedTicks: number;
-  readonly lastTickMs: number;
-  readonly totalTickMs: number;
-  readonly samples: number;
-  readonly refusedSamples: Readonly<Record<string, number>>;
-  /** Cells that were given another POP, by why. */
-  readonly movesByReason: Readonly<Record<string, number>>;
-  readonly alarms: number;
-  /** Tables that the guard kept back. */
-  readonly keptBack: number;
-  /** Calls to the store that failed. */
-  readonly storeFailures: number;
-  /** Of the last table. */
-  readonly epoch: number;
-  readonly madeAtMs: number;
-  /** Cells: network cells on top of the places, and (cell, POP) pairs measured. */
-  readonly networkCells: number;
-  readonly estimates: number;
-  /** Service groups answered although all their POPs are out. */
-  readonly failOpen: readonly string[];
 }
 
 /** A running loop. */
@@ -90,12 +65,19 @@ interface Running {
   readonly options: ControlOptions;
   readonly inputs: Inputs;
   readonly publisher: Publisher;
-  stats: { -readonly [Name in keyof ControlStats]: ControlStats[Name] };
+  stats: RunningStats;
   unsaved: Map<string, Uint8Array>;
+  /** What the store and the snapshot have was taken up. */
+  isWarm: boolean;
+  /** The store could not be read at the last tick. */
+  isAway: boolean;
   closed: boolean;
 }
 
-/** Takes up what the store and the snapshot have, then ticks until closed. Resolves after the first tick. */
+/**
+ * Takes up what the store and the snapshot have, as soon as the store can be read, then ticks until closed. Resolves
+ * after the first tick, or when that found the store away.
+ */
 export async function startControl(options: ControlOptions): Promise<Control> {
   const running: Running = {
     options,
@@ -103,9 +85,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     publisher: createPublisher(options),
     stats: emptyStats(),
     unsaved: new Map(),
+    isWarm: false,
+    isAway: false,
     closed: false,
   };
-  await warmUp(running);
   let timer: NodeJS.Timeout | undefined;
   let current = Promise.resolve();
   let nextAtMs = 0;
@@ -147,11 +130,16 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   };
 }
 
-/** Estimates from the store, then the answers of the newest image: a restart moves nobody. */
-async function warmUp(running: Running): Promise<void> {
+/**
+ * Estimates from the store, then the answers of the newest image: a restart moves nobody. False when the store is
+ * away.
+ */
+async function warmUp(running: Running): Promise<boolean> {
   const { options, publisher } = running;
   const { store, decider, initial, log } = options;
   const untilMs = performance.now() + RESTORE_MS;
+  const published = await publisher.newest();
+  if (published === 'away') return false;
   let restored = 0;
   try {
     for await (const [key, packed] of store.allEstimates()) {
@@ -159,17 +147,15 @@ async function warmUp(running: Running): Promise<void> {
       if (performance.now() > untilMs) break;
     }
   } catch (error) {
-    log(`starting without stored estimates: ${(error as Error).message}`);
+    log(`starting without all of the stored estimates: ${(error as Error).message}`);
   }
-  const published = await publisher.newest();
-  const image =
-    published !== undefined && (initial === undefined || published.epoch > initial.epoch)
-      ? published
-      : initial;
-  if (image === undefined) return;
+  const isNewer = published !== 'none' && (initial === undefined || published.epoch > initial.epoch);
+  const image = isNewer ? published : initial;
+  if (image === undefined) return true;
   decider.adopt(image, decodeTerms(image.termsText));
   publisher.startAfter(image.epoch);
   if (restored > 0) log(`went on from epoch ${image.epoch} with the estimates of ${restored} cells`);
+  return true;
 }
 
 async function runTick(running: Running): Promise<void> {
@@ -177,13 +163,20 @@ async function runTick(running: Running): Promise<void> {
   const { decider, clock, log } = options;
   if (running.closed) return;
   try {
-    const seen = await inputs.read();
+    running.isWarm ||= await warmUp(running);
+    const seen = running.isWarm ? await inputs.read() : undefined;
     const startedMs = performance.now();
     const nowMs = clock.nowMs();
+    if (seen === undefined) {
+      missTick(running, nowMs);
+      return;
+    }
     const ticked = decider.tick({ nowMs, ...seen });
     setWords(running, nowMs);
     account(stats, ticked);
     offerImage(running, { ticked, nowMs });
+    if (running.isAway) log('the store is back: deciding goes on');
+    running.isAway = false;
     stats.lastTickMs = performance.now() - startedMs;
     stats.totalTickMs += stats.lastTickMs;
   } catch (error) {
@@ -194,12 +187,21 @@ async function runTick(running: Running): Promise<void> {
   await saveEstimates(running);
 }
 
+/** Old inputs say nothing of now: the last table stays, and grows old. Overrides end by the clock all the same. */
+function missTick(running: Running, nowMs: number): void {
+  running.stats.missedTicks++;
+  setWords(running, nowMs);
+  if (!running.isAway) running.options.log('the store cannot be read: the last table stays');
+  running.isAway = true;
+}
+
 /** Makes, hands over and publishes an image when something urgent changed, or when it is time. */
 function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }): void {
   const { options, publisher, stats } = running;
   const { ticked, nowMs } = made;
   const isDue = nowMs - stats.madeAtMs >= IMAGE_EVERY_MS || nowMs < stats.madeAtMs;
-  if (!ticked.urgent && !isDue && stats.epoch !== 0) {
+  // A store that was away may have lost its image.
+  if (!ticked.urgent && !isDue && stats.epoch !== 0 && !running.isAway) {
     publisher.retry();
     return;
   }
@@ -237,44 +239,4 @@ async function saveEstimates(running: Running): Promise<void> {
   if (running.unsaved.size === 0) running.unsaved = options.decider.takeUnsaved(SAVED_PER_TICK_MAX);
   if (running.unsaved.size === 0) return;
   if (await publisher.save(running.unsaved)) running.unsaved = new Map();
-}
-
-function account(stats: Running['stats'], ticked: TickStats): void {
-  stats.ticks++;
-  stats.samples += ticked.accepted;
-  stats.refusedSamples = addCounts(stats.refusedSamples, ticked.refused);
-  stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
-  stats.alarms += ticked.alarms.length;
-  stats.networkCells = ticked.networkCells;
-  stats.estimates = ticked.estimates;
-  stats.failOpen = ticked.failOpen;
-}
-
-function addCounts(
-  total: Readonly<Record<string, number>>,
-  more: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const sum = { ...total };
-  for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
-}
-
-function emptyStats(): Running['stats'] {
-  return {
-    ticks: 0,
-    failedTicks: 0,
-    lastTickMs: 0,
-    totalTickMs: 0,
-    samples: 0,
-    refusedSamples: {},
-    movesByReason: {},
-    alarms: 0,
-    keptBack: 0,
-    storeFailures: 0,
-    epoch: 0,
-    madeAtMs: 0,
-    networkCells: 0,
-    estimates: 0,
-    failOpen: [],
-  };
 }

@@ -5,8 +5,8 @@ import type { MadeImage } from './made-image.ts';
 
 /** Hands images and estimates to the store; one at a time, the newest first. */
 export interface Publisher {
-  /** The published image, if it can be had and read here. Never rejects. */
-  readonly newest: () => Promise<SteeringImage | undefined>;
+  /** The published image, or `none` that could be used here; `away`: the store cannot say. Never rejects. */
+  readonly newest: () => Promise<SteeringImage | 'none' | 'away'>;
   /** Epochs go on after this one. */
   readonly startAfter: (epoch: number) => void;
   readonly nextEpoch: () => number;
@@ -60,15 +60,16 @@ export function createPublisher(options: {
     newest: async () => {
       try {
         const published = await store.image();
-        if (published === undefined) return undefined;
+        if (published === undefined) return 'none';
         epoch = Math.max(epoch, published.epoch);
         const image = openImage(published.bytes, { fleetDigest: fleet.digest, placesDigest });
         if (typeof image !== 'string') return image;
         log(`the published table is of no use here: ${image}`);
+        return 'none';
       } catch {
         failures++;
+        return 'away';
       }
-      return undefined;
     },
     startAfter: (last) => {
       epoch = Math.max(epoch, last);

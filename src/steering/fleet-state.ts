@@ -46,7 +46,12 @@ export interface FleetState {
   readonly shared: Uint8Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
+  /** When reports were last looked at, and since when they come without a gap; ms since 1970, Infinity: they do not. */
+  readonly reporting: { lookedAtMs: number; sinceMs: number };
 }
+
+/** Nobody looked for so long: reports that are missing were not this POP's alone. */
+const LOOK_GAP_MS = 3000;
 
 /** Nothing known yet: every POP is up and every link free. */
 export function createFleetState(fleet: Fleet): FleetState {
@@ -62,6 +67,7 @@ export function createFleetState(fleet: Fleet): FleetState {
     congestionMs: new Float64Array(fleet.links.length),
     shared: new Uint8Array(fleet.links.length).fill(1),
     linkChoices: fleet.pops.map((pop) => pop.links.map((link) => link.index)),
+    reporting: { lookedAtMs: 0, sinceMs: Infinity },
   };
 }
 
@@ -97,16 +103,16 @@ export function observeFleet(
     // Whether others report is judged below, when all of this tick's reports are in.
     state.health[index] = nextHealth(
       before,
-      { report: reports.get(code), nowMs, othersReport: false },
+      { report: reports.get(code), nowMs, flowingSinceMs: Infinity },
       params,
     );
   }
-  const othersReport = reportsFlow(state.health, nowMs, params);
+  const flowingSinceMs = observeReporting(state, nowMs, params);
   let changed = false;
   for (const pop of fleet.pops) {
     const { code, index } = pop;
     const report = reports.get(code);
-    const health = nextHealth(state.health[index] as PopHealth, { report, nowMs, othersReport }, params);
+    const health = nextHealth(state.health[index] as PopHealth, { report, nowMs, flowingSinceMs }, params);
     state.health[index] = health;
     const drain = drains.get(code);
     const word = drain !== undefined ? 'drained' : health.state;
@@ -120,6 +126,16 @@ export function observeFleet(
     terms.congestionMs[index] = bestLinkMs(state, pop);
   }
   return { changed };
+}
+
+/** Since when reports come: from the first look after a gap on, so that a store that was away makes nobody silent. */
+function observeReporting(state: FleetState, nowMs: number, params: SteeringParams): number {
+  const { reporting, health } = state;
+  const isGap = nowMs - reporting.lookedAtMs > LOOK_GAP_MS;
+  reporting.lookedAtMs = nowMs;
+  if (!reportsFlow(health, nowMs, params)) reporting.sinceMs = Infinity;
+  else if (isGap || reporting.sinceMs === Infinity) reporting.sinceMs = nowMs;
+  return reporting.sinceMs;
 }
 
 /** Sets the room of each POP from the load that the rows in force are expected to bring. */

@@ -39,19 +39,19 @@ const INTERVAL_MIN_MS = 250;
 const INTERVAL_MAX_MS = 5000;
 
 /**
- * Health of a POP after a look at its report (undefined: none in the store). `othersReport`: other POPs'
- * reports still come, so that silence is this POP's and not the store's.
+ * Health of a POP after a look at its report (undefined: none in the store). `flowingSinceMs`:
+ * since when other POPs' reports come, so that silence is this POP's and not the store's; Infinity when they do not.
  */
 export function nextHealth(
   before: PopHealth,
-  seen: { report: HealthReport | undefined; nowMs: number; othersReport: boolean },
+  seen: { report: HealthReport | undefined; nowMs: number; flowingSinceMs: number },
   params: SteeringParams,
 ): PopHealth {
-  const { report, nowMs, othersReport } = seen;
+  const { report, nowMs, flowingSinceMs } = seen;
   if (report !== undefined && report.atMs !== before.reportAtMs)
     return afterReport(before, report, nowMs, params);
-  if (before.seenAtMs === 0 || before.state === 'down' || !othersReport) return before;
-  const silentMs = nowMs - before.seenAtMs;
+  if (before.seenAtMs === 0 || before.state === 'down') return before;
+  const silentMs = nowMs - Math.max(before.seenAtMs, flowingSinceMs);
   if (silentMs <= params.silentReports * before.intervalMs) return before;
   return { ...before, state: 'down', why: 'its reports stopped', goodInARow: 0 };
 }

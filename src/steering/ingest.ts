@@ -4,6 +4,7 @@ import { type Cells, ensureCell } from './cells.ts';
 import { type Estimates, ensureEstimate, updateEstimate } from './estimate.ts';
 import type { SteeringParams } from './params.ts';
 import { LEVEL_TILE, priorMs } from './prior.ts';
+import { offsetMs } from './rtt.ts';
 import type { PopTerms } from './score.ts';
 
 /** What bursts change. */
@@ -174,7 +175,9 @@ function update(state: Learning, taken: Accepted, holdJumps: boolean, touched: S
   updateEstimate(estimates, slot, burst, { params, pooled: false, holdJumps, popLossRate });
   touched.add(cell);
   if (pooledSlot >= 0) {
-    updateEstimate(estimates, pooledSlot, burst, { params, pooled: true, holdJumps, popLossRate });
+    // Networks of a place share their way to the POPs, not their access lines.
+    const pooled = { ...burst, rttMs: Math.max(LEAST_RTT_MS, burst.rttMs - networkOffsetMs(state, taken)) };
+    updateEstimate(estimates, pooledSlot, pooled, { params, pooled: true, holdJumps, popLossRate });
     touched.add(sample.placeId);
   }
   if (
@@ -183,6 +186,17 @@ function update(state: Learning, taken: Accepted, holdJumps: boolean, touched: S
     !Number.isNaN(burst.rttMs)
   )
     learnResidual(state, sample, burst.rttMs);
+}
+
+/** What the network of a burst adds to the RTT of every POP, against the prior of its place, ms. */
+function networkOffsetMs(state: Learning, taken: Accepted): number {
+  const { params, distances, terms } = state;
+  const first = taken.sample.placeId * terms.shiftMs.length;
+  return offsetMs(
+    state,
+    { cell: taken.cell, nowMs: taken.sample.atMs },
+    (pop) => priorMs(params, distances[first + pop] as number) + (terms.priorBiasMs[pop] as number),
+  );
 }
 
 function learnResidual(state: Learning, sample: LocatedSample, rttMs: number): void {

@@ -34,11 +34,17 @@ export function createCellView(popCount: number): CellView {
   };
 }
 
+/** Weight of estimates, in whole ones, that no offset is worth against those measured. */
+const OFFSET_SHRINK = 0.5;
+/** An estimate counts for an offset as if it were at most this far from what was expected, ms. */
+const OFFSET_MAX_MS = 50;
+
 /**
- * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the place,
- * then of the network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading with
- * age. Where some POP was measured, the part of another that still is prior costs the prior's deviation: an
- * unmeasured POP must be clearly better to be preferred to a measured one.
+ * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the place, then of the
+ * network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading with age. What a network adds to
+ * the RTT of every POP (its access lines) is added to those that it was not measured from, else they would look better.
+ * Where some POP was measured, the part of another that still is prior costs the prior's deviation: an unmeasured POP
+ * must be clearly better to be preferred to a measured one.
  */
 export function viewCell(
   source: ViewSource,
@@ -66,13 +72,40 @@ export function viewCell(
   const isNetworkMeasured = networkCell >= 0 && (estimates.head[networkCell] as number) >= 0;
   if (!isMeasured && !isNetworkMeasured) return;
   blend(source, { cell: placeCell, nowMs }, view);
-  if (isNetworkMeasured) blend(source, { cell: networkCell, nowMs }, view);
+  if (isNetworkMeasured) {
+    const offset = offsetMs(source, { cell: networkCell, nowMs }, (pop) => rttMs[pop] as number);
+    for (let pop = 0; pop < popCount; pop++) rttMs[pop] = (rttMs[pop] as number) + offset;
+    blend(source, { cell: networkCell, nowMs }, view);
+  }
   for (let pop = 0; pop < popCount; pop++) {
     const share = priorShare[pop] as number;
     if (share < 1e-3) continue;
     const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
     rttMs[pop] = (rttMs[pop] as number) + share * priorDeviationMs(params, prior);
   }
+}
+
+/**
+ * What a cell's estimates have in common beyond what was expected of them, ms: their mean, weighted by credit, shrunk
+ * toward 0 while there are few.
+ */
+export function offsetMs(
+  source: Pick<ViewSource, 'params' | 'estimates'>,
+  which: { cell: number; nowMs: number },
+  expectedMs: (pop: number) => number,
+): number {
+  const { params, estimates } = source;
+  let sum = 0;
+  let weights = OFFSET_SHRINK;
+  for (let slot = estimates.head[which.cell] as number; slot >= 0; slot = estimates.next[slot] as number) {
+    const credit = creditOf(estimates, slot, which.nowMs, params);
+    if (credit === 0) continue;
+    const weight = credit / (credit + params.shrinkBursts);
+    const residual = (estimates.level[slot] as number) - expectedMs(estimates.pop[slot] as number);
+    sum += weight * Math.max(-OFFSET_MAX_MS, Math.min(OFFSET_MAX_MS, residual));
+    weights += weight;
+  }
+  return sum / weights;
 }
 
 /** Replaces what the view holds by the cell's own estimates, as far as these are worth it. */

@@ -1,3 +1,4 @@
+import { parseAddress } from '../../src/base/address.ts';
 import { RCODE, TYPE, typeCode, typeName } from '../../src/wire/constants.ts';
 import { formatName, lowerName, parseName } from '../../src/wire/name.ts';
 import { formatRdata } from '../../src/wire/rdata.ts';
@@ -32,7 +33,7 @@ export interface QueryOptions {
   readonly edns?: number;
   readonly version?: number;
   readonly dnssecOk?: boolean;
-  /** IPv4 `a.b.c.d/n`, octets cut to the prefix. */
+  /** `address/n` of either family, octets cut to the prefix. */
   readonly subnet?: string;
 }
 
@@ -63,9 +64,12 @@ export function encodeQuery(options: QueryOptions): Uint8Array {
 }
 
 function subnetOption(subnet: string): number[] {
-  const [address = '', length = ''] = subnet.split('/');
+  const [text = '', length = ''] = subnet.split('/');
   const count = Math.ceil(Number(length) / 8);
-  return [0, 8, 0, 4 + count, 0, 1, Number(length), 0, ...address.split('.').slice(0, count).map(Number)];
+  const address = parseAddress(text);
+  if (address === undefined) throw new Error(`${text} is no address`);
+  const family = address.family === 4 ? 1 : 2;
+  return [0, 8, 0, 4 + count, 0, family, Number(length), 0, ...address.octets.subarray(0, count)];
 }
 
 export function decodeMessage(octets: Uint8Array): Message {

@@ -1,0 +1,75 @@
+import type { TickStats } from '../steering/decider.ts';
+
+/** Figures since the start. */
+export interface ControlStats {
+  readonly ticks: number;
+  /** Ticks that threw: a defect; the last table stays. */
+  readonly failedTicks: number;
+  /** Ticks at which the store could not be read: the last table stays. */
+  readonly missedTicks: number;
+  readonly lastTickMs: number;
+  readonly totalTickMs: number;
+  readonly samples: number;
+  readonly refusedSamples: Readonly<Record<string, number>>;
+  /** Cells that were given another POP, by why. */
+  readonly movesByReason: Readonly<Record<string, number>>;
+  readonly alarms: number;
+  /** Tables that the guard kept back. */
+  readonly keptBack: number;
+  /** Calls to the store that failed. */
+  readonly storeFailures: number;
+  /** Of the last table. */
+  readonly epoch: number;
+  readonly madeAtMs: number;
+  /** Cells: network cells on top of the places, and (cell, POP) pairs measured. */
+  readonly networkCells: number;
+  readonly estimates: number;
+  /** Service groups answered although all their POPs are out. */
+  readonly failOpen: readonly string[];
+}
+
+/** The same while they are counted. */
+export type RunningStats = { -readonly [Name in keyof ControlStats]: ControlStats[Name] };
+
+/** Adds what a tick did. */
+export function account(stats: RunningStats, ticked: TickStats): void {
+  stats.ticks++;
+  stats.samples += ticked.accepted;
+  stats.refusedSamples = addCounts(stats.refusedSamples, ticked.refused);
+  stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
+  stats.alarms += ticked.alarms.length;
+  stats.networkCells = ticked.networkCells;
+  stats.estimates = ticked.estimates;
+  stats.failOpen = ticked.failOpen;
+}
+
+/** Nothing happened yet. */
+export function emptyStats(): RunningStats {
+  return {
+    ticks: 0,
+    failedTicks: 0,
+    missedTicks: 0,
+    lastTickMs: 0,
+    totalTickMs: 0,
+    samples: 0,
+    refusedSamples: {},
+    movesByReason: {},
+    alarms: 0,
+    keptBack: 0,
+    storeFailures: 0,
+    epoch: 0,
+    madeAtMs: 0,
+    networkCells: 0,
+    estimates: 0,
+    failOpen: [],
+  };
+}
+
+function addCounts(
+  total: Readonly<Record<string, number>>,
+  more: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum = { ...total };
+  for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Random, seededRandom } from '../../src/base/random.ts';
+import type { ExplainView } from '../../src/console/api.ts';
+import { ask } from '../helpers/ask.ts';
+import { rowsOf } from '../helpers/geo-truth.ts';
+import type { Message } from '../helpers/message.ts';
+import { type Program, runProgram, startProgram } from '../helpers/program.ts';
+import { freePort } from '../helpers/redis.ts';
+
+/** `explain` says what DNS says, and its terms add up, for a thousand random clients. */
+
+const NAME = 'www.cdn.example';
+const CLIENTS = 1000;
+const COMPARED_MIN = 0.95;
+/** So that some clients have measurements behind them. */
+const MEASURE_MS = 10_000;
+
+let program: Program;
+before(async () => {
+  program = await startProgram(['up', '--pop-port', String(await freePort())]);
+  await sleep(MEASURE_MS);
+});
+after(() => program.end());
+
+test('for 1,000 random clients explain names the POP of the DNS answer, and its terms add up', async () => {
+  let compared = 0;
+  const cells = new Set<string>();
+  const chosen = new Set<string>();
+  for (const client of randomClients()) {
+    const pair = await bothAnswers(client);
+    if (pair === undefined) continue;
+    compared++;
+    const { view, answer } = pair;
+    const type = client.includes(':') ? 'AAAA' : 'A';
+    const address = view.chosen.addresses[client.includes(':') ? 1 : 0];
+    assert.deepEqual(answer.sections[0], [`${NAME}. ${view.ttl.seconds} ${type} ${address}`], client);
+    assert.equal(answer.ecs?.scope, view.scopeLength, client);
+    assertAddsUp(view);
+    cells.add(view.cell.key);
+    chosen.add(view.chosen.pop);
+  }
+  assert.ok(compared >= CLIENTS * COMPARED_MIN, `${compared} of ${CLIENTS} with one and the same table`);
+  assert.ok(cells.size > 200 && chosen.size > 50, `${cells.size} cells, ${chosen.size} POPs`);
+});
+
+test('the command says the same as the API', async () => {
+  for (const client of ['127.1.0.1', '200.147.0.0/16', '2003:3c0::/32']) {
+    const type = client.includes(':') ? 'AAAA' : 'A';
+    const args = ['explain', NAME, type, '--client', client, '--json', '--admin', program.admin];
+    const { code, out, err } = await runProgram(...args);
+    assert.equal(code, 0, err);
+    const view = JSON.parse(out) as ExplainView;
+    assertAddsUp(view);
+    const { table, ...now } = await explained(client);
+    if (view.table.epoch === table.epoch) assert.deepEqual({ ...view, table }, { ...now, table });
+  }
+});
+
+/** A DNS answer between two explanations from one table; undefined if the table changed meanwhile, twice. */
+async function bothAnswers(
+  client: string,
+  tries = 2,
+): Promise<{ view: ExplainView; answer: Message } | undefined> {
+  const view = await explained(client);
+  const isSix = client.includes(':');
+  const server = { host: '127.0.0.1', port: program.port };
+  const subnet = `${client}/${isSix ? 128 : 32}`;
+  const answer = await ask({ name: NAME, type: isSix ? 'AAAA' : 'A', subnet, server });
+  const after = await explained(client);
+  if (view.table.epoch === after.table.epoch) return { view, answer };
+  return tries > 1 ? bothAnswers(client, tries - 1) : undefined;
+}
+
+async function explained(client: string): Promise<ExplainView> {
+  const type = client.includes(':') ? 'AAAA' : 'A';
+  const query = new URLSearchParams({ name: NAME, type, client });
+  const response = await fetch(`${program.admin}/api/explain?${query}`);
+  assert.equal(response.status, 200, client);
+  return (await response.json()) as ExplainView;
+}
+
+const hundredths = (ms: number): number => Math.round(ms * 100);
+
+function assertAddsUp(view: ExplainView): void {
+  for (const pop of view.pops) {
+    const terms = [pop.rttMs, pop.lossMs, pop.congestionMs, pop.priceMs, pop.biasMs];
+    for (const ms of [...terms, pop.scoreMs]) assert.equal(ms, hundredths(ms) / 100);
+    const sum = terms.reduce((total, ms) => total + hundredths(ms), 0);
+    assert.equal(sum, hundredths(pop.scoreMs), `${view.client.address}: ${pop.pop}`);
+  }
+  const ins = view.pops.filter(({ out }) => out === undefined);
+  const own = ins.find(({ pop }) => pop === view.chosen.pop);
+  assert.ok(own, `${view.client.address}: ${view.chosen.pop} was chosen, and is out`);
+  assert.equal(own.link, view.chosen.link);
+  const best = ins.filter((pop) => pop !== own).sort((one, other) => one.scoreMs - other.scoreMs)[0];
+  const rival = ins.find(({ pop }) => pop === view.runnerUp?.pop);
+  assert.equal(rival?.scoreMs, best?.scoreMs);
+  const marginMs = hundredths(rival?.scoreMs ?? 0) - hundredths(own.scoreMs);
+  assert.equal(hundredths(view.runnerUp?.marginMs ?? 0), marginMs);
+  if (marginMs < 0) assert.ok(view.notes.some((note) => note.includes('hysteresis')));
+}
+
+/** Three in four with IPv4: addresses that may be anywhere, or nowhere; the rest in known networks, any host. */
+function randomClients(): string[] {
+  const random = seededRandom(3);
+  const blocks = rowsOf('test/vectors/operators.csv')
+    .map(({ prefix = '' }) => prefix.split('/')[0] as string)
+    .filter((address) => address.includes(':'))
+    .map((address) => address.replace(/::$/, ''));
+  return Array.from({ length: CLIENTS }, (_, index) =>
+    index % 4 === 0 ? randomSix(random, blocks) : randomFour(random),
+  );
+}
+
+const below = (random: Random, bound: number): number => Math.floor(random.next() * bound);
+
+function randomFour(random: Random): string {
+  return [1 + below(random, 223), ...[256, 256, 256].map((bound) => below(random, bound))].join('.');
+}
+
+function randomSix(random: Random, blocks: readonly string[]): string {
+  const block = blocks[below(random, blocks.length)] as string;
+  const rest = Array.from({ length: 8 - block.split(':').length }, () => below(random, 65_536).toString(16));
+  return [block, ...rest].join(':');
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExplainedPop, ExplainView } from '../../src/console/api.ts';
+import { type Asker, demoNetworks, linkOfAddress, popOf } from '../helpers/answers.ts';
+import { dig, type Program, runProgram, until } from '../helpers/program.ts';
+
+/** A client, and what it is answered with while nothing is wrong. */
+export interface Client {
+  readonly subnet: string;
+  readonly link: string;
+  readonly pop: string;
+}
+
+/** What `explain` says of a POP that one client had. */
+export type Terms = ExplainedPop | undefined;
+
+/** Link that the real `dig` is given for a client. */
+export async function digLink(program: Program, subnet: string): Promise<string> {
+  const [address = ''] = await dig(program.port, 'www.cdn.example', `+subnet=${subnet}`);
+  return linkOfAddress(address);
+}
+
+/** The client of the heaviest network of a country. */
+export async function clientIn(program: Program, country: string): Promise<Client> {
+  const networks = demoNetworks.filter((network) => network.country === country);
+  const subnet = networks.sort((one, other) => other.weight - one.weight)[0]?.prefix ?? '';
+  const link = await digLink(program, subnet);
+  return { subnet, link, pop: popOf(link) };
+}
+
+/** Asks dig until the answer satisfies; fails after `withinMs`. Gives how long it took, ms. */
+export async function untilDig(
+  program: Program,
+  want: { subnet: string; holds: (link: string) => boolean; withinMs: number; what: string },
+): Promise<number> {
+  const { subnet, holds, withinMs, what } = want;
+  const { value, ms, held } = await until(() => digLink(program, subnet), holds, withinMs);
+  assert.ok(held, `${what}: ${value} after ${Math.round(ms)} ms`);
+  return Math.round(ms);
+}
+
+/** Runs a command against a program; it must succeed. */
+export async function command(program: Program, ...args: string[]): Promise<string> {
+  const { code, out, err } = await runProgram(...args, '--admin', program.admin);
+  assert.equal(code, 0, `isochrone ${args.join(' ')}: ${err}`);
+  return out;
+}
+
+/** `explain --json` for a client. */
+export async function explain(program: Program, subnet: string): Promise<ExplainView> {
+  return JSON.parse(await command(program, 'explain', 'www.cdn.example', '--client', subnet, '--json'));
+}
+
+/** A POP's terms in an explanation. */
+export function termsOf(view: ExplainView, pop: string): Terms {
+  return view.pops.find((one) => one.pop === pop);
+}
+
+/** Looks at the clients' answers every 100 ms for so long; gives how often each changed. */
+export async function changesOver(
+  asker: Asker,
+  subnets: readonly string[],
+  forMs: number,
+): Promise<{ readonly changes: readonly number[]; readonly last: readonly string[] }> {
+  const changes = subnets.map(() => 0);
+  let last = await asker.links(subnets);
+  for (const end = performance.now() + forMs; performance.now() < end; ) {
+    await sleep(100);
+    const now = await asker.links(subnets);
+    for (const [i, link] of now.entries()) if (link !== last[i]) changes[i] = (changes[i] ?? 0) + 1;
+    last = now;
+  }
+  return { changes, last };
+}
+
+/** A value of `/metrics`; NaN where there is none. */
+export async function metric(program: Program, name: string): Promise<number> {
+  const text = await (await fetch(`${program.admin}/metrics`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  return Number(line?.slice(name.length + 1) ?? Number.NaN);
+}
