@@ -5,6 +5,7 @@ import { startAdmin } from '../src/console/admin.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { adminApi, explainView } from './helpers/admin.ts';
 import { runCli, runCliIn } from './helpers/cli.ts';
+import { runTool } from './helpers/program.ts';
 import { startRedis, withoutRedis } from './helpers/redis.ts';
 
 const TOKEN = 'a-token-for-the-tests';
@@ -30,9 +31,24 @@ test('help names every command, and every command has help with an example', asy
       new RegExp(`usage: isochrone ${name}[\\s\\S]*--json[\\s\\S]*examples:\\n  isochrone ${name}`),
     );
     assert.equal((await runCli(name, '--help')).out, help.out);
-    for (const line of help.out.split('\n')) assert.ok(line.length <= 120, line);
+    const lines = help.out.split('\n');
+    for (const line of lines) assert.ok(line.length <= 120, line);
+    const text = lines.slice(4, lines.indexOf('flags:') - 1);
+    for (const [i, line] of text.slice(1).entries()) {
+      const [word = ''] = line.split(' ');
+      assert.ok((text[i] as string).length + 1 + word.length > 100, `broken too early: ${text[i]}`);
+    }
   }
   assert.match((await runCli('version')).out, /^isochrone \d+\.\d+\.\d+\n$/);
+});
+
+test('a reader that closes the pipe early is no failure', async () => {
+  const { err } = await runTool('sh', [
+    '-c',
+    `{ "$0" src/main.ts help; echo "ended with $?" >&2; } | true`,
+    process.execPath,
+  ]);
+  assert.equal(err, 'ended with 0\n');
 });
 
 test('a wrong command line: everything that is wrong at once, exit code 2', async () => {

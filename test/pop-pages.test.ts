@@ -142,12 +142,16 @@ function h2(address: string, question: Question = {}): Promise<Reply> {
   });
 }
 
+/** As browsers say it. */
+const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
+
 for (const [version, ask] of [
   ['HTTP/1.1', h1],
   ['HTTP/2', h2],
 ] as const) {
   test(`${version}: the page names the POP, its link and why it was chosen`, async () => {
-    const { status, headers, body } = await ask('127.71.1.2');
+    const { status, headers, body } = await ask('127.71.1.2', { accept: HTML });
+    assert.equal(headers['content-type'], 'text/html; charset=utf-8');
     assert.equal(status, 200);
     assert.equal(headers['x-isochrone-pop'], 'FRA');
     assert.equal(headers['x-isochrone-link'], 'FRA-b');
@@ -156,8 +160,8 @@ for (const [version, ask] of [
     for (const part of ['FRA', 'Frankfurt', 'FRA-b over Meridian, 127.71.1.2', 'www.cdn.example', version])
       assert.ok(body.includes(part), part);
     for (const part of [
-      'Figures: modelled',
-      '<th>rtt, ms</th>',
+      'Score and its terms in ms, modelled',
+      '<th>= rtt</th><th>+ loss</th>',
       '<td>5.3</td>',
       'runner-up',
       'gives this client this POP',
@@ -166,14 +170,50 @@ for (const [version, ask] of [
     assert.ok(body.includes('127.0.0.1 AS3320 in &lt;Frankfurt&gt;'));
   });
 
+  test(`${version}: plain text for those who ask for nothing in particular`, async () => {
+    for (const accept of [undefined, '*/*', 'text/plain', 'image/png', 'text/html;q=0']) {
+      const question = accept === undefined ? {} : { accept };
+      const { headers, body } = await ask('127.71.1.2', { path: '/?client=10.0.0.1', ...question });
+      assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
+      assert.equal(headers['vary'], 'accept');
+      const lines = body.split('\n');
+      assert.equal(lines[0], 'FRA Frankfurt');
+      for (const line of [
+        'client    10.0.0.1 (from the query)',
+        'link      FRA-b over Meridian, 127.71.1.2',
+        `protocol  ${version}`,
+        'DNS gives this client this POP.',
+        'All figures in ms, modelled; the terms add up to the score:',
+        '   POP            link   rtt  loss  score',
+        '>  FRA Frankfurt  FRA-a  5.3   0.0    5.3  chosen',
+        '   AMS Amsterdam  AMS-b  9.0   1.0   10.0  runner-up',
+      ])
+        assert.ok(lines.includes(line), `${line}\n${body}`);
+    }
+    const odd = await ask('127.71.1.2', { path: '/?client=%1b%5b31m' });
+    assert.ok(odd.body.includes('client=?[31m is not an IP address'), odd.body);
+  });
+
+  test(`${version}: the form with the highest weight`, async () => {
+    for (const [accept, type] of [
+      ['application/json;q=0.5, text/plain', 'text/plain; charset=utf-8'],
+      ['application/json, text/plain, */*', 'application/json'],
+      ['text/html;q=0.4, Application/JSON;q=0.9', 'application/json'],
+      ['text/html, application/json', 'text/html; charset=utf-8'],
+    ] as const)
+      assert.equal((await ask('127.71.1.1', { accept })).headers['content-type'], type, accept);
+  });
+
   test(`${version}: JSON, clients in the query, other hosts, methods and paths`, async () => {
     const json = await ask('127.71.2.1', { path: '/?client=2001:db8:0::7', accept: 'application/json' });
     const shown = JSON.parse(json.body);
     assert.deepEqual(shown.client, { address: '2001:db8::7', from: 'query' });
     assert.deepEqual(shown.pop, { code: 'AMS', city: 'Amsterdam', country: 'NL', region: 'eu-west' });
     assert.equal(shown.choice.pop, 'FRA');
-    assert.ok((await ask('127.71.2.1')).body.includes('DNS gives this client FRA, not this POP'));
-    const wrong = await ask('127.71.2.1', { path: '/?client=%3Cscript%3E' });
+    assert.ok(
+      (await ask('127.71.2.1', { accept: HTML })).body.includes('DNS gives this client FRA, not this POP'),
+    );
+    const wrong = await ask('127.71.2.1', { path: '/?client=%3Cscript%3E', accept: HTML });
     assert.ok(wrong.body.includes('client=&lt;script&gt; is not an IP address'));
     assert.ok(
       (await ask('127.71.2.1', { host: 'static.cdn.example' })).body.includes('This host is not steered'),
@@ -185,7 +225,7 @@ for (const [version, ask] of [
     assert.deepEqual([post.status, post.headers['allow']], [405, 'GET, HEAD']);
     const head = await ask('127.71.2.1', { method: 'HEAD' });
     assert.deepEqual([head.status, head.body], [200, '']);
-    assert.ok(Number(head.headers['content-length']) > 1_000);
+    assert.ok(Number(head.headers['content-length']) > 500);
     assert.equal((await ask('127.71.2.1', { host: 'broken.cdn.example' })).status, 500);
     assert.match(lines.pop() ?? '', /^AMS: the page failed: Error: planted/);
   });

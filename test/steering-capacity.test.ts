@@ -55,13 +55,27 @@ test('what is above the price fits; more room never raises the price', () => {
 });
 
 test('load that our own steering explains is not taken for others', () => {
-  const input = { capacityRps: 1000, reportedRps: 600, predictedRps: 600, elapsedMs: 1000 };
-  const own = nextCapacity(CAPACITY_UNKNOWN, input, params);
+  const input = {
+    capacityRps: 1000,
+    reportedRps: 600,
+    predictedRps: 600,
+    demandChangeRps: 0,
+    elapsedMs: 1000,
+  };
+  const own = nextCapacity({ ...CAPACITY_UNKNOWN, steeredMinRps: 600 }, input, params);
   assert.deepEqual([own.externalRps, own.availableRps], [0, 900]);
-  const moved = nextCapacity(own, { ...input, predictedRps: 100 }, params);
-  assert.ok(moved.externalRps < 10, 'the report still shows what old TTLs bring');
+  const left = nextCapacity(own, { ...input, predictedRps: 100 }, params);
+  assert.ok(left.externalRps < 1, 'the report still shows what old TTLs bring');
   const others = nextCapacity(own, { ...input, reportedRps: 1300 }, params);
   assert.deepEqual([others.externalRps, others.availableRps, others.isFull], [700, 200, false]);
+  const came = nextCapacity(others, { ...input, reportedRps: 1300, predictedRps: 900 }, params);
+  assert.ok(came.externalRps > 699, 'those who come are not there yet: the others stay counted');
+  const more = nextCapacity(
+    others,
+    { ...input, reportedRps: 1300, predictedRps: 900, demandChangeRps: 300 },
+    params,
+  );
+  assert.ok(more.externalRps < 402, 'demand that grew is there already');
   const full = nextCapacity(own, { ...input, reportedRps: 1500 }, params);
   assert.deepEqual([full.availableRps, full.isFull], [0, true]);
   const barely = nextCapacity(full, { ...input, reportedRps: 1480 }, params);
@@ -86,7 +100,7 @@ function crowdedWorld(slack: number, seed: number) {
 }
 
 for (const seed of [1, 2, 3])
-  test(`constant demand, lagging and delayed reports: nobody over capacity, no swinging (seed ${seed})`, () => {
+  test(`constant demand, late reports: nobody over capacity, no swinging (seed ${seed})`, () => {
     const { driver, demand, capacityRps } = crowdedWorld(1.3, seed);
     const random = seededRandom(seed + 100);
     const ttlTicks = demand.map(() => 20 + Math.floor(random.next() * 280));

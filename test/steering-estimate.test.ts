@@ -37,7 +37,7 @@ function fed(rtts: readonly number[], change: Partial<typeof how> = {}) {
 
 const steady = Array.from({ length: 20 }, (_, i) => 20 + (i % 2) * 0.5);
 
-test('a level follows its bursts; one outlier barely moves it, a second on the same side is the new level', () => {
+test('a level follows its bursts; one outlier barely moves it, a second alike is the new level', () => {
   assert.ok(Math.abs(fed(steady).level - 20.25) < 0.3);
   assert.ok(fed([...steady, 80]).level < 21);
   assert.equal(fed([...steady, 80, 81]).level, 81);
@@ -81,10 +81,14 @@ test('a cell is prior where nothing was measured, and mostly its own bursts afte
   };
   assert.deepEqual([...look()], [4, 19.5]);
   updateEstimate(estimates, ensureEstimate(estimates, 1, 0), burst(14), how);
-  assert.ok(Math.abs((look()[0] as number) - 12.5) < 0.6);
-  assert.ok((look()[1] as number) > 19.5 + params.priorDeviationMs, 'an unmeasured POP is charged its doubt');
+  const [own, other] = look();
+  assert.ok((own as number) > 13 && (own as number) < 15.5, `${own}`);
+  assert.ok(
+    (other as number) > 22 && (other as number) < 32,
+    `what the network adds counts everywhere: ${other}`,
+  );
   updateEstimate(estimates, ensureEstimate(estimates, 0, 1), burst(15), how);
-  assert.ok((look()[1] as number) < 17, 'what the place knows helps');
+  assert.ok((look()[1] as number) < (other as number) - 4, 'what the place knows helps');
 });
 
 test('room is bounded, and what is dropped makes room', () => {

@@ -116,7 +116,7 @@ test('congestion: queue, loss and the knee add up, are bounded, rise fast and fa
     assert.ok(Math.abs(ms - expected) < 1e-9, `${JSON.stringify(change)}: ${ms}`);
   }
   assert.equal(nextCongestionMs(0, 100, params), 70);
-  assert.equal(nextCongestionMs(100, 0, params), 60);
+  assert.equal(nextCongestionMs(100, 0, params), 40);
   assert.equal(nextCongestionMs(0.6, 0, params), 0);
   assert.ok(linkShares({ congestionMs: 2, bestMs: 0, shared: true }, params));
   assert.ok(!linkShares({ congestionMs: 1.5, bestMs: 0, shared: false }, params));
@@ -183,8 +183,8 @@ test('the rule of moves', () => {
     [{ lead: 30, gainMs: 0.55 }, 'gain'],
     [{ lead: 30, gainMs: 0.55, deviationMs: 1 }, 'stay'],
     [{ incumbentOut: true, gainMs: -9 }, 'out'],
-    [{ incumbentPriced: true, gainMs: 0.1 }, 'overflow'],
-    [{ incumbentPriced: true, gainMs: 0 }, 'stay'],
+    [{ incumbentPriced: true, gainMs: 0.6, deviationMs: 3 }, 'overflow'],
+    [{ incumbentPriced: true, gainMs: 0.4 }, 'stay'],
     [{ incumbentAlarmed: true, gainMs: 0.6 }, 'alarm'],
     [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
     [{ rivalIsHome: true, gainMs: 0.6, rivalPriced: true }, 'stay'],

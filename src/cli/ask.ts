@@ -1,6 +1,7 @@
 import { formatPrefix, type Prefix, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { formatTable } from '../base/text-table.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../config/scalars.ts';
 import { CLASS, RCODE, TYPE, typeCode, typeName } from '../wire/constants.ts';
 import { formatName, parseName, ROOT_NAME } from '../wire/name.ts';
@@ -8,7 +9,6 @@ import { formatRdata } from '../wire/rdata.ts';
 import { type MessageRecord, readSections } from '../wire/records.ts';
 import { readResponseOpt } from '../wire/response-opt.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
-import { formatTable } from './format.ts';
 import { askStub, type StubReply } from './stub.ts';
 import { valueReader } from './values.ts';
 

@@ -1,9 +1,10 @@
 import { parseAddress, parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
+import { formatTable } from '../base/text-table.ts';
 import type { ExplainedPop, ExplainView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
-import { formatMs, formatSpan, formatTable, styled } from './format.ts';
+import { formatMs, formatSpan, styled } from './format.ts';
 
 const ROWS_DEFAULT = 10;
 
@@ -64,7 +65,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
       : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
   const fields: [string, string][] = [
     ['question', `${view.name} ${view.type}, service ${view.service}`],
-    ['client', `${client.address}: ${client.place}, ${asn} (${client.source})`],
+    ['client', `${client.address}, ${client.place}, ${asn} (${client.source})`],
     ['cell', `${cell.label} (${cell.key})`],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
     ['margin', margin],
@@ -103,7 +104,9 @@ function popTable(pops: readonly ExplainedPop[], view: ExplainView, colour: bool
     pop.pop,
     pop.link,
     ...[pop.rttMs, pop.lossMs, pop.congestionMs, pop.priceMs, pop.biasMs, pop.scoreMs].map(formatMs),
-    pop.bursts === 0 ? pop.rttSource : `${pop.rttSource}, ${pop.bursts} bursts`,
+    pop.bursts === 0
+      ? pop.rttSource
+      : `${pop.rttSource}, ${pop.bursts} ${pop.bursts === 1 ? 'burst' : 'bursts'}`,
     pop.out ?? '',
   ]);
   const [header = '', ...lines] = formatTable(COLUMNS, rows);

@@ -1,26 +1,3 @@
-/** A cell of a printed table: text, and how it stands. */
-interface Column {
-  readonly title: string;
-  readonly right?: boolean;
-}
-
-/** Lines of a table with its columns aligned. */
-export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map(({ title }, i) =>
-    Math.max(title.length, ...rows.map((row) => [...(row[i] ?? '')].length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    columns
-      .map(({ right }, i) => {
-        const cell = cells[i] ?? '';
-        const padding = ' '.repeat(Math.max(0, (widths[i] as number) - [...cell].length));
-        return right === true ? padding + cell : cell + padding;
-      })
-      .join('  ')
-      .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
-}
-
 const STYLES = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33' } as const;
 
 /** The text in a style, where colour is wanted. */

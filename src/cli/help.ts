@@ -16,6 +16,7 @@ export function programHelp(commands: readonly TableRow[]): string {
     '',
     ...columns(rows),
     '',
+    'Start with `isochrone up`; it prints what to try next. `isochrone help COMMAND` has examples.',
     'Every command has --help and --json. Exit codes: 0 done, 1 bad or failed, 2 wrong command line.',
   ].join('\n');
 }
@@ -53,10 +54,10 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
 
 const WIDTH = 100;
 
-/** Lines of at most `WIDTH` columns, broken at blanks. */
+/** Lines of at most `WIDTH` columns, broken at blanks and nowhere else. */
 function wrap(text: string): string[] {
   const lines: string[] = [];
-  for (const word of text.split(' ')) {
+  for (const word of text.split(/\s+/)) {
     const last = lines.at(-1);
     if (last === undefined || last.length + 1 + word.length > WIDTH) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;

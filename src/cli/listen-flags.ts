@@ -21,13 +21,15 @@ export const LISTEN_OPTIONS: Command['options'] = {
   state: { type: 'string', value: 'DIR', help: 'folder for snapshots and certificates' },
 };
 
-/** The configuration with the flags applied. Throws `OperatorError` with every problem. */
-export function configOf(invocation: Invocation): Config {
+/**
+ * The configuration with the flags applied. Throws `OperatorError` with every problem, those that `reader`
+ * found in the command's other flags among them.
+ */
+export function configOf(invocation: Invocation, reader = valueReader()): Config {
   const { flags, terminal } = invocation;
-  const reader = valueReader();
   const bounds = { min: 0, max: 65_535, what: 'a port' };
-  const port = reader.number('port', textFlag(flags, 'port'), bounds);
-  const adminPort = reader.number('admin-port', textFlag(flags, 'admin-port'), bounds);
+  const port = reader.whole('port', textFlag(flags, 'port'), bounds);
+  const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), bounds);
   const store = textFlag(flags, 'store');
   if (store !== undefined && store !== 'memory' && !/^rediss?:\/\//.test(store))
     reader.wrong(

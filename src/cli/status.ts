@@ -1,7 +1,8 @@
+import { formatTable } from '../base/text-table.ts';
 import type { PopView, StatusView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation } from './command.ts';
-import { formatCount, formatMs, formatShare, formatSpan, formatTable, styled } from './format.ts';
+import { formatCount, formatMs, formatShare, formatSpan, styled } from './format.ts';
 
 const ROWS_DEFAULT = 20;
 

@@ -3,15 +3,14 @@ import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { type EcsOption, Packet, type Question } from 'dns2';
-import { familyBits, formatAddress, type Prefix } from '../base/address.ts';
+import { formatAddress, type Prefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import { CLASS } from '../wire/constants.ts';
 
 /**
- * A stub resolver's exchange with one server. dns2 writes the query and reads the reply; the sockets are
- * ours, because dns2's own clients know neither IPv6 subnets nor types such as HTTPS, and wait for TCP for
- * ever.
+ * A stub resolver's exchange with one server: dns2 writes the query, frames TCP and tells a reply from
+ * what is none. See docs/decisions/0012-dns2-without-its-sockets.md.
  */
 
 export interface StubQuestion {
@@ -65,7 +64,7 @@ function encodeQuery({ name, type, client }: StubQuestion): Buffer {
 
 /** The option by hand: dns2's helper for it takes every address for IPv4. */
 function clientSubnet({ address, length }: Prefix): EcsOption {
-  const family = familyBits(address.family) === 32 ? 1 : 2;
+  const family = address.family === 4 ? 1 : 2;
   const ip = formatAddress(address);
   const ednsCode = Packet.EDNS_OPTION_CODE.ECS;
   return { ednsCode, family, sourcePrefixLength: length, scopePrefixLength: 0, ip };

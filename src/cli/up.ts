@@ -1,4 +1,4 @@
-import { OperatorError } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
 import { startControl } from '../control/loop.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
@@ -13,7 +13,7 @@ import { valueReader } from './values.ts';
 import { welcome } from './welcome.ts';
 import { loadWorld } from './world.ts';
 
-/** Port of the POPs where --pop-port does not say otherwise; the demo's HTTPS records name it. */
+/** Port of the POPs where neither --pop-port nor a service's HTTPS record says otherwise. */
 const POP_PORT = 8443;
 const SEED = 1;
 
@@ -27,7 +27,11 @@ export const upCommand: Command = {
     'default: the demo, 150 POPs and the zone cdn.example, state in memory. SIGINT or SIGTERM ends it.',
   options: {
     ...LISTEN_OPTIONS,
-    'pop-port': { type: 'string', value: 'N', help: `HTTPS port of the POPs (default ${POP_PORT})` },
+    'pop-port': {
+      type: 'string',
+      value: 'N',
+      help: `HTTPS port of the POPs, and in HTTPS records (default: the configuration's, or ${POP_PORT})`,
+    },
     seed: { type: 'string', value: 'N', help: `seed of the modelled internet (default ${SEED})` },
   },
   examples: [
@@ -37,19 +41,15 @@ export const upCommand: Command = {
   run: async (invocation) => {
     const { terminal, json, flags } = invocation;
     const reader = valueReader();
-    const popPort = reader.number('pop-port', textFlag(flags, 'pop-port'), {
-      min: 1,
-      max: 65_535,
-      what: 'a port',
-    });
-    const seed = reader.number('seed', textFlag(flags, 'seed'), { min: 0, max: 2 ** 32 - 1, what: 'a seed' });
-    if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
-    const config = configOf(invocation);
+    const ports = { min: 1, max: 65_535, what: 'a port' };
+    const popPort = reader.whole('pop-port', textFlag(flags, 'pop-port'), ports);
+    const seed = reader.whole('seed', textFlag(flags, 'seed'), { min: 0, max: 2 ** 32 - 1, what: 'a seed' });
+    const config = withPopPort(configOf(invocation, reader), popPort);
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
       const world = loadWorld(config, terminal);
-      const { fleet } = config;
+      const { fleet, services } = config;
       const first = await firstTable(world, { nowMs: nowMs(), log });
       const store = await openStore(world);
       closeLater(() => store.close());
@@ -73,7 +73,7 @@ export const upCommand: Command = {
         store,
         explain,
         packed: decider.packed,
-        popPort: popPort ?? POP_PORT,
+        popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
         seed: seed ?? SEED,
         log,
         closeLater,
@@ -104,3 +104,12 @@ export const upCommand: Command = {
     return EXIT_OK;
   },
 };
+
+/** The POPs listen where HTTPS records say: with --pop-port these say that port. */
+function withPopPort(config: Config, port: number | undefined): Config {
+  if (port === undefined) return config;
+  const services = config.services.map((service) =>
+    service.https === undefined ? service : { ...service, https: { ...service.https, port } },
+  );
+  return { ...config, services };
+}

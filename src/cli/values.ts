@@ -5,6 +5,8 @@ export interface ValueReader {
   readonly problems: Problem[];
   /** A number within bounds; undefined where the flag is absent or wrong. */
   readonly number: (flag: string, text: string | undefined, bounds: Bounds) => number | undefined;
+  /** A whole number within bounds, in decimal digits; `what` with its article: `a port`. */
+  readonly whole: (flag: string, text: string | undefined, bounds: Bounds) => number | undefined;
   /** `90`, `90s`, `10m`, `2h`, `1d` as seconds, at least 1 s and at most a year. */
   readonly seconds: (flag: string, text: string | undefined) => number | undefined;
   readonly wrong: (message: string) => undefined;
@@ -35,6 +37,13 @@ export function valueReader(): ValueReader {
       const value = /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;
       return wrong(`--${flag} ${JSON.stringify(text)} is not a number of ${what} from ${min} to ${max}`);
+    },
+    whole: (flag, text, { min, max, what }) => {
+      if (text === undefined) return undefined;
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= min && value <= max) return value;
+      const right = `a whole number from ${min} to ${max}`;
+      return wrong(`--${flag} ${JSON.stringify(text)} is not ${what}: ${right}`);
     },
     seconds: (flag, text) => {
       if (text === undefined) return undefined;

@@ -66,7 +66,9 @@ function isInPath(program: string, path: string): boolean {
   });
 }
 
+/** A path to paste: short where that is possible, quoted where a shell would take it apart. */
 function fromHere(path: string): string {
   const short = relative('', path);
-  return short.startsWith('..') ? path : short;
+  const shown = short.startsWith('..') ? path : short;
+  return /^[\w./@%+=:,-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }

@@ -99,7 +99,11 @@ function listenOn(server: Server, listen: Endpoint): Promise<Endpoint> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE')
         reject(
-          fault('port-in-use', listen, 'the port is in use: choose another with --admin or listen.admin'),
+          fault(
+            'port-in-use',
+            listen,
+            'the port is in use: choose another with --admin-port or listen.admin',
+          ),
         );
       else if (error.code === 'EACCES')
         reject(

@@ -1,7 +1,10 @@
 import type { PopView, StatusView } from './api.ts';
 
-/** The console's page: what runs, the POPs, and commands to try. No script; it loads itself anew. */
-export function consolePage(status: StatusView): string {
+/**
+ * The console's page: what runs, the POPs, and commands to try. No script; it loads itself anew. `adminUrl`
+ * is where the reader found it.
+ */
+export function consolePage(status: StatusView, adminUrl: string): string {
   const { table, store } = status;
   const dns = status.dns[0] ?? '';
   const tableText =
@@ -10,7 +13,7 @@ export function consolePage(status: StatusView): string {
       : `epoch ${table.epoch}, ${seconds(table.ageMs)} old, from ${table.origin}`;
   const connection = store.connected ? 'connected' : `not connected: ${store.lastError ?? ''}`;
   const rates = Object.entries(status.queryRates).map(
-    ([name, rate]) => `${rate.toFixed(0)} a second over ${name}`,
+    ([name, rate]) => `${rate.toFixed(0)} a second over ${name.toUpperCase()}`,
   );
   const facts: readonly (readonly [string, string])[] = [
     ['Process', `${status.role} ${status.version}, cluster ${status.cluster}`],
@@ -38,13 +41,13 @@ export function consolePage(status: StatusView): string {
 <main>
 <dl>${facts.map(([name, text]) => `<div><dt>${name}</dt><dd>${escaped(text)}</dd></div>`).join('')}</dl>
 <h2>Try</h2>
-<pre>${tryCommands(status, dns).map(escaped).join('\n')}</pre>
+<pre>${tryCommands(status, dns, adminUrl).map(escaped).join('\n')}</pre>
 <h2>POPs</h2>
 <div class="wide"><table>
-<thead><tr><th>POP<th>City<th>Region<th>State<th class="n">Load, requests/s<th class="n">Capacity<th>Full
-<th class="n">Price, ms<th class="n">Share of demand</thead>
+<thead><tr><th>POP<th>City<th>Region<th>State<th class="n">Load, requests/s<th class="n">Capacity
+<th>Load to capacity<th class="n">Price, ms<th class="n">Share of demand</thead>
 <tbody>
-${status.pops.map(popRow).join('\n')}
+${status.pops.toSorted(troubleFirst).map(popRow).join('\n')}
 </tbody>
 </table></div>
 </main>
@@ -54,14 +57,23 @@ ${status.pops.map(popRow).join('\n')}
 `;
 }
 
-function tryCommands(status: StatusView, dns: string): string[] {
+const ADMIN_DEFAULT = 'http://127.0.0.1:5380';
+
+function tryCommands(status: StatusView, dns: string, adminUrl: string): string[] {
   const [host = '', port = ''] = dns.startsWith('[') ? dns.slice(1).split(']:') : dns.split(':');
   const name = `www.${status.zones[0] ?? 'cdn.example'}`.replace(/\.$/, '');
+  const admin = adminUrl === ADMIN_DEFAULT ? '' : ` --admin ${adminUrl}`;
   return [
     `dig @${host} -p ${port} ${name} +subnet=133.11.0.0/16`,
-    `npx isochrone explain ${name} --client 133.11.0.1`,
-    `npx isochrone drain ${status.pops[0]?.code ?? 'FRA'} --for 10m --reason "a try"`,
+    `npx isochrone ask ${name} --client 133.11.0.0/16 --server ${dns}`,
+    `npx isochrone explain ${name} --client 133.11.0.0/16${admin}`,
+    `npx isochrone drain ${status.pops[0]?.code ?? 'FRA'} --for 10m --reason "a try"${admin}`,
   ];
+}
+
+/** Those that are not up first; else as configured, so that rows stay where they are. */
+function troubleFirst(left: PopView, right: PopView): number {
+  return Number(left.state === 'up') - Number(right.state === 'up');
 }
 
 function popRow(pop: PopView): string {
@@ -74,8 +86,8 @@ function popRow(pop: PopView): string {
     `${escaped(pop.city)}, ${escaped(pop.country)}`,
     escaped(pop.region),
     `<span class="${pop.state}">${pop.state}</span>${why}`,
-    `${loadRps === undefined ? '–' : loadRps.toFixed(0)}`,
-    capacityRps.toFixed(0),
+    loadRps === undefined ? '–' : count(loadRps),
+    count(capacityRps),
     meter,
     pop.priceMs.toFixed(2),
     `${(100 * pop.share).toFixed(1)} %`,
@@ -90,6 +102,9 @@ function credit(text: string): string {
   const link = `<a href="${escaped(url)}">${escaped(before === '' ? url : before)}</a>`;
   return `<span>${link}${escaped(after)}</span>`;
 }
+
+/** With thousands apart. */
+const count = (value: number): string => value.toFixed(0).replace(/\B(?=(?:\d{3})+$)/g, '\u202f');
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
@@ -117,6 +132,7 @@ body {
 }
 header { display: flex; flex-wrap: wrap; gap: 1rem; align-items: baseline; }
 header, th, td { border-bottom: 1px solid var(--line); }
+nav { display: flex; gap: 0.8rem; }
 h1 { font-size: 1.4rem; margin: 0.3rem 0; }
 h2 { font-size: 1.05rem; margin: 1.5rem 0 0.5rem; }
 a { color: inherit; }
@@ -132,6 +148,9 @@ td:nth-child(5), td:nth-child(6), td:nth-child(8), td:nth-child(9), .n { text-al
 .up { color: var(--good); }
 .down { color: var(--bad); font-weight: 600; }
 .drained { color: var(--warn); font-weight: 600; }
-meter { width: 5rem; }
+th:nth-child(7), td:nth-child(7) { padding-left: 0.7rem; }
+td small { display: block; white-space: normal; min-width: 10rem; max-width: 22rem; }
+meter { width: 5rem; vertical-align: middle; }
+@media (max-width: 40rem) { th:nth-child(3), td:nth-child(3) { display: none; } }
 footer { margin: 2rem 0 1rem; display: flex; flex-wrap: wrap; gap: 1rem; }
 `;

@@ -47,8 +47,10 @@ export async function answerRoute(path: string, context: RouteContext): Promise<
   return { ...reply, headers: { allow: allowed.join(', ') } };
 }
 
-async function page({ api }: RouteContext): Promise<Reply> {
-  return { status: 200, type: 'text/html; charset=utf-8', body: consolePage(await api.status()) };
+async function page({ api, request }: RouteContext): Promise<Reply> {
+  // The guard let an address or localhost through only.
+  const body = consolePage(await api.status(), `http://${request.headers.host}`);
+  return { status: 200, type: 'text/html; charset=utf-8', body };
 }
 
 function readiness({ api }: RouteContext): Reply {

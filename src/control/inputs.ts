@@ -10,8 +10,8 @@ import { type NetworkPlace, networkFinder } from './locate-networks.ts';
 /** What the loop reads from the store. */
 export interface Inputs {
   /**
-   * Everything for one tick; undefined when bursts, reports or overrides cannot be read: nothing may be decided
-   * then. Bursts that were read wait for the next reading that succeeds. Never rejects.
+   * Everything for one tick; undefined when bursts, reports or overrides cannot be read: nothing may be
+   * decided then. Bursts that were read wait for the next reading that succeeds. Never rejects.
    */
   readonly read: () => Promise<Omit<TickInputs, 'nowMs'> | undefined>;
   /** Whether they could be read. Never rejects. */

@@ -75,8 +75,8 @@ interface Running {
 }
 
 /**
- * Takes up what the store and the snapshot have, as soon as the store can be read, then ticks until closed. Resolves
- * after the first tick, or when that found the store away.
+ * Takes up what the store and the snapshot have, as soon as the store can be read, then ticks until
+ * closed. Resolves after the first tick, or when that found the store away.
  */
 export async function startControl(options: ControlOptions): Promise<Control> {
   const running: Running = {
@@ -131,8 +131,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 }
 
 /**
- * Estimates from the store, then the answers of the newest image: a restart moves nobody. False when the store is
- * away.
+ * Estimates from the store, then the answers of the newest image: a restart moves nobody. False when the
+ * store is away.
  */
 async function warmUp(running: Running): Promise<boolean> {
   const { options, publisher } = running;
@@ -187,7 +187,10 @@ async function runTick(running: Running): Promise<void> {
   await saveEstimates(running);
 }
 
-/** Old inputs say nothing of now: the last table stays, and grows old. Overrides end by the clock all the same. */
+/**
+ * Old inputs say nothing of now: the last table stays, and grows old. Overrides end by the clock all the
+ * same.
+ */
 function missTick(running: Running, nowMs: number): void {
   running.stats.missedTicks++;
   setWords(running, nowMs);

@@ -137,7 +137,8 @@ function listenProblems(failures: readonly ListenFailure[], port: number): Probl
 }
 
 function reason(code: string, message: string): string {
-  if (code === 'EADDRINUSE') return 'the port is in use: is another instance running?';
+  if (code === 'EADDRINUSE')
+    return 'the port is in use: is another `isochrone up` running? Choose another with --pop-port';
   if (code === 'EACCES') return 'ports below 1024 need rights that this process does not have';
   if (code === 'EADDRNOTAVAIL')
     return 'it is no address of this machine: Linux has all of 127.0.0.0/8, others need an alias';

@@ -56,7 +56,7 @@ const STYLE = `
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
-main { max-width: 60rem; margin: 0 auto; padding: 3rem 1.5rem }
+main { max-width: 60rem; margin: 0 auto; padding: clamp(1rem, 5vw, 3rem) 1rem }
 h1 { font-size: 2.2rem; line-height: 1.2; margin: 0 0 .25rem }
 h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem }
 p { margin: .25rem 0; max-width: 44rem }
@@ -68,10 +68,13 @@ dt { color: var(--soft) }
 dd { margin: 0; overflow-wrap: anywhere }
 .wide { overflow-x: auto; margin: 1rem 0 }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { padding: .4rem .75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+caption { caption-side: top; text-align: left; color: var(--soft); font-size: .9rem; padding-bottom: .25rem }
+th, td { padding: .4rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
 th { font-weight: 500; color: var(--soft) }
 .text { text-align: left }
 .chosen td { background: var(--mark) }
+small { color: var(--soft) }
+.chosen small { color: var(--accent) }
 `;
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
@@ -81,23 +84,36 @@ export const CONTENT_SECURITY_POLICY =
   `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; ` +
   "frame-ancestors 'none'";
 
-/** The page as HTML. */
-export function renderPage(content: PageContent): string {
-  const { pop, link, choice, note } = content;
-  const facts = [
+/** What was reached and how: names and values, for people. */
+export function pageFacts(content: PageContent): readonly (readonly [name: string, value: string])[] {
+  const { pop, link } = content;
+  return [
     ['Host', content.host],
     ['Client', `${content.client}${content.clientFrom === 'query' ? ' (from the query)' : ''}`],
     ['Link', `${link.id} over ${link.transit}, ${link.ipv4}`],
     ['Region', `${pop.region}, ${pop.country}`],
     ['Protocol', content.protocol],
   ];
+}
+
+/** Whether the client is where DNS sends it. */
+export function verdictOf(pop: Pop, choice: Choice): string {
+  return choice.pop === pop.code
+    ? 'DNS gives this client this POP.'
+    : `DNS gives this client ${choice.pop}, not this POP: it was asked directly, or by an older answer.`;
+}
+
+/** The page as HTML. */
+export function renderPage(content: PageContent): string {
+  const { pop, choice, note } = content;
+  const facts = pageFacts(content);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(`${pop.code} · ${pop.city}`)}</title><style>${STYLE}</style></head><body><main>
 <p class="soft">You reached the point of presence</p>
 <h1><span class="code">${escapeHtml(pop.code)}</span> ${escapeHtml(pop.city)}</h1>
 ${note === undefined ? '' : `<p class="note">${escapeHtml(note)}</p>`}
-<dl>${facts.map(([name = '', value = '']) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
+<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${choice === undefined ? NOT_STEERED : renderChoice(pop, choice)}
 <p class="soft">JSON: ask with <code>Accept: application/json</code>.
 As another client: <code>/?client=ADDRESS</code>.</p>
@@ -125,26 +141,25 @@ export function renderJson(content: PageContent): string {
 
 function renderChoice(pop: Pop, choice: Choice): string {
   const { source, terms, rows } = choice;
-  const verdict =
-    choice.pop === pop.code
-      ? 'DNS gives this client this POP.'
-      : `DNS gives this client ${choice.pop}, not this POP: it was asked directly, or by an older answer.`;
-  const heads = terms.map((term) => `<th>${escapeHtml(term)}, ms</th>`).join('');
+  const heads = terms.map((term, i) => `<th>${i === 0 ? '=' : '+'} ${escapeHtml(term)}</th>`).join('');
   return `<h2>How it was chosen</h2>
-<p>${escapeHtml(verdict)}</p>
+<p>${escapeHtml(verdictOf(pop, choice))}</p>
 <p class="soft">Client: ${escapeHtml(choice.client)}. Service: ${escapeHtml(choice.service)}.
-The answer holds for ${choice.ttlSeconds} s. Figures: ${source}.</p>
-<div class="wide"><table><thead><tr><th class="text">POP</th><th class="text">Link</th>${heads}
-<th>score, ms</th><th class="text">Verdict</th></tr></thead><tbody>
+The answer holds for ${choice.ttlSeconds} s.</p>
+<div class="wide"><table><caption>Score and its terms in ms, ${source}; the least wins</caption>
+<thead><tr><th class="text">POP</th><th>score</th>${heads}<th class="text">over link</th></tr></thead><tbody>
 ${rows.map(renderRow).join('\n')}
 </tbody></table></div>`;
 }
 
 function renderRow(row: ChoiceRow): string {
-  const text = (value: string) => `<td class="text">${escapeHtml(value)}</td>`;
-  const figures = [...row.terms, row.scoreMs].map((figure) => `<td>${figure.toFixed(1)}</td>`).join('');
-  const mark = row.verdict === 'chosen' ? ' class="chosen"' : '';
-  return `<tr${mark}>${text(`${row.pop} ${row.city}`)}${text(row.link)}${figures}${text(row.verdict)}</tr>`;
+  const { pop, city, link, verdict } = row;
+  const chosen = verdict === 'chosen';
+  const figures = row.terms.map((figure) => `<td>${figure.toFixed(1)}</td>`).join('');
+  const name = `<b>${escapeHtml(pop)}</b> ${escapeHtml(city)}`;
+  const why = verdict === '' ? '' : `<br><small>${escapeHtml(verdict)}</small>`;
+  return `<tr${chosen ? ' class="chosen"' : ''}><td class="text">${name}${why}</td>
+<td><b>${row.scoreMs.toFixed(1)}</b></td>${figures}<td class="text">${escapeHtml(link)}</td></tr>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

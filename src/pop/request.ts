@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Address, formatAddress, parseAddress } from '../base/address.ts';
 import type { Link, Pop } from '../base/fleet.ts';
 import { type Choice, CONTENT_SECURITY_POLICY, type PageContent, renderJson, renderPage } from './page.ts';
+import { renderPlain } from './plain-page.ts';
 
 /** A request as both HTTP versions give it, and where it came in. */
 export interface PopRequest {
@@ -43,9 +44,8 @@ export function respond(request: PopRequest, explain: ExplainChoice, nowMs: () =
   const content = pageContent(request, searchParams.get('client'), explain);
   const tookMs = (nowMs() - begunMs).toFixed(2);
   const headers = { 'server-timing': `explain;dur=${tookMs};desc="measured"`, vary: 'accept' };
-  return wantsJson(request.headers.accept)
-    ? answer(request, 200, renderJson(content), { ...headers, 'content-type': 'application/json' })
-    : answer(request, 200, renderPage(content), { ...headers, 'content-type': 'text/html; charset=utf-8' });
+  const { type, render } = formWanted(request.headers.accept);
+  return answer(request, 200, render(content), { ...headers, 'content-type': type });
 }
 
 function pageContent(request: PopRequest, asked: string | null, explain: ExplainChoice): PageContent {
@@ -72,8 +72,31 @@ function hostOf(headers: IncomingHttpHeaders): string {
   return String(authority).replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
 }
 
-function wantsJson(accept: string | undefined): boolean {
-  return accept?.includes('application/json') === true && !accept.includes('text/html');
+interface Form {
+  readonly name: string;
+  readonly type: string;
+  readonly render: (content: PageContent) => string;
+}
+
+/** Who asks for nothing in particular, as curl does, sits at a terminal. */
+const PLAIN: Form = { name: 'text/plain', type: 'text/plain; charset=utf-8', render: renderPlain };
+/** In the order that counts where a client likes several alike. */
+const FORMS: readonly Form[] = [
+  { name: 'text/html', type: 'text/html; charset=utf-8', render: renderPage },
+  { name: 'application/json', type: 'application/json', render: renderJson },
+  PLAIN,
+];
+
+/** The form that the client names with the highest weight (RFC 9110 §12.5.1); plain text if it names none. */
+function formWanted(accept = ''): Form {
+  const weights = new Map<string, number>();
+  for (const part of accept.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = part.split(';').map((word) => word.trim());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='));
+    weights.set(name, weight === undefined ? 1 : Number(weight.slice(2)) || 0);
+  }
+  const best = Math.max(...FORMS.map(({ name }) => weights.get(name) ?? 0));
+  return best === 0 ? PLAIN : (FORMS.find(({ name }) => weights.get(name) === best) ?? PLAIN);
 }
 
 function plain(request: PopRequest, status: number, body: string, headers: Record<string, string> = {}) {

@@ -122,7 +122,10 @@ function problemOf({ error, listen, transport }: Failure): Problem {
 function explanation(error: NodeJS.ErrnoException, port: number): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `another program has this port: stop it (ss -lnp 'sport = :${port}' names it) or choose another`;
+      return (
+        `another program has this port: stop it (ss -lnp 'sport = :${port}' names it) ` +
+        'or choose another with --port'
+      );
     case 'EACCES':
     case 'EPERM':
       return 'the system does not allow this port: take one above 1023, or grant CAP_NET_BIND_SERVICE';

@@ -4,8 +4,12 @@ import type { SteeringParams } from './params.ts';
 export interface CapacityState {
   /** Load that is not of our steering, requests/s, smoothed. */
   readonly externalRps: number;
-  /** Highest load lately expected of our steering, fading as old TTLs run out. */
-  readonly expectedRps: number;
+  /**
+   * Least and most that our steering may lately have brought, requests/s: both go toward what it brings
+   * now as old TTLs run out.
+   */
+  readonly steeredMinRps: number;
+  readonly steeredMaxRps: number;
   /** The POP has no room: others fill it. It gets room again only clearly below the target. */
   readonly isFull: boolean;
   /** Requests/s that steering may send there. */
@@ -20,6 +24,8 @@ export interface CapacityInput {
   readonly reportedRps: number | undefined;
   /** Load that the rows of the last tick send there, by the demand known. */
   readonly predictedRps: number;
+  /** How much of that is new because demand changed, not because cells moved: it is there already. */
+  readonly demandChangeRps: number;
   /** Since the last tick. */
   readonly elapsedMs: number;
 }
@@ -27,7 +33,8 @@ export interface CapacityInput {
 /** Before the first tick. */
 export const CAPACITY_UNKNOWN: CapacityState = {
   externalRps: 0,
-  expectedRps: 0,
+  steeredMinRps: 0,
+  steeredMaxRps: 0,
   isFull: false,
   availableRps: Infinity,
 };
@@ -40,22 +47,40 @@ const EXTERNAL_ALPHA = 0.2;
 const ROOM_AGAIN_SHARE = 0.05;
 
 /**
- * Room of a POP for steered load: capacity x target less what others put on it. What others put there is
- * the reported load beyond what our own steering explains, now or under TTLs that still run: so a report
- * that lags behind our own moves is not mistaken for somebody else's load, which would make the answers
- * swing.
+ * Room of a POP for steered load: capacity x target less what others put on it. The reported load is that of
+ * others and ours; but ours follows our moves only as old TTLs run out, and reports lag too. So theirs is
+ * known only to lie between the report less the most and less the least that we may have brought: within
+ * these bounds the last value stays. Taking the difference from our present plan instead would mistake
+ * the lag for load that comes and goes, and make the answers swing.
  */
 export function nextCapacity(
   before: CapacityState,
   input: CapacityInput,
   params: SteeringParams,
 ): CapacityState {
-  const { capacityRps, reportedRps, predictedRps, elapsedMs } = input;
-  const expectedRps = Math.max(predictedRps, before.expectedRps * Math.exp(-elapsedMs / params.drainMs));
-  const seen = reportedRps === undefined ? 0 : Math.max(0, reportedRps - expectedRps);
+  const { capacityRps, reportedRps, predictedRps, demandChangeRps, elapsedMs } = input;
+  const kept = Math.exp(-elapsedMs / params.drainMs);
+  const most = before.steeredMaxRps + demandChangeRps;
+  const least = Math.max(0, before.steeredMinRps + demandChangeRps);
+  const steeredMaxRps = predictedRps + kept * Math.max(0, most - predictedRps);
+  const steeredMinRps = predictedRps - kept * Math.max(0, predictedRps - least);
+  const seen = externalSeen(before.externalRps, { reportedRps, steeredMinRps, steeredMaxRps });
   const isJump = Math.abs(seen - before.externalRps) > JUMP_SHARE * capacityRps;
   const externalRps = isJump ? seen : before.externalRps + EXTERNAL_ALPHA * (seen - before.externalRps);
   const target = params.utilisationTarget * capacityRps;
   const isFull = externalRps >= (before.isFull ? target - ROOM_AGAIN_SHARE * capacityRps : target);
-  return { externalRps, expectedRps, isFull, availableRps: isFull ? 0 : target - externalRps };
+  const availableRps = isFull ? 0 : target - externalRps;
+  return { externalRps, steeredMinRps, steeredMaxRps, isFull, availableRps };
+}
+
+/** The load of others that fits the report and is nearest to what it was before. */
+function externalSeen(
+  beforeRps: number,
+  seen: { reportedRps: number | undefined; steeredMinRps: number; steeredMaxRps: number },
+): number {
+  const { reportedRps, steeredMinRps, steeredMaxRps } = seen;
+  if (reportedRps === undefined) return 0;
+  const least = Math.max(0, reportedRps - steeredMaxRps);
+  const most = Math.max(0, reportedRps - steeredMinRps);
+  return Math.max(least, Math.min(most, beforeRps));
 }

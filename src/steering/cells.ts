@@ -1,3 +1,5 @@
+import type { CellGeometry } from './prior.ts';
+
 /** Network cells at most: places come on top. */
 export const NETWORK_CELLS_MAX = 20_000;
 
@@ -87,6 +89,26 @@ export function asnOf(cells: Cells, cell: number): number {
 /** Text that names a cell everywhere: `DE/50.0,8.5`, `AS3320/DE/50.0,8.5`. */
 export function cellKey(placeKey: string, asn: number): string {
   return asn === 0 ? placeKey : `AS${asn}/${placeKey}`;
+}
+
+/** A cell in words. */
+export interface CellName {
+  /** `AS3320/DE/50.0,8.5`. */
+  readonly key: string;
+  readonly level: 'network' | 'tile' | 'country' | 'world';
+  /** `AS3320 in Frankfurt am Main, DE`. */
+  readonly label: string;
+}
+
+const LEVELS = ['world', 'country', 'tile'] as const;
+
+/** Names a place, or with an ASN the network there. */
+export function describeCell(geometry: CellGeometry, placeId: number, asn: number): CellName {
+  const key = cellKey(geometry.key[placeId] as string, asn);
+  const level = LEVELS[geometry.level[placeId] as number] ?? 'tile';
+  const parts = [geometry.name[placeId], level === 'tile' ? geometry.country[placeId] : ''];
+  const place = parts.filter((part) => part !== '').join(', ');
+  return { key, level: asn === 0 ? level : 'network', label: asn === 0 ? place : `AS${asn} in ${place}` };
 }
 
 /** The parts of a cell's key; whether there is such a place is for the caller to see. */

@@ -112,11 +112,12 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   for (const cell of learned.madeCells) startCell(state, cell);
   const released = releaseOldCells(state, nowMs);
   if (state.ticks === 0 || learned.madeCells.length > 0 || released) listCells(state);
-  if (demand !== undefined) setDemand(state, demand);
+  const demandChangeRps = takeDemand(state, demand);
   for (const cell of learned.touched) unsaved.add(cell);
   refreshCells(state, learned.touched, nowMs);
   const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
-  observeCapacity(fleetState, { params, predictedRps: predictedLoad(marketOf(state)), elapsedMs });
+  const predictedRps = predictedLoad(marketOf(state));
+  observeCapacity(fleetState, { params, predictedRps, demandChangeRps, elapsedMs });
   const market = marketOf(state);
   clearPrices(market);
   const pass = decideAll(state, nowMs);
@@ -194,6 +195,16 @@ function marketOf(state: DeciderState): Market {
   const { params, groups } = options;
   const { availableRps } = fleetState;
   return { params, units, groups, out: deciding.groupOut, activeCells, demandRps, availableRps, terms };
+}
+
+/**
+ * Sets the demand, if it is given. By POP: how much more the present rows bring because of it, requests/s.
+ */
+function takeDemand(state: DeciderState, demand: readonly LocatedDemand[] | undefined): Float64Array {
+  const before = predictedLoad(marketOf(state));
+  if (demand === undefined) return before.fill(0);
+  setDemand(state, demand);
+  return predictedLoad(marketOf(state)).map((load, pop) => load - (before[pop] as number));
 }
 
 function guard(state: DeciderState): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Fleet, Pop } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
-import { cellKey } from './cells.ts';
+import { type CellName, cellKey, describeCell } from './cells.ts';
 import { createEstimates, type Estimates, findEstimate } from './estimate.ts';
 import {
   candidate,
@@ -47,13 +47,7 @@ export interface Explanation {
   /** ms since 1970 UTC. */
   readonly madeAtMs: number;
   readonly group: string;
-  readonly cell: {
-    /** `AS3320/DE/50.0,8.5`. */
-    readonly key: string;
-    readonly level: 'network' | 'tile' | 'country' | 'world';
-    /** `AS3320 in Frankfurt am Main, DE`. */
-    readonly label: string;
-  };
+  readonly cell: CellName;
   readonly chosen: { readonly pop: string; readonly link: string };
   /** The best of the others; `marginMs`: by how much it is worse, negative when it is better. */
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
@@ -94,7 +88,6 @@ export interface Explainer {
 
 const PLACE_CELL = 0;
 const NETWORK_CELL = 1;
-const LEVELS = ['world', 'country', 'tile'] as const;
 
 /** An explainer for a fleet and places; distances are worked out at the first question (some 40 ms). */
 export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry }): Explainer {
@@ -285,14 +278,6 @@ function notesOf(
         `The RTT of ${record.code} is shifted by ${rounded(record.shiftMs)} ms for all its clients.`,
       );
   return notes;
-}
-
-function describeCell(geometry: CellGeometry, placeId: number, asn: number): Explanation['cell'] {
-  const key = cellKey(geometry.key[placeId] as string, asn);
-  const level = LEVELS[geometry.level[placeId] as number] ?? 'tile';
-  const parts = [geometry.name[placeId], level === 'tile' ? geometry.country[placeId] : ''];
-  const place = parts.filter((part) => part !== '').join(', ');
-  return { key, level: asn === 0 ? level : 'network', label: asn === 0 ? place : `AS${asn} in ${place}` };
 }
 
 /** To a hundredth of a millisecond: what is shown adds up to what is shown. */

@@ -46,7 +46,10 @@ export interface FleetState {
   readonly shared: Uint8Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
-  /** When reports were last looked at, and since when they come without a gap; ms since 1970, Infinity: they do not. */
+  /**
+   * When reports were last looked at, and since when they come without a gap; ms since 1970, Infinity:
+   * they do not.
+   */
   readonly reporting: { lookedAtMs: number; sinceMs: number };
 }
 
@@ -128,7 +131,10 @@ export function observeFleet(
   return { changed };
 }
 
-/** Since when reports come: from the first look after a gap on, so that a store that was away makes nobody silent. */
+/**
+ * Since when reports come: from the first look after a gap on, so that a store that was away makes nobody
+ * silent.
+ */
 function observeReporting(state: FleetState, nowMs: number, params: SteeringParams): number {
   const { reporting, health } = state;
   const isGap = nowMs - reporting.lookedAtMs > LOOK_GAP_MS;
@@ -141,9 +147,14 @@ function observeReporting(state: FleetState, nowMs: number, params: SteeringPara
 /** Sets the room of each POP from the load that the rows in force are expected to bring. */
 export function observeCapacity(
   state: FleetState,
-  seen: { params: SteeringParams; predictedRps: Float64Array; elapsedMs: number },
+  seen: {
+    params: SteeringParams;
+    predictedRps: Float64Array;
+    demandChangeRps: Float64Array;
+    elapsedMs: number;
+  },
 ): void {
-  const { params, predictedRps, elapsedMs } = seen;
+  const { params, predictedRps, demandChangeRps, elapsedMs } = seen;
   for (let pop = 0; pop < state.capacity.length; pop++) {
     const next = nextCapacity(
       state.capacity[pop] as CapacityState,
@@ -151,6 +162,7 @@ export function observeCapacity(
         capacityRps: state.capacityRps[pop] as number,
         reportedRps: state.reportedRps[pop],
         predictedRps: predictedRps[pop] as number,
+        demandChangeRps: demandChangeRps[pop] as number,
         elapsedMs,
       },
       params,

@@ -40,7 +40,8 @@ const INTERVAL_MAX_MS = 5000;
 
 /**
  * Health of a POP after a look at its report (undefined: none in the store). `flowingSinceMs`:
- * since when other POPs' reports come, so that silence is this POP's and not the store's; Infinity when they do not.
+ * since when other POPs' reports come, so that silence is this POP's and not the store's; Infinity when
+ * they do not.
  */
 export function nextHealth(
   before: PopHealth,

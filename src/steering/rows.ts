@@ -32,7 +32,7 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentOut) return 'out';
   const { gainMs } = standing;
   if (gainMs <= 0) return 'stay';
-  if (standing.incumbentPriced) return 'overflow';
+  if (standing.incumbentPriced && gainMs > params.hysteresisFloorMs) return 'overflow';
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
   if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';

@@ -34,17 +34,23 @@ export function createCellView(popCount: number): CellView {
   };
 }
 
+/**
+ * A pooled level moves four times slower than its bursts scatter: so much of the scatter is its own
+ * doubt.
+ */
+const POOLED_SPREAD = 0.5;
 /** Weight of estimates, in whole ones, that no offset is worth against those measured. */
 const OFFSET_SHRINK = 0.5;
 /** An estimate counts for an offset as if it were at most this far from what was expected, ms. */
 const OFFSET_MAX_MS = 50;
 
 /**
- * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the place, then of the
- * network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading with age. What a network adds to
- * the RTT of every POP (its access lines) is added to those that it was not measured from, else they would look better.
- * Where some POP was measured, the part of another that still is prior costs the prior's deviation: an unmeasured POP
- * must be clearly better to be preferred to a measured one.
+ * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the
+ * place, then of the network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading
+ * with age. What a network adds to the RTT of every POP (its access lines) is added to those that it was
+ * not measured from, else they would look better. Where some POP was measured, the part of another that
+ * still is prior costs the prior's deviation: an unmeasured POP must be clearly better to be preferred to
+ * a measured one.
  */
 export function viewCell(
   source: ViewSource,
@@ -71,11 +77,11 @@ export function viewCell(
   const isMeasured = (estimates.head[placeCell] as number) >= 0;
   const isNetworkMeasured = networkCell >= 0 && (estimates.head[networkCell] as number) >= 0;
   if (!isMeasured && !isNetworkMeasured) return;
-  blend(source, { cell: placeCell, nowMs }, view);
+  blend(source, { cell: placeCell, nowMs, spread: POOLED_SPREAD }, view);
   if (isNetworkMeasured) {
     const offset = offsetMs(source, { cell: networkCell, nowMs }, (pop) => rttMs[pop] as number);
     for (let pop = 0; pop < popCount; pop++) rttMs[pop] = (rttMs[pop] as number) + offset;
-    blend(source, { cell: networkCell, nowMs }, view);
+    blend(source, { cell: networkCell, nowMs, spread: 1 }, view);
   }
   for (let pop = 0; pop < popCount; pop++) {
     const share = priorShare[pop] as number;
@@ -86,8 +92,8 @@ export function viewCell(
 }
 
 /**
- * What a cell's estimates have in common beyond what was expected of them, ms: their mean, weighted by credit, shrunk
- * toward 0 while there are few.
+ * What a cell's estimates have in common beyond what was expected of them, ms: their mean, weighted by
+ * credit, shrunk toward 0 while there are few.
  */
 export function offsetMs(
   source: Pick<ViewSource, 'params' | 'estimates'>,
@@ -109,7 +115,11 @@ export function offsetMs(
 }
 
 /** Replaces what the view holds by the cell's own estimates, as far as these are worth it. */
-function blend(source: ViewSource, which: { cell: number; nowMs: number }, view: CellView): void {
+function blend(
+  source: ViewSource,
+  which: { cell: number; nowMs: number; spread: number },
+  view: CellView,
+): void {
   const { params, estimates } = source;
   const { rttMs, lossMs, deviationMs, priorShare } = view;
   for (let slot = estimates.head[which.cell] as number; slot >= 0; slot = estimates.next[slot] as number) {
@@ -119,7 +129,7 @@ function blend(source: ViewSource, which: { cell: number; nowMs: number }, view:
     if (credit === 0) continue;
     const weight = credit / (credit + params.shrinkBursts);
     rttMs[pop] = weight * (estimates.level[slot] as number) + (1 - weight) * (rttMs[pop] as number);
-    deviationMs[pop] = estimates.deviation[slot] as number;
+    deviationMs[pop] = which.spread * (estimates.deviation[slot] as number);
     priorShare[pop] = (1 - weight) * (priorShare[pop] as number);
   }
 }

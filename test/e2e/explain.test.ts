@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Random, seededRandom } from '../../src/base/random.ts';
 import type { ExplainView } from '../../src/console/api.ts';
 import { ask } from '../helpers/ask.ts';
-import { rowsOf } from '../helpers/geo-truth.ts';
 import type { Message } from '../helpers/message.ts';
 import { type Program, runProgram, startProgram } from '../helpers/program.ts';
+import { randomClients } from '../helpers/random-clients.ts';
 import { freePort } from '../helpers/redis.ts';
 
 /** `explain` says what DNS says, and its terms add up, for a thousand random clients. */
@@ -28,7 +27,7 @@ test('for 1,000 random clients explain names the POP of the DNS answer, and its 
   let compared = 0;
   const cells = new Set<string>();
   const chosen = new Set<string>();
-  for (const client of randomClients()) {
+  for (const client of randomClients(CLIENTS)) {
     const pair = await bothAnswers(client);
     if (pair === undefined) continue;
     compared++;
@@ -100,28 +99,4 @@ function assertAddsUp(view: ExplainView): void {
   const marginMs = hundredths(rival?.scoreMs ?? 0) - hundredths(own.scoreMs);
   assert.equal(hundredths(view.runnerUp?.marginMs ?? 0), marginMs);
   if (marginMs < 0) assert.ok(view.notes.some((note) => note.includes('hysteresis')));
-}
-
-/** Three in four with IPv4: addresses that may be anywhere, or nowhere; the rest in known networks, any host. */
-function randomClients(): string[] {
-  const random = seededRandom(3);
-  const blocks = rowsOf('test/vectors/operators.csv')
-    .map(({ prefix = '' }) => prefix.split('/')[0] as string)
-    .filter((address) => address.includes(':'))
-    .map((address) => address.replace(/::$/, ''));
-  return Array.from({ length: CLIENTS }, (_, index) =>
-    index % 4 === 0 ? randomSix(random, blocks) : randomFour(random),
-  );
-}
-
-const below = (random: Random, bound: number): number => Math.floor(random.next() * bound);
-
-function randomFour(random: Random): string {
-  return [1 + below(random, 223), ...[256, 256, 256].map((bound) => below(random, bound))].join('.');
-}
-
-function randomSix(random: Random, blocks: readonly string[]): string {
-  const block = blocks[below(random, blocks.length)] as string;
-  const rest = Array.from({ length: 8 - block.split(':').length }, () => below(random, 65_536).toString(16));
-  return [block, ...rest].join(':');
 }

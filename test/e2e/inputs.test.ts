@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Asker, createAsker, popOf } from '../helpers/answers.ts';
 import { type Program, startProgram, until } from '../helpers/program.ts';
-import { startRedis, withoutRedis } from '../helpers/redis.ts';
+import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
 import { feed, type Input } from './feeder.ts';
 import {
   type Client,
@@ -35,7 +35,7 @@ test('each input changes the answer within 2 s, explain names its term, and it c
   skip: withoutRedis(),
 }, async (t) => {
   const redis = await startRedis();
-  const program = await startProgram(['up', '--pop-port', popPort, '--store', redis.url]);
+  const program = await startProgram(['up', '--pop-port', String(await freePort()), '--store', redis.url]);
   const asker = createAsker(program.port);
   t.after(async () => {
     asker.close();
@@ -53,22 +53,21 @@ test('each input changes the answer within 2 s, explain names its term, and it c
     }
     await command(program, 'model', '--reset');
     t.diagnostic(`round ${round}, model: changed after ms ${JSON.stringify(modelled)}`);
-    t.diagnostic(`round ${round}, model: ${await cameBack(program, asker, cases)}`);
+    t.diagnostic(`round ${round}, model: ${await cameBack(asker, cases)}`);
 
     const again = await casesOf(program, round + 3);
     const fed: Record<string, number> = {};
+    const stops: (() => Promise<void>)[] = [];
     for (const one of again) {
-      const stop = await feed({ url: redis.url, input: one.input, client: one.client, terms: one.before });
+      stops.push(await feed({ url: redis.url, input: one.input, client: one.client, terms: one.before }));
       fed[one.input] = await changed(program, one);
       await explained(program, one);
-      await stop();
     }
+    await Promise.all(stops.map((stop) => stop()));
     t.diagnostic(`round ${round}, store: changed after ms ${JSON.stringify(fed)}`);
-    t.diagnostic(`round ${round}, store: ${await cameBack(program, asker, again)}`);
+    t.diagnostic(`round ${round}, store: ${await cameBack(asker, again)}`);
   }
 });
-
-const popPort = process.env['ISOCHRONE_E2E_POP_PORT'] ?? '8590';
 
 /** Nothing moves any more: the agents have measured the clients' networks. */
 async function settled(asker: Asker): Promise<void> {
@@ -126,7 +125,7 @@ async function explained(program: Program, { input, client, before }: Case): Pro
 }
 
 /** All clients have their POP again; then at most one change each while watched. */
-async function cameBack(program: Program, asker: Asker, cases: readonly Case[]): Promise<string> {
+async function cameBack(asker: Asker, cases: readonly Case[]): Promise<string> {
   const subnets = cases.map(({ client }) => client.subnet);
   const backMs = await Promise.all(
     cases.map(async ({ client, input }) => {

@@ -93,7 +93,7 @@ export const demoNetworks: readonly DemoNetwork[] = file('networks.csv').flatMap
 
 /** /24s with the same seed always the same: half of them of the demo's networks, half from anywhere. */
 export function randomClients(count: number, seed: number): string[] {
-  const random = seededRandom(seed);
+  const { next: random } = seededRandom(seed);
   return Array.from({ length: count }, (_, i) => {
     const network = demoNetworks[Math.floor(random() * demoNetworks.length)];
     if (i % 2 === 0 && network !== undefined) return network.prefix;

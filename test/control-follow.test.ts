@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { manualClock } from '../src/base/clock.ts';
+import { popStateWords } from '../src/base/pop-state.ts';
+import { startFollow } from '../src/control/follow.ts';
+import { imageFromGeography } from '../src/control/made-image.ts';
+import type { SteeringImage } from '../src/steering/image.ts';
+import { createMemoryStore } from '../src/store/memory.ts';
+import { again, answer, closeStages, decider, fleet, stage } from './helpers/control-stage.ts';
+import { PLACES_DIGEST, START_MS } from './helpers/steering-world.ts';
+
+after(closeStages);
+
+test('a name server follows the table and the drains; older and damaged ones are refused', async () => {
+  const store = createMemoryStore({ clock: manualClock(START_MS) });
+  const on = await stage(store);
+  const taken: SteeringImage[] = [];
+  const popState = popStateWords(3);
+  const log: string[] = [];
+  const follow = startFollow({
+    store,
+    fleet,
+    placesDigest: PLACES_DIGEST,
+    clock: on.clock,
+    popState,
+    pollMs: 3_600_000,
+    onImage: (image) => taken.push(image),
+    log: (message) => log.push(message),
+  });
+  await follow.lookNow();
+  assert.equal(taken.at(-1)?.epoch, 1);
+  await store.putReport({
+    pop: 'PC',
+    atMs: 1,
+    source: 'modelled',
+    loadRps: 0,
+    capacityRps: 1,
+    healthy: false,
+    links: [],
+  });
+  await store.setOverride('PA', { pop: 'PA', state: 'drain', reason: 'x', sinceMs: START_MS });
+  await again(on);
+  await follow.lookNow();
+  assert.deepEqual([...popState], [2, 0, 1]);
+  assert.equal(answer(taken.at(-1), 2), 'PB');
+  const damaged = Uint8Array.from(taken.at(-1)?.bytes ?? []);
+  damaged[80] = (damaged[80] as number) ^ 1;
+  await store.publishImage({ epoch: 900, bytes: damaged });
+  await follow.lookNow();
+  const geography = imageFromGeography(decider(), START_MS - 5000);
+  assert.ok('bytes' in geography);
+  assert.equal(geography.epoch, 0);
+  const { taken: count, refused } = follow.stats();
+  assert.deepEqual([count, refused], [taken.length, 1]);
+  assert.match(log.join(' '), /table 900 is refused: damaged/);
+  await follow.close();
+  await on.control.close();
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { openGeoTruth } from '../helpers/geo-truth.ts';
+import { dig, type Ended, type Program, runTool, startProgram } from '../helpers/program.ts';
+import { freePort } from '../helpers/redis.ts';
+
+/** curl fetches the page over HTTPS from the POP that dig gave, trusting the development authority alone. */
+
+const NAME = 'www.cdn.example';
+const CLIENTS = ['200.147.0.0/16', '91.0.0.0/16', '114.144.0.0/16', '105.208.0.0/16', '1.120.0.0/16'];
+const TRIES = 5;
+
+let program: Program;
+let port: string;
+let popAt: (address: string) => string | undefined;
+
+before(async () => {
+  port = String(await freePort());
+  [program, { popAt }] = await Promise.all([startProgram(['up', '--pop-port', port]), openGeoTruth()]);
+});
+after(() => program.end());
+
+/** `curl` that trusts the authority of this run and writes status and protocol after the body. */
+const curl = (...args: string[]): Promise<Ended> =>
+  runTool('curl', [
+    ...['--silent', '--show-error', '--max-time', '10', '--cacert', join(program.state, 'ca.crt')],
+    ...['--write-out', '\n%{http_code} %{http_version} %{remote_ip}', ...args],
+  ]);
+
+test('the page comes from the POP that DNS gave, over HTTP/2 and HTTP/1.1, and says so', async () => {
+  for (const prefix of CLIENTS)
+    for (const version of ['2', '1.1']) {
+      const { address, out } = await fetchedFrom(prefix, `--http${version}`);
+      assert.ok(out.endsWith(`\n200 ${version} ${address}`), out.slice(-60));
+      assert.ok(out.startsWith(`${popAt(address)} `), `${prefix}: ${address}`);
+      assert.ok(out.includes('DNS gives this client this POP.'), `${prefix}: ${address}`);
+    }
+});
+
+test('as JSON, with terms that add up', async () => {
+  const { address, out } = await fetchedFrom('91.0.0.0/16', '--header', 'Accept: application/json');
+  const { pop, choice } = JSON.parse(out.slice(0, out.lastIndexOf('\n')));
+  assert.deepEqual([pop.code, choice.pop], [popAt(address), popAt(address)]);
+  for (const { terms, scoreMs } of choice.rows) {
+    const sum = terms.reduce((total: number, ms: number) => total + ms, 0);
+    assert.equal(Math.round(sum * 100), Math.round(scoreMs * 100));
+  }
+});
+
+test('HTTPS records name the port of the POPs; --connect-to does as well as --resolve', async () => {
+  const [record = ''] = await dig(program.port, NAME, 'HTTPS', '+subnet=114.144.0.0/16');
+  const [, address = ''] = /ipv4hint=(\S+)/.exec(record) ?? [];
+  assert.match(record, new RegExp(`^1 \\. alpn="h2,http/1\\.1" port=${port} ipv4hint=127`));
+  const { code, out, err } = await curl('--connect-to', `${NAME}:443:${address}:${port}`, `https://${NAME}/`);
+  assert.equal(code, 0, err);
+  assert.ok(out.endsWith(`\n200 2 ${address}`), out.slice(-60));
+});
+
+test('other names under the zone are served, others are not, and no other authority will do', async () => {
+  const [address = ''] = await dig(program.port, NAME);
+  const fetched = (host: string, ...args: string[]): Promise<Ended> =>
+    curl('--resolve', `${host}:${port}:${address}`, ...args, `https://${host}:${port}/`);
+  for (const host of ['cdn.example', 'eu.cdn.example', NAME])
+    assert.equal((await fetched(host)).code, 0, host);
+  assert.equal((await fetched('www.other.example')).code, 60, 'a name that the certificate is not for');
+  const system = await fetched(NAME, '--cacert', '/etc/ssl/certs/ca-certificates.crt');
+  assert.ok([60, 77].includes(system.code), `the system's authorities: ${system.code} ${system.err}`);
+  const other = await runTool('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+    ...['-subj', '/CN=Isochrone development CA', '-keyout', join(program.state, 'other.key')],
+    ...['-out', join(program.state, 'other.crt')],
+  ]);
+  assert.equal(other.code, 0, other.err);
+  const wrong = await fetched(NAME, '--cacert', join(program.state, 'other.crt'));
+  assert.equal(wrong.code, 60, wrong.err);
+});
+
+/** The page for a client, from the address that dig gave for it, asked again where that changed meanwhile. */
+async function fetchedFrom(
+  prefix: string,
+  ...args: string[]
+): Promise<{ readonly address: string; readonly out: string }> {
+  for (let tries = 1; ; tries++) {
+    const [address = ''] = await dig(program.port, NAME, `+subnet=${prefix}`);
+    const url = `https://${NAME}:${port}/?client=${prefix.split('/')[0]}`;
+    const { code, out, err } = await curl('--resolve', `${NAME}:${port}:${address}`, ...args, url);
+    assert.equal(code, 0, err);
+    const [later] = await dig(program.port, NAME, `+subnet=${prefix}`);
+    if (later === address) return { address, out };
+    assert.ok(tries < TRIES, `${prefix}: another answer each time`);
+  }
+}

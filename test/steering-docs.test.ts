@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { linkCongestionMs } from '../src/steering/congestion.ts';
+import { STEERING_PARAMETERS, steeringParams } from '../src/steering/params.ts';
+import { scoreMs } from '../src/steering/score.ts';
+
+const page = readFileSync(new URL('../docs/steering.md', import.meta.url), 'utf8');
+
+test('docs/steering.md lists every parameter as it is', () => {
+  for (const [name, { default: value, unit, meaning }] of Object.entries(STEERING_PARAMETERS)) {
+    const row = `| \`${name}\` | ${value}${unit === '' ? '' : ` ${unit}`} | ${meaning} |`;
+    assert.ok(page.includes(row), `missing: ${row}`);
+  }
+});
+
+test('the page names no parameter that does not exist', () => {
+  const units = /`([a-z][A-Za-z]*(?:Ms|Share|Reports|Cells|Deviations|Bursts|Rps|Seconds|MarginMs))`/g;
+  const terms = new Set(['rttMs', 'lossMs', 'congestionMs', 'priceMs', 'biasMs', 'queueMs']);
+  for (const [, name] of page.matchAll(units))
+    assert.ok(name !== undefined && (terms.has(name) || name in STEERING_PARAMETERS), name);
+});
+
+test('the example on the page adds up', () => {
+  const params = steeringParams();
+  const link = { throughputMbps: 900, capacityMbps: 1000, queueMs: 0, lossRate: 0 };
+  const congestionMs = linkCongestionMs(link, params);
+  const lossMs = params.lossMsPerUnit * (0.0042 - params.lossIgnored);
+  const score = scoreMs(4.74, lossMs, congestionMs, 0, 0).toFixed(2);
+  assert.ok(
+    page.includes(
+      `| FRA | 4.74 | ${lossMs.toFixed(2)} | ${congestionMs.toFixed(2)} | 0 | 0 | **${score}** |`,
+    ),
+  );
+});
