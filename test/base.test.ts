@@ -53,7 +53,7 @@ test('any IPv6 address survives presentation form and back', () => {
 test('prefixes: host bits are refused with what was meant, and a prefix holds just its own', () => {
   assert.equal(parsePrefix('192.0.2.1/24'), '"192.0.2.1/24" has host bits set: did you mean 192.0.2.0/24?');
   assert.match(String(parsePrefix('192.0.2.0/33')), /0 to 32/);
-  assert.match(String(parsePrefix('nonsense/8')), /not an IP prefix/);
+  assert.match(String(parsePrefix('nonsense/8')), /neither an IP address nor an IP prefix/);
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 16, maxLength: 16 }),

@@ -85,6 +85,11 @@ test('the page stands alone: strict policy, no script, credits, escaped text', a
     assert.match(url as string, /^(?:\/[a-z]|data:,|https:\/\/db-ip\.com)/);
   assert.match(text, /<a href="https:\/\/db-ip\.com">IP Geolocation by DB-IP<\/a>/);
   assert.match(text, /São Paulo &lt;GRU&gt;/);
+  assert.ok(text.indexOf('<b>GRU</b>') < text.indexOf('<b>FRA</b>'), 'those that are not up come first');
+  const { origin } = new URL(open.url);
+  assert.ok(
+    text.includes(`npx isochrone explain www.cdn.example --client 133.11.0.0/16 --admin ${origin}\n`),
+  );
   assert.match((await get('/style.css')).text, /color-scheme: light dark/);
 });
 

@@ -60,6 +60,7 @@ function bench(changes: Partial<ModelledAgentOptions> = {}): Bench {
     fleet,
     networks,
     places,
+    service: 'web',
     chooseLink: () => -1,
     clock,
     random: seededRandom(7),
@@ -203,6 +204,7 @@ test('on timers: a change heard by nudge shows without waiting for a poll', asyn
   const random = seededRandom(7);
   const agents = startModelledAgents({
     ...{ store, model, fleet, networks, places, clock, random },
+    service: 'web',
     chooseLink: () => -1,
     log: () => undefined,
   });

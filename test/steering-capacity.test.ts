@@ -90,6 +90,7 @@ function crowdedWorld(slack: number, seed: number) {
   const demand: LocatedDemand[] = tiles.map((_, i) => ({
     placeId: i + 2,
     asn: 0,
+    group: -1,
     rps: 5 + 20 * random.next(),
   }));
   const total = demand.reduce((sum, { rps }) => sum + rps, 0);

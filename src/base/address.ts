@@ -83,7 +83,8 @@ export function formatAddress(address: Address): string {
 export function parsePrefix(text: string): Prefix | string {
   const [addressText = '', lengthText, ...rest] = text.split('/');
   const address = parseAddress(addressText);
-  if (address === undefined || rest.length > 0) return `${JSON.stringify(text)} is not an IP prefix`;
+  if (address === undefined || rest.length > 0)
+    return `${JSON.stringify(text)} is neither an IP address nor an IP prefix`;
   const bits = familyBits(address.family);
   if (lengthText === undefined) return { address, length: bits };
   if (!/^\d{1,3}$/.test(lengthText) || Number(lengthText) > bits)

@@ -11,6 +11,7 @@ import {
   explainView,
   type Packed,
   readQuestion,
+  whyNotSteered,
 } from './explain-view.ts';
 import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
@@ -94,11 +95,10 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
 }
 
 async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise<ExplainView> {
-  const decided = decide(parts.world, readQuestion(question));
-  if (decided === undefined) {
-    const message = `${question.name} ${question.type} is not steered here: no STEER record answers it`;
-    throw new OperatorError('not-found', [{ file: 'name', message }]);
-  }
+  const asked = readQuestion(question);
+  const decided = decide(parts.world, asked);
+  if (decided === undefined)
+    throw new OperatorError('not-found', [{ file: 'name', message: whyNotSteered(parts.world, asked) }]);
   const { image, outcome } = decided;
   const keys = parts.explain.explainer.keysOf(image, outcome.placeId, outcome.asn);
   const explanation = explainDecided(parts.explain, decided, await parts.packed(keys));

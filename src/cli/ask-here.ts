@@ -1,5 +1,5 @@
 import { answer } from '../answer/answer.ts';
-import { emptyOutcome, OUTCOME, type Outcome } from '../answer/context.ts';
+import { emptyOutcome, type Outcome } from '../answer/context.ts';
 import { type Address, emptyAddress, familyBits } from '../base/address.ts';
 import type { Answering } from '../server/answering.ts';
 import { CLASS, OPTION, TYPE } from '../wire/constants.ts';
@@ -12,13 +12,12 @@ const response = new Uint8Array(4096);
 
 /**
  * Asks the answering code of this thread with a real query message that names the client in a client-subnet
- * option: the same function on the same tables as in the serving threads. What it decided; undefined if the
- * name is not steered.
+ * option: the same function on the same tables as in the serving threads. Gives what it decided.
  */
 export function askHere(
   answering: Answering,
   question: { readonly name: Uint8Array; readonly type: number; readonly client: Address },
-): Outcome | undefined {
+): Outcome {
   const { name, type, client } = question;
   query.fill(0, 0, HEADER_OCTETS);
   query[5] = 1;
@@ -31,9 +30,7 @@ export function askHere(
   query.set(opt, end);
   const { context } = answering;
   answer(context, query, end + opt.length, { address: emptyAddress(), port: 53, transport: 'tcp' }, response);
-  const { outcome } = context;
-  if (outcome.kind !== OUTCOME.STEERED || outcome.linkIndex < 0) return undefined;
-  return Object.assign(emptyOutcome(), outcome);
+  return Object.assign(emptyOutcome(), context.outcome);
 }
 
 /** OPT with the client's whole address as client subnet (RFC 7871 §6). */

@@ -22,7 +22,7 @@ export function controlMetrics(world: World): {
         failedTicks: stats.failedTicks + stats.keptBack + stats.missedTicks,
         samples: stats.samples,
         refusedSamples: stats.refusedSamples,
-        moves: Object.values(stats.movesByReason).reduce((sum, moves) => sum + moves, 0),
+        moves: stats.movesByReason,
         cells: world.places.count + stats.networkCells,
       };
     },

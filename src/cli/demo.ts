@@ -63,17 +63,19 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const networks = readClientNetworks(file.text, file.file);
   const { places, answering, popState } = world;
   const { context } = answering;
+  const group = world.groupOf[0] ?? 0;
   const agents = startModelledAgents({
     store,
     model: createNetModel({ fleet, places, seed }),
     fleet,
     networks,
     places,
+    service: world.config.services[0]?.name ?? '',
     chooseLink: (placeId, asn) => {
       const image = context.steering;
       return image === undefined
         ? -1
-        : choose(image, rowOf(image, 0, placeId, asn), popState, context.linkPop);
+        : choose(image, rowOf(image, group, placeId, asn), popState, context.linkPop);
     },
     clock: systemClock,
     random: seededRandom(seed),

@@ -1,11 +1,11 @@
-import type { Outcome } from '../answer/context.ts';
+import { OUTCOME, type Outcome } from '../answer/context.ts';
 import { type Address, formatAddress, parseAddress, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { ExplainQuestion, ExplainView } from '../console/api.ts';
 import type { Explainer, Explanation } from '../steering/explain.ts';
 import type { SteeringImage } from '../steering/image.ts';
-import { typeCode } from '../wire/constants.ts';
+import { TYPE, typeCode, typeName } from '../wire/constants.ts';
 import { formatName, parseName, ROOT_NAME } from '../wire/name.ts';
 import { askHere } from './ask-here.ts';
 import type { World } from './world.ts';
@@ -57,7 +57,34 @@ export function decide(
 ): Decided | undefined {
   const outcome = askHere(world.answering, question);
   const image = world.answering.context.steering;
-  return outcome === undefined || image === undefined ? undefined : { ...question, image, outcome };
+  const isSteered = outcome.kind === OUTCOME.STEERED && outcome.linkIndex >= 0;
+  return isSteered && image !== undefined ? { ...question, image, outcome } : undefined;
+}
+
+/** Why `decide` gave nothing, in words. */
+export function whyNotSteered(
+  world: World,
+  question: { readonly name: Uint8Array; readonly type: number; readonly client: Address },
+): string {
+  const { kind, qtype } = askHere(world.answering, question);
+  const zones = world.config.zones.map(({ origin }) => origin).join(', ');
+  const name = formatName(question.name);
+  const type = typeName(question.type);
+  if (kind === OUTCOME.REFUSED && (qtype === TYPE.AXFR || qtype === TYPE.IXFR)) return `${type} is refused`;
+  switch (kind) {
+    case OUTCOME.REFUSED:
+      return `${name} is in none of the zones here: ${zones}`;
+    case OUTCOME.NXDOMAIN:
+      return `there is no ${name}`;
+    case OUTCOME.NODATA:
+      return `${name} has no ${type} record, nor does STEER make one`;
+    case OUTCOME.REFERRAL:
+      return `${name} is delegated to other name servers`;
+    case OUTCOME.ANSWER:
+      return `${name} ${type} is not steered: ordinary records answer it`;
+    default:
+      return `${name} ${type} is not steered`;
+  }
 }
 
 /** The explanation of a decision by the functions that made it. */

@@ -1,4 +1,4 @@
-import { parseAddress, parsePrefix } from '../base/address.ts';
+import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { formatTable } from '../base/text-table.ts';
 import type { ExplainedPop, ExplainView } from '../console/api.ts';
@@ -43,12 +43,9 @@ export const explainCommand: Command = {
 };
 
 function clientOf(text: string | undefined): string {
-  if (text !== undefined && (parseAddress(text) !== undefined || typeof parsePrefix(text) !== 'string'))
-    return text;
-  const message =
-    text === undefined
-      ? '--client is missing: --client ADDR'
-      : `--client ${JSON.stringify(text)} is neither an IP address nor a prefix`;
+  const prefix = text === undefined ? 'is missing: --client ADDR' : parsePrefix(text);
+  if (text !== undefined && typeof prefix !== 'string') return text;
+  const message = `--client ${prefix}`;
   throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
 }
 
@@ -62,7 +59,9 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
   const margin =
     runnerUp === undefined
       ? 'no other POP'
-      : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
+      : runnerUp.marginMs < 0
+        ? `${runnerUp.pop} is ${formatMs(-runnerUp.marginMs)} ms better, not enough to move to it`
+        : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
   const fields: [string, string][] = [
     ['question', `${view.name} ${view.type}, service ${view.service}`],
     ['client', `${client.address}, ${client.place}, ${asn} (${client.source})`],

@@ -21,7 +21,7 @@ export async function firstTable(
 ): Promise<FirstTable> {
   const expected = { fleetDigest: world.config.fleet.digest, placesDigest: world.places.digest };
   const snapshot = await readSnapshot(stateFolder(world.config), expected);
-  if (typeof snapshot === 'string') options.log(`the snapshot is not used: ${snapshot}`);
+  if (typeof snapshot === 'string') options.log(`the snapshot is not used, geography is: ${snapshot}`);
   else if (snapshot !== undefined && snapshot.groupCount === world.groups.length)
     return { bytes: snapshot.bytes, origin: 'snapshot', snapshot };
   const made = imageFromGeography(deciderOf(world), options.nowMs);

@@ -96,24 +96,31 @@ function dropped(pattern: RegExp): string | undefined {
 
 /** Reads a file into memory that threads share. */
 function readShared(path: string): DatabaseFile {
-  let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    throw new OperatorError('bad-data', [
-      { file: path, message: `cannot be read: ${(error as Error).message}` },
-    ]);
-  }
-  try {
-    const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(descriptor).size));
-    for (let at = 0; at < bytes.length; ) {
-      const count = readSync(descriptor, bytes, at, bytes.length - at, at);
-      if (count === 0)
-        throw new OperatorError('bad-data', [{ file: path, message: 'became shorter while it was read' }]);
-      at += count;
+    const descriptor = openSync(path, 'r');
+    try {
+      return { file: path, bytes: readAll(descriptor, path) };
+    } finally {
+      closeSync(descriptor);
     }
-    return { file: path, bytes };
-  } finally {
-    closeSync(descriptor);
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    throw unreadable(path, `cannot be read: ${(error as Error).message}`);
   }
+}
+
+function readAll(descriptor: number, path: string): Uint8Array {
+  const stat = fstatSync(descriptor);
+  if (!stat.isFile()) throw unreadable(path, 'is not a file');
+  const bytes = new Uint8Array(new SharedArrayBuffer(stat.size));
+  for (let at = 0; at < bytes.length; ) {
+    const count = readSync(descriptor, bytes, at, bytes.length - at, at);
+    if (count === 0) throw unreadable(path, 'became shorter while it was read');
+    at += count;
+  }
+  return bytes;
+}
+
+function unreadable(path: string, message: string): OperatorError {
+  return new OperatorError('bad-data', [{ file: path, message }]);
 }

@@ -13,9 +13,15 @@ export async function runUntilStopped(
 ): Promise<void> {
   const closers: (() => Promise<void> | void)[] = [];
   try {
-    await start((close) => void closers.push(close));
+    await start((close) => {
+      closers.push(close);
+      // Stopped while it starts: what is open is closed, and nothing more is opened.
+      terminal.stop.throwIfAborted();
+    });
     if (!terminal.stop.aborted)
       await new Promise((resolve) => terminal.stop.addEventListener('abort', resolve, { once: true }));
+  } catch (error) {
+    if (!terminal.stop.aborted || error !== terminal.stop.reason) throw error;
   } finally {
     for (const close of closers.reverse()) await close();
   }

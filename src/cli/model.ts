@@ -58,7 +58,7 @@ function readChange(operand: string | undefined, flags: Flags): object | undefin
     reader.wrong('--link needs --congestion');
   const pop = operand === undefined ? undefined : popCodeOf(operand, reader);
   if (pop === undefined && changed) reader.wrong('which POP? isochrone model POP …');
-  if (pop !== undefined && !changed && !reset)
+  if (pop !== undefined && !changed && !reset && reader.problems.length === 0)
     reader.wrong('what is to change? --rtt, --loss, --congestion, --load, --outage or --reset');
   if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
   if (!changed && !reset) return undefined;

@@ -107,11 +107,14 @@ function readArguments(
   const parsed = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   const messages: string[] = [];
   const given = new Set<string>();
+  let hasUnknown = false;
   for (const token of parsed.tokens) {
     if (token.kind !== 'option') continue;
     const option = known[token.name];
-    if (option === undefined) messages.push(unknownFlag(token.rawName, Object.keys(known)));
-    else if (option.type === 'boolean' && token.value !== undefined)
+    if (option === undefined) {
+      messages.push(unknownFlag(token.rawName, Object.keys(known)));
+      hasUnknown = true;
+    } else if (option.type === 'boolean' && token.value !== undefined)
       messages.push(`${token.rawName} takes no value, but has ${JSON.stringify(token.value)}`);
     else if (option.type === 'string' && (token.value === undefined || isFlag(token)))
       messages.push(`${token.rawName} needs a value: ${token.rawName} ${option.value ?? 'VALUE'}`);
@@ -122,7 +125,9 @@ function readArguments(
   const operands = parsed.positionals;
   const { operandsMin, operandsMax } = command;
   if (operands.length < operandsMin) messages.push(`missing: isochrone ${name} ${command.operands}`);
-  for (const extra of operands.slice(operandsMax)) messages.push(`too much: ${JSON.stringify(extra)}`);
+  // After a flag that nobody knows, what looks like an operand may be its value.
+  const extra = hasUnknown ? [] : operands.slice(operandsMax);
+  for (const word of extra) messages.push(`too much: ${JSON.stringify(word)}`);
   return {
     problems: messages.map((message) => ({ file: 'command line', message })),
     flags: parsed.values as Invocation['flags'],

@@ -88,6 +88,7 @@ export const upCommand: Command = {
         popState: world.popState,
         tickMs: config.control.tickMs,
         samplesPerTickMax: config.control.samplesPerTickMax,
+        groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
         initial: first.snapshot,
         onImage: ({ bytes }) => {
           const refused = live.table.take(bytes, 'controller');
@@ -99,7 +100,8 @@ export const upCommand: Command = {
       closeLater(control.close);
       if (json)
         terminal.out(JSON.stringify({ ready: { dns: live.dns, admin: live.adminUrl, ca: demo.caFile } }));
-      else for (const line of welcome({ world, live, demo, terminal })) terminal.out(line);
+      else
+        for (const line of welcome({ world, live, store: store.state(), demo, terminal })) terminal.out(line);
     });
     return EXIT_OK;
   },

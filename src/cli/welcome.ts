@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
+import type { StoreState } from '../store/store.ts';
 import type { Terminal } from './command.ts';
 import type { Demo } from './demo.ts';
 import type { Live } from './live.ts';
@@ -8,6 +9,8 @@ import type { World } from './world.ts';
 /** A client network in Brazil, which gets another POP than most readers. */
 const CLIENT = '200.147.0.0/16';
 
+const NOT_CONNECTED = ', NOT connected yet: it is tried again and again, and answers go on';
+
 /**
  * What `up` prints when it answers: where everything is, and commands worth trying that this machine can
  * run.
@@ -15,10 +18,11 @@ const CLIENT = '200.147.0.0/16';
 export function welcome(parts: {
   readonly world: World;
   readonly live: Live;
+  readonly store: StoreState;
   readonly demo: Demo;
   readonly terminal: Terminal;
 }): string[] {
-  const { world, live, demo, terminal } = parts;
+  const { world, live, store, demo, terminal } = parts;
   const { fleet, zones } = world.config;
   const [endpoint = ''] = live.dns;
   const host = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
@@ -42,6 +46,9 @@ export function welcome(parts: {
     '',
     `  DNS      ${live.dns.join(', ')}, UDP and TCP`,
     `  console  ${live.adminUrl}, metrics at /metrics`,
+    ...(store.address === 'memory'
+      ? []
+      : [`  store    ${store.address}${store.connected ? '' : NOT_CONNECTED}`]),
     `  POPs     HTTPS on ${demo.popAddresses} loopback addresses, port ${demo.popPort}`,
     '',
     'Try, in another terminal, as a client in Brazil:',

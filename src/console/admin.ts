@@ -65,7 +65,11 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
       send(response, reply, request.method),
     );
   });
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable) return void socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Header Too Large' : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+  });
   const endpoint = await listenOn(server, listen);
   server.on('error', options.onError);
   return { endpoint, url: `http://${formatEndpoint(endpoint)}`, close: () => closeServer(server) };

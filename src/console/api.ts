@@ -160,7 +160,7 @@ export interface ControlMetrics {
   readonly failedTicks: number;
   readonly samples: number;
   readonly refusedSamples: Readonly<Record<string, number>>;
-  /** Cells that were given another POP. */
-  readonly moves: number;
+  /** Cells that were given another POP, by why. */
+  readonly moves: Readonly<Record<string, number>>;
   readonly cells: number;
 }

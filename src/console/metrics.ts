@@ -145,10 +145,6 @@ function controlFamilies(control: ControlMetrics): Family[] {
     { labels: {}, value: control.totalTickMs / 1000, suffix: '_sum' },
     { labels: {}, value: control.ticks, suffix: '_count' },
   ];
-  const refused = Object.entries(control.refusedSamples).map(([reason, value]) => ({
-    labels: { reason },
-    value,
-  }));
   return [
     {
       name: `${PREFIX}control_tick_seconds`,
@@ -169,10 +165,14 @@ function controlFamilies(control: ControlMetrics): Family[] {
       control.failedTicks,
     ),
     single(counter, 'samples_total', 'Bursts that agents sent.', control.samples),
-    counter('samples_refused_total', 'Bursts that were not believed.', refused),
-    single(counter, 'moves_total', 'Cells that were given another POP.', control.moves),
+    counter('samples_refused_total', 'Bursts that were not believed.', byReason(control.refusedSamples)),
+    counter('moves_total', 'Cells that were given another POP, by why.', byReason(control.moves)),
     single(gauge, 'cells', 'Cells in the steering table.', control.cells),
   ];
+}
+
+function byReason(counts: Readonly<Record<string, number>>): MetricSample[] {
+  return Object.entries(counts).map(([reason, value]) => ({ labels: { reason }, value }));
 }
 
 function gauge(name: string, help: string, samples: readonly MetricSample[]): Family {

@@ -77,11 +77,19 @@ export async function readJson(request: IncomingMessage): Promise<{ value: unkno
   if (type !== 'application/json') return problemReply(415, ['the Content-Type must be application/json']);
   const chunks: Buffer[] = [];
   let octets = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    octets += chunk.length;
-    if (octets > BODY_OCTETS_MAX)
-      return { ...problemReply(413, [`the body is longer than ${BODY_OCTETS_MAX} octets`]), headers: CLOSE };
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      octets += chunk.length;
+      if (octets > BODY_OCTETS_MAX)
+        return {
+          ...problemReply(413, [`the body is longer than ${BODY_OCTETS_MAX} octets`]),
+          headers: CLOSE,
+        };
+      chunks.push(chunk);
+    }
+  } catch {
+    // The client went away in the middle of its request: no error of ours, and nobody is left to read this.
+    return { ...problemReply(400, ['the body was cut off']), headers: CLOSE };
   }
   const text = Buffer.concat(chunks).toString('utf8');
   try {

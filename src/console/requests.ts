@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseAddress, parsePrefix } from '../base/address.ts';
+import { parsePrefix } from '../base/address.ts';
 import { nearest } from '../base/nearest.ts';
 import type { ModelChange } from '../store/store.ts';
 import { parseName } from '../wire/name.ts';
@@ -80,12 +80,12 @@ export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
   const name = query.get('name') ?? '';
   const type = query.get('type') ?? 'A';
   const client = query.get('client') ?? '';
+  const prefix = parsePrefix(client);
   const parsed = parseName(name);
   if (typeof parsed === 'string') wrong.push(`name: ${parsed}`);
   if (!/^[A-Z][A-Z0-9-]{0,15}$/i.test(type)) wrong.push(`type: ${JSON.stringify(type)} is not a record type`);
   if (client === '') wrong.push('client: is missing: an IP address or a prefix');
-  else if (parseAddress(client) === undefined && typeof parsePrefix(client) === 'string')
-    wrong.push(`client: ${JSON.stringify(client)} is neither an IP address nor a prefix`);
+  else if (typeof prefix === 'string') wrong.push(`client: ${prefix}`);
   if (wrong.length > 0) return { wrong };
   return { value: { name, type: type.toUpperCase(), client } };
 }

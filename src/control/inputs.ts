@@ -34,8 +34,10 @@ export function createInputs(options: {
   clock: Clock;
   locator: Pick<Locator, 'locate' | 'databases'>;
   samplesPerTickMax: number;
+  /** Group of each service, by its name. */
+  groupOfService: ReadonlyMap<string, number>;
 }): Inputs {
-  const { store, fleet, locator, samplesPerTickMax } = options;
+  const { store, fleet, locator, samplesPerTickMax, groupOfService } = options;
   const find = networkFinder(locator);
   const popIndexes = new Map(fleet.pops.map(({ code, index }) => [code, index]));
   let cursor = '';
@@ -72,7 +74,10 @@ export function createInputs(options: {
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
     if (reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
-    return demand?.map(({ network, rps }) => ({ ...find(network), rps }));
+    return demand?.map(({ network, rps, service = '' }) => {
+      const { placeId, asn } = find(network);
+      return { placeId, asn, rps, group: groupOfService.get(service) ?? -1 };
+    });
   };
   return {
     read: async () => {

@@ -30,6 +30,8 @@ export interface ControlOptions {
   readonly tickMs: number;
   /** Bursts read in a tick at most; the rest wait for the next. */
   readonly samplesPerTickMax: number;
+  /** Group of each service, by its name: whose demand is whose. */
+  readonly groupOfService: ReadonlyMap<string, number>;
   /** An image to go on from, as a snapshot has it: nobody moves because of a restart. */
   readonly initial?: SteeringImage | undefined;
   /** A new table: answer from it. */

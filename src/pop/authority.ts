@@ -47,7 +47,7 @@ export function developmentCertificate(options: AuthorityOptions): PopCertificat
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
-    const problem = `the POPs' certificates cannot be kept here: ${message}`;
+    const problem = `the POPs' certificates cannot be kept here, choose another --state: ${message}`;
     throw new OperatorError('not-permitted', [{ file: options.folder, message: problem }]);
   }
 }

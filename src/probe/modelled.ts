@@ -25,6 +25,8 @@ export interface ModelledAgentOptions {
   readonly places: Places;
   /** What steering gives clients now: so that the POPs' load follows decisions. */
   readonly chooseLink: ChooseLink;
+  /** Name of the service that all modelled clients ask for. */
+  readonly service: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (message: string) => void;
@@ -159,6 +161,7 @@ function reportOf(pop: Pop, { model, traffic, weather }: Situation, atMs: number
     atMs,
     source: 'modelled',
     loadRps: healthy ? model.loadOf(pop.index, traffic.popRps(pop.index), weather) : 0,
+    steeredRps: healthy ? traffic.popRps(pop.index) : 0,
     capacityRps: pop.capacityRps,
     healthy,
     links: pop.links.map(({ index }) => model.linkReport(index, traffic.linkRps[index] ?? 0, weather)),

@@ -27,6 +27,8 @@ export interface TrafficOptions {
   readonly model: NetModel;
   readonly targets: readonly Target[];
   readonly chooseLink: ChooseLink;
+  /** Service that all clients ask for. */
+  readonly service: string;
   /** Mean of the day over all networks, requests a second. */
   readonly demandRps: number;
   /** How long clients keep an answer, ms: they follow a decision so slowly. */
@@ -38,7 +40,7 @@ export interface TrafficOptions {
  * the other.
  */
 export function createTraffic(options: TrafficOptions): Traffic {
-  const { fleet, model, targets, chooseLink } = options;
+  const { fleet, model, targets, chooseLink, service } = options;
   const linkOf = new Int32Array(targets.length).fill(-1);
   const rpsOf = new Float64Array(targets.length);
   const askAtMs = new Float64Array(targets.length);
@@ -63,7 +65,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
       const link = linkOf[index] as number;
       const rps = rpsOf[index] as number;
       linkRps[link] = (linkRps[link] ?? 0) + rps;
-      demandByPop[fleet.links[link]?.popIndex ?? 0]?.push({ network: target.network, rps });
+      demandByPop[fleet.links[link]?.popIndex ?? 0]?.push({ network: target.network, rps, service });
     }
   };
 

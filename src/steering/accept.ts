@@ -18,16 +18,14 @@ export interface LocatedSample {
 }
 
 /** Why a burst was refused. */
-export const REFUSALS = [
-  'unknown-pop',
-  'unknown-network',
-  'not-a-number',
-  'from-the-future',
-  'too-old',
-  'faster-than-light',
-  'no-room',
-] as const;
-export type Refusal = (typeof REFUSALS)[number];
+export type Refusal =
+  | 'unknown-pop'
+  | 'unknown-network'
+  | 'not-a-number'
+  | 'from-the-future'
+  | 'too-old'
+  | 'faster-than-light'
+  | 'no-room';
 
 /** There and back at the speed of light in vacuum: 2 / 299.792458 km a ms. */
 const LIGHT_MS_PER_KM = 2 / 299.792458;

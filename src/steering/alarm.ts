@@ -101,14 +101,16 @@ export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
   const isSurprise = isOnce || (isTwice && (z < 0 || count.lost + before.lastLost >= LOSS_PACKETS_MIN));
   const isChange = isSurprise && Math.abs(seen - before.rate) > LOSS_JUMP_MIN;
   const kept = isChange ? 0 : LOSS_KEPT;
-  const sent = before.sent * kept + count.sent;
+  // Where loss has ended, one packet lost in the next ticks proves as little as before it began.
+  const credit = isChange && seen < LOSS_FLOOR ? NO_LOSS.sent : 0;
+  const sent = before.sent * kept + count.sent + credit;
   const lost = before.lost * kept + count.lost;
   const rate = lost / (sent + LOSS_PRIOR_SENT);
   return { rate, sent, lost, side: isChange ? 0 : side, lastLost: count.lost };
 }
 
 /** Median; 0 of nothing. */
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   if (values.length === 0) return 0;
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;

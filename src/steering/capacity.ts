@@ -22,6 +22,8 @@ export interface CapacityInput {
   readonly capacityRps: number;
   /** Load that it reported; undefined without a report. */
   readonly reportedRps: number | undefined;
+  /** Of these, what the POP says that steering brought; undefined if it does not say. */
+  readonly steeredRps?: number | undefined;
   /** Load that the rows of the last tick send there, by the demand known. */
   readonly predictedRps: number;
   /** How much of that is new because demand changed, not because cells moved: it is there already. */
@@ -47,7 +49,8 @@ const EXTERNAL_ALPHA = 0.2;
 const ROOM_AGAIN_SHARE = 0.05;
 
 /**
- * Room of a POP for steered load: capacity x target less what others put on it. The reported load is that of
+ * Room of a POP for steered load: capacity x target less what others put on it. A POP that tells its steered
+ * load apart leaves no doubt about the rest. Otherwise the reported load is that of
  * others and ours; but ours follows our moves only as old TTLs run out, and reports lag too. So theirs is
  * known only to lie between the report less the most and less the least that we may have brought: within
  * these bounds the last value stays. Taking the difference from our present plan instead would mistake
@@ -58,13 +61,17 @@ export function nextCapacity(
   input: CapacityInput,
   params: SteeringParams,
 ): CapacityState {
-  const { capacityRps, reportedRps, predictedRps, demandChangeRps, elapsedMs } = input;
+  const { capacityRps, reportedRps, steeredRps, predictedRps, demandChangeRps, elapsedMs } = input;
   const kept = Math.exp(-elapsedMs / params.drainMs);
   const most = before.steeredMaxRps + demandChangeRps;
   const least = Math.max(0, before.steeredMinRps + demandChangeRps);
   const steeredMaxRps = predictedRps + kept * Math.max(0, most - predictedRps);
   const steeredMinRps = predictedRps - kept * Math.max(0, predictedRps - least);
-  const seen = externalSeen(before.externalRps, { reportedRps, steeredMinRps, steeredMaxRps });
+  const known = reportedRps === undefined || steeredRps === undefined ? undefined : reportedRps - steeredRps;
+  const seen =
+    known === undefined
+      ? externalSeen(before.externalRps, { reportedRps, steeredMinRps, steeredMaxRps })
+      : Math.max(0, known);
   const isJump = Math.abs(seen - before.externalRps) > JUMP_SHARE * capacityRps;
   const externalRps = isJump ? seen : before.externalRps + EXTERNAL_ALPHA * (seen - before.externalRps);
   const target = params.utilisationTarget * capacityRps;

@@ -71,11 +71,6 @@ export function releaseCell(cells: Cells, cell: number): void {
   cells.free.push(index);
 }
 
-/** Whether a decision is to be made for this cell index. */
-export function cellInUse(cells: Cells, cell: number): boolean {
-  return cell < cells.placeCount || cells.networkAsn[cell - cells.placeCount] !== 0;
-}
-
 /** Place of a cell: itself, or where the network is. */
 export function placeOf(cells: Cells, cell: number): number {
   return cell < cells.placeCount ? cell : (cells.networkPlace[cell - cells.placeCount] as number);

@@ -10,7 +10,7 @@ export interface Market {
   readonly groups: readonly ServiceGroup[];
   /** By group, by POP: 1 where the POP must not be answered. */
   readonly out: readonly Uint8Array[];
-  /** Cells that are in use, and the demand of each cell in requests/s, shared equally by the groups. */
+  /** Cells that are in use, and the demand of each unit in requests/s. */
   readonly activeCells: Int32Array;
   readonly demandRps: Float32Array;
   /** By POP: requests/s that steering may send. */
@@ -114,7 +114,7 @@ export function repairOverload(
 }
 
 /** Position of a POP among a unit's candidates; -1 if it is none of them. */
-export function candidateOf(units: Units, unit: number, pop: number): number {
+function candidateOf(units: Units, unit: number, pop: number): number {
   const first = unit * CANDIDATES;
   for (let at = first; at < first + CANDIDATES; at++) if (units.pop[at] === pop) return at;
   return NONE;
@@ -145,7 +145,7 @@ function clearPop(
     const other = bestCandidate(market, { unit, group, except: pop });
     const own = scoreAt(market, group, at) - priced;
     values.push(other === NONE ? NO_OTHER_MS : scoreAt(market, group, other) - own);
-    demands.push((demandRps[unit % units.cellStride] as number) / units.groupCount);
+    demands.push(demandRps[unit] as number);
     others.push(other);
   }
   const price = clearingPrice(
@@ -228,8 +228,10 @@ function forEachUnit(
 ): void {
   const { units, activeCells, demandRps } = market;
   for (let group = 0; group < units.groupCount; group++)
-    for (const cell of activeCells)
-      visit(group * units.cellStride + cell, group, (demandRps[cell] as number) / units.groupCount);
+    for (const cell of activeCells) {
+      const unit = group * units.cellStride + cell;
+      visit(unit, group, demandRps[unit] as number);
+    }
 }
 
 function addLoad(loadRps: Float64Array, pop: number, demandRps: number): void {

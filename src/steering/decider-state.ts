@@ -28,6 +28,8 @@ export interface LocatedDemand {
   readonly placeId: number;
   readonly asn: number;
   readonly rps: number;
+  /** Service group that it is for; -1: any, and then each group has an equal share. */
+  readonly group: number;
 }
 
 /** All that a decider remembers. */
@@ -43,7 +45,7 @@ export interface DeciderState {
   readonly deciding: Deciding;
   readonly hashes: ReturnType<typeof popHashes>;
   readonly keyIds: ReadonlyMap<string, number>;
-  /** Requests/s by cell. */
+  /** Requests/s by unit. */
   readonly demandRps: Float32Array;
   /** Cells in use. */
   activeCells: Int32Array;
@@ -105,7 +107,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     },
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),
-    demandRps: new Float32Array(cells.capacity),
+    demandRps: new Float32Array(groups.length * cells.capacity),
     activeCells: Int32Array.from({ length: geometry.count }, (_, place) => place),
     unsaved: new Set(),
     ticks: 0,
@@ -152,23 +154,34 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
 }
 
 /**
- * Sets the demand of every cell. Where none is known at all, next to nothing is assumed, by the places'
+ * Sets the demand of every unit. Where none is known at all, next to nothing is assumed, by the places'
  * addresses.
  */
 export function setDemand(state: DeciderState, demand: readonly LocatedDemand[]): void {
-  const { demandRps, cells, options } = state;
-  demandRps.fill(0);
+  const { cells, options } = state;
+  state.demandRps.fill(0);
   let total = 0;
-  for (const { placeId, asn, rps } of demand) {
+  for (const { placeId, asn, rps, group } of demand) {
     if (!(rps > 0) || !Number.isFinite(rps) || placeId < 0) continue;
-    const cell = cellOf(cells, placeId, asn);
-    demandRps[cell] = (demandRps[cell] as number) + rps;
+    addDemand(state, { cell: cellOf(cells, placeId, asn), group, rps });
     total += rps;
   }
   if (total > 0) return;
   const { parent, weight, count } = options.geometry;
   const isLeaf = new Uint8Array(count).fill(1);
   for (const above of parent) if (above >= 0) isLeaf[above] = 0;
-  for (let place = 0; place < count; place++)
-    if (isLeaf[place] === 1) demandRps[place] = ASSUMED_RPS * (weight[place] as number);
+  for (let cell = 0; cell < count; cell++)
+    if (isLeaf[cell] === 1)
+      addDemand(state, { cell, group: NONE, rps: ASSUMED_RPS * (weight[cell] as number) });
+}
+
+function addDemand(state: DeciderState, demand: { cell: number; group: number; rps: number }): void {
+  const { demandRps, units } = state;
+  const { cell, group, rps } = demand;
+  const all = group < 0 || group >= units.groupCount;
+  const share = all ? rps / units.groupCount : rps;
+  for (let one = all ? 0 : group; one <= (all ? units.groupCount - 1 : group); one++) {
+    const unit = one * units.cellStride + cell;
+    demandRps[unit] = (demandRps[unit] as number) + share;
+  }
 }

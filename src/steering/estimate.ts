@@ -1,7 +1,7 @@
 import type { SteeringParams } from './params.ts';
 
 /** Pairs of (cell, POP) estimated at a time, at most; 48 octets each. */
-export const ESTIMATES_MAX = 400_000;
+const ESTIMATES_MAX = 400_000;
 /** Lost packets of a cell beyond its POP's rate that are put down to chance. */
 const LOSS_GRACE = 1.5;
 /** Packets without loss that every cell is credited with: one lost of three is no loss of a third. */

@@ -10,6 +10,8 @@ export interface FleetReport {
   readonly pop: string;
   readonly atMs: number;
   readonly loadRps: number;
+  /** Of these, what steering brought; absent: unknown. */
+  readonly steeredRps?: number | undefined;
   readonly capacityRps: number;
   readonly healthy: boolean;
   readonly links: readonly {
@@ -39,6 +41,7 @@ export interface FleetState {
   /** Why a POP is not up; '' when it is. */
   readonly why: string[];
   readonly reportedRps: (number | undefined)[];
+  readonly steeredRps: (number | undefined)[];
   readonly capacityRps: Float64Array;
   readonly availableRps: Float64Array;
   /** By link. */
@@ -65,6 +68,7 @@ export function createFleetState(fleet: Fleet): FleetState {
     state: fleet.pops.map(() => 'up'),
     why: fleet.pops.map(() => ''),
     reportedRps: fleet.pops.map(() => undefined),
+    steeredRps: fleet.pops.map(() => undefined),
     capacityRps: Float64Array.from(fleet.pops, (pop) => pop.capacityRps),
     availableRps: new Float64Array(fleet.pops.length).fill(Infinity),
     congestionMs: new Float64Array(fleet.links.length),
@@ -124,6 +128,7 @@ export function observeFleet(
     state.why[index] = drain === undefined ? health.why : drainWords(drain);
     state.out[index] = word === 'up' ? 0 : 1;
     state.reportedRps[index] = finite(report?.loadRps);
+    state.steeredRps[index] = finite(report?.steeredRps);
     state.capacityRps[index] = finite(report?.capacityRps) ?? pop.capacityRps;
     if (observeLinks(state, pop, report, params)) changed = true;
     terms.congestionMs[index] = bestLinkMs(state, pop);
@@ -161,6 +166,7 @@ export function observeCapacity(
       {
         capacityRps: state.capacityRps[pop] as number,
         reportedRps: state.reportedRps[pop],
+        steeredRps: state.steeredRps[pop],
         predictedRps: predictedRps[pop] as number,
         demandChangeRps: demandChangeRps[pop] as number,
         elapsedMs,

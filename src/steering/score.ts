@@ -1,17 +1,3 @@
-/** The score of a (cell, POP) in milliseconds, term by term: the lowest sum is the best POP. */
-export interface ScoreTerms {
-  /** Expected round-trip time, with the POP's present shift. */
-  readonly rttMs: number;
-  /** Loss x `lossMsPerUnit`: the POP's pooled loss and the cell's own beyond it. */
-  readonly lossMs: number;
-  /** Congestion of the POP's best link. */
-  readonly congestionMs: number;
-  /** Price of the POP's capacity. */
-  readonly priceMs: number;
-  /** The operator's bias. */
-  readonly biasMs: number;
-}
-
 /** Terms that are the same for every cell, by POP index, in ms. */
 export interface PopTerms {
   /** Present shift of the POP's RTTs (alarm.ts). */
@@ -36,8 +22,9 @@ export function emptyPopTerms(popCount: number): PopTerms {
 }
 
 /**
- * The score: the plain sum, always added in this order, so that decision and explanation agree to the last
- * bit.
+ * The score of a (cell, POP) in ms; the lowest is the best. RTT with the POP's present shift; loss of the POP
+ * and of the cell, x `lossMsPerUnit`; congestion of the POP's best link; price of its capacity; the operator's
+ * bias. Always added in this order, so that decision and explanation agree to the last bit.
  */
 export function scoreMs(
   rttMs: number,

@@ -160,7 +160,7 @@ function pickLowest(
 }
 
 /** Score of a POP for the cell of the view, ms. */
-export function viewScore(view: CellView, pop: number, terms: PopTerms, biasMs: Float64Array): number {
+function viewScore(view: CellView, pop: number, terms: PopTerms, biasMs: Float64Array): number {
   return scoreMs(
     (view.rttMs[pop] as number) + (terms.shiftMs[pop] as number),
     (terms.lossMs[pop] as number) + (view.lossMs[pop] as number),

@@ -46,7 +46,7 @@ export function decodeBatch(text: string): SampleBatch | undefined {
 export function decodeReport(text: string): PopReport | undefined {
   const value = parseJson(text);
   if (!isRecord(value)) return undefined;
-  const { pop, atMs, source, loadRps, capacityRps, healthy, links: list } = value;
+  const { pop, atMs, source, loadRps, steeredRps, capacityRps, healthy, links: list } = value;
   if (!isText(pop) || !isNumber(atMs, 0, TIME_MAX_MS) || !isSource(source)) return undefined;
   if (!isNumber(loadRps, 0, RATE_MAX) || !isNumber(capacityRps, 0, RATE_MAX) || typeof healthy !== 'boolean')
     return undefined;
@@ -57,12 +57,18 @@ export function decodeReport(text: string): PopReport | undefined {
     if (link === undefined) return undefined;
     links.push(link);
   }
-  return { pop, atMs, source, loadRps, capacityRps, healthy, links };
+  const steered = isNumber(steeredRps, 0, RATE_MAX) ? { steeredRps } : {};
+  return { pop, atMs, source, loadRps, ...steered, capacityRps, healthy, links };
 }
 
-/** A demand list as `[[network, rps], …]`. */
+/** A demand list as `[[network, rps], …]`, with the service as a third member where it is known. */
 export function encodeDemand(demand: readonly Demand[]): string {
-  return JSON.stringify(demand.map(({ network, rps }) => [network, Math.round(rps * 1000) / 1000]));
+  return JSON.stringify(
+    demand.map(({ network, rps, service }) => {
+      const entry = [network, Math.round(rps * 1000) / 1000];
+      return service === undefined ? entry : [...entry, service];
+    }),
+  );
 }
 
 /** Reads what `encodeDemand` wrote. */
@@ -72,9 +78,10 @@ export function decodeDemand(text: string): Demand[] | undefined {
   const demand: Demand[] = [];
   for (const item of value) {
     if (!Array.isArray(item)) return undefined;
-    const [network, rps] = item;
+    const [network, rps, service] = item;
     if (!isText(network) || !isNumber(rps, 0, RATE_MAX)) return undefined;
-    demand.push({ network, rps });
+    if (service !== undefined && !isText(service)) return undefined;
+    demand.push(service === undefined ? { network, rps } : { network, rps, service });
   }
   return demand;
 }

@@ -202,11 +202,15 @@ class MemoryStore implements Store {
   }
 }
 
-/** One entry per network, its demand summed over the lists. */
+/** One entry per network and service, its demand summed over the lists. */
 export function sumDemand(lists: Iterable<readonly Demand[]>): Demand[] {
-  const sums = new Map<string, number>();
+  const sums = new Map<string, Demand>();
   for (const list of lists) {
-    for (const { network, rps } of list) sums.set(network, (sums.get(network) ?? 0) + rps);
+    for (const demand of list) {
+      const key = `${demand.network} ${demand.service ?? ''}`;
+      const before = sums.get(key);
+      sums.set(key, before === undefined ? demand : { ...demand, rps: before.rps + demand.rps });
+    }
   }
-  return Array.from(sums, ([network, rps]) => ({ network, rps }));
+  return [...sums.values()];
 }

@@ -36,6 +36,8 @@ export interface PopReport {
   readonly source: 'measured' | 'modelled';
   /** Requests a second served now. */
   readonly loadRps: number;
+  /** Of these, those that steered names brought; absent: nobody knows. */
+  readonly steeredRps?: number;
   /** Requests a second it could serve now (may fall below the configured capacity). */
   readonly capacityRps: number;
   /** The agent's verdict of the POP's own service. */
@@ -69,6 +71,8 @@ export interface Override {
 export interface Demand {
   readonly network: string;
   readonly rps: number;
+  /** Name of the service that is asked for; absent: of any. */
+  readonly service?: string;
 }
 
 /** A change that an operator made to the modelled internet; absent fields: as modelled. */

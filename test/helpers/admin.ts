@@ -116,7 +116,7 @@ export function adminApi(
         failedTicks: 0,
         samples: 100,
         refusedSamples: { 'too-fast': 2 },
-        moves: 5,
+        moves: { gain: 5 },
         cells: 6,
       },
     }),
