@@ -105,7 +105,7 @@ test('it shows what dig shows', { skip: hasDig ? false : 'no dig on this machine
 
 test('--short, --json, and TCP where the answer does not fit', async () => {
   const short = await runCli('ask', 'boutique.cdn.example', '--server', at, '--short');
-  assert.match(short.out, /^shop\.cdn\.example\.\nwww\.cdn\.example\.\n127\.64\.\d+\.1\n$/);
+  assert.match(short.out, /^shop\.cdn\.example\.\nwww\.cdn\.example\.\n127\.64\.\d+\.[12]\n$/);
   const none = await runCli('ask', 'none.cdn.example', '--server', at, '--short');
   assert.deepEqual([none.code, none.out], [0, '']);
   const json = await runCli(

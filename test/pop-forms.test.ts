@@ -54,9 +54,9 @@ It is taken for AS3320 in Frankfurt, DE 10.0.0.1. Service web. The answer holds 
 
 All figures in ms, modelled; the terms add up to the score:
 
-   POP            link   rtt  loss  score
->  FRA Frankfurt  FRA-a  5.3   0.0    5.3  chosen
-   AMS Amsterdam  AMS-b  9.0   1.0   10.0  runner-up
+   POP            link    rtt  loss  score
+>  FRA Frankfurt  FRA-a  5.25  0.00   5.25  chosen
+   AMS Amsterdam  AMS-b  9.00  1.00  10.00  runner-up
 `,
   );
   assert.match(fetched('*/*', '/', 'static.cdn.example').body, /This host is not steered/);

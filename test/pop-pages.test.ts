@@ -162,7 +162,7 @@ for (const [version, ask] of [
     for (const part of [
       'Score and its terms in ms, modelled',
       '<th>= rtt</th><th>+ loss</th>',
-      '<td>5.3</td>',
+      '<td>5.25</td>',
       'runner-up',
       'gives this client this POP',
     ])

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type LocatedSample, type Refusal, refusalOf } from '../src/steering/accept.ts';
 import { NO_LOSS, poolLoss, poolShift } from '../src/steering/alarm.ts';
-import { linkCongestionMs, linkShares, nextCongestionMs } from '../src/steering/congestion.ts';
+import { linkCongestionMs, linkShares, nextCongestionMs, spreadLinks } from '../src/steering/congestion.ts';
 import { HEALTH_UNKNOWN, nextHealth, type PopHealth, reportsFlow } from '../src/steering/health.ts';
 import { STEERING_PARAMETERS, steeringParams } from '../src/steering/params.ts';
 import { placeDistances } from '../src/steering/prior.ts';
@@ -98,6 +98,8 @@ test('pooled loss jumps at a surprise, both ways, and one lost packet is none', 
   loss = poolLoss({ sent: 60, lost: 0 }, loss);
   assert.equal(loss.rate, 0);
   assert.deepEqual(poolLoss({ sent: 0, lost: 0 }, loss), loss);
+  loss = poolLoss({ sent: 60, lost: 1 }, loss);
+  assert.ok(loss.rate < params.lossIgnored, 'a packet lost after the loss ended');
 });
 
 test('congestion: queue, loss and the knee add up, are bounded, rise fast and fall slower', () => {
@@ -118,8 +120,27 @@ test('congestion: queue, loss and the knee add up, are bounded, rise fast and fa
   assert.equal(nextCongestionMs(0, 100, params), 70);
   assert.equal(nextCongestionMs(100, 0, params), 40);
   assert.equal(nextCongestionMs(0.6, 0, params), 0);
-  assert.ok(linkShares({ congestionMs: 2, bestMs: 0, shared: true }, params));
-  assert.ok(!linkShares({ congestionMs: 1.5, bestMs: 0, shared: false }, params));
+  assert.ok(linkShares({ congestionMs: 8, bestMs: 0, shared: true }, params));
+  assert.ok(!linkShares({ congestionMs: 4.5, bestMs: 0, shared: false }, params));
+});
+
+test('links have clients by capacity; one that leaves takes only its own along', () => {
+  const link = (index: number, capacityMbps: number) => ({
+    id: `${index}`,
+    index,
+    popIndex: 0,
+    transit: '',
+    capacityMbps,
+    ipv4: '',
+  });
+  const links = [link(4, 6000), link(5, 3000), link(6, 1000)];
+  const all = spreadLinks(links);
+  const shares = links.map(({ index }) => all.filter((one) => one === index).length / all.length);
+  for (const [i, wanted] of [0.6, 0.3, 0.1].entries())
+    assert.ok(Math.abs((shares[i] as number) - wanted) < 0.08, `${shares}`);
+  for (const [slot, index] of spreadLinks(links.slice(1)).entries())
+    assert.ok(all[slot] === 4 || all[slot] === index);
+  assert.deepEqual(spreadLinks(links.slice(0, 1)), [4]);
 });
 
 test('health: bad reports, recovery, silence, and a POP that never reported', () => {

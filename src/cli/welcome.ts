@@ -1,6 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import type { StoreState } from '../store/store.ts';
+import { TYPE } from '../wire/constants.ts';
+import { formatName } from '../wire/name.ts';
 import type { Terminal } from './command.ts';
 import type { Demo } from './demo.ts';
 import type { Live } from './live.ts';
@@ -28,7 +30,7 @@ export function welcome(parts: {
   const host = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
   const port = endpoint.slice(endpoint.lastIndexOf(':') + 1);
   const has = (program: string): boolean => isInPath(program, terminal.environment['PATH'] ?? '');
-  const name = `www.${zones[0]?.origin ?? 'cdn.example'}`;
+  const name = steeredName(world);
   const admin = live.adminUrl === 'http://127.0.0.1:5380' ? '' : ` --admin ${live.adminUrl}`;
   const ask = has('dig')
     ? `dig @${host} -p ${port} ${name} +subnet=${CLIENT}`
@@ -60,6 +62,16 @@ export function welcome(parts: {
     ...world.locator.attribution,
     'Stop with Ctrl-C.',
   ];
+}
+
+/** The steered name to try: `www` if it is one, else the first in the zones that is no wildcard. */
+function steeredName(world: World): string {
+  const names = world.answerData.zones
+    .flatMap(({ records }) => records)
+    .filter(({ type }) => type === TYPE.STEER)
+    .map(({ owner }) => formatName(owner).slice(0, -1))
+    .filter((name) => !name.startsWith('*'));
+  return names.find((name) => name.startsWith('www.')) ?? names[0] ?? 'www.cdn.example';
 }
 
 function isInPath(program: string, path: string): boolean {

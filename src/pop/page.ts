@@ -155,11 +155,11 @@ ${rows.map(renderRow).join('\n')}
 function renderRow(row: ChoiceRow): string {
   const { pop, city, link, verdict } = row;
   const chosen = verdict === 'chosen';
-  const figures = row.terms.map((figure) => `<td>${figure.toFixed(1)}</td>`).join('');
+  const figures = row.terms.map((figure) => `<td>${figure.toFixed(2)}</td>`).join('');
   const name = `<b>${escapeHtml(pop)}</b> ${escapeHtml(city)}`;
   const why = verdict === '' ? '' : `<br><small>${escapeHtml(verdict)}</small>`;
   return `<tr${chosen ? ' class="chosen"' : ''}><td class="text">${name}${why}</td>
-<td><b>${row.scoreMs.toFixed(1)}</b></td>${figures}<td class="text">${escapeHtml(link)}</td></tr>`;
+<td><b>${row.scoreMs.toFixed(2)}</b></td>${figures}<td class="text">${escapeHtml(link)}</td></tr>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

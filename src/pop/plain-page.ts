@@ -34,7 +34,7 @@ function choiceLines({ pop }: PageContent, choice: Choice): string[] {
     row.verdict === 'chosen' ? '>' : '',
     `${row.pop} ${row.city}`,
     row.link,
-    ...[...row.terms, row.scoreMs].map((ms) => ms.toFixed(1)),
+    ...[...row.terms, row.scoreMs].map((ms) => ms.toFixed(2)),
     row.verdict,
   ]);
   return [

@@ -1,3 +1,5 @@
+import type { Link } from '../base/fleet.ts';
+import { mix32 } from '../base/random.ts';
 import type { SteeringParams } from './params.ts';
 
 /** What was reported of one link. */
@@ -42,4 +44,27 @@ export function linkShares(
 ): boolean {
   const slack = link.shared ? params.linkSlackMs : params.linkSlackMs / 2;
   return link.congestionMs - link.bestMs <= slack;
+}
+
+/** Places among which a POP's links are spread: shares are right to a few hundredths. */
+const LINK_SLOTS = 64;
+
+/**
+ * Link index by slot; cells choose their slot by a hash. Links have slots in proportion to their capacity;
+ * when one leaves or returns, only its own slots change hands (weighted rendezvous hashing).
+ */
+export function spreadLinks(links: readonly Link[]): readonly number[] {
+  if (links.length <= 1) return links.map(({ index }) => index);
+  return Array.from({ length: LINK_SLOTS }, (_, slot) => {
+    let chosen = -1;
+    let best = -Infinity;
+    for (const { index, capacityMbps } of links) {
+      const uniform = (mix32(Math.imul(slot + 1, 0x9e3779b1) ^ index) + 0.5) / 2 ** 32;
+      const height = Math.max(1, capacityMbps) / -Math.log(uniform);
+      if (height <= best) continue;
+      best = height;
+      chosen = index;
+    }
+    return chosen;
+  });
 }

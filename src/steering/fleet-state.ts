@@ -1,6 +1,6 @@
 import type { Fleet, Link, Pop } from '../base/fleet.ts';
 import { CAPACITY_UNKNOWN, type CapacityState, nextCapacity } from './capacity.ts';
-import { linkCongestionMs, linkShares, nextCongestionMs } from './congestion.ts';
+import { linkCongestionMs, linkShares, nextCongestionMs, spreadLinks } from './congestion.ts';
 import { HEALTH_UNKNOWN, nextHealth, type PopHealth, reportsFlow } from './health.ts';
 import type { SteeringParams } from './params.ts';
 import type { PopTerms } from './score.ts';
@@ -47,7 +47,7 @@ export interface FleetState {
   /** By link. */
   readonly congestionMs: Float64Array;
   readonly shared: Uint8Array;
-  /** By POP: the links that share its clients. */
+  /** By POP: the links that share its clients, by slot. */
   readonly linkChoices: (readonly number[])[];
   /**
    * When reports were last looked at, and since when they come without a gap; ms since 1970, Infinity:
@@ -73,7 +73,7 @@ export function createFleetState(fleet: Fleet): FleetState {
     availableRps: new Float64Array(fleet.pops.length).fill(Infinity),
     congestionMs: new Float64Array(fleet.links.length),
     shared: new Uint8Array(fleet.links.length).fill(1),
-    linkChoices: fleet.pops.map((pop) => pop.links.map((link) => link.index)),
+    linkChoices: fleet.pops.map((pop) => spreadLinks(pop.links)),
     reporting: { lookedAtMs: 0, sinceMs: Infinity },
   };
 }
@@ -203,9 +203,9 @@ function observeLinks(
     state.shared[index] = shared;
   }
   if (changed)
-    state.linkChoices[pop.index] = pop.links
-      .filter((link: Link) => state.shared[link.index] === 1)
-      .map((link) => link.index);
+    state.linkChoices[pop.index] = spreadLinks(
+      pop.links.filter((link: Link) => state.shared[link.index] === 1),
+    );
   return changed;
 }
 

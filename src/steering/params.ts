@@ -89,7 +89,7 @@ export const STEERING_PARAMETERS = {
   congestionMaxMs: spec('ms', 500, [0, 10_000], 'Bound of the congestion of a link.'),
   congestionRise: spec('', 0.7, [0.01, 1], 'Share of a rise of congestion that counts at once.'),
   congestionFall: spec('', 0.6, [0.01, 1], 'Share of a fall of congestion that counts at once.'),
-  linkSlackMs: spec('ms', 2, [0, 1000], 'Links of a POP within this of its best one share its clients.'),
+  linkSlackMs: spec('ms', 8, [0, 1000], 'Links of a POP within this of its best one share its clients.'),
   utilisationTarget: spec('', 0.9, [0.01, 1], 'Share of its capacity that a POP is filled to.'),
   priceMaxMs: spec('ms', 1000, [1, 100_000], 'Bound of the price of a POP.'),
   drainMs: spec(

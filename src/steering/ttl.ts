@@ -49,8 +49,9 @@ export function ttlWords(reason: TtlReason, marginMs: number | undefined): strin
     case 'only':
       return 'longest: there is no other POP to change to';
     case 'margin':
-      return marginMs === undefined
-        ? 'by its margin'
+      if (marginMs === undefined) return 'by its margin';
+      return marginMs < 0
+        ? `by its margin: the runner-up is ${(-marginMs).toFixed(1)} ms better, not enough to move`
         : `by its margin of ${marginMs.toFixed(1)} ms over the runner-up`;
   }
 }

@@ -21,7 +21,7 @@ export interface RedisTarget {
  */
 export function parseRedisUrl(text: string): RedisTarget | string {
   if (!/^rediss?:\/\//.test(text) || !URL.canParse(text))
-    return 'a Redis address looks like redis://user:password@host:6379/0 (rediss:// for TLS)';
+    return 'that is no Redis address, which looks like redis://user:password@host:6379/0 (TLS: rediss://)';
   const url = new URL(text);
   const shownPort = url.port === '' ? '6379' : url.port;
   const dbText = url.pathname.replace(/^\//, '');

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dig, type Program, startProgram, until } from '../helpers/program.ts';
+import { dig, type Program, until } from '../helpers/program.ts';
 import { freePort } from '../helpers/redis.ts';
-import { command, explain } from './steps.ts';
+import { command, explain, opened } from './steps.ts';
 
 const POPS = [
   { code: 'FRA', country: 'DE', latitude: 50.03, longitude: 8.57 },
@@ -17,18 +16,15 @@ const POPS = [
 const CLIENT = '5.9.0.0/24';
 
 test('when every POP is out, all are answered as if up, and explain and status say so', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'isochrone-open-'));
+  const open = opened(t);
+  const folder = open.folder();
   writeFileSync(
     join(folder, 'zone'),
     '@ 60 SOA ns h 1 60 60 60 60\n@ 60 NS ns\nns 60 A 192.0.2.1\nwww STEER web\n',
   );
   writeFileSync(join(folder, 'config.yaml'), configuration());
   const flags = ['--config', join(folder, 'config.yaml'), '--pop-port', String(await freePort())];
-  const up = await startProgram(['up', ...flags]);
-  t.after(async () => {
-    await up.end();
-    rmSync(folder, { recursive: true });
-  });
+  const up = await open.program(['up', ...flags]);
   await sleep(2500);
   assert.deepEqual(await answer(up), ['127.66.1.1']);
   await command(up, 'model', 'FRA', '--outage');

@@ -3,10 +3,11 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GeoTruth, openGeoTruth, rowsOf } from '../helpers/geo-truth.ts';
 import { dig, type Program, runTool, startProgram } from '../helpers/program.ts';
+import { freePort } from '../helpers/redis.ts';
 
 /**
- * Clients of known networks get a POP near to where the geo database puts them: by geography as the program starts,
- * and by what the agents measured half a minute later.
+ * Clients of known networks get a POP near to where the geo database puts them: by geography as the program
+ * starts, and by what the agents measured half a minute later.
  */
 
 const NEAREST = 5;
@@ -19,7 +20,8 @@ let truth: GeoTruth;
 let readyAtMs: number;
 
 before(async () => {
-  [program, truth] = await Promise.all([startProgram(['up', '--pop-port', '8571']), openGeoTruth()]);
+  const popPort = String(await freePort());
+  [program, truth] = await Promise.all([startProgram(['up', '--pop-port', popPort]), openGeoTruth()]);
   readyAtMs = performance.now();
 });
 after(() => program.end());
@@ -75,7 +77,7 @@ async function allNear(): Promise<void> {
   assert.deepEqual(far, []);
 }
 
-/** The addresses in A, AAAA and HTTPS answers (its two hints), and the scope. Twice if a new table came between. */
+/** Addresses in the A, AAAA and HTTPS answers, and the scope; asked again if a new table came between. */
 async function digAll(prefix: string, tries = 2): Promise<{ addresses: string[]; scope: number }> {
   const each = ['A', 'AAAA', 'HTTPS'].flatMap((type) => [NAME, type, `+subnet=${prefix}`]);
   const { out } = await runTool('dig', ['@127.0.0.1', '-p', String(program.port), '+time=2', ...each]);

@@ -30,11 +30,16 @@ const curl = (...args: string[]): Promise<Ended> =>
 
 test('the page comes from the POP that DNS gave, over HTTP/2 and HTTP/1.1, and says so', async () => {
   for (const prefix of CLIENTS)
-    for (const version of ['2', '1.1']) {
-      const { address, out } = await fetchedFrom(prefix, `--http${version}`);
-      assert.ok(out.endsWith(`\n200 ${version} ${address}`), out.slice(-60));
-      assert.ok(out.startsWith(`${popAt(address)} `), `${prefix}: ${address}`);
+    for (const [version, accept] of [
+      ['2', '*/*'],
+      ['1.1', 'text/html'],
+    ] as const) {
+      const { address, out } = await fetchedFrom(prefix, `--http${version}`, '-H', `Accept: ${accept}`);
+      const pop = popAt(address);
+      const named = accept === '*/*' ? out.startsWith(`${pop} `) : out.includes(`class="code">${pop}</span>`);
+      assert.ok(named, `${prefix}: ${address}`);
       assert.ok(out.includes('DNS gives this client this POP.'), `${prefix}: ${address}`);
+      assert.ok(out.endsWith(`\n200 ${version} ${address}`), out.slice(-60));
     }
 });
 

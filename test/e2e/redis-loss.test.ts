@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAsker, popOf, randomClients } from '../helpers/answers.ts';
-import { type Program, runTool, startProgram, until } from '../helpers/program.ts';
-import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
-import { clientIn, command, metric, untilDig } from './steps.ts';
+import { type Program, runTool, until } from '../helpers/program.ts';
+import { freePort, withoutRedis } from '../helpers/redis.ts';
+import { clientIn, command, metric, opened, untilDig } from './steps.ts';
 
 const CLIENTS = 500;
 /** Of each of two servers. */
@@ -20,14 +20,13 @@ const RECOVER_MS = 8000;
 test('two servers on one Redis agree; its loss under load loses no query; its return is noticed by both', {
   skip: withoutRedis() || (await withoutDnsperf()),
 }, async (t) => {
-  const redis = await startRedis();
-  const up = await startProgram(['up', '--pop-port', String(await freePort()), '--store', redis.url]);
-  const serve = await startProgram(['serve', '--store', redis.url]);
+  const open = opened(t);
+  const redis = await open.redis();
+  const startUp = async () =>
+    open.program(['up', '--pop-port', String(await freePort()), '--store', redis.url]);
+  const up = await startUp();
+  const serve = await open.program(['serve', '--store', redis.url]);
   const both = [up, serve];
-  t.after(async () => {
-    await Promise.all(both.map((program) => program.end()));
-    await redis.stop();
-  });
   await sleep(4000);
   t.diagnostic(await sameAnswers(both));
 
@@ -66,7 +65,7 @@ test('two servers on one Redis agree; its loss under load loses no query; its re
   await up.end('SIGKILL');
   await redis.kill('SIGKILL');
   await redis.start();
-  both[0] = await startProgram(['up', '--pop-port', String(await freePort()), '--store', redis.url]);
+  both[0] = await startUp();
   const { ms, held } = await until(
     () => metric(serve, 'isochrone_table_epoch'),
     (now) => now < epoch,
@@ -77,30 +76,29 @@ test('two servers on one Redis agree; its loss under load loses no query; its re
   t.diagnostic(await sameAnswers(both));
 });
 
-test('a cold start without Redis answers, from the snapshot if there is one, else from geography', async (t) => {
+test('a cold start without Redis answers: from the snapshot, without one from geography', async (t) => {
+  const open = opened(t);
   const nobody = `redis://127.0.0.1:${await freePort()}`;
-  const state = mkdtempSync(join(tmpdir(), 'isochrone-cold-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
-  const popPort = String(await freePort());
+  const state = open.folder();
+  const up = ['up', '--pop-port', String(await freePort())];
   const subnets = randomClients(300, 11);
-  const first = await startProgram(['up', '--pop-port', popPort], { state });
-  await sleep(6000);
+  const first = await open.program(up, { state });
+  await sleep(15_000);
   const wanted = await linksOf(first, subnets);
   await first.end();
-  for (const args of [['up', '--pop-port', popPort], ['serve']]) {
+  for (const args of [up, ['serve']]) {
     const what = args[0] ?? '';
-    const cold = await startProgram([...args, '--store', nobody]);
+    const cold = await open.program([...args, '--store', nobody]);
     const fromGeography = await linksOf(cold, subnets);
-    const origin = await originOf(cold);
     assert.equal(fromGeography.filter((link) => !/^[A-Z]{3}-[ab]$/.test(link)).length, 0, what);
-    assert.equal(origin, 'geography', what);
+    assert.equal(await originOf(cold), 'geography', what);
     await cold.end();
-    const warm = await startProgram([...args, '--store', nobody], { state });
+    const warm = await open.program([...args, '--store', nobody], { state });
     await sleep(1500);
     const got = await linksOf(warm, subnets);
     const others = got.filter((link, i) => link !== wanted[i]).length;
     t.diagnostic(`${what}: ${others} of ${got.length} answers differ from those before the restart`);
-    // The snapshot is that of the last table; a tick may have followed the questions.
+    // A tick may have followed the questions; the snapshot is that of the last table.
     assert.ok(others <= 0.02 * got.length, what);
     assert.equal(await originOf(warm), 'snapshot', what);
     await warm.end();

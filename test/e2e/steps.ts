@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedPop, ExplainView } from '../../src/console/api.ts';
-import { type Asker, demoNetworks, linkOfAddress, popOf } from '../helpers/answers.ts';
-import { dig, type Program, runProgram, until } from '../helpers/program.ts';
+import { type Asker, createAsker, demoNetworks, linkOfAddress, popOf } from '../helpers/answers.ts';
+import { dig, type Program, runProgram, startProgram, until } from '../helpers/program.ts';
+import { startRedis, type TestRedis } from '../helpers/redis.ts';
 
 /** A client, and what it is answered with while nothing is wrong. */
 export interface Client {
@@ -16,13 +21,54 @@ const CLEAR_MS = 3;
 /** What `explain` says of a POP that one client had. */
 export type Terms = ExplainedPop | undefined;
 
+/** What a test opens through this is closed when it ends, last first, however it ends. */
+export interface Opened {
+  readonly program: typeof startProgram;
+  readonly redis: () => Promise<TestRedis>;
+  readonly asker: (program: Program) => Asker;
+  /** A folder that goes in the end. */
+  readonly folder: () => string;
+}
+
+export function opened(t: TestContext): Opened {
+  const closes: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const close of closes.reverse()) await close();
+  });
+  return {
+    program: async (...parameters) => {
+      const program = await startProgram(...parameters);
+      closes.push(() => program.end());
+      return program;
+    },
+    redis: async () => {
+      const redis = await startRedis();
+      closes.push(redis.stop);
+      return redis;
+    },
+    asker: ({ port }) => {
+      const asker = createAsker(port);
+      closes.push(asker.close);
+      return asker;
+    },
+    folder: () => {
+      const folder = mkdtempSync(join(tmpdir(), 'isochrone-e2e-'));
+      closes.push(() => rmSync(folder, { recursive: true, force: true }));
+      return folder;
+    },
+  };
+}
+
 /** Link that the real `dig` is given for a client. */
 export async function digLink(program: Program, subnet: string): Promise<string> {
   const [address = ''] = await dig(program.port, 'www.cdn.example', `+subnet=${subnet}`);
   return linkOfAddress(address);
 }
 
-/** The client of the heaviest network of a country whose POP is clearly the best: no tie that may go either way. */
+/**
+ * The client of the heaviest network of a country whose POP is clearly the best: no tie that may go either
+ * way.
+ */
 export async function clientIn(program: Program, country: string): Promise<Client> {
   const networks = demoNetworks.filter((network) => network.country === country);
   for (const { prefix } of networks.sort((one, other) => other.weight - one.weight)) {
@@ -64,21 +110,13 @@ export function termsOf(view: ExplainView, pop: string): Terms {
   return view.pops.find((one) => one.pop === pop);
 }
 
-/** Looks at the clients' answers every 100 ms for so long; gives how often each changed. */
-export async function changesOver(
-  asker: Asker,
-  subnets: readonly string[],
-  forMs: number,
-): Promise<{ readonly changes: readonly number[]; readonly last: readonly string[] }> {
-  const changes = subnets.map(() => 0);
-  let last = await asker.links(subnets);
-  for (const end = performance.now() + forMs; performance.now() < end; ) {
-    await sleep(100);
-    const now = await asker.links(subnets);
-    for (const [i, link] of now.entries()) if (link !== last[i]) changes[i] = (changes[i] ?? 0) + 1;
-    last = now;
-  }
-  return { changes, last };
+/** Looks at the clients' answers every 100 ms for so long; gives the links that each one had, in order. */
+export async function watch(asker: Asker, subnets: readonly string[], forMs: number): Promise<string[][]> {
+  const seen: string[][] = subnets.map(() => []);
+  for (const end = performance.now() + forMs; performance.now() < end; await sleep(100))
+    for (const [i, link] of (await asker.links(subnets)).entries())
+      if (link !== seen[i]?.at(-1)) seen[i]?.push(link);
+  return seen;
 }
 
 /** A value of `/metrics`; NaN where there is none. */

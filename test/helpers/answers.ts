@@ -63,7 +63,7 @@ export function linkOfAddress(address: string): string {
 function linkIn(octets: Buffer): string {
   const rcode = octets.readUInt16BE(2) & 15;
   if (rcode !== 0 || octets.readUInt16BE(6) !== 1) return `rcode ${rcode}`;
-  // The question: www.cdn.example. (17 octets), type and class; then a pointer, and 10 octets before the RDATA.
+  // The question: www.cdn.example. (17 octets), type, class; a pointer; 10 octets before the RDATA.
   const at = 12 + 17 + 4 + 2 + 10;
   return linkOfAddress(octets.subarray(at, at + 4).join('.'));
 }

@@ -1,6 +1,6 @@
 /**
- * Asks 127.0.0.1 over UDP for www.cdn.example every 10 ms until an answer comes; prints how many ms that was after the
- * time given. Arguments: port, ms since 1970. Plain JavaScript without packages: it runs beside an empty node_modules.
+ * Asks 127.0.0.1 over UDP for www.cdn.example every 10 ms until an answer comes; prints how many ms that was
+ * after the time given. Arguments: port, ms since 1970. Plain JavaScript, for whatever Node is there.
  */
 import { createSocket } from 'node:dgram';
 

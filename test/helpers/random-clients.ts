@@ -1,7 +1,7 @@
 import { type Random, seededRandom } from '../../src/base/random.ts';
 import { rowsOf } from './geo-truth.ts';
 
-/** Three in four with IPv4: addresses that may be anywhere, or nowhere; the rest in known networks, any host. */
+/** Three in four with IPv4, anywhere or nowhere; the rest in known networks with IPv6, any host. */
 export function randomClients(count: number): string[] {
   const random = seededRandom(3);
   const blocks = rowsOf('test/vectors/operators.csv')
