@@ -1,7 +1,7 @@
 import type { SteeringParams } from './params.ts';
 import { clearingPrice } from './price.ts';
 import type { PopTerms } from './score.ts';
-import { CANDIDATES, candidateScore, NONE, type ServiceGroup, type Units } from './units.ts';
+import { CANDIDATES, candidateOf, candidateScore, NONE, type ServiceGroup, type Units } from './units.ts';
 
 /** What the clearing works on. */
 export interface Market {
@@ -111,13 +111,6 @@ export function repairOverload(
     addLoad(loadRps, units.pop[at] as number, demand);
     move(unit, group, at);
   }
-}
-
-/** Position of a POP among a unit's candidates; -1 if it is none of them. */
-function candidateOf(units: Units, unit: number, pop: number): number {
-  const first = unit * CANDIDATES;
-  for (let at = first; at < first + CANDIDATES; at++) if (units.pop[at] === pop) return at;
-  return NONE;
 }
 
 function clearPop(

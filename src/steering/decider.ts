@@ -1,14 +1,6 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { clearPrices, type Market, predictedLoad, repairOverload } from './clearing.ts';
-import {
-  type DecidePass,
-  decideUnit,
-  emptyPass,
-  leastExtraMs,
-  moveUnit,
-  refreshCell,
-  writeRow,
-} from './decide.ts';
+import { type DecidePass, decideUnit, emptyPass, leastExtraMs, moveUnit, refreshCell } from './decide.ts';
 import { adoptImage, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
 import {
   createDeciderState,
@@ -28,6 +20,7 @@ import type { ImageParts } from './image-encode.ts';
 import { learn } from './ingest.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { CANDIDATES, NONE } from './units.ts';
+import { writeRow } from './write-row.ts';
 
 /** What comes in at a tick. */
 export interface TickInputs {

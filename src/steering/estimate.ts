@@ -8,6 +8,8 @@ const LOSS_GRACE = 1.5;
 const LOSS_CREDIT = 10;
 /** Share of its loss memory that a cell keeps at each burst: about five bursts count. */
 const LOSS_KEPT = 0.8;
+/** A cell of a POP that loses packets loses by chance up to so many times as many. */
+const LOSS_EXPECTED = 2;
 /** Loss of a cell that is no longer measured fades by a factor e in this time, ms. */
 const LOSS_FADE_MS = 60_000;
 /**
@@ -149,7 +151,8 @@ export function excessLossRate(estimates: Estimates, slot: number, nowMs: number
 }
 
 function updateLoss(estimates: Estimates, slot: number, burst: Burst, popLossRate: number): void {
-  const excess = (estimates.excessLost[slot] as number) * LOSS_KEPT + burst.lost - popLossRate * burst.sent;
+  const expected = Math.min(1, LOSS_EXPECTED * popLossRate) * burst.sent;
+  const excess = (estimates.excessLost[slot] as number) * LOSS_KEPT + burst.lost - expected;
   estimates.excessLost[slot] = Math.max(0, excess);
   estimates.sent[slot] = (estimates.sent[slot] as number) * LOSS_KEPT + burst.sent;
   if ((estimates.bursts[slot] as number) === 0 || burst.atMs > (estimates.atMs[slot] as number))

@@ -178,3 +178,10 @@ function keepPop(group: ServiceGroup, pop: number, count: number, place: number)
   pickedPop[k] = pop;
   return Math.max(count, k + 1);
 }
+
+/** Position of a POP among a unit's candidates; -1 if it is none of them. */
+export function candidateOf(units: Units, unit: number, pop: number): number {
+  const first = unit * CANDIDATES;
+  for (let at = first; pop !== NONE && at < first + CANDIDATES; at++) if (units.pop[at] === pop) return at;
+  return NONE;
+}

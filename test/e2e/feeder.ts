@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisStore } from '../../src/store/redis.ts';
 import type { PopReport, Sample, Store } from '../../src/store/store.ts';
 import { demoNetworks } from '../helpers/answers.ts';
@@ -7,14 +8,20 @@ import type { Client, Terms } from './steps.ts';
 /** What can go wrong with a POP: `link` one of its links is full, `links` all of them are. */
 export type Input = 'latency' | 'loss' | 'link' | 'links' | 'load' | 'health';
 
+/** What is written: the bad news, or after them the good. */
+type News = Input | 'well';
+
 /** More often than the demo's own agents, whose word on the same POP is replaced each time. */
 const EVERY_MS = 25;
 const NETWORKS_MAX = 60;
 const WORSE_MS = 80;
 
+/** For so long the store is told that all is well again, before the feeder falls silent, ms. */
+const WELL_MS = 1000;
+
 /**
  * Writes reports or samples into the store that say something bad of a POP, as a POP's own agent would, until
- * stopped. The demo's agents go on contradicting once a second.
+ * stopped; then for a second that all is well. The demo's agents go on contradicting once a second.
  */
 export async function feed(options: {
   readonly url: string;
@@ -22,23 +29,30 @@ export async function feed(options: {
   readonly client: Client;
   readonly terms: Terms;
 }): Promise<() => Promise<void>> {
-  const { input, client } = options;
+  const { input, client, terms } = options;
   const store = await openRedisStore({ url: options.url, cluster: 'isochrone' });
   const write = input === 'latency' || input === 'loss' ? writeSamples : writeReport;
+  let news: News = input;
   let underWay = Promise.resolve();
+  let stopped: Promise<void> | undefined;
   const timer = setInterval(() => {
-    underWay = write(store, options).catch(() => undefined);
+    underWay = write(store, { news, client, terms }).catch(() => undefined);
   }, EVERY_MS);
-  await write(store, { input, client, terms: options.terms });
-  return async () => {
+  const stop = async (): Promise<void> => {
+    news = 'well';
+    await sleep(WELL_MS);
     clearInterval(timer);
     await underWay;
     await store.close();
   };
+  return () => {
+    stopped ??= stop();
+    return stopped;
+  };
 }
 
 interface What {
-  readonly input: Input;
+  readonly news: News;
   readonly client: Client;
   readonly terms: Terms;
 }
@@ -46,21 +60,21 @@ interface What {
 let turn = 0;
 
 /** Bursts to networks around the client. */
-function writeSamples(store: Store, { input, client, terms }: What): Promise<void> {
+function writeSamples(store: Store, { news, client, terms }: What): Promise<void> {
   const country = demoNetworks.find(({ prefix }) => prefix === client.subnet)?.country;
   const near = demoNetworks.filter((network) => network.country === country).slice(0, NETWORKS_MAX);
   const others = [near[turn++ % near.length]?.prefix ?? '', near[turn++ % near.length]?.prefix ?? ''];
-  const rttMs = (terms?.rttMs ?? 0) + (input === 'latency' ? WORSE_MS : 0);
-  const lost = input === 'loss' ? 1 : 0;
+  const rttMs = (terms?.rttMs ?? 0) + (news === 'latency' ? WORSE_MS : 0);
+  const lost = news === 'loss' ? 1 : 0;
   const samples = [client.subnet, ...others].map((network): Sample => ({ network, rttMs, sent: 3, lost }));
   return store.appendSamples({ pop: client.pop, atMs: Date.now(), source: 'measured', samples });
 }
 
-function writeReport(store: Store, { input, client }: What): Promise<void> {
+function writeReport(store: Store, { news, client }: What): Promise<void> {
   const [capacityRps, ...capacitiesMbps] = capacitiesOf(client.pop);
   const links = capacitiesMbps.map((capacityMbps, i) => {
     const id = `${client.pop}-${'ab'[i]}`;
-    const isFull = input === 'links' || (input === 'link' && id === client.link);
+    const isFull = news === 'links' || (news === 'link' && id === client.link);
     const [queueMs, lossRate] = isFull ? [40, 0.03] : [0, 0];
     return {
       id,
@@ -74,9 +88,9 @@ function writeReport(store: Store, { input, client }: What): Promise<void> {
     pop: client.pop,
     atMs: Date.now(),
     source: 'measured',
-    loadRps: (input === 'load' ? 2 : 0.2) * (capacityRps ?? 0),
+    loadRps: (news === 'load' ? 2 : 0.2) * (capacityRps ?? 0),
     capacityRps: capacityRps ?? 0,
-    healthy: input !== 'health',
+    healthy: news !== 'health',
     links,
   };
   return store.putReport(report);

@@ -28,6 +28,7 @@ export interface Opened {
   readonly asker: (program: Program) => Asker;
   /** A folder that goes in the end. */
   readonly folder: () => string;
+  readonly closeLater: (close: () => unknown) => void;
 }
 
 export function opened(t: TestContext): Opened {
@@ -56,6 +57,7 @@ export function opened(t: TestContext): Opened {
       closes.push(() => rmSync(folder, { recursive: true, force: true }));
       return folder;
     },
+    closeLater: (close) => closes.push(close),
   };
 }
 
