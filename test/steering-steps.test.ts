@@ -100,6 +100,10 @@ test('pooled loss jumps at a surprise, both ways, and one lost packet is none', 
   assert.deepEqual(poolLoss({ sent: 0, lost: 0 }, loss), loss);
   loss = poolLoss({ sent: 60, lost: 1 }, loss);
   assert.ok(loss.rate < params.lossIgnored, 'a packet lost after the loss ended');
+  loss = poolLoss({ sent: 12, lost: 4 }, NO_LOSS);
+  loss = poolLoss({ sent: 12, lost: 1 }, loss);
+  for (let tick = 0; tick < 8; tick++) loss = poolLoss({ sent: 12, lost: 0 }, loss);
+  assert.equal(loss.rate, 0, 'few packets tick by tick end it too');
 });
 
 test('congestion: queue, loss and the knee add up, are bounded, rise fast and fall slower', () => {

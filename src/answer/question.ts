@@ -84,7 +84,7 @@ function answerAt(
     (qtype === TYPE.A || qtype === TYPE.AAAA || qtype === TYPE.HTTPS || qtype === TYPE.ANY)
   )
     return answerSteered(context, zone, name, steer, resolver);
-  // ANY gets one RRset (RFC 8482 §4.1): docs/decisions/0010.
+  // ANY gets one RRset (RFC 8482 §4.1): docs/decisions/0005.
   const rrset = qtype === TYPE.ANY ? node.rrsets[0] : rrsetOf(node, qtype);
   if (rrset === undefined) return deny(context, zone, RCODE.NOERROR);
   if (putNeeded(context, name, rrset) && qtype !== TYPE.ANY) putAdditional(context, rrset);

@@ -10,7 +10,7 @@ import { CLASS } from '../wire/constants.ts';
 
 /**
  * A stub resolver's exchange with one server: dns2 writes the query, frames TCP and tells a reply from
- * what is none. See docs/decisions/0012-dns2-without-its-sockets.md.
+ * what is none. See docs/decisions/0007-dns2-without-its-sockets.md.
  */
 
 export interface StubQuestion {

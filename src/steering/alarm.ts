@@ -40,13 +40,24 @@ export interface PopLoss {
   readonly side: number;
   /** Packets lost in the last tick. */
   readonly lastLost: number;
+  /** Rate after the last tick that lost a packet, and packets since. */
+  readonly lossyRate: number;
+  readonly cleanSent: number;
 }
 
 /**
  * Before the first burst: credit of a thousand packets without loss, fading, so that the first one lost
  * proves little.
  */
-export const NO_LOSS: PopLoss = { rate: 0, sent: 1000, lost: 0, side: 0, lastLost: 0 };
+export const NO_LOSS: PopLoss = {
+  rate: 0,
+  sent: 1000,
+  lost: 0,
+  side: 0,
+  lastLost: 0,
+  lossyRate: 0,
+  cleanSent: 0,
+};
 
 const SHIFT_MIN_MS = -500;
 const SHIFT_MAX_MS = 5000;
@@ -65,6 +76,8 @@ const LOSS_JUMP_TWICE = 2;
 const LOSS_JUMP_MIN = 0.01;
 /** Fewer packets lost than this, in one tick or two, prove no rise: one lost packet of a dozen is chance. */
 const LOSS_PACKETS_MIN = 4;
+/** Loss is over when so many packets came through as at its rate would do so with this chance. */
+const LOSS_OVER_CHANCE = 0.01;
 /** Loss credited as not there, in packets: a tick with few packets proves little. */
 const LOSS_PRIOR_SENT = 20;
 
@@ -92,6 +105,8 @@ export function poolShift(pool: PooledResiduals, shiftMs: number, params: Steeri
  */
 export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
   if (count.sent === 0) return before;
+  const cleanSent = count.lost === 0 ? before.cleanSent + count.sent : 0;
+  if (before.lossyRate > LOSS_FLOOR && (1 - before.lossyRate) ** cleanSent < LOSS_OVER_CHANCE) return NO_LOSS;
   const seen = count.lost / count.sent;
   const expected = Math.min(0.5, Math.max(before.rate, LOSS_FLOOR));
   const z = (seen - before.rate) / Math.sqrt((expected * (1 - expected)) / count.sent);
@@ -106,7 +121,15 @@ export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
   const sent = before.sent * kept + count.sent + credit;
   const lost = before.lost * kept + count.lost;
   const rate = lost / (sent + LOSS_PRIOR_SENT);
-  return { rate, sent, lost, side: isChange ? 0 : side, lastLost: count.lost };
+  return {
+    rate,
+    sent,
+    lost,
+    side: isChange ? 0 : side,
+    lastLost: count.lost,
+    lossyRate: count.lost > 0 ? rate : before.lossyRate,
+    cleanSent,
+  };
 }
 
 /** Median; 0 of nothing. */
