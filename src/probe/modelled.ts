@@ -68,7 +68,7 @@ const STEP_MAX_MS = 200;
 /**
  * The agents take turns by steps: each sends its batch, its report and its demand list every so many steps.
  */
-const STEPS_PER_BATCH = 10;
+const STEPS_PER_BATCH = 6;
 const STEPS_PER_REPORT = 20;
 const STEPS_PER_DEMAND = 40;
 /** Traffic is counted anew every so many steps. */

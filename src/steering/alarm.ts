@@ -74,8 +74,12 @@ const LOSS_JUMP = 4;
 const LOSS_JUMP_TWICE = 2;
 /** A smaller difference of loss is never called a change. */
 const LOSS_JUMP_MIN = 0.01;
-/** Fewer packets lost than this, in one tick or two, prove no rise: one lost packet of a dozen is chance. */
+/**
+ * Fewer packets lost than this, in one tick or in two, prove no rise: with 150 POPs and one packet in a
+ * thousand lost by chance, fewer come together every few minutes.
+ */
 const LOSS_PACKETS_MIN = 4;
+const LOSS_PACKETS_TWICE_MIN = 6;
 /** Loss is over when so many packets came through as at its rate would do so with this chance. */
 const LOSS_OVER_CHANCE = 0.01;
 /** Loss credited as not there, in packets: a tick with few packets proves little. */
@@ -113,7 +117,7 @@ export function poolLoss(count: LossCount, before: PopLoss): PopLoss {
   const side = Math.abs(z) > LOSS_JUMP_TWICE ? Math.sign(z) : 0;
   const isOnce = Math.abs(z) > LOSS_JUMP && (z < 0 || count.lost >= LOSS_PACKETS_MIN);
   const isTwice = side !== 0 && side === before.side;
-  const isSurprise = isOnce || (isTwice && (z < 0 || count.lost + before.lastLost >= LOSS_PACKETS_MIN));
+  const isSurprise = isOnce || (isTwice && (z < 0 || count.lost + before.lastLost >= LOSS_PACKETS_TWICE_MIN));
   const isChange = isSurprise && Math.abs(seen - before.rate) > LOSS_JUMP_MIN;
   const kept = isChange ? 0 : LOSS_KEPT;
   // Where loss has ended, one packet lost in the next ticks proves as little as before it began.
