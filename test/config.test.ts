@@ -8,7 +8,7 @@ import { type Config, loadConfig } from '../src/config/config.ts';
 import { joinPath } from '../src/config/paths.ts';
 import { referencePage, schemaFile } from '../src/config/reference.ts';
 import { formatEndpoint, parseEndpoint } from '../src/config/scalars.ts';
-import { steeringParams } from '../src/steering/params.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readFile = (path: string): string => readFileSync(joinPath(root, path), 'utf8');

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
 import { CAPACITY_UNKNOWN, nextCapacity } from '../src/steering/capacity.ts';
 import type { LocatedDemand } from '../src/steering/decider-state.ts';
-import { steeringParams } from '../src/steering/params.ts';
 import { clearingPrice } from '../src/steering/price.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 import { drive } from './helpers/steering-world.ts';
 
 const params = steeringParams();

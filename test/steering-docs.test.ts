@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { linkCongestionMs } from '../src/steering/congestion.ts';
-import { STEERING_PARAMETERS, steeringParams } from '../src/steering/params.ts';
+import { STEERING_PARAMETERS } from '../src/steering/params.ts';
 import { scoreMs } from '../src/steering/score.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 
 const page = readFileSync(new URL('../docs/steering.md', import.meta.url), 'utf8');
 

@@ -12,8 +12,8 @@ import {
   updateEstimate,
 } from '../src/steering/estimate.ts';
 import { packCell, popHashes, unpackCell } from '../src/steering/pack.ts';
-import { steeringParams } from '../src/steering/params.ts';
 import { createCellView, viewCell } from '../src/steering/rtt.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 
 const params = steeringParams();
 const how = { params, pooled: false, holdJumps: false, popLossRate: 0 };
@@ -64,8 +64,8 @@ test('one lost packet is no loss; lost bursts are, and clean ones end it', () =>
     return excessLossRate(estimates, slot, 30_000);
   };
   assert.equal(lose(1), 0);
-  assert.ok(lose(3) > 0.03);
-  assert.ok(lose(3) > 0.1);
+  assert.ok(lose(3) > 0.05);
+  assert.ok(lose(3) > 0.15);
   for (let i = 0; i < 8; i++) lose(0);
   assert.equal(lose(0), 0);
 });

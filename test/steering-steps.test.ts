@@ -5,10 +5,11 @@ import { type LocatedSample, type Refusal, refusalOf } from '../src/steering/acc
 import { NO_LOSS, poolLoss, poolShift } from '../src/steering/alarm.ts';
 import { linkCongestionMs, linkShares, nextCongestionMs, spreadLinks } from '../src/steering/congestion.ts';
 import { HEALTH_UNKNOWN, nextHealth, type PopHealth, reportsFlow } from '../src/steering/health.ts';
-import { STEERING_PARAMETERS, steeringParams } from '../src/steering/params.ts';
+import { STEERING_PARAMETERS } from '../src/steering/params.ts';
 import { placeDistances } from '../src/steering/prior.ts';
 import { type Move, moveOf, type Standing, thresholdMs } from '../src/steering/rows.ts';
 import { type TtlBasis, ttlOf } from '../src/steering/ttl.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 import { rowFleet, rowPlaces } from './helpers/steering-world.ts';
 
 const params = steeringParams();

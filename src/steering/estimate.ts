@@ -3,7 +3,7 @@ import type { SteeringParams } from './params.ts';
 /** Pairs of (cell, POP) estimated at a time, at most; 48 octets each. */
 const ESTIMATES_MAX = 400_000;
 /** Lost packets of a cell beyond its POP's rate that are put down to chance. */
-const LOSS_GRACE = 2.5;
+const LOSS_GRACE = 1.5;
 /** Packets without loss that every cell is credited with: one lost of three is no loss of a third. */
 const LOSS_CREDIT = 10;
 /** Share of its loss memory that a cell keeps at each burst: about five bursts count. */

@@ -132,14 +132,3 @@ export const STEERING_PARAMETERS = {
 
 /** Values of all parameters. */
 export type SteeringParams = { readonly [Name in keyof typeof STEERING_PARAMETERS]: number };
-
-/** The defaults, with what the operator changed. */
-export function steeringParams(
-  changed: { readonly [Name in keyof SteeringParams]?: number | undefined } = {},
-): SteeringParams {
-  const values: Record<string, number> = {};
-  for (const [name, parameter] of Object.entries(STEERING_PARAMETERS))
-    values[name] = changed[name as keyof SteeringParams] ?? parameter.default;
-  // Every key of the table was filled just above.
-  return values as SteeringParams;
-}

@@ -9,9 +9,9 @@ import type { Located } from '../../src/geo/locator.ts';
 import { createDecider } from '../../src/steering/decider.ts';
 import { serviceGroups } from '../../src/steering/groups.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
-import { steeringParams } from '../../src/steering/params.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { type Store, StoreError } from '../../src/store/store.ts';
+import { steeringParams } from './steering-params.ts';
 import { PLACES_DIGEST, rowFleet, rowPlaces, START_MS } from './steering-world.ts';
 
 export const fleet = rowFleet([0, 8, 30]);

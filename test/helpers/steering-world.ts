@@ -7,8 +7,9 @@ import type { FleetReport } from '../../src/steering/fleet-state.ts';
 import { serviceGroups } from '../../src/steering/groups.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
-import { type SteeringParams, steeringParams } from '../../src/steering/params.ts';
+import type { SteeringParams } from '../../src/steering/params.ts';
 import type { CellGeometry } from '../../src/steering/prior.ts';
+import { steeringParams } from './steering-params.ts';
 
 /** Digest of the places below. */
 export const PLACES_DIGEST = 4711;
