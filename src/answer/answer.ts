@@ -1,9 +1,24 @@
 import { RCODE } from '../wire/constants.ts';
 import { optSize, writeOpt } from '../wire/edns.ts';
+import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
-import { beginMessage } from '../wire/writer.ts';
-import { type AnswerContext, type Client, OUTCOME } from './context.ts';
+import { type AnswerContext, type Client, OUTCOME, TRANSPORT } from './context.ts';
+import { SECTION } from './message.ts';
 import { answerQuestion } from './question.ts';
+
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const { TCP: TRANSPORT_TCP, UDP: TRANSPORT_UDP } = TRANSPORT;
+const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
+const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED } = OUTCOME;
+const { BADVERS: RCODE_BADVERS, FORMERR: RCODE_FORMERR, NOTIMP: RCODE_NOTIMP } = RCODE;
+const {
+  BAD_VERSION: QUERY_BAD_VERSION,
+  DROP: QUERY_DROP,
+  OK: QUERY_OK,
+  UNKNOWN_OPCODE: QUERY_UNKNOWN_OPCODE,
+} = QUERY;
+const HEADER = HEADER_SIZE;
 
 const UDP_SIZE_PLAIN = 512;
 const TCP_SIZE_MAX = 65_535;
@@ -19,67 +34,78 @@ export function answer(
   client: Client,
   out: Uint8Array,
 ): number {
-  const { outcome, query: view } = context;
-  const status = readQuery(view, query, length);
-  outcome.transport = client.transport;
+  const { outcome, query: view, views } = context;
+  const packet = viewOf(views, query);
+  const status = readQuery(view, packet, length);
+  outcome.transport = client.transport === 'tcp' ? TRANSPORT_TCP : TRANSPORT_UDP;
   outcome.truncated = false;
   outcome.serviceIndex = -1;
   outcome.scopeLength = 0;
   outcome.usedEcs = false;
-  if (status === QUERY.DROP || client.port === 0) {
-    outcome.kind = OUTCOME.DROPPED;
+  if (status === QUERY_DROP || client.port === 0) {
+    outcome.kind = OUTCOME_DROPPED;
     return 0;
   }
-  outcome.kind = OUTCOME.REJECTED;
-  outcome.qtype = view.questionEnd > HEADER_SIZE ? view.qtype : 0;
-  begin(context, query, client, out);
-  outcome.rcode = status === QUERY.OK ? answerQuestion(context, client.address) : rejectionOf(status);
-  return finish(context, query, out);
+  outcome.kind = OUTCOME_REJECTED;
+  outcome.qtype = view.questionEnd > HEADER ? view.qtype : 0;
+  begin(context, packet, viewOf(views, out));
+  outcome.rcode = status === QUERY_OK ? answerQuestion(context, client.address) : rejectionOf(status);
+  return finish(context, packet);
 }
 
 function rejectionOf(status: number): number {
-  if (status === QUERY.UNKNOWN_OPCODE) return RCODE.NOTIMP;
-  return status === QUERY.BAD_VERSION ? RCODE.BADVERS : RCODE.FORMERR;
+  if (status === QUERY_UNKNOWN_OPCODE) return RCODE_NOTIMP;
+  return status === QUERY_BAD_VERSION ? RCODE_BADVERS : RCODE_FORMERR;
 }
 
 /** Copies the question, as it was spelt, and sets the limit so that there is always room for OPT. */
-function begin(context: AnswerContext, query: Uint8Array, client: Client, out: Uint8Array): void {
-  const { query: view, writer } = context;
+function begin(context: AnswerContext, packet: DataView, out: DataView): void {
+  const { query: view, message, outcome } = context;
   const end = view.questionEnd;
-  for (let i = HEADER_SIZE; i < end; i++) out[i] = query[i] as number;
+  let at = HEADER;
+  for (; at + 4 <= end; at += 4) out.setInt32(at, packet.getInt32(at));
+  for (; at < end; at++) out.setUint8(at, packet.getUint8(at));
   const { edns } = view;
+  // Only the time of a TCP connection is told (RFC 7828 §3.2.2). Options of a later EDNS version are not
+  // read.
+  if (outcome.transport !== TRANSPORT_TCP || edns.version !== 0) edns.keepaliveTenths = -1;
+  else if (edns.keepaliveTenths >= 0) edns.keepaliveTenths = context.tcpIdleTenths;
   let limit = UDP_SIZE_PLAIN;
-  if (client.transport === 'tcp') limit = TCP_SIZE_MAX;
+  if (outcome.transport === TRANSPORT_TCP) limit = TCP_SIZE_MAX;
   else if (edns.present) limit = Math.min(Math.max(edns.udpSize, UDP_SIZE_PLAIN), context.udpSizeMax);
-  limit = Math.min(limit, out.length) - optSize(edns);
-  beginMessage(writer, out, end, limit, end > HEADER_SIZE ? view.qname : undefined);
+  message.out = out;
+  message.at = end;
+  message.limit = Math.min(limit, out.byteLength) - optSize(edns);
+  message.section = SECTION_ANSWER;
+  message.name = view.qname;
+  message.nameAt = HEADER;
+  const { counts } = message;
+  counts[SECTION_ANSWER] = 0;
+  counts[SECTION_AUTHORITY] = 0;
+  counts[SECTION_ADDITIONAL] = 0;
   context.authoritative = false;
-  context.writtenCount = 0;
+  context.redirectCount = 0;
 }
 
 /** Adds OPT if the query had one, and writes the header. Returns the length. */
-function finish(context: AnswerContext, query: Uint8Array, out: Uint8Array): number {
-  const { outcome, query: view, writer } = context;
+function finish(context: AnswerContext, packet: DataView): number {
+  const { outcome, query: view, message } = context;
   const { edns } = view;
   const { rcode } = outcome;
-  let end = writer.at;
-  if (edns.present) end = writeOpt(out, end, edns, context.udpSizeMax, rcode, outcome.scopeLength);
-  out[0] = query[0] as number;
-  out[1] = query[1] as number;
-  // QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035
+  const { out, counts } = message;
+  let end = message.at;
+  let additional = counts[SECTION_ADDITIONAL] as number;
+  if (edns.present) {
+    end = writeOpt(out, end, edns, context.udpSizeMax, rcode, outcome.scopeLength);
+    additional++;
+  }
+  // ID, QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035
   // §3.1.6).
-  const flags = 0x80 | ((query[2] as number) & 0x79);
-  out[2] = flags | (context.authoritative ? 0x04 : 0) | (outcome.truncated ? 0x02 : 0);
-  out[3] = rcode & 15;
-  out[4] = 0;
-  out[5] = view.questionEnd > HEADER_SIZE ? 1 : 0;
-  const { counts } = writer;
-  const additional = (counts[2] as number) + (edns.present ? 1 : 0);
-  out[6] = (counts[0] as number) >> 8;
-  out[7] = counts[0] as number;
-  out[8] = (counts[1] as number) >> 8;
-  out[9] = counts[1] as number;
-  out[10] = additional >> 8;
-  out[11] = additional;
+  const kept = packet.getInt32(0) & 0xffff_7900;
+  const flags = 0x8000 | (context.authoritative ? 0x0400 : 0) | (outcome.truncated ? 0x0200 : 0);
+  out.setInt32(0, kept | flags | (rcode & 15));
+  const question = view.questionEnd > HEADER ? 1 : 0;
+  out.setInt32(4, (question << 16) | (counts[SECTION_ANSWER] as number));
+  out.setInt32(8, ((counts[SECTION_AUTHORITY] as number) << 16) | additional);
   return end;
 }

@@ -1,22 +1,20 @@
 /**
  * Room `answer`: query octets and a client's address in, response octets out. The hot path: nothing here
  * waits, allocates or throws for what a peer sends. May import `base wire zone`, `steering/image.ts` and
- * `geo/locator.ts`. Pure.
+ * `geo/client-image.ts`. Pure.
  */
 import type { Address } from '../base/address.ts';
-import type { Located, Locator } from '../geo/locator.ts';
 import type { SteeringImage } from '../steering/image.ts';
-import { TYPE } from '../wire/constants.ts';
-import { emptyNameView, type NameView } from '../wire/name-view.ts';
+import { createPacketViews, type PacketViews } from '../wire/packet.ts';
 import { emptyQueryView, type QueryView } from '../wire/query.ts';
-import { createWriter, type Writer } from '../wire/writer.ts';
-import { HIT, type Hit, type RRset, type Zones } from '../zone/zone.ts';
+import type { ZoneImage } from '../zone/image.ts';
+import { emptyHit, type Hit } from '../zone/image-find.ts';
+import { createMessage, type Message } from './message.ts';
+import type { RowHit, RowMap } from './row-map.ts';
 import type { Service } from './service.ts';
 
 /** UDP payload that fits every path of the Internet in one piece (DNS flag day 2020). */
 const UDP_SIZE_MAX_DEFAULT = 1232;
-/** RRsets that one response may hold: chains and additional data end here. */
-const RRSETS_MAX = 64;
 /**
  * CNAME and DNAME steps that one response follows: more than sound zones need, and a bound on the work for
  * bad ones.
@@ -29,6 +27,9 @@ export interface Client {
   readonly port: number;
   readonly transport: 'udp' | 'tcp';
 }
+
+/** How a query came, as outcomes hold it. */
+export const TRANSPORT = { UDP: 0, TCP: 1 } as const;
 
 /** What kind of response was given. */
 export const OUTCOME = {
@@ -53,7 +54,8 @@ export interface Outcome {
   rcode: number;
   /** 0 where no question could be read. */
   qtype: number;
-  transport: 'udp' | 'tcp';
+  /** A `TRANSPORT` value. */
+  transport: number;
   truncated: boolean;
   /** Position of the service that was steered to; -1 if none was, and then the rest means nothing. */
   serviceIndex: number;
@@ -62,8 +64,6 @@ export interface Outcome {
   /** Link and POP that were chosen; -1 if none. */
   linkIndex: number;
   popIndex: number;
-  placeId: number;
-  asn: number;
   /** Whether the client's own prefix was used, not its resolver's address. */
   usedEcs: boolean;
   /** Bits of the address that the decision depends on. */
@@ -72,20 +72,18 @@ export interface Outcome {
   ttl: number;
 }
 
-/** A CNAME synthesised from a DNAME (RFC 6672 §3.1), with room for any target. Reused. */
-interface Synthesis {
-  readonly target: NameView;
-  readonly rrset: RRset;
+/** What steering decided, and what it means for the clients of this process's databases. Replaced as one. */
+export interface SteeringTable {
+  readonly image: SteeringImage;
+  readonly rows: RowMap;
 }
 
 /** Everything that answering needs: tables to read, and room to work in. One per thread. */
 export interface AnswerContext {
   /** Replaced by assignment when zones change. */
-  zones: Zones;
+  zones: ZoneImage;
   /** Replaced by assignment when a table arrives; undefined until the first. */
-  steering: SteeringImage | undefined;
-  /** Replaced by assignment when the geo databases change. */
-  locator: Locator;
+  table: SteeringTable | undefined;
   /** One word per POP: see base/pop-state.ts. */
   readonly popState: Int32Array;
   /** POP index of each link. */
@@ -94,30 +92,30 @@ export interface AnswerContext {
   readonly services: readonly Service[];
   /** Largest UDP response in octets, and the size that our OPT names. */
   readonly udpSizeMax: number;
+  /** How long a TCP connection may be idle, in tenths of a second; for clients that ask (RFC 7828). */
+  tcpIdleTenths: number;
   readonly outcome: Outcome;
+  readonly views: PacketViews;
   readonly query: QueryView;
-  readonly writer: Writer;
+  readonly message: Message;
   readonly hit: Hit;
-  readonly located: Located;
-  /** RRsets that the response has, so that none is put twice. */
-  readonly written: (RRset | undefined)[];
-  writtenCount: number;
-  /** Two, so that one target can be the source of the next. */
-  readonly syntheses: readonly [Synthesis, Synthesis];
+  readonly found: RowHit;
   /** Hashes of the names that the response's chain of aliases went through. */
   readonly chain: Int32Array;
+  /** DNAMEs that the response has, so that none is put twice. */
+  readonly redirects: Int32Array;
+  redirectCount: number;
   /** AA of the response being made. */
   authoritative: boolean;
 }
 
 /** What a context is made of. */
 interface AnswerParts {
-  readonly zones: Zones;
+  readonly zones: ZoneImage;
   readonly services: readonly Service[];
-  readonly locator: Locator;
   readonly popState: Int32Array;
   readonly linkPop: Int32Array;
-  readonly steering?: SteeringImage;
+  readonly table?: SteeringTable;
   readonly udpSizeMax?: number;
 }
 
@@ -125,21 +123,21 @@ interface AnswerParts {
 export function createAnswerContext(parts: AnswerParts): AnswerContext {
   return {
     zones: parts.zones,
-    steering: parts.steering,
-    locator: parts.locator,
+    table: parts.table,
     popState: parts.popState,
     linkPop: parts.linkPop,
     services: parts.services,
     udpSizeMax: parts.udpSizeMax ?? UDP_SIZE_MAX_DEFAULT,
+    tcpIdleTenths: 100,
     outcome: emptyOutcome(),
+    views: createPacketViews(),
     query: emptyQueryView(),
-    writer: createWriter(),
-    hit: { kind: HIT.NXDOMAIN, node: undefined },
-    located: { placeId: 0, asn: 0, scopeLength: 0, known: false },
-    written: new Array<RRset | undefined>(RRSETS_MAX).fill(undefined),
-    writtenCount: 0,
-    syntheses: [emptySynthesis(), emptySynthesis()],
+    message: createMessage(),
+    hit: emptyHit(),
+    found: { row: 0, scopeLength: 0 },
     chain: new Int32Array(CHAIN_MAX),
+    redirects: new Int32Array(CHAIN_MAX + 1),
+    redirectCount: 0,
     authoritative: false,
   };
 }
@@ -150,23 +148,14 @@ export function emptyOutcome(): Outcome {
     kind: OUTCOME.DROPPED,
     rcode: 0,
     qtype: 0,
-    transport: 'udp',
+    transport: TRANSPORT.UDP,
     truncated: false,
     serviceIndex: -1,
     row: -1,
     linkIndex: -1,
     popIndex: -1,
-    placeId: 0,
-    asn: 0,
     usedEcs: false,
     scopeLength: 0,
     ttl: 0,
   };
-}
-
-function emptySynthesis(): Synthesis {
-  const target = emptyNameView();
-  const head = Uint8Array.of(0, TYPE.CNAME, 0, 1, 0, 0, 0, 0, 0, 0);
-  const records = [{ head, names: [target], tail: new Uint8Array(0) }];
-  return { target, rrset: { type: TYPE.CNAME, ttl: 0, records, target, additional: [] } };
 }

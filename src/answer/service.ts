@@ -3,6 +3,10 @@ import { assert, must } from '../base/assert.ts';
 import type { Fleet, Link } from '../base/fleet.ts';
 import { TYPE } from '../wire/constants.ts';
 
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const { A: TYPE_A, AAAA: TYPE_AAAA, HTTPS: TYPE_HTTPS } = TYPE;
+
 /** SvcParamKeys (RFC 9460 §14.3.2). */
 const SVC = { ALPN: 1, NO_DEFAULT_ALPN: 2, PORT: 3, IPV4_HINT: 4, IPV6_HINT: 6 } as const;
 const HTTPS_PORT = 443;
@@ -20,56 +24,53 @@ export interface ServiceSpec {
 }
 
 /**
- * A service whose every possible answer is ready: one fragment (TYPE to RDATA, TTL to be filled in) for each
- * link.
+ * A service whose every possible answer is ready: for each link a record of each type, as it stands in a
+ * message whose question has its owner's name, TTL to be filled in.
  */
 export interface Service {
   readonly name: string;
   readonly groupIndex: number;
   readonly ttlMin: number;
   readonly ttlMax: number;
-  /** By link index. */
-  readonly ipv4: readonly Uint8Array[];
-  /** By link index; undefined where the link has no IPv6 address. */
-  readonly ipv6: readonly (Uint8Array | undefined)[];
-  /** By link index; undefined where the service has no HTTPS record. */
-  readonly https: readonly (Uint8Array | undefined)[];
+  /** Little-endian words; each record begins a new one. */
+  readonly records: Int32Array;
+  /**
+   * By `steeredRecord`: the word at which the record begins, and its octets. One without octets is NODATA.
+   */
+  readonly starts: Int32Array;
+  readonly sizes: Int32Array;
 }
+
+/** Records of a link: A, AAAA, HTTPS. */
+const KINDS = 3;
 
 /** Prepares every answer that a service can give with this fleet. */
 export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
-  const { name, groupIndex, ttlMin, ttlMax } = spec;
-  return {
-    name,
-    groupIndex,
-    ttlMin,
-    ttlMax,
-    ipv4: fleet.links.map((link) => fragment(TYPE.A, addressOctets(link.ipv4, 4))),
-    ipv6: fleet.links.map((link) =>
-      link.ipv6 === undefined ? undefined : fragment(TYPE.AAAA, addressOctets(link.ipv6, 6)),
-    ),
-    https: fleet.links.map((link) =>
-      spec.https === undefined ? undefined : fragment(TYPE.HTTPS, httpsRdata(link, spec.https)),
-    ),
-  };
+  const { name, groupIndex, ttlMin, ttlMax, https } = spec;
+  const records = fleet.links.flatMap((link) => [
+    record(TYPE_A, addressOctets(link.ipv4, 4)),
+    link.ipv6 === undefined ? [] : record(TYPE_AAAA, addressOctets(link.ipv6, 6)),
+    https === undefined ? [] : record(TYPE_HTTPS, httpsRdata(link, https)),
+  ]);
+  const sizes = Int32Array.from(records, (octets) => octets.length);
+  const starts = new Int32Array(records.length);
+  let words = 0;
+  for (const [i, size] of sizes.entries()) {
+    starts[i] = words;
+    words += (size + 3) >> 2;
+  }
+  const packed = new Uint8Array(words * 4);
+  for (const [i, octets] of records.entries()) packed.set(octets, (starts[i] as number) * 4);
+  return { name, groupIndex, ttlMin, ttlMax, records: new Int32Array(packed.buffer), starts, sizes };
 }
 
 /**
- * The fragment that answers this type over this link; undefined is NODATA. ANY gets what A gets (decision
- * 0010).
+ * Position in a service's records of what answers this type over this link. ANY gets what A gets (decision
+ * 0005).
  */
-export function steeredFragment(service: Service, qtype: number, linkIndex: number): Uint8Array | undefined {
-  switch (qtype) {
-    case TYPE.A:
-    case TYPE.ANY:
-      return service.ipv4[linkIndex];
-    case TYPE.AAAA:
-      return service.ipv6[linkIndex];
-    case TYPE.HTTPS:
-      return service.https[linkIndex];
-    default:
-      return undefined;
-  }
+export function steeredRecord(qtype: number, linkIndex: number): number {
+  const kind = qtype === TYPE_AAAA ? 1 : qtype === TYPE_HTTPS ? 2 : 0;
+  return linkIndex * KINDS + kind;
 }
 
 /** RDATA `1 . alpn=… port=… ipv4hint=… ipv6hint=…` (RFC 9460 §2.2: keys ascending). */
@@ -100,6 +101,7 @@ function addressOctets(text: string, family: 4 | 6): Uint8Array {
   return address.octets.slice(0, family === 4 ? 4 : 16);
 }
 
-function fragment(type: number, rdata: Uint8Array): Uint8Array {
-  return Uint8Array.of(0, type, 0, 1, 0, 0, 0, 0, rdata.length >> 8, rdata.length & 0xff, ...rdata);
+/** The owner is a pointer to the question's name. */
+function record(type: number, rdata: Uint8Array): number[] {
+  return [0xc0, 12, 0, type, 0, 1, 0, 0, 0, 0, rdata.length >> 8, rdata.length & 0xff, ...rdata];
 }

@@ -1,12 +1,18 @@
-import { type Address, familyBits } from '../base/address.ts';
-import { choose, rowOf, rowTtl } from '../steering/image.ts';
+import type { Address } from '../base/address.ts';
+import { mix32 } from '../base/random.ts';
+import { choose, isSplit, rowTtl } from '../steering/image.ts';
 import type { AnswerContext, Outcome } from './context.ts';
+import { findRow } from './row-map.ts';
 import type { Service } from './service.ts';
 
+/** Addresses that share so many bits share the POP of a split row. */
+const SPLIT_BITS_IPV4 = 24;
+const SPLIT_BITS_IPV6 = 48;
+
 /**
- * Decides which link of a service serves a client: place and network of the address, row of the steering
- * image, first candidate whose POP serves. Fills the steering fields of `outcome`; its `ttl` is bounded by
- * the zone's record too if `recordTtl` is given. False if there is no image, or no link in the row.
+ * Decides which link of a service serves a client: row of the steering image for the address, first candidate
+ * whose POP serves. Fills the steering fields of `outcome`; its `ttl` is bounded by the zone's record too if
+ * `recordTtl` is given. False if there is no table, or no link in the row.
  * The answer and `explain` both call this, so they cannot differ.
  */
 export function resolveSteered(
@@ -16,21 +22,36 @@ export function resolveSteered(
   outcome: Outcome,
   recordTtl = 0xffff_ffff,
 ): boolean {
-  const { steering, located } = context;
+  const { table, found } = context;
   const service = context.services[serviceIndex] as Service;
   outcome.serviceIndex = serviceIndex;
   outcome.linkIndex = -1;
-  if (steering === undefined) return false;
-  context.locator.locate(address, located);
-  const row = rowOf(steering, service.groupIndex, located.placeId, located.asn);
-  const linkIndex = choose(steering, row, context.popState, context.linkPop);
-  outcome.placeId = located.placeId;
-  outcome.asn = located.asn;
-  outcome.scopeLength = Math.min(located.scopeLength, familyBits(address.family));
+  if (table === undefined) return false;
+  const { image } = table;
+  findRow(table.rows, service.groupIndex, address, found);
+  const { row } = found;
+  let { scopeLength } = found;
+  let clientHash = 0;
+  if (isSplit(image, row)) {
+    clientHash = splitHash(address, serviceIndex);
+    const bits = address.family === 4 ? SPLIT_BITS_IPV4 : SPLIT_BITS_IPV6;
+    if (scopeLength < bits) scopeLength = bits;
+  }
+  const linkIndex = choose(image, row, context.popState, context.linkPop, clientHash);
+  outcome.scopeLength = scopeLength;
   outcome.row = row;
-  outcome.ttl = Math.max(service.ttlMin, Math.min(recordTtl, service.ttlMax, rowTtl(steering, row)));
+  outcome.ttl = Math.max(service.ttlMin, Math.min(recordTtl, service.ttlMax, rowTtl(image, row)));
   if (linkIndex < 0) return false;
   outcome.linkIndex = linkIndex;
   outcome.popIndex = context.linkPop[linkIndex] as number;
   return true;
+}
+
+/** The same for all addresses of one /24 or /48, for one service, in every process. */
+export function splitHash(address: Address, serviceIndex: number): number {
+  const { octets, family } = address;
+  const high = ((octets[0] as number) << 16) | ((octets[1] as number) << 8) | (octets[2] as number);
+  if (family === 4) return mix32(high ^ Math.imul(serviceIndex + 1, 0x9e3779b1));
+  const low = ((octets[3] as number) << 16) | ((octets[4] as number) << 8) | (octets[5] as number);
+  return mix32(mix32(high ^ Math.imul(serviceIndex + 1, 0x9e3779b1)) ^ low);
 }

@@ -2,6 +2,14 @@ import type { Address } from '../base/address.ts';
 import { emptyAddress } from '../base/address.ts';
 import { OPTION, TYPE } from './constants.ts';
 
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const { ECS: OPTION_ECS, KEEPALIVE: OPTION_KEEPALIVE } = OPTION;
+const { OPT: TYPE_OPT } = TYPE;
+
+/** Octets of the keepalive option of a response (RFC 7828 §3.1). */
+const KEEPALIVE_SIZE = 6;
+
 /** What the OPT record of a query says (RFC 6891), its client subnet (RFC 7871) included. Mutable, reused. */
 export interface EdnsView {
   /** Whether the query has an OPT record. The other fields mean nothing without it. */
@@ -19,6 +27,11 @@ export interface EdnsView {
   ecsSourceLength: number;
   /** The address, host bits zero. */
   readonly ecsAddress: Address;
+  /**
+   * -1: the query does not ask how long a TCP connection may be idle (RFC 7828). Else it does, and the
+   * response says so many tenths of a second.
+   */
+  keepaliveTenths: number;
 }
 
 /** A view of a query without OPT. */
@@ -32,6 +45,7 @@ export function emptyEdnsView(): EdnsView {
     ecsFamily: 0,
     ecsSourceLength: 0,
     ecsAddress: emptyAddress(),
+    keepaliveTenths: -1,
   };
 }
 
@@ -40,14 +54,16 @@ export function emptyEdnsView(): EdnsView {
  * a client subnet that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of
  * octets, host bits set), or two of them.
  */
-export function readOptions(view: EdnsView, octets: Uint8Array, at: number, end: number): boolean {
+export function readOptions(view: EdnsView, packet: DataView, at: number, end: number): boolean {
+  view.keepaliveTenths = -1;
   while (at < end) {
     if (at + 4 > end) return false;
-    const code = ((octets[at] as number) << 8) | (octets[at + 1] as number);
-    const size = ((octets[at + 2] as number) << 8) | (octets[at + 3] as number);
+    const option = packet.getInt32(at);
+    const size = option & 0xffff;
     at += 4;
     if (at + size > end) return false;
-    if (code === OPTION.ECS && (view.ecs || !readClientSubnet(view, octets, at, size))) return false;
+    if (option >>> 16 === OPTION_ECS && (view.ecs || !readClientSubnet(view, packet, at, size))) return false;
+    if (option >>> 16 === OPTION_KEEPALIVE) view.keepaliveTenths = 0;
     at += size;
   }
   return true;
@@ -56,7 +72,8 @@ export function readOptions(view: EdnsView, octets: Uint8Array, at: number, end:
 /** Octets of the OPT record that answers this query: 0 if the query has none. */
 export function optSize(view: EdnsView): number {
   if (!view.present) return 0;
-  return view.ecs ? 11 + 8 + ((view.ecsSourceLength + 7) >> 3) : 11;
+  const size = view.keepaliveTenths < 0 ? 11 : 11 + KEEPALIVE_SIZE;
+  return view.ecs ? size + 8 + ((view.ecsSourceLength + 7) >> 3) : size;
 }
 
 /**
@@ -65,7 +82,7 @@ export function optSize(view: EdnsView): number {
  * after it.
  */
 export function writeOpt(
-  out: Uint8Array,
+  out: DataView,
   at: number,
   view: EdnsView,
   udpSize: number,
@@ -73,52 +90,68 @@ export function writeOpt(
   scopeLength: number,
 ): number {
   const optionsSize = optSize(view) - 11;
-  out[at] = 0;
-  out[at + 1] = 0;
-  out[at + 2] = TYPE.OPT;
-  out[at + 3] = udpSize >> 8;
-  out[at + 4] = udpSize & 0xff;
-  out[at + 5] = rcode >> 4;
-  out[at + 6] = 0;
-  out[at + 7] = view.dnssecOk ? 0x80 : 0;
-  out[at + 8] = 0;
-  out[at + 9] = 0;
-  out[at + 10] = optionsSize;
+  // The root name, TYPE, CLASS; upper rcode, version 0, flags; RDLENGTH. Four octets at a time, one of them
+  // twice.
+  out.setInt32(at, (TYPE_OPT << 8) | (udpSize >> 8));
+  out.setInt32(at + 4, (udpSize << 24) | ((rcode >> 4) << 16));
+  out.setInt32(at + 7, (view.dnssecOk ? 0x8000_0000 : 0) | optionsSize);
   at += 11;
   if (optionsSize === 0) return at;
-  const count = optionsSize - 8;
-  out[at] = 0;
-  out[at + 1] = OPTION.ECS;
-  out[at + 2] = 0;
-  out[at + 3] = 4 + count;
-  out[at + 4] = 0;
-  out[at + 5] = view.ecsFamily;
-  out[at + 6] = view.ecsSourceLength;
-  out[at + 7] = scopeLength;
+  if (view.keepaliveTenths >= 0) {
+    out.setInt32(at, (OPTION_KEEPALIVE << 16) | 2);
+    out.setUint16(at + 4, view.keepaliveTenths);
+    at += KEEPALIVE_SIZE;
+    if (!view.ecs) return at;
+  }
+  const count = (view.ecsSourceLength + 7) >> 3;
+  out.setInt32(at, (OPTION_ECS << 16) | (4 + count));
+  out.setInt32(at + 4, (view.ecsFamily << 16) | (view.ecsSourceLength << 8) | scopeLength);
   at += 8;
-  for (let i = 0; i < count; i++) out[at + i] = view.ecsAddress.octets[i] as number;
+  const { octets } = view.ecsAddress;
+  for (let i = 0; i < count; i++) out.setUint8(at + i, octets[i] as number);
   return at + count;
 }
 
-function readClientSubnet(view: EdnsView, octets: Uint8Array, at: number, size: number): boolean {
+function readClientSubnet(view: EdnsView, packet: DataView, at: number, size: number): boolean {
   if (size < 4) return false;
-  const family = ((octets[at] as number) << 8) | (octets[at + 1] as number);
-  const sourceLength = octets[at + 2] as number;
-  const scopeLength = octets[at + 3] as number;
+  const lead = packet.getInt32(at);
+  const family = lead >>> 16;
+  const sourceLength = (lead >>> 8) & 0xff;
   const count = (sourceLength + 7) >> 3;
-  if (scopeLength !== 0 || size !== 4 + count) return false;
-  // dig and older stubs send family 0 to say "no address at all".
-  const bits = family === 1 ? 32 : family === 2 ? 128 : 0;
-  if (family > 2 || sourceLength > bits) return false;
-  const address = view.ecsAddress;
-  const into = address.octets;
-  for (let i = 0; i < count; i++) into[i] = octets[at + 4 + i] as number;
-  for (let i = count; i < 16; i++) into[i] = 0;
-  const spare = count * 8 - sourceLength;
-  if (spare > 0 && ((into[count - 1] as number) & ((1 << spare) - 1)) !== 0) return false;
-  address.family = family === 2 ? 6 : 4;
+  if ((lead & 0xff) !== 0 || size !== 4 + count) return false;
+  const { ecsAddress } = view;
+  const { octets } = ecsAddress;
+  if (family === 1) {
+    if (sourceLength > 32) return false;
+    // The four octets that end with the prefix: the first of them are not the address's, if it is shorter.
+    const address = count === 0 ? 0 : packet.getInt32(at + count) << ((4 - count) << 3);
+    if (sourceLength < 32 && address << sourceLength !== 0) return false;
+    octets[0] = address >>> 24;
+    octets[1] = address >>> 16;
+    octets[2] = address >>> 8;
+    octets[3] = address;
+    ecsAddress.family = 4;
+  } else if (!readOther(ecsAddress, packet, at + 4, family, sourceLength)) return false;
   view.ecs = true;
   view.ecsFamily = family;
   view.ecsSourceLength = sourceLength;
   return true;
+}
+
+/** Reads what is not IPv4: IPv6, or the family 0 by which dig and older stubs say "no address at all". */
+function readOther(
+  into: Address,
+  packet: DataView,
+  at: number,
+  family: number,
+  sourceLength: number,
+): boolean {
+  if (family > 2 || sourceLength > (family === 2 ? 128 : 0)) return false;
+  const { octets } = into;
+  const count = (sourceLength + 7) >> 3;
+  for (let i = 0; i < count; i++) octets[i] = packet.getUint8(at + i);
+  for (let i = count; i < 16; i++) octets[i] = 0;
+  into.family = family === 2 ? 6 : 4;
+  const spare = count * 8 - sourceLength;
+  return spare === 0 || ((octets[count - 1] as number) & ((1 << spare) - 1)) === 0;
 }

@@ -1,131 +1,143 @@
-import { lowerOctet, NAME_MAX } from './name.ts';
+import { NAME_MAX } from './name.ts';
+
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const NAME_LIMIT = NAME_MAX;
 
 const LABELS_MAX = 127;
 const HASH_BASIS = 0x811c9dc5 | 0;
-const HASH_PRIME = 0x01000193;
+const HASH_PRIME = 0x9e3779b1 | 0;
+/** Octets of a question that follow each label of its name at least: the root label, QTYPE, QCLASS. */
+const AFTER_LABEL = 5;
 
 /**
- * A name laid out for looking up and for compressing: where each label starts, and a hash of each suffix.
- * The query path reuses a few of these; names of zones have one each for good.
+ * A name laid out for looking up. Each label begins a new 32-bit word (its length octet, then its octets in
+ * lower case, padded with zeros), so that names and suffixes of names are compared and hashed four octets
+ * at a time, wherever they begin. The root label has no word. Reused by the query path.
  */
 export interface NameView {
-  /** Wire form without pointers, case kept. May be longer than the name. */
-  readonly octets: Uint8Array;
-  /** The same in lower case. */
-  readonly lower: Uint8Array;
-  /** Octets of the name, the root label included. */
+  readonly words: Int32Array;
+  /** Words of the whole name. */
+  wordCount: number;
+  /** Octets of the name in wire form, the root label included. */
   length: number;
   /** Labels, the root label not counted. */
   labels: number;
-  /** Offset of each label; `starts[labels]` is the root label's. */
+  /** Word at which each label begins; `starts[labels]` is `wordCount`. */
   readonly starts: Uint8Array;
-  /** Hash of the lower-case suffix that begins with each label; `hashes[labels]` is the root's. */
+  /**
+   * Hash of the suffix that begins with each label; `hashes[labels]` is the root's. Without regard to case.
+   */
   readonly hashes: Int32Array;
 }
 
+/** The first word of a name whose first label is `*`. */
+export const WILDCARD_WORD = 0x2a01;
+
 /** A view with room for any name, to be filled again and again. It holds the root name at first. */
 export function emptyNameView(): NameView {
-  const view: NameView = {
-    octets: new Uint8Array(NAME_MAX),
-    lower: new Uint8Array(NAME_MAX),
+  const hashes = new Int32Array(LABELS_MAX + 1);
+  hashes[0] = HASH_BASIS;
+  return {
+    words: new Int32Array(LABELS_MAX + 1),
+    wordCount: 0,
     length: 1,
     labels: 0,
     starts: new Uint8Array(LABELS_MAX + 1),
-    hashes: new Int32Array(LABELS_MAX + 1),
+    hashes,
   };
-  indexName(view);
-  return view;
-}
-
-/** A view of exactly this wire name, kept for good. Octets after the name are not looked at. */
-export function nameView(name: Uint8Array): NameView {
-  scratch.octets.set(name.length > NAME_MAX ? name.subarray(0, NAME_MAX) : name);
-  indexName(scratch);
-  const { length, labels } = scratch;
-  const octets = scratch.octets.slice(0, length);
-  let lower = octets;
-  for (let i = 0; i < length; i++)
-    if (octets[i] !== scratch.lower[i]) {
-      lower = scratch.lower.slice(0, length);
-      break;
-    }
-  const starts = scratch.starts.slice(0, labels + 1);
-  return { octets, lower, length, labels, starts, hashes: scratch.hashes.slice(0, labels + 1) };
-}
-
-/** Fills everything else from `octets`, which must hold a whole valid wire name. */
-export function indexName(view: NameView): void {
-  const { octets, lower, starts } = view;
-  let at = 0;
-  let labels = 0;
-  for (;;) {
-    const size = octets[at] as number;
-    starts[labels] = at;
-    lower[at] = size;
-    if (size === 0) break;
-    const end = at + 1 + size;
-    for (at++; at < end; at++) lower[at] = lowerOctet(octets[at] as number);
-    labels++;
-  }
-  view.labels = labels;
-  view.length = at + 1;
-  hashSuffixes(view);
 }
 
 /**
- * Reads an uncompressed name at `at` in `packet` into the view. Returns the offset after it, or -1 if it runs
- * over `end`, is too long, or holds a pointer (a question is the first name of a query: a pointer there can
- * only aim at the header).
+ * Reads the uncompressed name of a question at `at` into the view. Returns the offset after it, or -1 if
+ * it, with QTYPE and QCLASS, runs over `end`, is too long, or holds a pointer (a question is the first name
+ * of a query: a pointer there can only aim at the header).
  */
-export function readName(view: NameView, packet: Uint8Array, at: number, end: number): number {
-  const { octets, lower, starts } = view;
-  const last = Math.min(end, at + NAME_MAX);
+export function readName(view: NameView, packet: DataView, at: number, end: number): number {
+  const { words, starts, hashes } = view;
+  const first = at;
   let to = 0;
   let labels = 0;
-  for (;;) {
-    if (at >= last) return -1;
-    const size = packet[at++] as number;
+  if (at + AFTER_LABEL > end) return -1;
+  for (let size = packet.getUint8(at); size !== 0; size = packet.getUint8(at)) {
+    const stop = at + size + 1;
+    // What is read beyond the label, three octets at most, is thus inside the packet.
+    if (size > 63 || stop + AFTER_LABEL > end || stop - first >= NAME_LIMIT) return -1;
     starts[labels] = to;
-    octets[to] = size;
-    lower[to++] = size;
-    if (size === 0) break;
-    if (size > 63 || at + size >= last) return -1;
-    for (const stop = to + size; to < stop; to++) {
-      const octet = packet[at++] as number;
-      octets[to] = octet;
-      lower[to] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+    let hash = 0;
+    for (; at + 4 <= stop; at += 4) {
+      const word = lowerWord(packet.getInt32(at, true));
+      words[to++] = word;
+      hash = Math.imul(((hash << 15) | (hash >>> 17)) ^ word, HASH_PRIME);
     }
-    labels++;
+    if (at < stop) {
+      const word = lowerWord(packet.getInt32(at, true)) & ((1 << ((stop - at) << 3)) - 1);
+      words[to++] = word;
+      hash = Math.imul(((hash << 15) | (hash >>> 17)) ^ word, HASH_PRIME);
+      at = stop;
+    }
+    hashes[labels++] = hash;
   }
+  starts[labels] = to;
+  view.wordCount = to;
   view.labels = labels;
-  view.length = to;
-  hashSuffixes(view);
-  return at;
+  view.length = at + 1 - first;
+  // Hashes of labels become hashes of suffixes. Their upper bits are the good ones.
+  let hash = HASH_BASIS;
+  hashes[labels] = hash;
+  while (labels > 0) {
+    labels--;
+    hash = Math.imul(((hash << 13) | (hash >>> 19)) + (hashes[labels] as number), HASH_PRIME);
+    hashes[labels] = hash;
+  }
+  return at + 1;
 }
 
-/** Whether the suffix of `name` from `label` on is the whole of `other`, without regard to case. */
-export function suffixEquals(name: NameView, label: number, other: NameView): boolean {
+/**
+ * Reads an uncompressed name anywhere in `octets`, by way of a copy; returns the offset after it, or -1 if
+ * it is malformed. For zones: the query path has no time for this.
+ */
+export function readWireName(view: NameView, octets: Uint8Array, at: number): number {
+  const size = Math.min(octets.length - at, NAME_LIMIT);
+  for (let i = 0; i < size; i++) scratch[i] = octets[at + i] as number;
+  const end = readName(view, scratchView, 0, size + AFTER_LABEL - 1);
+  return end < 0 ? -1 : at + end;
+}
+
+/**
+ * Whether the suffix of `name` from `label` on is the `count` words at `at` in `words`, laid out as in a
+ * view.
+ */
+export function suffixIs(
+  name: NameView,
+  label: number,
+  words: Int32Array,
+  at: number,
+  count: number,
+): boolean {
   const from = name.starts[label] as number;
-  const { length } = other;
-  if (name.length - from !== length) return false;
-  const left = name.lower;
-  const right = other.lower;
-  for (let i = 0; i < length; i++) if (left[from + i] !== right[i]) return false;
+  if (name.wordCount - from !== count) return false;
+  const own = name.words;
+  for (let i = 0; i < count; i++) if (own[from + i] !== words[at + i]) return false;
   return true;
 }
 
-function hashSuffixes(view: NameView): void {
-  const { lower, starts, hashes } = view;
-  let hash = HASH_BASIS;
-  let end = starts[view.labels] as number;
-  hashes[view.labels] = hash;
-  for (let label = view.labels - 1; label >= 0; label--) {
-    const start = starts[label] as number;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (lower[i] as number), HASH_PRIME);
-    hashes[label] = hash;
-    end = start;
-  }
+/** Octets of the name before a label. */
+export function octetsBefore(name: NameView, label: number): number {
+  let octets = 0;
+  for (let i = 0; i < label; i++) octets += ((name.words[name.starts[i] as number] as number) & 0xff) + 1;
+  return octets;
 }
 
-/** For `nameView` alone, which does not call itself. */
-const scratch = emptyNameView();
+const scratch = new Uint8Array(NAME_LIMIT + 2 * AFTER_LABEL);
+const scratchView = new DataView(scratch.buffer);
+
+/**
+ * Four octets in lower case at once (RFC 4343 §3): in each, the top bit of the sum says whether it is at
+ * least `A`, or over `Z`. Lengths of labels are below `A`.
+ */
+function lowerWord(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  const letters = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & ~word & 0x80808080;
+  return word | (letters >>> 2);
+}

@@ -3,7 +3,7 @@ import { quote } from './presentation.ts';
 /** Longest name in octets, root label included (RFC 1035 §2.3.4). */
 export const NAME_MAX = 255;
 /** Longest label in octets. */
-export const LABEL_MAX = 63;
+const LABEL_MAX = 63;
 /** The root name. */
 export const ROOT_NAME: Uint8Array = Uint8Array.of(0);
 
@@ -23,25 +23,6 @@ export function namesEqual(left: Uint8Array, right: Uint8Array): boolean {
   for (let i = 0; i < left.length; i++)
     if (lowerOctet(left[i] as number) !== lowerOctet(right[i] as number)) return false;
   return true;
-}
-
-/** Labels in the name, the root label not counted. */
-export function labelCount(name: Uint8Array): number {
-  let count = 0;
-  for (let at = 0; name[at] !== 0 && at < name.length; at += (name[at] as number) + 1) count++;
-  return count;
-}
-
-/** The name without its first label; the root for the root. */
-export function parentName(name: Uint8Array): Uint8Array {
-  return name[0] === 0 ? name : name.subarray((name[0] as number) + 1);
-}
-
-/** Whether `name` is `ancestor` or lies below it. */
-export function isAtOrBelow(name: Uint8Array, ancestor: Uint8Array): boolean {
-  let rest = name;
-  while (rest.length > ancestor.length) rest = parentName(rest);
-  return namesEqual(rest, ancestor);
 }
 
 /** Presentation form, absolute, with the escapes of RFC 1035 §5.1 (`\.`, `\DDD`). */

@@ -4,6 +4,11 @@ import { emptyEdnsView, readOptions } from './edns.ts';
 import type { NameView } from './name-view.ts';
 import { emptyNameView, readName } from './name-view.ts';
 
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const { QUERY: OPCODE_QUERY } = OPCODE;
+const { OPT: TYPE_OPT } = TYPE;
+
 /** Octets of a DNS header. */
 export const HEADER_SIZE = 12;
 
@@ -20,6 +25,13 @@ export const QUERY = {
   /** An EDNS version that is not known: BADVERS (RFC 6891 §6.1.3). */
   BAD_VERSION: 4,
 } as const;
+const {
+  BAD_VERSION: QUERY_BAD_VERSION,
+  DROP: QUERY_DROP,
+  MALFORMED: QUERY_MALFORMED,
+  OK: QUERY_OK,
+  UNKNOWN_OPCODE: QUERY_UNKNOWN_OPCODE,
+} = QUERY;
 
 /** A query read in place. Mutable, reused: it is valid until the next `readQuery`. */
 export interface QueryView {
@@ -31,6 +43,11 @@ export interface QueryView {
   readonly edns: EdnsView;
 }
 
+/** QR, in octet 2 of a message. */
+const QR = 0x80;
+/** Octets of an OPT record without options; of any record with an owner, of one octet at least. */
+const OPT_SIZE = 11;
+
 /** A view to be filled by `readQuery`. */
 export function emptyQueryView(): QueryView {
   return { qname: emptyNameView(), qtype: 0, qclass: 0, questionEnd: HEADER_SIZE, edns: emptyEdnsView() };
@@ -40,34 +57,38 @@ export function emptyQueryView(): QueryView {
  * Reads a message of `length` octets into `view` without allocating. Returns a `QUERY` value.
  * Records other than OPT are skipped within bounds, whatever they hold.
  */
-export function readQuery(view: QueryView, octets: Uint8Array, length: number): number {
+export function readQuery(view: QueryView, packet: DataView, length: number): number {
+  const { edns } = view;
   view.questionEnd = HEADER_SIZE;
-  view.edns.present = false;
-  view.edns.ecs = false;
-  if (length < HEADER_SIZE || ((octets[2] as number) & 0x80) !== 0) return QUERY.DROP;
-  const sound = readSections(view, octets, length);
-  if ((((octets[2] as number) >> 3) & 15) !== OPCODE.QUERY) return QUERY.UNKNOWN_OPCODE;
+  edns.present = false;
+  edns.ecs = false;
+  if (length < HEADER_SIZE) return QUERY_DROP;
+  const first = packet.getUint8(2);
+  if ((first & QR) !== 0) return QUERY_DROP;
+  const sound = readSections(view, packet, length);
+  if (first >> 3 !== OPCODE_QUERY) return QUERY_UNKNOWN_OPCODE;
   // An OPT of a later version is only promised to be framed as ours is: nothing in it can be called
   // malformed.
-  if (view.edns.present && view.edns.version !== 0) return QUERY.BAD_VERSION;
-  return sound ? QUERY.OK : QUERY.MALFORMED;
+  if (edns.present && edns.version !== 0) return QUERY_BAD_VERSION;
+  return sound ? QUERY_OK : QUERY_MALFORMED;
 }
 
-function readSections(view: QueryView, octets: Uint8Array, length: number): boolean {
-  if (octets[4] !== 0 || octets[5] !== 1) return false;
-  let at = readName(view.qname, octets, HEADER_SIZE, length);
-  if (at < 0 || at + 4 > length) return false;
-  view.qtype = ((octets[at] as number) << 8) | (octets[at + 1] as number);
-  view.qclass = ((octets[at + 2] as number) << 8) | (octets[at + 3] as number);
-  at += 4;
-  view.questionEnd = at;
-  const others =
-    (((octets[6] as number) << 8) | (octets[7] as number)) +
-    (((octets[8] as number) << 8) | (octets[9] as number));
-  const total = others + (((octets[10] as number) << 8) | (octets[11] as number));
+function readSections(view: QueryView, packet: DataView, length: number): boolean {
+  // QDCOUNT and ANCOUNT in one: the question, and nothing answered.
+  const counts = packet.getInt32(4);
+  if (counts >>> 16 !== 1) return false;
+  const end = readName(view.qname, packet, HEADER_SIZE, length);
+  if (end < 0) return false;
+  const question = packet.getInt32(end);
+  view.qtype = question >>> 16;
+  view.qclass = question & 0xffff;
+  view.questionEnd = end + 4;
+  const others = (counts & 0xffff) + packet.getUint16(8);
+  const total = others + packet.getUint16(10);
+  let at = end + 4;
   // A record takes at least 11 octets, so the message's length bounds this loop.
   for (let i = 0; i < total; i++) {
-    at = readRecord(view, octets, at, i < others ? -length : length);
+    at = readRecord(view.edns, packet, at, i < others ? -length : length);
     if (at < 0) return false;
   }
   return at === length;
@@ -77,22 +98,23 @@ function readSections(view: QueryView, octets: Uint8Array, length: number): bool
  * Skips one record, reading it if it is OPT. A negative `bound` is the length where OPT has no place. Returns
  * -1 if malformed.
  */
-function readRecord(view: QueryView, octets: Uint8Array, start: number, bound: number): number {
+function readRecord(edns: EdnsView, packet: DataView, start: number, bound: number): number {
   const length = bound < 0 ? -bound : bound;
-  const at = skipName(octets, start, length);
+  if (start + OPT_SIZE > length) return -1;
+  const named = packet.getUint8(start) !== 0;
+  const at = named ? skipName(packet, start, length) : start + 1;
   if (at < 0 || at + 10 > length) return -1;
-  const type = ((octets[at] as number) << 8) | (octets[at + 1] as number);
-  const end = at + 10 + (((octets[at + 8] as number) << 8) | (octets[at + 9] as number));
+  const end = at + 10 + packet.getUint16(at + 8);
   if (end > length) return -1;
-  if (type !== TYPE.OPT) return end;
-  const { edns } = view;
-  if (bound < 0 || edns.present || octets[start] !== 0) return -1;
+  const typeAndSize = packet.getInt32(at);
+  if (typeAndSize >>> 16 !== TYPE_OPT) return end;
+  if (bound < 0 || edns.present || named) return -1;
+  const flags = packet.getInt32(at + 4);
   edns.present = true;
-  edns.udpSize = ((octets[at + 2] as number) << 8) | (octets[at + 3] as number);
-  edns.version = octets[at + 5] as number;
-  edns.dnssecOk = ((octets[at + 6] as number) & 0x80) !== 0;
-  if (edns.version !== 0) return end;
-  if (readOptions(edns, octets, at + 10, end)) return end;
+  edns.udpSize = typeAndSize & 0xffff;
+  edns.version = (flags >>> 16) & 0xff;
+  edns.dnssecOk = (flags & 0x8000) !== 0;
+  if (edns.version !== 0 || readOptions(edns, packet, at + 10, end)) return end;
   edns.ecs = false;
   return -1;
 }
@@ -101,9 +123,9 @@ function readRecord(view: QueryView, octets: Uint8Array, start: number, bound: n
  * Offset after the name at `at`, pointers not followed; -1 if it runs over `length` or has an unknown label
  * type.
  */
-function skipName(octets: Uint8Array, at: number, length: number): number {
+function skipName(packet: DataView, at: number, length: number): number {
   while (at < length) {
-    const size = octets[at] as number;
+    const size = packet.getUint8(at);
     if (size === 0) return at + 1;
     if (size >= 0xc0) return at + 2 <= length ? at + 2 : -1;
     if (size > 63) return -1;

@@ -1,69 +1,109 @@
 import { TYPE } from '../wire/constants.ts';
-import { formatName, isAtOrBelow, lowerOctet } from '../wire/name.ts';
+import { emptyNameView, readWireName } from '../wire/name-view.ts';
+import { createDraft, fillDraft, findInDraft, isWildcardNode, ownerOf, type ZoneDraft } from './draft.ts';
 import type { ZoneProblem } from './problem.ts';
 import type { ZoneRecord } from './record.ts';
 
-/** Highest TTL: 31 bits (RFC 2181 §8). */
-const TTL_MAX = 0x7fff_ffff;
+/** What stands at a node, as bits. */
+export const STANDS = {
+  /** NS below the apex. */
+  CUT: 1,
+  DNAME: 2,
+  CNAME: 4,
+  /** A, AAAA or STEER. */
+  ADDRESS: 8,
+  /** Any record: other nodes are empty non-terminals. */
+  RECORD: 16,
+  /** The node below it named `*` has records. */
+  WILDCARD: 32,
+} as const;
 
-/** What stands at one owner. */
-export interface CheckedNode {
-  readonly owner: Uint8Array;
-  readonly records: ZoneRecord[];
-}
-
-/**
- * The zone by owner, for looking up from one record to another. Keys are lower-case wire names as
- * characters.
- */
+/** The zone by owner, for looking up from one record to another. */
 export interface ZoneIndex {
-  readonly apex: string;
-  readonly nodes: Map<string, CheckedNode>;
-  /** Owners of NS below the apex. */
-  readonly cuts: Set<string>;
-  /** Owners of DNAME. */
-  readonly renamed: Set<string>;
+  readonly draft: ZoneDraft;
+  /** By node: `STANDS` bits. */
+  readonly stands: Uint8Array;
+  /** Whether any node is a cut or has a DNAME. */
+  readonly hides: boolean;
 }
 
 /** Notes a problem at a record. */
 export type Note = (record: ZoneRecord, severity: ZoneProblem['severity'], message: string) => void;
 
-/** Sorts records by owner; those that cannot be in the zone are noted and left out. */
-export function indexZone(records: readonly ZoneRecord[], origin: Uint8Array, note: Note): ZoneIndex {
-  const index: ZoneIndex = { apex: nameKey(origin), nodes: new Map(), cuts: new Set(), renamed: new Set() };
-  let lastOwner: Uint8Array | undefined;
-  let key = '';
-  for (const record of records) {
-    if (record.owner !== lastOwner) key = nameKey(record.owner);
-    lastOwner = record.owner;
-    if (record.ttl > TTL_MAX) note(record, 'error', `TTL ${record.ttl} is over ${TTL_MAX} (RFC 2181 §8)`);
-    if (!isAtOrBelow(record.owner, origin)) {
-      note(record, 'error', `${formatName(record.owner)} is outside the zone ${formatName(origin)}`);
-      continue;
-    }
-    const node = index.nodes.get(key);
-    if (node === undefined) index.nodes.set(key, { owner: record.owner, records: [record] });
-    else node.records.push(record);
-    if (record.type === TYPE.NS && key !== index.apex) index.cuts.add(key);
-    if (record.type === TYPE.DNAME) index.renamed.add(key);
+const view = emptyNameView();
+/** For one zone at a time. */
+const draft = createDraft();
+
+/** Sorts records by owner. Holds until the next call. */
+export function indexZone(records: readonly ZoneRecord[], origin: Uint8Array): ZoneIndex {
+  fillDraft(draft, origin, records);
+  const stands = new Uint8Array(draft.nodeCount);
+  let hides = false;
+  // Parents come before their children.
+  for (let node = 0; node < draft.nodeCount; node++) {
+    let bits = 0;
+    for (let i = draft.firsts[node] as number; i >= 0; i = draft.nexts[i] as number)
+      bits |= STANDS.RECORD | bitOf((records[i] as ZoneRecord).type);
+    if (node === 0) bits &= ~STANDS.CUT;
+    stands[node] = bits;
+    if ((bits & (STANDS.CUT | STANDS.DNAME)) !== 0) hides = true;
+    const parent = draft.parents[node] as number;
+    if (bits !== 0 && parent >= 0 && isWildcardNode(draft, node))
+      stands[parent] = (stands[parent] as number) | STANDS.WILDCARD;
   }
-  return index;
+  return { draft, stands, hides };
 }
 
-/** Key of a name in a `ZoneIndex`. */
-export function nameKey(name: Uint8Array): string {
-  let key = '';
-  for (const octet of name) key += String.fromCharCode(lowerOctet(octet));
-  return key;
+/** Where a name of the zone stands in it. */
+export interface Place {
+  /** Its node; -1 if it has none. */
+  readonly node: number;
+  /** The longest of its node and those above that exists. */
+  readonly encloser: number;
 }
 
-/**
- * Keys of the name and of those above it down to the apex, the longest first; none for a name outside the
- * zone.
- */
-export function* keysUpToApex(index: ZoneIndex, key: string): Generator<string> {
-  for (let at = key; at.length >= index.apex.length; at = at.slice(at.charCodeAt(0) + 1)) {
-    yield at;
-    if (at.length <= 1) return;
+/** Looks up a name; undefined outside the zone. */
+export function placeOf(index: ZoneIndex, name: Uint8Array): Place | undefined {
+  readWireName(view, name, 0);
+  const deepest = view.labels - ((index.draft.sizes[0] as number) >>> 8);
+  for (let label = 0; label <= deepest; label++) {
+    const encloser = findInDraft(index.draft, view, label);
+    if (encloser >= 0) return { node: label === 0 ? encloser : -1, encloser };
+  }
+  return undefined;
+}
+
+/** The nodes from this one up to the apex. */
+export function* upwards(index: ZoneIndex, node: number): Generator<number> {
+  for (let at = node; at >= 0; at = index.draft.parents[at] as number) yield at;
+}
+
+/** The records of a node, in their order. */
+export function recordsAt(index: ZoneIndex, node: number): ZoneRecord[] {
+  const { firsts, nexts, records } = index.draft;
+  const found: ZoneRecord[] = [];
+  for (let i = firsts[node] as number; i >= 0; i = nexts[i] as number) found.push(records[i] as ZoneRecord);
+  return found;
+}
+
+/** The name of a node, as it was spelt first. */
+export function nameOf(index: ZoneIndex, node: number): Uint8Array {
+  return ownerOf(index.draft, node);
+}
+
+function bitOf(type: number): number {
+  switch (type) {
+    case TYPE.A:
+    case TYPE.AAAA:
+    case TYPE.STEER:
+      return STANDS.ADDRESS;
+    case TYPE.NS:
+      return STANDS.CUT;
+    case TYPE.DNAME:
+      return STANDS.DNAME;
+    case TYPE.CNAME:
+      return STANDS.CNAME;
+    default:
+      return 0;
   }
 }

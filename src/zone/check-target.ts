@@ -1,7 +1,7 @@
 import { TYPE, typeName } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
 import type { Note, ZoneIndex } from './check-index.ts';
-import { keysUpToApex, nameKey } from './check-index.ts';
+import { placeOf, STANDS, upwards } from './check-index.ts';
 import type { ZoneRecord } from './record.ts';
 
 /** Octets before the name of a host in the RDATA of the types whose target must have addresses. */
@@ -10,31 +10,33 @@ const targetOffset = new Map<number, number>([
   [TYPE.MX, 2],
   [TYPE.SRV, 6],
 ]);
-const ADDRESSES: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.STEER];
 
 /**
- * Warns when a host that the record names lies in the zone and has no addresses there, or is an alias (RFC
- * 2181 §10.3).
+ * Warns when a host that the record of a node names lies in the zone and has no addresses there, or is an
+ * alias (RFC 2181 §10.3).
  */
-export function checkTarget(index: ZoneIndex, record: ZoneRecord, note: Note): void {
+export function checkTarget(index: ZoneIndex, owner: number, record: ZoneRecord, note: Note): void {
   const offset = targetOffset.get(record.type);
   if (offset === undefined) return;
   const target = record.rdata.subarray(offset);
-  const key = nameKey(target);
-  if (target.length <= 1 || !key.endsWith(index.apex)) return;
-  const types = index.nodes.get(key)?.records.map((other) => other.type) ?? [];
-  const hasAddress = types.some((type) => ADDRESSES.includes(type));
-  if (hasAddress && !types.includes(TYPE.CNAME)) return;
-  const above = [...keysUpToApex(index, key)];
-  if (above.at(-1) !== index.apex || above.some((name) => index.renamed.has(name) && name !== key)) return;
+  const place = target.length <= 1 ? undefined : placeOf(index, target);
+  if (place === undefined) return;
+  const { stands } = index;
+  const bits = place.node < 0 ? 0 : (stands[place.node] as number);
+  const hasAddress = (bits & STANDS.ADDRESS) !== 0;
+  const isAlias = (bits & STANDS.CNAME) !== 0;
+  if (hasAddress && !isAlias) return;
+  const above = [...upwards(index, place.encloser)];
+  const has = (node: number, bit: number): boolean => ((stands[node] as number) & bit) !== 0;
+  if (above.some((node) => node !== place.node && has(node, STANDS.DNAME))) return;
   const what = `${typeName(record.type)} target ${formatName(target)}`;
-  const cut = above.findLast((name) => index.cuts.has(name));
+  const cut = above.findLast((node) => has(node, STANDS.CUT));
   if (cut !== undefined) {
-    if (record.type === TYPE.NS && nameKey(record.owner) === cut && !hasAddress)
+    if (record.type === TYPE.NS && owner === cut && !hasAddress)
       note(record, 'warning', `${what} lies in the zone it serves and has no glue (A or AAAA)`);
-  } else if (types.includes(TYPE.CNAME))
-    note(record, 'warning', `${what} is an alias (CNAME), which RFC 2181 §10.3 forbids`);
-  else if (types.length === 0 && !above.some((name) => index.nodes.has(`\u0001*${name}`)))
-    note(record, 'warning', `${what} does not exist in the zone`);
-  else if (types.length > 0 && !hasAddress) note(record, 'warning', `${what} has no A or AAAA`);
+  } else if (isAlias) note(record, 'warning', `${what} is an alias (CNAME), which RFC 2181 §10.3 forbids`);
+  else if ((bits & STANDS.RECORD) === 0) {
+    if (!above.some((node) => has(node, STANDS.WILDCARD)))
+      note(record, 'warning', `${what} does not exist in the zone`);
+  } else note(record, 'warning', `${what} has no A or AAAA`);
 }

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { answer } from '../../src/answer/answer.ts';
-import { type AnswerContext, createAnswerContext } from '../../src/answer/context.ts';
+import { type AnswerContext, createAnswerContext, type SteeringTable } from '../../src/answer/context.ts';
+import { buildRowMap, openRowMap } from '../../src/answer/row-map.ts';
 import { compileService } from '../../src/answer/service.ts';
 import { parseAddress } from '../../src/base/address.ts';
 import { formatProblem } from '../../src/base/errors.ts';
 import type { Fleet } from '../../src/base/fleet.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
-import type { Locator } from '../../src/geo/locator.ts';
+import type { ClientImage } from '../../src/geo/client-image.ts';
 import { openImage, ROW_CANDIDATES } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
 import { parseName } from '../../src/wire/name.ts';
-import { compileZone } from '../../src/zone/compile.ts';
+import { openZoneImage, type ZoneImage } from '../../src/zone/image.ts';
+import { createZoneImageBuilder } from '../../src/zone/image-build.ts';
 import { parseMaster } from '../../src/zone/master.ts';
-import { createZones, type Zone } from '../../src/zone/zone.ts';
 
 /**
  * A small world to answer in: POPs FRA, IAD and NRT with links FRA-a, FRA-b, IAD-a, NRT-a; four places, of
@@ -33,7 +34,6 @@ const SERVICES = [
 ];
 const PLACES = 4;
 const ROW_TTL = 60;
-const SCOPE = 8;
 
 export interface World {
   readonly context: AnswerContext;
@@ -55,12 +55,11 @@ export function createWorld(zones: readonly (readonly [origin: string, text: str
     digest: 1,
   };
   const context = createAnswerContext({
-    zones: createZones(zones.map(([origin, text]) => zoneOf(origin, text))),
+    zones: zonesOf(zones),
     services: SERVICES.map((spec) => compileService(spec, fleet)),
-    locator: firstOctetLocator(),
     popState: popStateWords(POPS.length),
     linkPop: Int32Array.from(LINKS, (link) => link.popIndex),
-    steering: image(),
+    table: table(),
   });
   const out = new Uint8Array(65_535);
   return {
@@ -75,17 +74,22 @@ export function createWorld(zones: readonly (readonly [origin: string, text: str
   };
 }
 
-/** The zone compiled from a master file, which must be sound. */
-export function zoneOf(origin: string, text: string): Zone {
-  const apex = parseName(origin) as Uint8Array;
-  const { records, problems } = parseMaster({ text, file: origin, origin: apex, read: () => undefined });
-  assert.deepEqual(problems.map(formatProblem), []);
-  const zone = compileZone(records, { origin: apex, services: SERVICES.map(({ name }) => name) });
-  if (Array.isArray(zone)) assert.fail(zone.map(formatProblem).join('\n'));
-  return zone as Zone;
+/** The image of these zones, which must be sound: pairs of origin and master file. */
+export function zonesOf(zones: readonly (readonly [origin: string, text: string])[]): ZoneImage {
+  const services = SERVICES.map(({ name }) => name);
+  const builder = createZoneImageBuilder({ services });
+  for (const [origin, text] of zones) {
+    const apex = parseName(origin) as Uint8Array;
+    const { records, problems } = parseMaster({ text, file: origin, origin: apex, read: () => undefined });
+    assert.deepEqual(problems.map(formatProblem), []);
+    assert.deepEqual(builder.add(apex, records).map(formatProblem), []);
+  }
+  const image = openZoneImage(builder.finish({ source: '0123456789abcdef', madeAtMs: 0 }), { services });
+  assert.ok(typeof image !== 'string', String(image));
+  return image;
 }
 
-function image() {
+function table(): SteeringTable {
   const candidates = new Int16Array(PLACES * ROW_CANDIDATES).fill(-1);
   for (let place = 0; place < PLACES; place++)
     for (let k = 0; k < LINKS.length; k++)
@@ -110,22 +114,23 @@ function image() {
   });
   const opened = openImage(bytes, { fleetDigest: 1, placesDigest: 1 });
   assert.ok(typeof opened !== 'string', String(opened));
-  return opened;
+  const rows = openRowMap(buildRowMap(firstOctetClients(), opened));
+  assert.ok(typeof rows !== 'string', String(rows));
+  return { image: opened, rows };
 }
 
-/** The real locator needs a database of the whole Internet; what answers do with its result does not. */
-function firstOctetLocator(): Locator {
+/** The real client image needs a database of the whole Internet; what answers do with it does not. */
+function firstOctetClients(): ClientImage {
+  const start = Uint32Array.from({ length: 256 }, (_, octet) => octet * 2 ** 24);
+  const site = Uint32Array.from(start, (_, octet) => octet % PLACES);
+  const bucket = Uint32Array.from({ length: 65_537 }, (_, top) => Math.min(256, Math.ceil(top / 256)));
   return {
-    locate: (address, into) => {
-      into.placeId = (address.octets[0] as number) % PLACES;
-      into.asn = 0;
-      into.scopeLength = SCOPE;
-      into.known = true;
-    },
-    describe: () => {
-      throw new Error('not in this world');
-    },
-    attribution: [],
+    siteCount: PLACES,
+    sitePlace: Uint32Array.from({ length: PLACES }, (_, place) => place),
+    siteAsn: new Uint32Array(PLACES),
+    v4: { count: 256, bucket, start, site },
+    v6: { count: 256, bucket, startHigh: start, startLow: new Uint32Array(256), site },
     databases: [],
+    attribution: [],
   };
 }

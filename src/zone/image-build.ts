@@ -1,0 +1,102 @@
+import { assert } from '../base/assert.ts';
+import type { Problem } from '../base/errors.ts';
+import { IMAGE_HEADER, IMAGE_KIND, type ImageStamp, sealImage } from '../base/image-file.ts';
+import { formatName, lowerName } from '../wire/name.ts';
+import { emptyNameView, readWireName } from '../wire/name-view.ts';
+import { createBlockBuffer } from './block-buffer.ts';
+import { writeBlock } from './block-build.ts';
+import { createDraft, emptyDraft, fillDraft } from './draft.ts';
+import { BLOCK, DIRECTORY, servicesDigest, shiftOf, ZONE_HEADER, ZONE_IMAGE_VERSION } from './image.ts';
+import type { ZoneRecord } from './record.ts';
+
+/** Makes a zone image of one zone after the other. */
+export interface ZoneImageBuilder {
+  /**
+   * Adds the zone at this apex. Returns everything that keeps the records from being one; the zone is then
+   * left out. The records are not needed afterwards.
+   */
+  readonly add: (origin: Uint8Array, records: readonly ZoneRecord[]) => readonly Problem[];
+  /** The image of all zones that were added. The builder is empty afterwards. */
+  readonly finish: (stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>) => Uint8Array<SharedArrayBuffer>;
+}
+
+/** A finished block, and the hash of its apex. */
+interface Block {
+  readonly hash: number;
+  readonly octets: Uint8Array;
+}
+
+/** `services`: names that STEER records may name; a steered node holds the position in this list. */
+export function createZoneImageBuilder(options: { readonly services: readonly string[] }): ZoneImageBuilder {
+  const { services } = options;
+  const draft = createDraft();
+  const view = emptyNameView();
+  const buffer = createBlockBuffer();
+  const blocks: Block[] = [];
+  const apexes = new Set<string>();
+  return {
+    add: (origin, records) => {
+      const key = lowerName(origin).join();
+      if (apexes.has(key)) {
+        const file = records[0]?.file ?? formatName(origin);
+        return [{ file, message: `the zone ${formatName(origin)} is there twice` }];
+      }
+      fillDraft(draft, origin, records);
+      const problems = writeBlock(buffer, draft, services);
+      emptyDraft(draft);
+      if (problems.length > 0) return problems;
+      apexes.add(key);
+      readWireName(view, origin, 0);
+      blocks.push({ hash: view.hashes[0] as number, octets: buffer.octets.slice(0, buffer.at) });
+      return [];
+    },
+    finish: (stamp) => {
+      const image = join(blocks, services, stamp);
+      apexes.clear();
+      return image;
+    },
+  };
+}
+
+/** Largest image: offsets are 31 bits. */
+const OCTETS_MAX = 2 ** 31 - 8;
+
+/** Puts the blocks, which are dropped one by one, and the directory into one buffer. */
+function join(
+  blocks: Block[],
+  services: readonly string[],
+  stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>,
+): Uint8Array<SharedArrayBuffer> {
+  let slots = 8;
+  while (slots * 3 < blocks.length * 4) slots *= 2;
+  let directory: number = IMAGE_HEADER.OCTETS;
+  for (const { octets } of blocks) directory += octets.length;
+  const length = directory + slots * DIRECTORY.WORDS * 4;
+  assert(length <= OCTETS_MAX, `a zone image of ${length} octets is too large`);
+  const image = new Uint8Array(new SharedArrayBuffer(length));
+  const words = new Int32Array(image.buffer);
+  let at: number = IMAGE_HEADER.OCTETS;
+  const counts = { zones: 0, records: 0, names: 0 };
+  for (const { hash, octets } of blocks.splice(0)) {
+    image.set(octets, at);
+    const block = at >> 2;
+    counts.zones++;
+    counts.records += words[block + BLOCK.RECORDS] as number;
+    counts.names += words[block + BLOCK.NODES] as number;
+    let slot = hash >>> shiftOf(slots);
+    const wordOf = (): number => (directory >> 2) + slot * DIRECTORY.WORDS;
+    while (words[wordOf() + DIRECTORY.BLOCK] !== 0) slot = (slot + 1) & (slots - 1);
+    words[wordOf() + DIRECTORY.HASH] = hash;
+    words[wordOf() + DIRECTORY.BLOCK] = at;
+    words[wordOf() + DIRECTORY.SHIFT] = words[block + BLOCK.SHIFT] as number;
+    at += octets.length;
+  }
+  words[ZONE_HEADER.ZONES >> 2] = counts.zones;
+  words[ZONE_HEADER.RECORDS >> 2] = counts.records;
+  words[ZONE_HEADER.NAMES >> 2] = counts.names;
+  words[ZONE_HEADER.SERVICES >> 2] = servicesDigest(services);
+  words[ZONE_HEADER.DIRECTORY >> 2] = directory;
+  words[ZONE_HEADER.DIRECTORY_SLOTS >> 2] = slots;
+  sealImage(image, { kind: IMAGE_KIND.ZONES, version: ZONE_IMAGE_VERSION, ...stamp });
+  return image;
+}
