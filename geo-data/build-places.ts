@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { must } from '../src/base/assert.ts';
 import { csvCell } from '../src/base/csv.ts';
 import { distanceKm, type Location } from '../src/base/geodesy.ts';
-import { openMmdb, walkLeaves } from '../src/geo/mmdb.ts';
+import { openMmdb } from '../src/geo/mmdb.ts';
+import { walkLeaves } from '../src/geo/mmdb-walk.ts';
 import { PLACE_COLUMNS, tileKey } from '../src/geo/places.ts';
 
 interface Tile extends Location {
@@ -39,7 +40,7 @@ function readTiles(family: 4 | 6): Map<string, Tile> {
   const source = { file, bytes: readFileSync(new URL(file, DATABASES)) };
   const database = openMmdb(source, [family]);
   const records = new Map<number, { record: Readonly<Record<string, unknown>>; weight: number }>();
-  walkLeaves(source, (address, depth, pointer) => {
+  walkLeaves(database, (address, depth, pointer) => {
     const weight = family === 4 ? 2 ** (32 - depth) : 1;
     const entry = records.get(pointer);
     if (entry === undefined)

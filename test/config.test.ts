@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { formatProblem, OperatorError } from '../src/base/errors.ts';
-import { type Config, loadConfig } from '../src/config/config.ts';
+import { type Config, inspectConfig, loadConfig } from '../src/config/config.ts';
 import { joinPath } from '../src/config/paths.ts';
 import { referencePage, schemaFile } from '../src/config/reference.ts';
 import { formatEndpoint, parseEndpoint } from '../src/config/scalars.ts';
@@ -55,6 +55,58 @@ test('the least that is allowed gets every default, and paths from the folder of
   );
 });
 
+test('a folder of zones: each NAME.zone is a zone, beside those named one by one', () => {
+  const folders: Record<string, string[]> = {
+    'a/z': ['b.example.zone', 'a.example.zone', 'notes.txt', '.hidden.zone'],
+    'a/empty': ['readme'],
+    'a/bad': ['two words.zone', 'E.EXAMPLE.zone'],
+  };
+  const list = (path: string): string[] => {
+    const names = folders[path];
+    if (names === undefined) throw new Error('no such file');
+    return names;
+  };
+  const read = (zones: string) =>
+    inspectConfig({ text: `zones: ${zones}\n${POPS}`, file: 'a/b.yaml', read: noFile, list });
+  const good = read('[{dir: z}, {origin: e.example, file: e.zone}]');
+  assert.deepEqual(good.problems, []);
+  assert.deepEqual(
+    good.config?.zones.map(({ origin, file }) => [origin, file]),
+    [
+      ['a.example', 'a/z/a.example.zone'],
+      ['b.example', 'a/z/b.example.zone'],
+      ['e.example', 'a/e.zone'],
+    ],
+  );
+  const faults: [zones: string, expected: RegExp][] = [
+    ['[{dir: none}]', /1:15: zones\[0\]\.dir: cannot read the folder "a\/none": no such file$/],
+    ['[{dir: empty}]', /zones\[0\]\.dir: the folder "a\/empty" holds no file NAME\.zone$/],
+    ['[{dir: z, origin: e.example}]', /zones\[0\]\.dir: stands alone, without origin and file$/],
+    ['[{dir: 5}]', /zones\[0\]\.dir: 5 is not text$/],
+    ['[{origin: e.example}]', /zones\[0\]\.file: is missing$/],
+    [
+      '[{origin: a.example, file: x}, {dir: z}]',
+      /zones\[1\]\.dir: the zone "a\.example\." stands on line 1 al/,
+    ],
+    [
+      '[{origin: E.example, file: x}, {dir: bad}]',
+      /"a\/bad\/two words\.zone": "two words" is not a domain name$/,
+    ],
+  ];
+  for (const [zones, expected] of faults) {
+    const problems = read(zones).problems.map(formatProblem);
+    assert.ok(
+      problems.some((problem) => expected.test(problem)),
+      `${zones}\n${problems.join('\n')}`,
+    );
+  }
+  assert.match(problemsOf(`zones: [{dir: z}]\n${POPS}`)[0] as string, /folders cannot be read here$/);
+});
+
+test('listen.admin: off is no address', () => {
+  assert.equal(load(`${ZONES}${POPS}listen: {admin: off}\n`).listen.admin, 'off');
+});
+
 test('services know their POPs as indexes, and their bias on top of that of the POP', () => {
   const text = `${ZONES}${POPS.replace('capacityRps: 3', 'capacityRps: 3, biasMs: 2')}services:
   all: {}
@@ -79,6 +131,7 @@ test('every fault is named with line, column, path and value', () => {
     ['admin: {token: hush-hush}', /^(?!.*hush).*admin\.token: .* at least 16$/],
     ['listen: {dns: [localhost:53]}', /listen\.dns\[0\]: "localhost:53" is not ADDRESS:PORT/],
     ['listen: {dns: ["127.0.0.1:53", "127.0.0.1:53"]}', /listen\.dns\[1\]: the address .* stands on line/],
+    ['listen: {admin: on}', /listen\.admin: "on" is not ADDRESS:PORT.*; or off$/],
     ['listen: {admin: "127.0.0.1:5300", dns: ["127.0.0.1:5300"]}', /listen\.admin: the address/],
     [
       'services: {web: {pops: [AAB]}}',

@@ -3,9 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Reader } from 'maxmind';
 import { type Address, formatAddress, maskedAddress, type Prefix, prefixHolds } from '../src/base/address.ts';
+import { must } from '../src/base/assert.ts';
 import { OperatorError } from '../src/base/errors.ts';
-import { openMmdb, walkLeaves } from '../src/geo/mmdb.ts';
-import { BUILD_EPOCH, type MmdbContent, writeMmdb } from './helpers/mmdb-writer.ts';
+import { openMmdb } from '../src/geo/mmdb.ts';
+import { emptyFields, fieldReader } from '../src/geo/mmdb-fields.ts';
+import { walkLeaves, walkTree } from '../src/geo/mmdb-walk.ts';
+import { readCityRecord } from '../src/geo/record.ts';
+import { areSound, valueAt } from './helpers/geo-addresses.ts';
+import { BUILD_EPOCH, type MmdbContent, type MmdbValue, writeMmdb } from './helpers/mmdb-writer.ts';
 
 /** Addresses close to each other, so that prefixes nest; never below ::/96, where IPv4 lives. */
 function address(family: 4 | 6): fc.Arbitrary<Address> {
@@ -47,21 +52,90 @@ for (const ipVersion of [4, 6] as const)
         );
         const database = openMmdb({ file: 'test.mmdb', bytes }, own);
         const oracle = new Reader(Buffer.from(bytes));
-        const leaf = { pointer: 0, depth: 0 };
+        const runs = new Map(own.map((family) => [family, walkTree(database, family, (pointer) => pointer)]));
+        for (const found of runs.values()) assert.ok(areSound(found));
         for (const one of asked.filter(({ family }) => own.includes(family))) {
           const holders = written.entries.filter((entry) => prefixHolds(entry.prefix, one));
           const longest = Math.max(...holders.map((entry) => entry.prefix.length));
           const expected = holders.findLast((entry) => entry.prefix.length === longest)?.record.name;
           assert.equal(database.record(one)?.['name'], expected);
-          database.find(one, leaf);
-          const [, depth] = oracle.getWithPrefixLength(formatAddress(one));
-          assert.equal(leaf.depth, depth);
-          assert.equal(leaf.pointer !== 0, expected !== undefined);
+          // Networks of 64 bits are told apart, by their first address.
+          if (one.family === 6) one.octets.fill(0, 8);
+          const known = oracle.get(formatAddress(one));
+          assert.equal(valueAt(must(runs.get(one.family), 'runs'), one) !== 0, known !== null);
         }
       }),
       { numRuns: 200, seed: 1 },
     );
   });
+
+const places = fc.record({
+  country: fc.option(fc.constantFrom('DE', 'FR', '', 'toolong'), { nil: undefined }),
+  registered: fc.option(fc.constantFrom('US', 'BR'), { nil: undefined }),
+  latitude: fc.option(fc.double({ min: -90, max: 90, noNaN: true }), { nil: undefined }),
+  longitude: fc.option(fc.constantFrom(0, 8, 179.5, -100.25), { nil: undefined }),
+  asn: fc.option(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { nil: undefined }),
+  city: fc.string({ maxLength: 400 }),
+});
+
+test('fields of records, flat and nested, are what maxmind decodes', () => {
+  fc.assert(
+    fc.property(places, fc.boolean(), (given, isFlat) => {
+      const { country, registered, latitude, longitude, asn, city } = given;
+      const point = {
+        ...(latitude !== undefined && { latitude }),
+        ...(longitude !== undefined && { longitude }),
+      };
+      const flat = { city, country_code: country ?? '', ...point, state1: 'x' };
+      const nested = {
+        city: { names: { en: city, de: city } },
+        ...(country !== undefined && { country: { names: { en: 'x' }, iso_code: country } }),
+        ...(registered !== undefined && { registered_country: { iso_code: registered } }),
+        location: { accuracy_radius: 5, ...point },
+        subdivisions: [{ iso_code: 'XX', latitude: 5 }],
+        ...(asn !== undefined && { autonomous_system_number: asn }),
+      };
+      const record: MmdbValue = isFlat ? flat : nested;
+      const bytes = writeMmdb({ ...small, entries: [{ prefix: { address: base, length: 24 }, record }] });
+      const { tree, record: decode } = openMmdb({ file: 'test.mmdb', bytes }, [4]);
+      const fields = emptyFields();
+      let pointer = 0;
+      walkTree(openMmdb({ file: 'test.mmdb', bytes }, [4]), 4, (one) => (pointer = one));
+      assert.ok(fieldReader(tree)(pointer, fields));
+      const read = readCityRecord(must(decode(base), 'record'));
+      const letters = (word: number) => (word === 0 ? '' : String.fromCharCode(word >> 8, word & 255));
+      const code = letters(fields.country) || letters(fields.registeredCountry);
+      const expected = isFlat ? country : (country ?? registered);
+      assert.equal(code, expected?.length === 2 ? expected : isFlat ? '' : (registered ?? ''));
+      if (read.location !== undefined)
+        assert.deepEqual([fields.latitude, fields.longitude], Object.values(read.location));
+      else assert.ok(!(Math.abs(fields.latitude) <= 90 && Math.abs(fields.longitude) <= 180));
+      assert.equal(fields.asn, isFlat ? 0 : (asn ?? 0));
+    }),
+    { numRuns: 300, seed: 4 },
+  );
+});
+
+test('records of any octets are read or refused, never thrown over', () => {
+  const bytes = writeMmdb(small);
+  const { tree } = openMmdb({ file: 'test.mmdb', bytes }, [4]);
+  const fields = emptyFields();
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.nat(80), (noise, offset) => {
+      const damaged = { ...tree, bytes: Uint8Array.from([...bytes.subarray(0, tree.dataAt), ...noise]) };
+      fieldReader(damaged)(tree.nodeCount + 16 + offset, fields);
+    }),
+    { numRuns: 2000, seed: 5 },
+  );
+});
+
+test('a tree that runs in circles is refused', () => {
+  const bytes = writeMmdb(small);
+  // Each node of 7 octets leads back to the first, on both sides.
+  const database = openMmdb({ file: 'x.mmdb', bytes }, [4]);
+  bytes.fill(0, 0, 24 * 7);
+  assert.throws(() => walkTree(database, 4, () => 1), /x\.mmdb: is damaged: its tree runs in circles/);
+});
 
 const base = { family: 4, octets: Uint8Array.of(192, 0, 2, ...new Uint8Array(13)) } as const;
 const small: MmdbContent = {
@@ -74,7 +148,9 @@ const small: MmdbContent = {
 test('a walk meets every leaf once, in order', () => {
   const leaves: string[] = [];
   const bytes = writeMmdb(small);
-  walkLeaves({ file: 'test.mmdb', bytes }, (found, depth) => leaves.push(`${formatAddress(found)}/${depth}`));
+  walkLeaves(openMmdb({ file: 'test.mmdb', bytes }, [4]), (found, depth) =>
+    leaves.push(`${formatAddress(found)}/${depth}`),
+  );
   assert.deepEqual(leaves, ['192.0.2.0/24']);
   assert.equal(openMmdb({ file: 'test.mmdb', bytes }, [4]).builtAtMs, BUILD_EPOCH * 1000);
 });

@@ -90,10 +90,9 @@ export function parsePrefix(text: string): Prefix | string {
   if (!/^\d{1,3}$/.test(lengthText) || Number(lengthText) > bits)
     return `${JSON.stringify(text)}: the prefix length must be 0 to ${bits}`;
   const length = Number(lengthText);
-  const masked = maskedAddress(address, length);
-  if (formatAddress(masked) !== formatAddress(address))
-    return `${JSON.stringify(text)} has host bits set: did you mean ${formatAddress(masked)}/${length}?`;
-  return { address, length };
+  if (!hasHostBits(address.octets, length)) return { address, length };
+  const meant = formatPrefix({ address: maskedAddress(address, length), length });
+  return `${JSON.stringify(text)} has host bits set: did you mean ${meant}?`;
 }
 
 /** `address/length`. */
@@ -114,6 +113,13 @@ export function clearHostBits(octets: Uint8Array, length: number): void {
   if (whole >= octets.length) return;
   octets[whole] = (octets[whole] ?? 0) & (0xff00 >> (length & 7));
   octets.fill(0, whole + 1);
+}
+
+function hasHostBits(octets: Uint8Array, length: number): boolean {
+  const whole = length >> 3;
+  if (((octets[whole] ?? 0) & (0xff >> (length & 7))) !== 0) return true;
+  for (let i = whole + 1; i < octets.length; i++) if (octets[i] !== 0) return true;
+  return false;
 }
 
 /** Whether the prefix holds the address (families must be equal). */

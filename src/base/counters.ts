@@ -105,6 +105,29 @@ export function readCounters(layout: CounterLayout, blocks: readonly CounterBloc
   };
 }
 
+/**
+ * One number a worker (a block each): the sum of a family's slots, or the count of a histogram's
+ * observations, under the only label `worker`, 0 for the first block.
+ */
+export function readByWorker(
+  layout: CounterLayout,
+  blocks: readonly CounterBlock[],
+  what: { readonly of: string; readonly name: string; readonly help: string },
+): FamilySnapshot {
+  const family = layout.families.find(({ name }) => name === what.of);
+  const histogram = layout.histograms.find(({ name }) => name === what.of);
+  const [offset, size] =
+    family !== undefined
+      ? [family.offset, familySize(family)]
+      : [histogram?.offset ?? 0, histogram === undefined ? 0 : histogram.bounds.length + 1];
+  const samples = blocks.map((block, worker) => ({
+    values: [String(worker)],
+    value: block.subarray(offset, offset + size).reduce((sum, slot) => sum + slot, 0),
+  }));
+  const { name, help } = what;
+  return { name, help, kind: 'counter', labels: ['worker'], samples };
+}
+
 function familySize(family: FamilySpec): number {
   return family.labels.reduce((size, label) => size * label.values.length, 1);
 }

@@ -11,15 +11,16 @@ export interface CsvRow {
  * trimmed.
  */
 export function readCsv(text: string): CsvRow[] {
-  const rows: CsvRow[] = [];
-  for (const [index, raw] of text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
-    const line = raw.trim();
-    if (line !== '' && !line.startsWith('#')) rows.push({ line: index + 1, cells: splitLine(line) });
+  return [...csvRows(text.split('\n'))];
+}
+
+/** The same of lines that come one by one, for files of millions. */
+export function* csvRows(lines: Iterable<string>): Generator<CsvRow> {
+  let number = 0;
+  for (const raw of lines) {
+    const line = (number++ === 0 ? raw.replace(/^\uFEFF/, '') : raw).trim();
+    if (line !== '' && !line.startsWith('#')) yield { line: number, cells: splitLine(line) };
   }
-  return rows;
 }
 
 /** One cell as it is written: quoted where it must be. */

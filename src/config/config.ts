@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import type { Prefix } from '../base/address.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
+import { type NetworkOverride, type NetworkTable, networkTable } from '../base/network-table.ts';
 import { crossCheck } from './cross-check.ts';
-import { type Place, readYaml, type YamlText } from './document.ts';
+import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
@@ -11,17 +11,9 @@ import { readPopsCsv } from './pops-csv.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
 import { configSchema } from './schema.ts';
+import { type ZoneSource, zoneSources } from './zone-sources.ts';
 
 type Parsed = z.output<typeof configSchema>;
-
-/** A zone to answer for. */
-export interface ZoneSource {
-  readonly origin: string;
-  /** Path of the master file, ready to open. */
-  readonly file: string;
-  /** Where the configuration names the file: for problems with opening it. */
-  readonly place: Place;
-}
 
 /** What `STEER name` stands for. */
 export interface Service {
@@ -36,22 +28,16 @@ export interface Service {
   readonly https?: { readonly alpn: readonly string[]; readonly port?: number };
 }
 
-/** Operator's knowledge of where a client network is. Absent fields: as the databases say. */
-export interface NetworkOverride {
-  readonly prefix: Prefix;
-  readonly latitude?: number;
-  readonly longitude?: number;
-  readonly country?: string;
-  readonly asn?: number;
-  readonly label?: string;
-}
-
 /** A configuration without faults, defaults filled in, paths ready to open. */
 export interface Config {
   /** The file that it was read from. */
   readonly file: string;
   readonly cluster: string;
-  readonly listen: { readonly dns: readonly Endpoint[]; readonly admin: Endpoint };
+  readonly listen: {
+    readonly dns: readonly Endpoint[];
+    /** `off`: no console, no metrics, no admin API. */
+    readonly admin: Endpoint | 'off';
+  };
   /** `memory` or a Redis URL, perhaps with a password. */
   readonly store: string;
   /** Folder for snapshots and certificates. */
@@ -61,8 +47,14 @@ export interface Config {
   readonly fleet: Fleet;
   /** Whether the links' addresses are those of the modelled POPs. */
   readonly popAddresses: Parsed['popAddresses'];
-  readonly networks: readonly NetworkOverride[];
-  readonly geo: { readonly city?: string; readonly asn?: string };
+  /** Where clients are by the operator's own knowledge, as far as it stands in the configuration itself. */
+  readonly networks: NetworkTable;
+  readonly geo: {
+    readonly city?: string;
+    readonly asn?: string;
+    /** The CSV file that `networks` names: as large as a database, and read when those are. */
+    readonly networks?: string;
+  };
   readonly dns: Parsed['dns'];
   readonly steering: Parsed['steering'];
   readonly control: Parsed['control'];
@@ -77,6 +69,8 @@ export interface ConfigSource {
   readonly file: string;
   /** Reads another file that the configuration names; what it throws becomes a problem. */
   readonly read: (path: string) => string;
+  /** Names of the files in a folder that the configuration names; throws like `read`. Absent: none can be. */
+  readonly list?: (path: string) => readonly string[];
 }
 
 /** POPs that one configuration may have. */
@@ -123,21 +117,13 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
   const problems = [...yaml.problems, ...popProblems, ...built.problems];
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, { value: raw, source }));
   problems.push(...crossCheck(raw, { source, popCodes: built.codes }));
-  const zones = zoneSources(raw['zones'], { file, yaml });
+  const { zones, problems: zoneProblems } = zoneSources(raw['zones'], { file, yaml, list: options.list });
+  problems.push(...zoneProblems);
   const serviceNames = isMapping(raw['services']) ? Object.keys(raw['services']) : [];
   if (!parsed.success || problems.length > 0)
     return { problems: inOrder(problems, file), zones, serviceNames };
   const config = assemble(parsed.data, { file, fleet: built.fleet, zones });
   return { config, problems, zones, serviceNames };
-}
-
-function zoneSources(zones: unknown, options: { file: string; yaml: YamlText }): ZoneSource[] {
-  if (!Array.isArray(zones)) return [];
-  return zones.flatMap((zone: unknown, i) => {
-    if (!isMapping(zone) || typeof zone['origin'] !== 'string' || typeof zone['file'] !== 'string') return [];
-    const file = joinPath(folderOf(options.file), zone['file']);
-    return [{ origin: zone['origin'], file, place: options.yaml.valuePlace(['zones', i, 'file']) }];
-  });
 }
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
@@ -173,6 +159,10 @@ function readDrafts(
     report(`${drafts.length} POPs, but only ${MODELLED_POPS_MAX} can have modelled addresses`);
   else if (drafts.length > POPS_MAX) report(`${drafts.length} POPs: at most ${POPS_MAX}`);
   return { drafts: modelled ? withModelledAddresses(drafts) : drafts, problems };
+}
+
+function listed(networks: Parsed['networks']): NetworkOverride[] {
+  return typeof networks === 'string' ? [] : networks.map(withoutUndefined);
 }
 
 function readOr(options: ConfigSource, path: string, report: (message: string) => void): string | undefined {
@@ -213,10 +203,11 @@ function assemble(
     services: Object.entries(parsed.services).map(([name, service]) => assembleService(name, service, fleet)),
     fleet,
     popAddresses: parsed.popAddresses,
-    networks: parsed.networks.map(withoutUndefined),
+    networks: networkTable(listed(parsed.networks)),
     geo: withoutUndefined({
       city: parsed.geo.city === undefined ? undefined : path(parsed.geo.city),
       asn: parsed.geo.asn === undefined ? undefined : path(parsed.geo.asn),
+      networks: typeof parsed.networks === 'string' ? path(parsed.networks) : undefined,
     }),
     dns: parsed.dns,
     steering: parsed.steering,

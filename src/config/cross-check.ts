@@ -35,7 +35,6 @@ export function crossCheck(
     unique: (kind, text, path) => register(kind, text, { source, path }),
   };
   if (popCodes.size > 0) checkServices(raw['services'], check);
-  checkZones(raw['zones'], check);
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
   return problems;
@@ -61,14 +60,6 @@ function checkCode(code: string, path: Path, check: Check, atKey = false): void 
   const meant = nearest(code, check.popCodes);
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   check.report(path, `no POP has the code ${quote(code)}${hint}`, atKey);
-}
-
-function checkZones(zones: unknown, check: Check): void {
-  for (const [i, zone] of list(zones)) {
-    const origin = field(zone, 'origin');
-    if (typeof origin === 'string')
-      check.unique('zone', `${origin.toLowerCase().replace(/\.$/, '')}.`, ['zones', i, 'origin']);
-  }
 }
 
 function checkNetworks(networks: unknown, check: Check): void {

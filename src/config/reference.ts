@@ -1,4 +1,5 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import { NETWORK_COLUMNS, NETWORKS_MAX } from './networks.ts';
 import { CSV_COLUMNS } from './pops-csv.ts';
 
 /** The JSON Schema of the configuration as a file, for editors (`# yaml-language-server: $schema=…`). */
@@ -13,7 +14,7 @@ export function referencePage(): string {
     const rows = flatten(key, schema, root.required?.includes(key) === true);
     return `## ${key}\n\n${table(rows)}`;
   });
-  return `${INTRODUCTION}\n\n${sections.join('\n\n')}\n\n${CSV_SECTION}\n`;
+  return `${INTRODUCTION}\n\n${sections.join('\n\n')}\n\n${CSV_SECTION}\n\n${NETWORKS_SECTION}\n`;
 }
 
 const INTRODUCTION = `# Configuration
@@ -40,6 +41,13 @@ and so on for further links, whose letters are \`C\`, \`D\` … They mean what t
 link A of POP FRA is \`FRA-a\`. A POP with fewer links than others leaves their cells empty. \`biasMs\` and
 the \`ipv6\` columns may be missing; with \`popAddresses: modelled\` the \`ipv4\` columns too. Lines that
 start with \`#\` are comments. \`geo-data/pops.csv\` is an example.`;
+
+const NETWORKS_SECTION = `## The networks as a CSV file
+
+The first line names the columns, in any order: ${NETWORK_COLUMNS.map((column) => `\`${column}\``).join(', ')}. They mean what
+they mean under \`networks\` above; all but \`prefix\` may be missing, and cells may be empty. Lines that start with
+\`#\` are comments. There may be ${NETWORKS_MAX.toLocaleString('en')} rows; a million are read in some seconds at start, faster if they
+are in the order of their addresses.`;
 
 /** One line of a table. */
 interface Row {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.ts';
+import { IPV6_LENGTH_MAX } from '../base/network-table.ts';
 
 /** An IP address and a port. */
 export interface Endpoint {
@@ -33,6 +34,14 @@ export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1';
 }
 
+/** A prefix by which clients are told apart; a text says what is wrong. */
+export function parseClientPrefix(text: string): Prefix | string {
+  const prefix = parsePrefix(text);
+  if (typeof prefix === 'string' || prefix.address.family === 4 || prefix.length <= IPV6_LENGTH_MAX)
+    return prefix;
+  return `${JSON.stringify(text)}: IPv6 clients are told apart by their first ${IPV6_LENGTH_MAX} bits, not by more`;
+}
+
 /** A schema of text that `parse` reads; a text that it returns is the problem. */
 function read<T extends object>(parse: (text: string) => T | string) {
   return z.string().transform((text, context): T => {
@@ -52,7 +61,15 @@ function checked(wrong: (text: string) => string | undefined) {
 }
 
 export const endpoint = read<Endpoint>(parseEndpoint);
-export const prefix = read<Prefix>(parsePrefix);
+
+/** An endpoint, or the word `off`. */
+export const endpointOrOff = z.string().transform((text, context): Endpoint | 'off' => {
+  const result = text === 'off' ? text : parseEndpoint(text);
+  if (typeof result !== 'string' || result === 'off') return result;
+  context.addIssue({ code: 'custom', message: `${result}; or off` });
+  return z.NEVER;
+});
+export const clientPrefix = read<Prefix>(parseClientPrefix);
 
 export const ipv4Address = checked((text) =>
   parseAddress(text)?.family === 4 ? undefined : `${JSON.stringify(text)} is not an IPv4 address`,

@@ -5,14 +5,15 @@
  */
 import { z } from 'zod';
 import {
+  clientPrefix,
   countryCode,
   domainName,
   endpoint,
+  endpointOrOff,
   filePath,
   ipv4Address,
   ipv6Address,
   popCode,
-  prefix,
   storeAddress,
 } from './scalars.ts';
 import { steeringSchema } from './schema-steering.ts';
@@ -100,13 +101,33 @@ const serviceSchema = z
   })
   .describe('A service that zones name in `STEER` records.');
 
-const zoneSchema = z.strictObject({
-  origin: domainName.describe('Name of the zone: `cdn.example`.'),
-  file: filePath.describe("Its master file, relative to this file's folder."),
-});
+const zoneSchema = z
+  .strictObject({
+    origin: domainName.optional().describe('Name of the zone: `cdn.example`.'),
+    file: filePath.optional().describe("Its master file, relative to this file's folder."),
+    dir: filePath
+      .optional()
+      .describe(
+        "In place of `origin` and `file`: a folder, relative to this file's folder. Each file `NAME.zone` " +
+          'in it is the master file of the zone NAME.',
+      ),
+  })
+  .superRefine(({ origin, file, dir }, context) => {
+    const report = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (dir === undefined && origin === undefined) report('origin', 'is missing');
+    if (dir === undefined && file === undefined) report('file', 'is missing');
+    if (dir !== undefined && (origin !== undefined || file !== undefined))
+      report('dir', 'stands alone, without origin and file');
+  });
+
+/** More are better kept in a CSV file. */
+const NETWORKS_LISTED_MAX = 100_000;
 
 const networkSchema = z.strictObject({
-  prefix: prefix.describe('Addresses: `192.0.2.0/24`. The longest prefix that holds an address counts.'),
+  prefix: clientPrefix.describe(
+    'Addresses: `192.0.2.0/24`. The longest prefix that holds an address counts; of IPv6 at most 64 bits.',
+  ),
   latitude: latitude.optional(),
   longitude: longitude.optional(),
   country: countryCode.optional().describe('Country: two capital letters (ISO 3166-1).'),
@@ -153,9 +174,9 @@ const listenSchema = z
       .max(64)
       .prefault(['127.0.0.1:5300'])
       .describe('Addresses for DNS, UDP and TCP: `127.0.0.1:5300`, `[::1]:5300`.'),
-    admin: endpoint
+    admin: endpointOrOff
       .prefault('127.0.0.1:5380')
-      .describe('Address of the console, `/metrics` and the admin API.'),
+      .describe('Address of the console, `/metrics` and the admin API; `off`: there is none.'),
   })
   .prefault({})
   .describe('Where the process listens. Port 0 asks the system for a free one.');
@@ -219,7 +240,11 @@ export const configSchema = z
     state: filePath
       .default('state')
       .describe("Folder for snapshots and the demo's certificates, relative to this file's folder."),
-    zones: z.array(zoneSchema).min(1).max(100_000).describe('Zones to answer for.'),
+    zones: z
+      .array(zoneSchema)
+      .min(1)
+      .max(100_000)
+      .describe('Zones to answer for: one by one, or a folder of them.'),
     services: z
       .record(z.string().regex(NAME, NOT_A_NAME), serviceSchema)
       .default({})
@@ -235,10 +260,12 @@ export const configSchema = z
           'POP number N (both from 1) is 127.64.N.k and 2001:db8:64:N::k, where the modelled POPs listen.',
       ),
     networks: z
-      .array(networkSchema)
-      .max(1_000_000)
+      .union([filePath, z.array(networkSchema).max(NETWORKS_LISTED_MAX)])
       .prefault([])
-      .describe("Operator's own knowledge of where clients are; it beats the databases."),
+      .describe(
+        "Operator's own knowledge of where clients are; it beats the databases. A list, or a CSV file relative " +
+          "to this file's folder (its columns are below).",
+      ),
     geo: geoSchema,
     dns: dnsSchema,
     steering: steeringSchema,

@@ -5,7 +5,6 @@
  */
 import { Reader, type Response } from 'maxmind';
 import { type Address, formatAddress } from '../base/address.ts';
-import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 
 /** A file as the caller read it; the octets may lie in a `SharedArrayBuffer`. */
@@ -15,15 +14,16 @@ export interface DatabaseFile {
   readonly bytes: Uint8Array;
 }
 
-/** Where a walk of the tree ended. Mutable, for reuse. */
-export interface Leaf {
-  /**
-   * The tree's value for the record (equal values: the very same record); 0: the address is not in the
-   * database.
-   */
-  pointer: number;
-  /** Length of the prefix that ends at this leaf, in bits of the address's family. */
-  depth: number;
+/** The binary tree of a database. */
+export interface Tree {
+  readonly bytes: Uint8Array;
+  readonly nodeCount: number;
+  /** Bits of one of a node's two values: 24, 28 or 32. */
+  readonly recordSize: number;
+  /** Where the octets of the records begin. */
+  readonly dataAt: number;
+  /** The node below which IPv4 addresses are; `nodeCount` or more where that is a leaf. */
+  readonly v4Root: number;
 }
 
 /** An open database in MaxMind's binary format, version 2 (https://maxmind.github.io/MaxMind-DB/). */
@@ -35,10 +35,7 @@ export interface Mmdb {
   readonly ipVersion: 4 | 6;
   /** When the maker built it, ms since 1970 UTC. */
   readonly builtAtMs: number;
-  /** Finds the leaf of an address, allocating nothing. The family must be one that `serves` says yes to. */
-  readonly find: (address: Address, into: Leaf) => void;
-  /** Whether addresses of that family can be asked. */
-  readonly serves: (family: 4 | 6) => boolean;
+  readonly tree: Tree;
   /** The decoded record of an address; undefined when it has none that can be read. Allocates. */
   readonly record: (address: Address) => Readonly<Record<string, unknown>> | undefined;
 }
@@ -51,29 +48,49 @@ export interface Mmdb {
 export function openMmdb(source: DatabaseFile, families: readonly (4 | 6)[]): Mmdb {
   const { file, bytes } = source;
   const reader = openReader(source);
-  const { metadata } = reader;
-  const tree: Tree = { bytes, nodeCount: metadata.nodeCount, recordSize: metadata.recordSize };
+  const { nodeCount, recordSize, searchTreeSize, ...metadata } = reader.metadata;
   const ipVersion = metadata.ipVersion === 4 ? 4 : 6;
-  const v4Start = ipVersion === 4 ? { node: 0, depth: 0 } : embeddedV4Start(tree);
+  const bare = { bytes, nodeCount, recordSize, dataAt: searchTreeSize + SEPARATOR_SIZE };
+  const tree: Tree = { ...bare, v4Root: ipVersion === 4 ? 0 : embeddedV4Root(bare) };
   const serves = (family: 4 | 6): boolean =>
-    family === 6 ? ipVersion === 6 : ipVersion === 4 || v4Start.node !== tree.nodeCount;
+    family === 6 ? ipVersion === 6 : ipVersion === 4 || tree.v4Root !== nodeCount;
   const lacking = families.filter((family) => !serves(family));
   if (lacking.length > 0) throw badData(file, `holds no IPv${lacking.join(' and no IPv')} addresses`);
-  const roots: Record<4 | 6, RootTable | undefined> = {
-    4: families.includes(4) ? rootTable(tree, v4Start.node) : undefined,
-    6: families.includes(6) ? rootTable(tree, 0) : undefined,
-  };
   return {
     file,
     databaseType: String(metadata.databaseType),
     ipVersion,
     builtAtMs: metadata.buildEpoch.getTime(),
-    serves,
-    find: (address, into) =>
-      walk(tree, must(roots[address.family], 'root table of the family'), address, into),
+    tree,
     record: (address) => decode(reader, address),
   };
 }
+
+/** The left (0) or right (1) value of a node: 24, 28 or 32 bits, big-endian. */
+export function child(tree: Pick<Tree, 'bytes' | 'recordSize'>, node: number, side: 0 | 1): number {
+  const { bytes } = tree;
+  if (tree.recordSize === 28) {
+    const at = node * 7;
+    const middle = bytes[at + 3] as number;
+    return side === 0
+      ? ((middle & 0xf0) << 20) | uint24(bytes, at)
+      : ((middle & 15) << 24) | uint24(bytes, at + 4);
+  }
+  if (tree.recordSize === 24) return uint24(bytes, node * 6 + side * 3);
+  const at = node * 8 + side * 4;
+  return (((bytes[at] as number) << 24) | uint24(bytes, at + 1)) >>> 0;
+}
+
+/** `OperatorError` for a file of data. */
+export function badData(file: string, message: string): OperatorError {
+  return new OperatorError('bad-data', [{ file, message }]);
+}
+
+/** The metadata lies in the last 128 KiB of the file (format specification, "Database Metadata"). */
+const METADATA_MAX = 128 * 1024;
+const METADATA_MARKER = '\xab\xcd\xefMaxMind.com';
+/** 16 zero octets between tree and data. */
+const SEPARATOR_SIZE = 16;
 
 /** A client chooses the address: a record that is damaged on disk is none, and must not stop the server. */
 function decode(reader: Reader<Response>, address: Address): Readonly<Record<string, unknown>> | undefined {
@@ -85,78 +102,6 @@ function decode(reader: Reader<Response>, address: Address): Readonly<Record<str
   }
 }
 
-/** Calls back for each record-bearing leaf below the root of the file's own family, in address order. */
-export function walkLeaves(
-  source: DatabaseFile,
-  visit: (address: Address, depth: number, pointer: number) => void,
-): void {
-  const { metadata } = openReader(source);
-  const tree: Tree = { bytes: source.bytes, nodeCount: metadata.nodeCount, recordSize: metadata.recordSize };
-  const address: Address = { family: metadata.ipVersion === 4 ? 4 : 6, octets: new Uint8Array(16) };
-  const descend = (node: number, depth: number): void => {
-    if (node > tree.nodeCount) visit(address, depth, node);
-    if (node >= tree.nodeCount) return;
-    const bit = 0x80 >> (depth & 7);
-    const at = depth >> 3;
-    descend(child(tree, node, 0), depth + 1);
-    address.octets[at] = (address.octets[at] as number) | bit;
-    descend(child(tree, node, 1), depth + 1);
-    address.octets[at] = (address.octets[at] as number) & ~bit;
-  };
-  descend(0, 0);
-}
-
-interface Tree {
-  readonly bytes: Uint8Array;
-  readonly nodeCount: number;
-  readonly recordSize: number;
-}
-
-/**
- * What the first `ROOT_BITS` bits of an address lead to, as pairs: a node and its depth (which is less than
- * `ROOT_BITS` for a leaf). It spares the query path as many dependent loads of memory.
- */
-type RootTable = Uint32Array;
-
-/** 20 bits: 8 MB and some 15 ms a family, and a third off the time of a lookup against 16 bits. */
-const ROOT_BITS = 20;
-/** The metadata lies in the last 128 KiB of the file (format specification, "Database Metadata"). */
-const METADATA_MAX = 128 * 1024;
-const METADATA_MARKER = '\xab\xcd\xefMaxMind.com';
-/** 16 zero octets between tree and data. */
-const SEPARATOR_SIZE = 16;
-
-function walk(tree: Tree, root: RootTable, address: Address, into: Leaf): void {
-  const { octets } = address;
-  const { nodeCount } = tree;
-  const top = uint24(octets, 0) >> (24 - ROOT_BITS);
-  let node = root[top * 2] as number;
-  let depth = root[top * 2 + 1] as number;
-  const bits = address.family === 4 ? 32 : 128;
-  while (node < nodeCount && depth < bits) {
-    const bit = ((octets[depth >> 3] as number) >> (7 - (depth & 7))) & 1;
-    node = child(tree, node, bit);
-    depth++;
-  }
-  into.pointer = node > nodeCount ? node : 0;
-  into.depth = depth;
-}
-
-/** The left (0) or right (1) record of a node: 24, 28 or 32 bits, big-endian. */
-function child(tree: Tree, node: number, bit: number): number {
-  const { bytes } = tree;
-  if (tree.recordSize === 28) {
-    const at = node * 7;
-    const middle = bytes[at + 3] as number;
-    return bit === 0
-      ? ((middle & 0xf0) << 20) | uint24(bytes, at)
-      : ((middle & 15) << 24) | uint24(bytes, at + 4);
-  }
-  if (tree.recordSize === 24) return uint24(bytes, node * 6 + bit * 3);
-  const at = node * 8 + bit * 4;
-  return (((bytes[at] as number) << 24) | uint24(bytes, at + 1)) >>> 0;
-}
-
 function uint24(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
 }
@@ -165,29 +110,10 @@ function uint24(bytes: Uint8Array, at: number): number {
  * The node below which an IPv6 tree keeps IPv4: 96 zero bits down; a leaf met on the way stands for all of
  * IPv4.
  */
-function embeddedV4Start(tree: Tree): { node: number; depth: number } {
+function embeddedV4Root(tree: Pick<Tree, 'bytes' | 'recordSize' | 'nodeCount'>): number {
   let node = 0;
-  let depth = 0;
-  for (; depth < 96 && node < tree.nodeCount; depth++) node = child(tree, node, 0);
-  return { node, depth };
-}
-
-function rootTable(tree: Tree, start: number): RootTable {
-  const table: RootTable = new Uint32Array(2 << ROOT_BITS);
-  const fill = (node: number, depth: number, first: number): void => {
-    if (depth === ROOT_BITS || node >= tree.nodeCount) {
-      const end = first + (1 << (ROOT_BITS - depth));
-      for (let slot = first; slot < end; slot++) {
-        table[slot * 2] = node;
-        table[slot * 2 + 1] = depth;
-      }
-      return;
-    }
-    fill(child(tree, node, 0), depth + 1, first);
-    fill(child(tree, node, 1), depth + 1, first + (1 << (ROOT_BITS - depth - 1)));
-  };
-  fill(start, 0, 0);
-  return table;
+  for (let depth = 0; depth < 96 && node < tree.nodeCount; depth++) node = child(tree, node, 0);
+  return node;
 }
 
 function openReader(source: DatabaseFile): Reader<Response> {
@@ -214,8 +140,4 @@ function openReader(source: DatabaseFile): Reader<Response> {
     if (buffer[at] !== 0)
       throw badData(file, 'is damaged: its tree and its data do not meet where they should');
   return reader;
-}
-
-function badData(file: string, message: string): OperatorError {
-  return new OperatorError('bad-data', [{ file, message }]);
 }

@@ -43,7 +43,7 @@ export const LEVEL_TILE = 2;
 export const WORLD_PLACE = 0;
 
 /** Side of a tile in degrees: 55 km north to south, under 1 ms of light in fibre there and back. */
-const TILE_DEGREES = 0.5;
+export const TILE_DEGREES = 0.5;
 /**
  * Light tiles were merged into neighbours when the table was made: a point this far from a tile is still of
  * it.

@@ -1,0 +1,158 @@
+import { splitDepth } from './row-map-find.ts';
+import { ENTRY, type MapOutput, reserveWords, TABLE_WORDS, WIDE } from './row-map-layout.ts';
+import { type RowRanges, type RunList, runList, takeRuns } from './row-map-runs.ts';
+
+/** Bits that the root table looks at: of IPv4 so many that 16 more tell any starts apart. */
+const ROOT_BITS = { 4: 16, 6: 12 } as const;
+/** Runs of a block after the first, at most: six steps of a search. */
+const BLOCK_STARTS_MAX = 60;
+/** A table has so many binary orders fewer entries than there are runs below it. */
+const SPARSER = 4;
+const BITS_MAX = 20;
+
+/** Writes tables and blocks over all ranges; returns the root table's position and bits. */
+export function writeTree(output: MapOutput, ranges: RowRanges, family: 4 | 6): { at: number; bits: number } {
+  const bits = ROOT_BITS[family];
+  const at = reserveTable(output, bits);
+  const tree: Tree = { output, list: runList() };
+  for (let slot = 0; slot < 1 << bits; slot++) {
+    takeRuns(ranges, tree.list, slot, bits);
+    const high = slot << (32 - bits);
+    const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
+    // Only now, as writing what is below it may have moved the words.
+    output.words[at + slot] = entry;
+  }
+  return { at, bits };
+}
+
+interface Tree {
+  readonly output: MapOutput;
+  readonly list: RunList;
+}
+
+/** The addresses of an entry. */
+interface Part {
+  /** How many bits they have in common. */
+  readonly depth: number;
+  /** The first of them. */
+  readonly high: number;
+  readonly low: number;
+  /** The run that holds the first, and the last of those that begin after it. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Writes what is below an entry; returns the entry. */
+function entryFor(tree: Tree, part: Part): number {
+  const { first, last } = part;
+  if (first === last) return wholeEntry(tree, first, part.high, part.low);
+  if (last - first <= BLOCK_STARTS_MAX) return writeBlock(tree, part);
+  return writeTable(tree, part);
+}
+
+function writeTable(tree: Tree, part: Part): number {
+  const { output, list } = tree;
+  const { depth, last } = part;
+  const bits = Math.max(2, Math.min(BITS_MAX, 32 - Math.clz32(last - part.first) - SPARSER));
+  const table = reserveTable(output, bits);
+  const inner = depth + bits;
+  const slots = 1 << bits;
+  let run = part.first;
+  let next = slotOf(list, run + 1, depth, bits);
+  for (let slot = 0; slot < slots; slot++) {
+    const { words } = output;
+    for (; slot < next; slot++) {
+      const high = depth >= 32 ? part.high : part.high | highBits(slot, depth, bits);
+      const low = inner <= 32 ? 0 : part.low | lowBits(slot, depth, bits);
+      words[table + slot] = wholeEntry(tree, run, high, low);
+    }
+    if (slot === slots) break;
+    const high = depth >= 32 ? part.high : part.high | highBits(slot, depth, bits);
+    const low = inner <= 32 ? 0 : part.low | lowBits(slot, depth, bits);
+    if (isFirst(list, run + 1, inner)) run++;
+    let to = run;
+    next = slots;
+    while (to < last && (next = slotOf(list, to + 1, depth, bits)) === slot) to++;
+    if (to === last) next = slots;
+    const entry = entryFor(tree, { depth: inner, high, low, first: run, last: to });
+    output.words[table + slot] = entry;
+    run = to;
+  }
+  return ENTRY.IS_TABLE | (bits << ENTRY.BITS_SHIFT) | (table / TABLE_WORDS);
+}
+
+/** Which slot of a table the start of a run belongs to. */
+function slotOf(list: RunList, run: number, depth: number, bits: number): number {
+  const high = list.high[run] as number;
+  const low = list.low[run] as number;
+  const window = depth >= 32 ? low << (depth - 32) : (high << depth) | (low >>> (32 - depth));
+  return window >>> (32 - bits);
+}
+
+/** The upper word of a slot's first address, as far as the slot says it. */
+function highBits(slot: number, depth: number, bits: number): number {
+  return (slot << (32 - bits)) >>> depth;
+}
+
+/** The lower word of a slot's first address, as far as the slot says it. */
+function lowBits(slot: number, depth: number, bits: number): number {
+  return depth >= 32 ? (slot << (32 - bits)) >>> (depth - 32) : slot << (64 - depth - bits);
+}
+
+/** Whether a run begins with the first of the addresses that have `depth` bits in common with its start. */
+function isFirst(list: RunList, run: number, depth: number): boolean {
+  const low = list.low[run] as number;
+  if (depth >= 32) return depth === 64 || low << (depth - 32) === 0;
+  return low === 0 && (list.high[run] as number) << depth === 0;
+}
+
+/** The entry of addresses of one run: its scope is the same for all of them. */
+function wholeEntry({ list }: Tree, run: number, high: number, low: number): number {
+  const startHigh = list.high[run] as number;
+  const startLow = list.low[run] as number;
+  let scope = 0;
+  if (startHigh !== 0 || startLow !== 0)
+    scope = splitDepth(high ^ (startLow === 0 ? startHigh - 1 : startHigh), low ^ (startLow - 1));
+  if (run < list.last || list.hasAfter) {
+    const after = splitDepth(high ^ (list.high[run + 1] as number), low ^ (list.low[run + 1] as number));
+    if (after > scope) scope = after;
+  }
+  return (scope << ENTRY.SCOPE_SHIFT) | (list.row[run] as number);
+}
+
+/** Writes a block of the runs of a part; returns the entry. */
+function writeBlock({ output, list }: Tree, { depth, first, last }: Part): number {
+  const count = last - first;
+  const isWide = !areNarrow(list, first, last, depth);
+  const rowHalves = (count + 1) * (output.shortRows ? 1 : 2);
+  const startHalves = isWide ? 1 + count * 4 : count;
+  const at = reserveWords(output, (1 + startHalves + rowHalves + 1) >>> 1);
+  const { halves, words } = output;
+  const block = at * 2;
+  halves[block] = isWide ? count | WIDE : count;
+  if (isWide)
+    for (let i = 1; i <= count; i++) {
+      words[at + i * 2 - 1] = list.high[first + i] as number;
+      words[at + i * 2] = list.low[first + i] as number;
+    }
+  else for (let i = 1; i <= count; i++) halves[block + i] = slotOf(list, first + i, depth, 16);
+  let rows = block + 1 + startHalves;
+  for (let run = first; run <= last; run++) {
+    const row = list.row[run] as number;
+    halves[rows++] = row;
+    if (!output.shortRows) halves[rows++] = row >>> 16;
+  }
+  return ENTRY.IS_BLOCK | block;
+}
+
+/** Whether 16 bits after the first `depth` tell the starts of runs. */
+function areNarrow(list: RunList, first: number, last: number, depth: number): boolean {
+  for (let run = first + 1; run <= last; run++)
+    if (!isFirst(list, run, Math.min(depth + 16, 64))) return false;
+  return true;
+}
+
+function reserveTable(output: MapOutput, bits: number): number {
+  reserveWords(output, -output.used & (TABLE_WORDS - 1));
+  return reserveWords(output, 1 << bits);
+}

@@ -1,0 +1,106 @@
+import { OperatorError, type Problem } from '../base/errors.ts';
+import type { Path, Place, YamlText } from './document.ts';
+import { folderOf, joinPath } from './paths.ts';
+import { quote } from './problems.ts';
+import { domainName } from './scalars.ts';
+
+/** A zone to answer for. */
+export interface ZoneSource {
+  readonly origin: string;
+  /** Path of the master file, ready to open. */
+  readonly file: string;
+  /** Where the configuration names the file, or its folder: for problems with opening it. */
+  readonly place: Place;
+}
+
+/** Zones that one configuration may have, those of folders among them. */
+export const ZONES_MAX = 100_000;
+/** How the name of a master file ends in a folder of zones: before it stands the zone's name. */
+const ENDING = '.zone';
+
+/** How zones are found. */
+interface ZoneSourceOptions {
+  readonly file: string;
+  readonly yaml: YamlText;
+  /** Names of what lies in a folder; throws where it cannot be read. Absent: folders cannot be read here. */
+  readonly list: ((path: string) => readonly string[]) | undefined;
+}
+
+/**
+ * The zones that can be made out of `zones`, in order: those named one by one, and one for each file
+ * `NAME.zone` of a folder, by name. Also what is wrong with folders, and zones that stand twice. Forms of
+ * values are the schema's business.
+ */
+export function zoneSources(
+  zones: unknown,
+  options: ZoneSourceOptions,
+): { readonly zones: readonly ZoneSource[]; readonly problems: readonly Problem[] } {
+  const found: ZoneSource[] = [];
+  const problems: Problem[] = [];
+  const first = new Map<string, Place>();
+  const { file, yaml } = options;
+  const report = (path: Path, message: string): void => {
+    problems.push({ file, ...yaml.valuePlace(path), message: `zones[${path[1]}].${path[2]}: ${message}` });
+  };
+  const enter = (origin: string, path: Path): void => {
+    const place = yaml.valuePlace(path);
+    const name = `${origin.toLowerCase().replace(/\.$/, '')}.`;
+    const before = first.get(name);
+    if (before === undefined) first.set(name, place);
+    else report(path, `the zone ${quote(name)} stands on line ${before.line} already`);
+  };
+  for (const [i, zone] of Array.isArray(zones) ? zones.entries() : []) {
+    const { origin, file: named, dir } = fieldsOf(zone);
+    if (typeof origin === 'string') enter(origin, ['zones', i, 'origin']);
+    if (typeof origin === 'string' && typeof named === 'string')
+      found.push({
+        origin,
+        file: joinPath(folderOf(file), named),
+        place: yaml.valuePlace(['zones', i, 'file']),
+      });
+    if (typeof dir !== 'string' || dir === '') continue;
+    const path = ['zones', i, 'dir'];
+    const place = yaml.valuePlace(path);
+    const folder = joinPath(folderOf(file), dir);
+    for (const one of zonesIn(folder, options.list, (message) => report(path, message))) {
+      enter(one.origin, path);
+      found.push({ ...one, place });
+    }
+  }
+  if (found.length > ZONES_MAX)
+    problems.push({
+      file,
+      ...yaml.valuePlace(['zones']),
+      message: `zones: ${found.length}: at most ${ZONES_MAX}`,
+    });
+  return { zones: found, problems };
+}
+
+function zonesIn(
+  folder: string,
+  list: ZoneSourceOptions['list'],
+  report: (message: string) => void,
+): { origin: string; file: string }[] {
+  let names: readonly string[];
+  try {
+    if (list === undefined) throw new Error('folders cannot be read here');
+    names = list(folder);
+  } catch (error) {
+    const why = error instanceof OperatorError ? error.problems[0]?.message : (error as Error).message;
+    report(`cannot read the folder ${quote(folder)}: ${why}`);
+    return [];
+  }
+  const files = names.filter((name) => name.endsWith(ENDING) && !name.startsWith('.')).sort();
+  if (files.length === 0) report(`the folder ${quote(folder)} holds no file NAME${ENDING}`);
+  return files.flatMap((name) => {
+    const origin = name.slice(0, -ENDING.length);
+    const file = joinPath(folder, name);
+    if (domainName.safeParse(origin).success) return [{ origin, file }];
+    report(`${quote(file)}: ${quote(origin)} is not a domain name`);
+    return [];
+  });
+}
+
+function fieldsOf(zone: unknown): Record<string, unknown> {
+  return typeof zone === 'object' && zone !== null ? (zone as Record<string, unknown>) : {};
+}
