@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { manualClock } from '../src/base/clock.ts';
+import { IMAGE_KIND, sealImage } from '../src/base/image-file.ts';
 import { popStateWords } from '../src/base/pop-state.ts';
 import { startFollow } from '../src/control/follow.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
-import type { SteeringImage } from '../src/steering/image.ts';
+import { STEERING_VERSION, type SteeringImage, sourceOf } from '../src/steering/image.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { again, answer, closeStages, decider, fleet, stage } from './helpers/control-stage.ts';
 import { PLACES_DIGEST, START_MS } from './helpers/steering-world.ts';
@@ -53,6 +54,16 @@ test('a name server follows the table and the drains; older and damaged ones are
   const { taken: count, refused } = follow.stats();
   assert.deepEqual([count, refused], [taken.length, 1]);
   assert.match(log.join(' '), /table 900 is refused: damaged/);
+  const older = Uint8Array.from(taken.at(-1)?.bytes ?? []);
+  const source = sourceOf({ fleetDigest: fleet.digest, placesDigest: PLACES_DIGEST });
+  sealImage(older, { kind: IMAGE_KIND.STEERING, version: STEERING_VERSION - 1, source, madeAtMs: START_MS });
+  for (const epoch of [901, 902, 903]) {
+    await store.publishImage({ epoch, bytes: older });
+    await follow.lookNow();
+  }
+  const said = log.filter((line) => /refused: format version 1, this program reads 2/.test(line));
+  assert.equal(said.length, 1, 'a controller of another version publishes again and again: said once');
+  assert.equal(follow.stats().refused, 4);
   await follow.close();
   await on.control.close();
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
-import { CAPACITY_UNKNOWN, nextCapacity } from '../src/steering/capacity.ts';
+import { CAPACITY_UNKNOWN, type CapacityState, nextCapacity } from '../src/steering/capacity.ts';
 import type { LocatedDemand } from '../src/steering/decider-state.ts';
 import { clearingPrice } from '../src/steering/price.ts';
 import { steeringParams } from './helpers/steering-params.ts';
@@ -11,7 +11,7 @@ import { drive } from './helpers/steering-world.ts';
 const params = steeringParams();
 
 test('the clearing price keeps out what does not fit, and no more', () => {
-  const market = { values: [30, 20, 10, -5], demands: [4, 4, 4, 4], beforeMs: 0 };
+  const market = { values: [30, 20, 10, -5], demands: [4, 4, 4, 4], heavy: [0, 0, 0, 0], beforeMs: 0 };
   const table: [availableRps: number, expected: number][] = [
     [12, 0],
     [11, 10.25],
@@ -25,7 +25,7 @@ test('the clearing price keeps out what does not fit, and no more', () => {
 });
 
 test('a price that does as well as another stays; one that is not needed falls in steps', () => {
-  const market = { values: [30, 20, 10], demands: [4, 4, 4], availableRps: 8 };
+  const market = { values: [30, 20, 10], demands: [4, 4, 4], heavy: [0, 0, 0], availableRps: 8 };
   assert.equal(clearingPrice({ ...market, beforeMs: 17 }, params), 17);
   assert.equal(clearingPrice({ ...market, availableRps: 12, beforeMs: 40 }, params), 10);
   assert.equal(clearingPrice({ ...market, availableRps: 12, beforeMs: 1.9 }, params), 0);
@@ -44,6 +44,7 @@ test('what is above the price fits; more room never raises the price', () => {
       const market = {
         values: pairs.map(([value]) => value),
         demands: pairs.map(([, demand]) => demand),
+        heavy: pairs.map(() => 0),
         beforeMs: 0,
       };
       const price = clearingPrice({ ...market, availableRps }, params);
@@ -81,6 +82,30 @@ test('load that our own steering explains is not taken for others', () => {
   const barely = nextCapacity(full, { ...input, reportedRps: 1480 }, params);
   assert.ok(barely.isFull, 'room again only clearly below the target');
   assert.equal(nextCapacity(full, { ...input, reportedRps: undefined }, params).availableRps, 900);
+});
+
+test('steered load that the rows do not explain takes room, slowly and within bounds', () => {
+  const input = {
+    capacityRps: 1000,
+    reportedRps: 700,
+    steeredRps: 700,
+    predictedRps: 600,
+    demandChangeRps: 0,
+    elapsedMs: 1000,
+  };
+  const known = { ...CAPACITY_UNKNOWN, steeredMinRps: 600, steeredMaxRps: 600 };
+  const first = nextCapacity(known, input, params);
+  assert.ok(first.strayRps > 0 && first.strayRps < 5, `${first.strayRps}`);
+  const run = (change: Partial<typeof input>, ticks: number) => {
+    let state: CapacityState = known;
+    for (let i = 0; i < ticks; i++) state = nextCapacity(state, { ...input, ...change }, params);
+    return state;
+  };
+  const settled = run({}, 600);
+  assert.ok(Math.abs(settled.strayRps - 100) < 1 && Math.abs(settled.availableRps - 800) < 1);
+  assert.ok(run({ steeredRps: 2000 }, 600).strayRps <= 300, 'half of what the rows send at most');
+  assert.equal(run({ steeredRps: 500, reportedRps: 500 }, 600).strayRps, 0);
+  assert.equal(run({ predictedRps: 0 }, 1).strayRps, 0, 'no demand is known: nothing is stray');
 });
 
 /** Places with demand, POPs with capacities unrelated to it: total room is `slack` times the demand. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
+import { candidate, ROW_CANDIDATES, type SteeringImage } from '../src/steering/image.ts';
 import { decodeTerms } from '../src/steering/terms.ts';
 import { type Driver, drive } from './helpers/steering-world.ts';
 
@@ -88,7 +89,13 @@ test('congestion: of one link, the other serves; of both, another POP does; undo
       queueMs: queues[i] as number,
       lossRate: 0,
     })) ?? [];
-  const linksUsed = () => new Set([...driver.image().candidates].filter((link) => link >= 0));
+  const linksIn = (image: SteeringImage): Set<number> =>
+    new Set(
+      Array.from({ length: image.rowCount * ROW_CANDIDATES }, (_, i) =>
+        candidate(image, Math.floor(i / ROW_CANDIDATES), i % ROW_CANDIDATES),
+      ).filter((link) => link >= 0),
+    );
+  const linksUsed = () => linksIn(driver.image());
   for (let i = 0; i < 3; i++) driver.tick({ reports: driver.reports({ PA: { links: links([80, 0]) } }) });
   assert.equal(driver.answer(NEAR_A), 'PA');
   assert.ok(!linksUsed().has(0) && linksUsed().has(1));
@@ -96,7 +103,7 @@ test('congestion: of one link, the other serves; of both, another POP does; undo
   assert.equal(driver.answer(NEAR_A), 'PB');
   for (let i = 0; i < 12; i++) driver.tick({ reports: driver.reports() });
   assert.equal(driver.answer(NEAR_A), 'PA');
-  assert.deepEqual(linksUsed(), new Set([...before.candidates].filter((link) => link >= 0)));
+  assert.deepEqual(linksUsed(), linksIn(before));
 });
 
 test('an override beats good health, says why, and ends by the clock', () => {
@@ -164,7 +171,7 @@ test('a decider that starts from saved estimates and an image moves nobody', () 
   fresh.decider.adopt(image, decodeTerms(image.termsText));
   for (let i = 0; i < 20; i++) fresh.tick();
   const { moves } = fresh.tick({ samples: [], reports: fresh.reports() });
-  assert.deepEqual(Object.values(moves), [0, 0, 0, 0, 0]);
+  assert.ok(Object.values(moves).every((count) => count === 0));
   for (let place = 0; place < old.geometry.count; place++)
     for (const asn of [0, 64500])
       assert.equal(fresh.answer(place, asn), old.answer(place, asn), `place ${place}`);

@@ -24,6 +24,7 @@ function explain(
     groupIndex: 0,
     placeId,
     asn,
+    clientHash: 0,
     popState,
     packedPlace: decider.packed(keys.place),
     packedNetwork: keys.network === undefined ? undefined : decider.packed(keys.network),
@@ -64,7 +65,7 @@ test('the terms of every POP add up, and the answer is the one that the image gi
   for (let placeId = 0; placeId < driver.geometry.count; placeId++)
     for (const asn of [0, 64500, 65000]) {
       const explanation = explain(driver, placeId, asn);
-      const link = choose(image, rowOf(image, 0, placeId, asn), popState, linkPop);
+      const link = choose(image, rowOf(image, 0, placeId, asn), popState, linkPop, 0);
       assert.equal(explanation.chosen.link, driver.fleet.links[link]?.id);
       assert.equal(explanation.pops.length, POPS.length);
       for (const pop of explanation.pops) {

@@ -1,36 +1,49 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { crc32 } from '../src/steering/crc32.ts';
+import { IMAGE_HEADER, IMAGE_KIND, sealImage } from '../src/base/image-file.ts';
 import {
   candidate,
-  choose,
   networkSlot,
   openImage,
   ROW_CANDIDATES,
+  ROW_SHARES,
   rowOf,
+  rowShare,
   rowTtl,
+  rowTtlReason,
+  SHARE_WHOLE,
+  STEERING_VERSION,
+  sourceOf,
 } from '../src/steering/image.ts';
 import { encodeImage, type ImageParts } from '../src/steering/image-encode.ts';
 
 const EXPECTED = { fleetDigest: 0xfedcba98, placesDigest: 7 };
+
+interface TestRow {
+  readonly links: readonly number[];
+  readonly bounds: readonly number[];
+}
 
 /** Parts for `groups` x (`places` + networks), rows drawn from `rows`. */
 function partsOf(options: {
   groups: number;
   places: number;
   networks: readonly [asn: number, place: number][];
-  rows: readonly number[][];
+  rows: readonly TestRow[];
 }): ImageParts {
   const { groups, places, networks, rows } = options;
   const cellStride = places + networks.length + 3;
   const candidates = new Int16Array(groups * cellStride * ROW_CANDIDATES).fill(-1);
+  const shares = new Uint16Array(groups * cellStride * ROW_SHARES);
   const ttlSeconds = new Uint16Array(groups * cellStride);
+  const ttlReason = new Uint8Array(groups * cellStride);
   for (let unit = 0; unit < groups * cellStride; unit++) {
-    const row = rows[unit % rows.length] as number[];
-    candidates.set(row, unit * ROW_CANDIDATES);
-    ttlSeconds[unit] = 20 + (unit % 3);
+    const row = rows[unit % rows.length] as TestRow;
+    candidates.set(row.links, unit * ROW_CANDIDATES);
+    shares.set(row.bounds, unit * ROW_SHARES);
+    ttlSeconds[unit] = 65_535 - (unit % 3);
+    ttlReason[unit] = unit % 2;
   }
   return {
     epoch: 42,
@@ -41,20 +54,27 @@ function partsOf(options: {
     networkAsn: Uint32Array.from(networks, ([asn]) => asn),
     networkPlace: Uint32Array.from(networks, ([, place]) => place),
     networkCount: networks.length,
-    rows: { cellStride, candidates, ttlSeconds, ttlReason: new Uint8Array(groups * cellStride) },
+    rows: { cellStride, candidates, ttlSeconds, ttlReason, shares },
     termsText: new TextEncoder().encode('{"terms":1}'),
   };
 }
+
+const someRow = fc
+  .record({
+    links: fc.uniqueArray(fc.nat({ max: 300 }), { minLength: 1, maxLength: ROW_CANDIDATES }),
+    bounds: fc.uniqueArray(fc.integer({ min: 1, max: SHARE_WHOLE - 1 }), { maxLength: ROW_SHARES }),
+  })
+  .map(({ links, bounds }) => ({
+    links,
+    bounds: bounds.slice(0, links.length - 1).sort((one, other) => one - other),
+  }));
 
 const someParts = fc
   .record({
     groups: fc.integer({ min: 1, max: 3 }),
     places: fc.integer({ min: 1, max: 30 }),
     asns: fc.uniqueArray(fc.integer({ min: 1, max: 0xfffff000 }), { maxLength: 30 }),
-    rows: fc.array(fc.uniqueArray(fc.nat({ max: 300 }), { minLength: 1, maxLength: ROW_CANDIDATES }), {
-      minLength: 1,
-      maxLength: 7,
-    }),
+    rows: fc.array(someRow, { minLength: 1, maxLength: 7 }),
   })
   .map(({ groups, places, asns, rows }) =>
     partsOf({ groups, places, rows, networks: asns.map((asn, i) => [asn, i % places]) }),
@@ -70,6 +90,13 @@ test('an image gives back every row that went in, by place and by network', () =
         for (let k = 0; k < ROW_CANDIDATES; k++)
           assert.equal(candidate(image, row, k), rows.candidates[unit * ROW_CANDIDATES + k]);
         assert.equal(rowTtl(image, row), rows.ttlSeconds[unit]);
+        assert.equal(rowTtlReason(image, row), rows.ttlReason[unit]);
+        let upTo = 0;
+        for (let k = 0; k <= ROW_SHARES; k++) {
+          upTo += rowShare(image, row, k) * SHARE_WHOLE;
+          const bound = rows.shares?.[unit * ROW_SHARES + k] ?? 0;
+          assert.equal(upTo, k === ROW_SHARES || bound === 0 ? SHARE_WHOLE : bound);
+        }
       };
       for (let group = 0; group < parts.groupCount; group++) {
         const first = group * rows.cellStride;
@@ -88,9 +115,28 @@ test('an image gives back every row that went in, by place and by network', () =
         [42, 1.7e12 + 0.5, networkCount],
       );
       assert.equal(new TextDecoder().decode(Uint8Array.from(image.termsText)), '{"terms":1}');
-      assert.ok(image.rowCount <= 3 * 7, 'equal rows are stored once');
+      assert.ok(image.rowCount <= 6 * 7, 'equal rows are stored once');
     }),
   );
+});
+
+test('many distinct rows and networks: all are found again', () => {
+  const links = Array.from({ length: 3000 }, (_, i) => ({
+    links: [i % 70, 70 + (i % 300), i >> 6],
+    bounds: [],
+  }));
+  const networks = Array.from({ length: 5000 }, (_, i): [number, number] => [1 + (i >> 1), i % 97]);
+  const parts = partsOf({ groups: 2, places: 97, networks, rows: links });
+  const image = openImage(encodeImage(parts), EXPECTED);
+  assert.ok(typeof image !== 'string');
+  const { rows } = parts;
+  for (let group = 0; group < 2; group++)
+    for (const [i, [asn, place]] of networks.entries()) {
+      const unit = group * rows.cellStride + 97 + i;
+      const row = rowOf(image, group, place, asn);
+      for (let k = 0; k < 3; k++)
+        assert.equal(candidate(image, row, k), rows.candidates[unit * ROW_CANDIDATES + k]);
+    }
 });
 
 const fixed = partsOf({
@@ -101,8 +147,8 @@ const fixed = partsOf({
     [0, 1],
   ],
   rows: [
-    [0, 1, 2],
-    [2, 0],
+    { links: [0, 1, 2], bounds: [9000] },
+    { links: [2, 0], bounds: [] },
   ],
 });
 
@@ -119,12 +165,22 @@ test('a damaged, cut or foreign image is refused, with the reason', () => {
     assert.equal(typeof openImage(bytes.slice(0, length), EXPECTED), 'string');
   assert.equal(openImage(bytes, { ...EXPECTED, fleetDigest: 1 }), 'made for another list of POPs');
   assert.equal(openImage(bytes, { ...EXPECTED, placesDigest: 1 }), 'made for another list of places');
-  const older = Uint8Array.from(bytes);
-  older[4] = 9;
-  assert.match(String(openImage(older, EXPECTED)), /^format version 9/);
   const shifted = new Uint8Array(bytes.length + 1);
   shifted.set(bytes, 1);
   assert.equal(typeof openImage(shifted.subarray(1), EXPECTED), 'object', 'any alignment will do');
+});
+
+test('an older version and an image of another kind are refused, however sound', () => {
+  const stamp = { source: sourceOf(EXPECTED), madeAtMs: 0 };
+  const older = encodeImage(fixed);
+  sealImage(older, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION - 1 });
+  assert.equal(openImage(older, EXPECTED), 'format version 1, this program reads 2');
+  const other = encodeImage(fixed);
+  sealImage(other, { ...stamp, kind: IMAGE_KIND.CLIENTS, version: STEERING_VERSION });
+  assert.equal(openImage(other, EXPECTED), 'a client image, not a steering image');
+  const short = encodeImage(fixed).slice(0, IMAGE_HEADER.OCTETS);
+  sealImage(short, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION });
+  assert.equal(openImage(short, EXPECTED), 'its counts do not match its length');
 });
 
 test('a freed network cell is not in the image', () => {
@@ -134,26 +190,4 @@ test('a freed network cell is not in the image', () => {
   assert.ok(networkSlot(image, 2, 3320) >= 0);
   assert.equal(networkSlot(image, 1, 3320), -1);
   assert.equal(networkSlot(image, 2, 0), -1);
-});
-
-test('the first candidate whose POP serves is chosen; the first of all when none does', () => {
-  const image = openImage(encodeImage(fixed), EXPECTED);
-  assert.ok(typeof image !== 'string');
-  const linkPop = Int32Array.of(0, 1, 2);
-  const row = rowOf(image, 0, 0, 0);
-  const table: [state: number[], link: number][] = [
-    [[0, 0, 0], 0],
-    [[1, 0, 0], 1],
-    [[2, 1, 0], 2],
-    [[1, 2, 3], 0],
-  ];
-  for (const [state, link] of table) assert.equal(choose(image, row, Int32Array.from(state), linkPop), link);
-});
-
-test('the checksum is the CRC-32 of zlib', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 70 }), fc.nat({ max: 5 }), (bytes, start) =>
-      assert.equal(crc32(bytes, start), zlibCrc32(bytes.subarray(start))),
-    ),
-  );
 });

@@ -78,6 +78,7 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
   const { store, fleet, placesDigest, clock, popState, log } = options;
   let inUse = options.initial === undefined ? undefined : stampOf(options.initial);
   let refusedEpoch = -1;
+  let refusedFault = '';
   let overrides: readonly Override[] = [];
   const stats = { taken: 0, refused: 0, storeFailures: 0 };
   const setDrained = (): void => {
@@ -95,13 +96,15 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
     const fault =
       typeof image === 'string' ? image : isOlder(image, inUse) ? 'older than the one in use' : '';
     if (typeof image === 'string' || fault !== '') {
-      if (refusedEpoch !== published.epoch)
-        log(`the published table ${published.epoch} is refused: ${fault}`);
+      // Of another version they come all the time while machines are upgraded: said once.
+      if (refusedFault !== fault) log(`the published table ${published.epoch} is refused: ${fault}`);
       refusedEpoch = published.epoch;
+      refusedFault = fault;
       stats.refused++;
       return;
     }
     inUse = stampOf(image);
+    refusedFault = '';
     stats.taken++;
     setDown(image);
     options.onImage({ ...image, bytes });

@@ -1,5 +1,6 @@
 import { parsePrefix } from '../base/address.ts';
-import { emptyLocated, type Locator } from '../geo/locator.ts';
+import { emptyLocated } from '../geo/client-image.ts';
+import type { Locator } from '../geo/locator.ts';
 
 /** Where a network is; -1 as place: the text is no prefix. */
 export interface NetworkPlace {

@@ -4,10 +4,11 @@ import type { Demand } from '../store/store.ts';
 import type { Target } from './rotation.ts';
 
 /**
- * The link that clients of a network are given now: index in `Fleet.links`, or -1 when nothing was decided
- * yet.
+ * The link that clients of a network (`203.0.113.0/24`) are given now: index in `Fleet.links`, or -1 when
+ * nothing was decided yet. A heavy network stands for many of its AS at its place: `part` says which of them,
+ * so that a split row divides them.
  */
-export type ChooseLink = (placeId: number, asn: number) => number;
+export type ChooseLink = (network: string, part: number) => number;
 
 /** What the modelled clients ask of the POPs. */
 export interface Traffic {
@@ -41,15 +42,17 @@ export interface TrafficOptions {
  */
 export function createTraffic(options: TrafficOptions): Traffic {
   const { fleet, model, targets, chooseLink, service } = options;
-  const linkOf = new Int32Array(targets.length).fill(-1);
-  const rpsOf = new Float64Array(targets.length);
-  const askAtMs = new Float64Array(targets.length);
+  const parts = targets.flatMap((target) => partsOf(target));
+  const linkOf = new Int32Array(parts.length).fill(-1);
+  const rpsOf = new Float64Array(parts.length);
+  const askAtMs = new Float64Array(parts.length);
   const linkRps = new Float64Array(fleet.links.length);
   let demandByPop: Demand[][] = fleet.pops.map(() => []);
 
   const ask = (index: number, nowMs: number) => {
-    const { placeId, asn, weight, pops } = targets[index] as Target;
-    const chosen = chooseLink(placeId, asn);
+    const { target, part, weight } = parts[index] as Part;
+    const { network, placeId, pops } = target;
+    const chosen = chooseLink(network, part);
     const nearestPop = fleet.pops[pops[0] ?? 0];
     linkOf[index] = chosen >= 0 ? chosen : (nearestPop?.links[0]?.index ?? 0);
     rpsOf[index] = weight * options.demandRps * model.demandFactor(placeId, nowMs);
@@ -61,18 +64,23 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const count = () => {
     linkRps.fill(0);
     demandByPop = fleet.pops.map(() => []);
-    for (const [index, target] of targets.entries()) {
+    for (const [index, { target }] of parts.entries()) {
       const link = linkOf[index] as number;
       const rps = rpsOf[index] as number;
       linkRps[link] = (linkRps[link] ?? 0) + rps;
-      demandByPop[fleet.links[link]?.popIndex ?? 0]?.push({ network: target.network, rps, service });
+      const served = demandByPop[fleet.links[link]?.popIndex ?? 0];
+      // The parts of a network stand together: what the POP serves of it already is its last entry.
+      const before = served?.at(-1);
+      if (before?.network === target.network) served?.pop();
+      const sum = before?.network === target.network ? before.rps + rps : rps;
+      served?.push({ network: target.network, rps: sum, service });
     }
   };
 
   return {
     linkRps,
     advance: (nowMs) => {
-      for (let index = 0; index < targets.length; index++)
+      for (let index = 0; index < parts.length; index++)
         if ((askAtMs[index] as number) <= nowMs) ask(index, nowMs);
       count();
     },
@@ -80,4 +88,20 @@ export function createTraffic(options: TrafficOptions): Traffic {
       fleet.pops[popIndex]?.links.reduce((sum, link) => sum + (linkRps[link.index] ?? 0), 0) ?? 0,
     demandOf: (popIndex) => demandByPop[popIndex] ?? [],
   };
+}
+
+/** Clients that ask together. */
+interface Part {
+  readonly target: Target;
+  readonly part: number;
+  readonly weight: number;
+}
+
+/** A network with this share of all demand or less is one part; heavier ones are more. */
+const PART_WEIGHT = 1e-4;
+const PARTS_MAX = 16;
+
+function partsOf(target: Target): Part[] {
+  const count = Math.max(1, Math.min(PARTS_MAX, Math.ceil(target.weight / PART_WEIGHT)));
+  return Array.from({ length: count }, (_, part) => ({ target, part, weight: target.weight / count }));
 }

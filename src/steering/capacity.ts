@@ -10,6 +10,11 @@ export interface CapacityState {
    */
   readonly steeredMinRps: number;
   readonly steeredMaxRps: number;
+  /**
+   * Steered load that the rows do not explain, requests/s, smoothed: clients that are not divided as their
+   * shares say, as where a few large ones make up a split cell.
+   */
+  readonly strayRps: number;
   /** The POP has no room: others fill it. It gets room again only clearly below the target. */
   readonly isFull: boolean;
   /** Requests/s that steering may send there. */
@@ -37,6 +42,7 @@ export const CAPACITY_UNKNOWN: CapacityState = {
   externalRps: 0,
   steeredMinRps: 0,
   steeredMaxRps: 0,
+  strayRps: 0,
   isFull: false,
   availableRps: Infinity,
 };
@@ -45,16 +51,20 @@ export const CAPACITY_UNKNOWN: CapacityState = {
 const JUMP_SHARE = 0.05;
 /** Weight of a tick otherwise. */
 const EXTERNAL_ALPHA = 0.2;
+/** Stray load is smoothed over this time, ms: slower than clients follow. */
+const STRAY_MS = 60_000;
+/** Stray load counts up to this share of what the rows send: more than that is another mistake. */
+const STRAY_SHARE_MAX = 0.5;
 /** A full POP has room again below the target less this share of its capacity. */
 const ROOM_AGAIN_SHARE = 0.05;
 
 /**
- * Room of a POP for steered load: capacity x target less what others put on it. A POP that tells its steered
- * load apart leaves no doubt about the rest. Otherwise the reported load is that of
- * others and ours; but ours follows our moves only as old TTLs run out, and reports lag too. So theirs is
- * known only to lie between the report less the most and less the least that we may have brought: within
- * these bounds the last value stays. Taking the difference from our present plan instead would mistake
- * the lag for load that comes and goes, and make the answers swing.
+ * Room of a POP for steered load: capacity x target less what others put on it, and less the steered load
+ * that the rows do not explain. A POP that tells its steered load apart leaves no doubt about the rest.
+ * Otherwise the reported load is that of others and ours; but ours follows our moves only as old TTLs run
+ * out, and reports lag too. So theirs is known only to lie between the report less the most and less the
+ * least that we may have brought: within these bounds the last value stays. Taking the difference from our
+ * present plan instead would mistake the lag for load that comes and goes, and make the answers swing.
  */
 export function nextCapacity(
   before: CapacityState,
@@ -76,8 +86,23 @@ export function nextCapacity(
   const externalRps = isJump ? seen : before.externalRps + EXTERNAL_ALPHA * (seen - before.externalRps);
   const target = params.utilisationTarget * capacityRps;
   const isFull = externalRps >= (before.isFull ? target - ROOM_AGAIN_SHARE * capacityRps : target);
-  const availableRps = isFull ? 0 : target - externalRps;
-  return { externalRps, steeredMinRps, steeredMaxRps, isFull, availableRps };
+  const strayRps = nextStray(before.strayRps, { steeredRps, steeredMaxRps, predictedRps, elapsedMs });
+  const availableRps = isFull ? 0 : Math.max(0, target - externalRps - strayRps);
+  return { externalRps, steeredMinRps, steeredMaxRps, strayRps, isFull, availableRps };
+}
+
+function nextStray(
+  beforeRps: number,
+  seen: {
+    steeredRps: number | undefined;
+    steeredMaxRps: number;
+    predictedRps: number;
+    elapsedMs: number;
+  },
+): number {
+  const { steeredRps = 0, steeredMaxRps, predictedRps, elapsedMs } = seen;
+  const excess = Math.min(Math.max(0, steeredRps - steeredMaxRps), STRAY_SHARE_MAX * predictedRps);
+  return excess + (beforeRps - excess) * Math.exp(-elapsedMs / STRAY_MS);
 }
 
 /** The load of others that fits the report and is nearest to what it was before. */

@@ -1,10 +1,12 @@
 import { type Cells, placeOf } from './cells.ts';
+import { decideHeavy, startHeavy } from './decide-heavy.ts';
 import type { Estimates } from './estimate.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
 import type { PopTerms } from './score.ts';
 import { TTL_REASONS, ttlOf } from './ttl.ts';
+import { moveUnit } from './unit-moves.ts';
 import {
   CANDIDATES,
   candidateOf,
@@ -32,14 +34,18 @@ export interface Deciding {
   readonly alarmedAtMs: Float64Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
+  /** By unit: requests/s. */
+  readonly demandRps: Float32Array;
+  /** By POP: requests/s that fit in beyond what its rows bring now; negative when it has too many. */
+  readonly roomRps: Float64Array;
   /** Room to work in. */
   readonly view: CellView;
 }
 
 /** What a pass over all units did. */
 export interface DecidePass {
-  /** Units that were given another POP, by why. */
-  readonly moves: Record<Exclude<Move, 'stay'>, number>;
+  /** Units that were given another POP, or other shares of two, by why. */
+  readonly moves: Record<Exclude<Move, 'stay'> | 'share', number>;
   /** Rows whose candidates or TTL changed. */
   changedRows: number;
   /** Units whose whole fleet had to be looked at. */
@@ -49,10 +55,16 @@ export interface DecidePass {
 /** After an alarm of its POP a unit may leave at once for this long, ms. */
 const ALARM_HOLD_MS = 3000;
 const LEAD_MAX = 30;
+/** What a row can say; 18 hours. */
+const TTL_MAX_SECONDS = 0xffff;
 
 /** A pass that did nothing yet. */
 export function emptyPass(): DecidePass {
-  return { moves: { out: 0, overflow: 0, alarm: 0, home: 0, gain: 0 }, changedRows: 0, wideUnits: 0 };
+  return {
+    moves: { out: 0, overflow: 0, alarm: 0, home: 0, gain: 0, share: 0 },
+    changedRows: 0,
+    wideUnits: 0,
+  };
 }
 
 /** Looks a cell's estimates up anew and picks its candidates, for every group. */
@@ -80,7 +92,24 @@ export function leastExtraMs(deciding: Deciding, group: number): number {
   return least;
 }
 
-const scan = { best: NONE, bestMs: Infinity, incumbent: NONE, incumbentMs: Infinity, secondMs: Infinity };
+/** A unit's best candidate, its best but one and its incumbent, of those that may be answered. */
+export interface Scan {
+  best: number;
+  bestMs: number;
+  second: number;
+  secondMs: number;
+  incumbent: number;
+  incumbentMs: number;
+}
+
+const scan: Scan = {
+  best: NONE,
+  bestMs: Infinity,
+  second: NONE,
+  secondMs: Infinity,
+  incumbent: NONE,
+  incumbentMs: Infinity,
+};
 
 /** Decides one unit: scores its candidates, moves it by the rule of moves, sets its TTL, writes its row. */
 export function decideUnit(
@@ -94,38 +123,35 @@ export function decideUnit(
   const isShort = (): boolean => scan.bestMs > (units.outsideMs[unit] as number) + which.leastExtraMs;
   if (units.wide[unit] === 1 || isShort()) widen(deciding, which, isShort, pass);
   if (scan.best === NONE) return;
+  const before = units.incumbent[unit] as number;
+  if (before !== NONE && decideHeavy(deciding, which, scan, pass)) scanUnit(deciding, unit, group);
+  else decideWhole(deciding, which, pass);
+  const pop = units.incumbent[unit] as number;
+  const isBest = pop === units.pop[scan.best];
+  const ownMs = isBest ? scan.bestMs : scan.incumbentMs;
+  const rivalMs = isBest ? scan.secondMs : scan.bestMs;
+  setTtl(deciding, which, { pop, marginMs: rivalMs - ownMs }, pass);
+  if (units.stale[unit] === 1) writeRow(deciding, which, pass);
+}
+
+/** The rule of moves. */
+function decideWhole(
+  deciding: Deciding,
+  which: { unit: number; group: number; nowMs: number },
+  pass: DecidePass,
+): void {
+  const { units } = deciding;
+  const { unit } = which;
   const bestPop = units.pop[scan.best] as number;
   const before = units.incumbent[unit] as number;
   if (before === NONE) {
     units.incumbent[unit] = bestPop;
     units.stale[unit] = 1;
+    startHeavy(deciding, which, scan);
   } else if (bestPop === before) {
     units.lead[unit] = 0;
     units.challenger[unit] = NONE;
   } else weigh(deciding, which, { bestPop, before }, pass);
-  const pop = units.incumbent[unit] as number;
-  const ownMs = pop === bestPop ? scan.bestMs : scan.incumbentMs;
-  const rivalMs = pop === bestPop ? scan.secondMs : scan.bestMs;
-  setTtl(deciding, which, { pop, marginMs: rivalMs - ownMs }, pass);
-  if (units.stale[unit] === 1) writeRow(deciding, which, pass);
-}
-
-/** Gives a unit another POP and remembers its home if it left only because of an event. */
-export function moveUnit(
-  deciding: Deciding,
-  unit: number,
-  to: { pop: number; event: boolean; nowMs: number },
-): void {
-  const { units } = deciding;
-  const before = units.incumbent[unit] as number;
-  const home = units.home[unit] as number;
-  if (to.pop === home || !to.event) units.home[unit] = NONE;
-  else if (home === NONE) units.home[unit] = before;
-  units.incumbent[unit] = to.pop;
-  units.challenger[unit] = NONE;
-  units.lead[unit] = 0;
-  units.movedAtMs[unit] = to.nowMs;
-  units.stale[unit] = 1;
 }
 
 function viewSource(deciding: Deciding) {
@@ -145,6 +171,7 @@ function scanUnit(deciding: Deciding, unit: number, group: number): void {
   const incumbent = units.incumbent[unit] as number;
   scan.best = NONE;
   scan.bestMs = Infinity;
+  scan.second = NONE;
   scan.secondMs = Infinity;
   scan.incumbent = NONE;
   scan.incumbentMs = Infinity;
@@ -159,10 +186,14 @@ function scanUnit(deciding: Deciding, unit: number, group: number): void {
       scan.incumbentMs = score;
     }
     if (score < scan.bestMs) {
+      scan.second = scan.best;
       scan.secondMs = scan.bestMs;
       scan.best = at;
       scan.bestMs = score;
-    } else if (score < scan.secondMs) scan.secondMs = score;
+    } else if (score < scan.secondMs) {
+      scan.second = at;
+      scan.secondMs = score;
+    }
   }
 }
 
@@ -224,7 +255,7 @@ function weigh(
   const home = candidateOf(units, unit, units.home[unit] as number);
   const longsForHome = home !== NONE && plain(home) <= plain(scan.best);
   const isEvent = isOut || longsForHome || plain(scan.incumbent) <= plain(scan.best);
-  moveUnit(deciding, unit, { pop: bestPop, event: isEvent, nowMs });
+  moveUnit(units, unit, { pop: bestPop, event: isEvent, nowMs });
   pass.moves[move]++;
 }
 
@@ -247,8 +278,9 @@ function setTtl(
   );
   const code = TTL_REASONS.indexOf(reason);
   const { ttlSeconds, ttlReason } = units.rows;
-  if (ttlSeconds[unit] === seconds && ttlReason[unit] === code) return;
-  ttlSeconds[unit] = seconds;
+  const ttl = Math.min(TTL_MAX_SECONDS, seconds);
+  if (ttlSeconds[unit] === ttl && ttlReason[unit] === code) return;
+  ttlSeconds[unit] = ttl;
   ttlReason[unit] = code;
   pass.changedRows++;
 }

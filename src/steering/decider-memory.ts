@@ -1,8 +1,9 @@
 import { asnOf, cellKey, cellOf, ensureCell, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
-import { candidate, rowOf, type SteeringImage } from './image.ts';
+import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
+import { NONE } from './units.ts';
 
 /** Bursts that an adopted correction of a prior is worth. */
 const ADOPTED_BURSTS = 100;
@@ -50,8 +51,8 @@ export function restoreCell(state: DeciderState, key: string, packed: Uint8Array
 }
 
 /**
- * Starts from an image, so that a new controller moves nobody: each cell keeps its first candidate's POP,
- * group by group of the same name; each POP its shift and the correction of its prior.
+ * Starts from an image, so that a new controller moves nobody: each cell keeps the POPs that its clients
+ * start from, group by group of the same name; each POP its shift and the correction of its prior.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
   const { cells, units, options, learning } = state;
@@ -67,8 +68,24 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
     if (from < 0 || from >= image.groupCount) continue;
     for (const cell of state.activeCells) {
       const row = rowOf(image, from, placeOf(cells, cell), asnOf(cells, cell));
-      const pop = options.fleet.links[candidate(image, row, 0)]?.popIndex;
-      if (pop !== undefined) units.incumbent[group * units.cellStride + cell] = pop;
+      adoptRow(state, group * units.cellStride + cell, { image, row });
     }
   }
+}
+
+function adoptRow(state: DeciderState, unit: number, from: { image: SteeringImage; row: number }): void {
+  const { units, options } = state;
+  const { image, row } = from;
+  let alt = NONE;
+  let share = 0;
+  for (let k = 0; k <= ROW_SHARES; k++) {
+    const part = rowShare(image, row, k);
+    const pop = options.fleet.links[candidate(image, row, k)]?.popIndex;
+    if (part === 0 || pop === undefined) break;
+    if (k === 0) units.incumbent[unit] = pop;
+    if (pop === units.incumbent[unit]) share += part;
+    else alt = pop;
+  }
+  units.alt[unit] = alt;
+  units.share[unit] = alt === NONE ? 1 : share;
 }

@@ -80,6 +80,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const terms = emptyPopTerms(popCount);
   const fleetState = createFleetState(fleet);
   const alarmedAtMs = new Float64Array(popCount).fill(-Infinity);
+  const demandRps = new Float32Array(groups.length * cells.capacity);
   const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
   return {
     options,
@@ -103,11 +104,13 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       groupOut: groups.map(() => new Uint8Array(popCount)),
       failOpen: groups.map(() => false),
       linkChoices: fleetState.linkChoices,
+      demandRps,
+      roomRps: new Float64Array(popCount).fill(Infinity),
       view: createCellView(popCount),
     },
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),
-    demandRps: new Float32Array(groups.length * cells.capacity),
+    demandRps,
     activeCells: Int32Array.from({ length: geometry.count }, (_, place) => place),
     unsaved: new Set(),
     ticks: 0,

@@ -1,6 +1,6 @@
 import type { LocatedSample, Refusal } from './accept.ts';
-import { clearPrices, type Market, predictedLoad, repairOverload } from './clearing.ts';
-import { type DecidePass, decideUnit, emptyPass, leastExtraMs, moveUnit, refreshCell } from './decide.ts';
+import { clearPrices } from './clearing.ts';
+import { type DecidePass, decideUnit, emptyPass, leastExtraMs, refreshCell } from './decide.ts';
 import { adoptImage, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
 import {
   createDeciderState,
@@ -18,7 +18,11 @@ import { guardTable } from './guard.ts';
 import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { learn } from './ingest.ts';
+import { type Market, predictedLoad } from './market.ts';
+import { repairOverload } from './repair.ts';
+import { markHeavy } from './split.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
+import { moveUnit, setShares } from './unit-moves.ts';
 import { CANDIDATES, NONE } from './units.ts';
 import { writeRow } from './write-row.ts';
 
@@ -108,9 +112,12 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   const demandChangeRps = takeDemand(state, demand);
   for (const cell of learned.touched) unsaved.add(cell);
   refreshCells(state, learned.touched, nowMs);
+  const { capacityRps } = fleetState;
+  markHeavy(state.units, { activeCells: state.activeCells, demandRps: state.demandRps, capacityRps });
   const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
   const predictedRps = predictedLoad(marketOf(state));
   observeCapacity(fleetState, { params, predictedRps, demandChangeRps, elapsedMs });
+  deciding.roomRps.set(predictedRps.map((rps, pop) => (fleetState.availableRps[pop] as number) - rps));
   const market = marketOf(state);
   clearPrices(market);
   const pass = decideAll(state, nowMs);
@@ -176,8 +183,11 @@ function decideAll(state: DeciderState, nowMs: number): DecidePass {
 
 function repair(state: DeciderState, market: Market, pass: DecidePass, nowMs: number): void {
   const { deciding, units } = state;
-  repairOverload(market, (unit, group, at) => {
-    moveUnit(deciding, unit, { pop: units.pop[at] as number, event: true, nowMs });
+  repairOverload(market, (unit, group, to) => {
+    const pop = units.pop[to.at] as number;
+    if (pop !== units.incumbent[unit]) moveUnit(units, unit, { pop, event: true, nowMs });
+    const alt = to.alt === NONE ? NONE : (units.pop[to.alt] as number);
+    setShares(units, unit, { alt, share: to.share, nowMs });
     writeRow(deciding, { unit, cell: unit % units.cellStride, group }, pass);
     pass.moves.overflow++;
   });

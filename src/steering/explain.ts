@@ -2,6 +2,7 @@ import type { Fleet, Pop } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
 import { type CellName, cellKey, describeCell } from './cells.ts';
 import { createEstimates, type Estimates, findEstimate } from './estimate.ts';
+import { type ExplainedSplit, explainSplit, notesOf, rounded } from './explain-notes.ts';
 import {
   candidate,
   choose,
@@ -9,6 +10,7 @@ import {
   ROW_CANDIDATES,
   rowOf,
   rowTtl,
+  rowTtlReason,
   type SteeringImage,
 } from './image.ts';
 import { popHashes, unpackCell } from './pack.ts';
@@ -56,6 +58,8 @@ export interface Explanation {
    * it leads.
    */
   readonly held?: { readonly gainMs: number; readonly neededMs: number };
+  /** Where not all of the cell's clients start from one link. */
+  readonly split?: ExplainedSplit;
   /** Before the service's and the record's own bounds. */
   readonly ttl: { readonly seconds: number; readonly why: string };
   readonly notes: readonly string[];
@@ -69,6 +73,8 @@ export interface ExplainQuestion {
   readonly groupIndex: number;
   readonly placeId: number;
   readonly asn: number;
+  /** As the answer had it: picks the client's part of a split row. */
+  readonly clientHash: number;
   readonly popState: Int32Array;
   /** Packed estimates of the place, and of the network cell; undefined where nothing was measured. */
   readonly packedPlace: Uint8Array | undefined;
@@ -100,7 +106,7 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
     return { place, network: networkSlot(image, placeId, asn) < 0 ? undefined : cellKey(place, asn) };
   };
   const explain = (question: ExplainQuestion): Explanation => {
-    const { image, groupIndex, placeId, asn, popState, packedPlace, packedNetwork } = question;
+    const { image, groupIndex, placeId, asn, popState, clientHash, packedPlace, packedNetwork } = question;
     distances ??= placeDistances(geometry, fleet.pops);
     const terms = decodeTerms(image.termsText);
     const estimates = createEstimates({ cellCount: 2, popCount: fleet.pops.length });
@@ -130,13 +136,15 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
       row,
       cell,
       popState,
-      linkPop,
+      clientHash,
+      linkIndex: choose(image, row, popState, linkPop, clientHash),
     });
   };
   return { explain, keysOf };
 }
 
-interface Known {
+/** What an explanation is made from. */
+export interface Known {
   readonly fleet: Fleet;
   readonly terms: SteeringTerms;
   readonly arrays: PopTerms;
@@ -147,11 +155,14 @@ interface Known {
   readonly row: number;
   readonly cell: Explanation['cell'];
   readonly popState: Int32Array;
-  readonly linkPop: Int32Array;
+  readonly clientHash: number;
+  /** What this client is answered with. */
+  readonly linkIndex: number;
 }
 
 function explainRow(known: Known): Explanation {
-  const { fleet, terms, image, row, groupIndex, popState, linkPop } = known;
+  const { fleet, terms, image, row, groupIndex, linkIndex } = known;
+  const split = explainSplit(known);
   const group = terms.groups[groupIndex] as GroupTermsRecord;
   const pops = fleet.pops
     .map((pop) => explainPop(known, group, pop))
@@ -159,15 +170,15 @@ function explainRow(known: Known): Explanation {
       (one, other) =>
         Number(one.out !== undefined) - Number(other.out !== undefined) || one.scoreMs - other.scoreMs,
     );
-  const linkIndex = choose(image, row, popState, linkPop);
   const link = fleet.links[linkIndex];
   const chosen = fleet.pops[link?.popIndex ?? -1]?.code ?? '';
   const own = pops.find(({ pop }) => pop === chosen);
   const rival = pops.find(({ pop, out }) => pop !== chosen && out === undefined);
   const marginMs =
     own === undefined || rival === undefined ? undefined : rounded(rival.scoreMs - own.scoreMs);
-  const held = marginMs !== undefined && marginMs < 0 && own?.out === undefined;
-  const reason = TTL_REASONS[image.ttlReason[row] as number] ?? 'margin';
+  const isShared = split?.parts.some(({ pop }) => pop === rival?.pop) === true;
+  const held = marginMs !== undefined && marginMs < 0 && own?.out === undefined && !isShared;
+  const reason = TTL_REASONS[rowTtlReason(image, row)] ?? 'margin';
   return {
     epoch: image.epoch,
     madeAtMs: image.madeAtMs,
@@ -178,8 +189,9 @@ function explainRow(known: Known): Explanation {
     ...(held
       ? { held: { gainMs: -marginMs, neededMs: neededMs(known, own as ExplainedPop, rival as ExplainedPop) } }
       : {}),
+    ...(split === undefined ? {} : { split }),
     ttl: { seconds: rowTtl(image, row), why: ttlWords(reason, marginMs) },
-    notes: notesOf(known, { group, chosen, held: held ? rival?.pop : undefined }),
+    notes: notesOf(known, { group, chosen, split, held: held ? rival?.pop : undefined }),
     pops,
   };
 }
@@ -217,9 +229,14 @@ function outWords(known: Known, group: GroupTermsRecord, pop: number): string | 
   return (word & POP_DRAINED) !== 0 ? 'drained since this table was made' : 'down since this table was made';
 }
 
-/** The link in the row where the POP is in it, else the POP's first among those that share its clients. */
+/**
+ * The client's own link, or the POP's first in the row, else the POP's first among those that share its
+ * clients.
+ */
 function linkFor(known: Known, pop: Pop): string {
-  const { fleet, image, row, terms } = known;
+  const { fleet, image, row, terms, linkIndex } = known;
+  const own = fleet.links[linkIndex];
+  if (own?.popIndex === pop.index) return own.id;
   for (let k = 0; k < ROW_CANDIDATES; k++) {
     const link = fleet.links[candidate(image, row, k)];
     if (link?.popIndex === pop.index) return link.id;
@@ -258,29 +275,4 @@ function neededMs(known: Known, own: ExplainedPop, rival: ExplainedPop): number 
     rivalIsHome: false,
   };
   return rounded(thresholdMs(standing, terms.params));
-}
-
-function notesOf(
-  known: Known,
-  what: { group: GroupTermsRecord; chosen: string; held: string | undefined },
-): string[] {
-  const { fleet, image, row, terms } = known;
-  const notes: string[] = [];
-  if (what.group.failOpen) notes.push('No POP of the service is up: answered as if all were (fail open).');
-  const first = fleet.pops[fleet.links[candidate(image, row, 0)]?.popIndex ?? -1]?.code;
-  if (first !== undefined && first !== what.chosen)
-    notes.push(`${first} is first in the table, but went out since: the next one answers.`);
-  if (what.held !== undefined)
-    notes.push(`${what.held} has a lower score, but not by enough to move: hysteresis keeps ${what.chosen}.`);
-  for (const record of terms.pops)
-    if (record.shiftMs !== 0 && (record.code === what.chosen || record.code === first))
-      notes.push(
-        `The RTT of ${record.code} is shifted by ${rounded(record.shiftMs)} ms for all its clients.`,
-      );
-  return notes;
-}
-
-/** To a hundredth of a millisecond: what is shown adds up to what is shown. */
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -1,5 +1,5 @@
-import { ROW_CANDIDATES } from './image.ts';
-import type { RowTable } from './image-encode.ts';
+import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
+import type { RowTable } from './intern-rows.ts';
 import { NONE } from './units.ts';
 
 /** A table about to be published, and what is known of its POPs. */
@@ -20,8 +20,8 @@ export interface GuardedTable {
 const REASONS_MAX = 5;
 
 /**
- * Why a table must not be published; empty when it may: every cell has a row, and each row a POP that may
- * be answered.
+ * Why a table must not be published; empty when it may: every cell has a row, and each row only POPs that may
+ * be answered where its clients start.
  */
 export function guardTable(table: GuardedTable): readonly string[] {
   const { rows, groupCount, activeCells, linkPop, groupOut, rowsMax } = table;
@@ -31,14 +31,23 @@ export function guardTable(table: GuardedTable): readonly string[] {
   for (let group = 0; group < groupCount; group++)
     for (const cell of activeCells) {
       if (reasons.length >= REASONS_MAX) return reasons;
-      const first = (group * rows.cellStride + cell) * ROW_CANDIDATES;
-      const link = rows.candidates[first] as number;
-      const pop = linkPop[link];
-      if (link === NONE) reasons.push(`cell ${cell} of group ${group} has no POP`);
-      else if (pop === undefined)
-        reasons.push(`cell ${cell} of group ${group} names link ${link}, which does not exist`);
-      else if (groupOut[group]?.[pop] === 1)
-        reasons.push(`cell ${cell} of group ${group} answers POP ${pop}, which is out`);
+      const unit = group * rows.cellStride + cell;
+      for (let k = 0; k < startsOf(rows, unit); k++) {
+        const link = rows.candidates[unit * ROW_CANDIDATES + k] as number;
+        const pop = linkPop[link];
+        if (link === NONE) reasons.push(`cell ${cell} of group ${group} has no POP`);
+        else if (pop === undefined)
+          reasons.push(`cell ${cell} of group ${group} names link ${link}, which does not exist`);
+        else if (groupOut[group]?.[pop] === 1)
+          reasons.push(`cell ${cell} of group ${group} answers POP ${pop}, which is out`);
+      }
     }
   return reasons;
+}
+
+/** How many of the row's candidates its clients start from. */
+function startsOf(rows: RowTable, unit: number): number {
+  let starts = 1;
+  while (starts <= ROW_SHARES && (rows.shares?.[unit * ROW_SHARES + starts - 1] ?? 0) !== 0) starts++;
+  return starts;
 }

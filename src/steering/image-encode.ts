@@ -1,36 +1,21 @@
-import { mix32 } from '../base/random.ts';
-import { crc32 } from './crc32.ts';
+import { IMAGE_KIND, sealImage } from '../base/image-file.ts';
 import {
-  IMAGE_HEADER,
-  IMAGE_MAGIC,
-  IMAGE_VERSION,
+  firstSlot,
   type ImageCounts,
+  type ImageSource,
   imageLayout,
-  networkHash,
-  ROW_CANDIDATES,
+  networkStride,
+  ROW,
+  STEERING_HEADER,
+  STEERING_VERSION,
+  sourceOf,
 } from './image.ts';
-
-/**
- * Rows by (service group, cell): unit = group x cellStride + cell; cells are the places, then the network
- * cells.
- */
-export interface RowTable {
-  /** Units of one group. */
-  readonly cellStride: number;
-  /** Int16 [units x ROW_CANDIDATES]: link indexes, -1 ends. */
-  readonly candidates: Int16Array;
-  /** Seconds, by unit. */
-  readonly ttlSeconds: Uint16Array;
-  /** Reason code (ttl.ts), by unit. */
-  readonly ttlReason: Uint8Array;
-}
+import { distinctRows, internRows, type RowTable, rowSet } from './intern-rows.ts';
 
 /** Everything that goes into an image. */
-export interface ImageParts {
+export interface ImageParts extends ImageSource {
   readonly epoch: number;
   readonly madeAtMs: number;
-  readonly fleetDigest: number;
-  readonly placesDigest: number;
   readonly groupCount: number;
   readonly placeCount: number;
   /** By network cell (cell index - placeCount): ASN (0 = slot not in use) and place. */
@@ -44,149 +29,122 @@ export interface ImageParts {
 
 /** Packs an image into shared memory. Equal rows are stored once. */
 export function encodeImage(parts: ImageParts): Uint8Array<SharedArrayBuffer> {
-  const { groupCount, placeCount, networkCount } = parts;
-  const interned = internRows(parts);
-  let live = 0;
-  for (let i = 0; i < networkCount; i++) if (parts.networkAsn[i] !== 0) live++;
+  const { epoch, madeAtMs, groupCount, placeCount, networkCount, termsText } = parts;
+  const { rows, rowOfUnit } = findRows(parts);
+  const { networkStart, networkCells } = layNetworks(parts);
   const counts: ImageCounts = {
     groups: groupCount,
     places: placeCount,
-    slots: slotsFor(live),
-    rows: interned.units.length,
-    termsLength: parts.termsText.length,
+    slots: networkStart[placeCount] as number,
+    rows: rows.length / ROW.WORDS,
+    termsLength: termsText.length,
   };
-  const at = imageLayout(counts);
-  const bytes = new Uint8Array(new SharedArrayBuffer(at.end));
+  const layout = imageLayout(counts);
+  const bytes = new Uint8Array(new SharedArrayBuffer(layout.end));
   const { buffer } = bytes;
-  writeHeader(new DataView(buffer), { parts, counts, live, length: at.end });
-  writeRows(buffer, { parts, at, units: interned.units });
-  const placeRow = new Uint32Array(buffer, at.placeRow, groupCount * placeCount);
+  new Int16Array(buffer, layout.rows, rows.length).set(rows);
+  const placeRow = new Uint32Array(buffer, layout.placeRow, groupCount * placeCount);
   for (let group = 0; group < groupCount; group++) {
     const from = group * (placeCount + networkCount);
-    placeRow.set(interned.rowOfUnit.subarray(from, from + placeCount), group * placeCount);
+    placeRow.set(rowOfUnit.subarray(from, from + placeCount), group * placeCount);
   }
-  writeNetworks(buffer, { parts, at, slots: counts.slots, rowOfUnit: interned.rowOfUnit });
-  bytes.set(parts.termsText, at.terms);
-  new DataView(buffer).setUint32(IMAGE_HEADER.CRC, crc32(bytes, IMAGE_HEADER.EPOCH), true);
+  new Uint32Array(buffer, layout.networkStart, networkStart.length).set(networkStart);
+  const slotWords = counts.slots * networkStride(groupCount);
+  const networks = new Uint32Array(buffer, layout.networks, slotWords);
+  writeNetworks(networks, { parts, networkStart, rowOfUnit });
+  bytes.set(termsText, layout.terms);
+  const view = new DataView(buffer);
+  const put = (at: number, value: number) => view.setUint32(at, value, true);
+  put(STEERING_HEADER.EPOCH, epoch);
+  put(STEERING_HEADER.GROUPS, counts.groups);
+  put(STEERING_HEADER.PLACES, counts.places);
+  put(STEERING_HEADER.SLOTS, counts.slots);
+  put(STEERING_HEADER.NETWORK_CELLS, networkCells);
+  put(STEERING_HEADER.ROWS, counts.rows);
+  put(STEERING_HEADER.TERMS_LENGTH, counts.termsLength);
+  sealImage(bytes, {
+    kind: IMAGE_KIND.STEERING,
+    version: STEERING_VERSION,
+    source: sourceOf(parts),
+    madeAtMs,
+  });
   return bytes;
 }
 
-/** A power of two at most half full, so that probing stays short. */
-function slotsFor(cells: number): number {
-  let slots = 8;
-  while (slots < cells * 2) slots *= 2;
-  return cells === 0 ? 0 : slots;
-}
-
-/** One representative unit per distinct row, and the row of every (group, cell). */
-function internRows(parts: ImageParts): { units: Uint32Array; rowOfUnit: Uint32Array } {
-  const { groupCount, placeCount, networkCount, rows } = parts;
+/** The distinct rows, and the row of every (group, cell); those of cells not in use mean nothing. */
+function findRows(parts: ImageParts): { rows: Int16Array; rowOfUnit: Uint32Array } {
+  const { groupCount, placeCount, networkCount } = parts;
   const cells = placeCount + networkCount;
   const rowOfUnit = new Uint32Array(groupCount * cells);
-  const units = new Uint32Array(groupCount * cells);
-  let size = 16;
-  while (size < groupCount * cells * 2) size *= 2;
-  const table = new Int32Array(size).fill(-1);
-  let count = 0;
+  const set = rowSet(parts.rows);
   for (let group = 0; group < groupCount; group++)
-    for (let cell = 0; cell < cells; cell++) {
-      const unit = group * rows.cellStride + cell;
-      if (cell >= placeCount && parts.networkAsn[cell - placeCount] === 0) continue;
-      let slot = rowHash(rows, unit) & (size - 1);
-      let row = table[slot] as number;
-      while (row >= 0 && !sameRow(rows, unit, units[row] as number)) {
-        slot = (slot + 1) & (size - 1);
-        row = table[slot] as number;
-      }
-      if (row < 0) {
-        row = count++;
-        units[row] = unit;
-        table[slot] = row;
-      }
-      rowOfUnit[group * cells + cell] = row;
-    }
-  return { units: units.subarray(0, count), rowOfUnit };
+    internRows(set, group * parts.rows.cellStride, rowOfUnit.subarray(group * cells, (group + 1) * cells));
+  return { rows: distinctRows(set), rowOfUnit };
 }
 
-function rowHash(rows: RowTable, unit: number): number {
-  let hash = ((rows.ttlSeconds[unit] as number) << 8) | (rows.ttlReason[unit] as number);
-  const first = unit * ROW_CANDIDATES;
-  for (let k = 0; k < ROW_CANDIDATES; k++)
-    hash = Math.imul(hash, 0x01000193) ^ (rows.candidates[first + k] as number);
-  return mix32(hash);
-}
-
-function sameRow(rows: RowTable, one: number, other: number): boolean {
-  if (rows.ttlSeconds[one] !== rows.ttlSeconds[other] || rows.ttlReason[one] !== rows.ttlReason[other])
-    return false;
-  for (let k = 0; k < ROW_CANDIDATES; k++)
-    if (rows.candidates[one * ROW_CANDIDATES + k] !== rows.candidates[other * ROW_CANDIDATES + k])
-      return false;
-  return true;
-}
-
-function writeHeader(
-  view: DataView,
-  what: { parts: ImageParts; counts: ImageCounts; live: number; length: number },
-): void {
-  const { parts, counts, live, length } = what;
-  const put = (at: number, value: number) => view.setUint32(at, value, true);
-  put(IMAGE_HEADER.MAGIC, IMAGE_MAGIC);
-  put(IMAGE_HEADER.VERSION, IMAGE_VERSION);
-  put(IMAGE_HEADER.LENGTH, length);
-  put(IMAGE_HEADER.EPOCH, parts.epoch);
-  put(IMAGE_HEADER.FLEET_DIGEST, parts.fleetDigest);
-  put(IMAGE_HEADER.PLACES_DIGEST, parts.placesDigest);
-  put(IMAGE_HEADER.GROUPS, counts.groups);
-  put(IMAGE_HEADER.PLACES, counts.places);
-  put(IMAGE_HEADER.SLOTS, counts.slots);
-  put(IMAGE_HEADER.NETWORK_CELLS, live);
-  put(IMAGE_HEADER.ROWS, counts.rows);
-  put(IMAGE_HEADER.TERMS_LENGTH, counts.termsLength);
-  view.setFloat64(IMAGE_HEADER.MADE_AT, parts.madeAtMs, true);
-}
-
-function writeRows(
-  buffer: SharedArrayBuffer,
-  what: { parts: ImageParts; at: ReturnType<typeof imageLayout>; units: Uint32Array },
-): void {
-  const { parts, at, units } = what;
-  const { rows } = parts;
-  const candidates = new Int16Array(buffer, at.candidates, units.length * ROW_CANDIDATES);
-  const ttl = new Uint16Array(buffer, at.ttl, units.length);
-  const reason = new Uint8Array(buffer, at.ttlReason, units.length);
-  for (let row = 0; row < units.length; row++) {
-    const unit = units[row] as number;
-    for (let k = 0; k < ROW_CANDIDATES; k++)
-      candidates[row * ROW_CANDIDATES + k] = rows.candidates[unit * ROW_CANDIDATES + k] as number;
-    ttl[row] = rows.ttlSeconds[unit] as number;
-    reason[row] = rows.ttlReason[unit] as number;
+/** First slot of each place's networks. They fill two thirds at most, so that probing stays short. */
+function layNetworks(parts: ImageParts): { networkStart: Uint32Array; networkCells: number } {
+  const { placeCount, networkCount, networkAsn, networkPlace } = parts;
+  const counts = new Uint32Array(placeCount);
+  for (let i = 0; i < networkCount; i++) {
+    const place = networkPlace[i] as number;
+    if (networkAsn[i] !== 0) counts[place] = (counts[place] as number) + 1;
   }
+  const networkStart = new Uint32Array(placeCount + 1);
+  let networkCells = 0;
+  for (let place = 0; place < placeCount; place++) {
+    const count = counts[place] as number;
+    const slots = count === 0 ? 0 : count + (count >> 1) + 1;
+    networkStart[place + 1] = (networkStart[place] as number) + slots;
+    networkCells += count;
+  }
+  return { networkStart, networkCells };
 }
+
+/**
+ * Networks written together: their slots are touched for all of them before the first is written, so that the
+ * waits for memory overlap.
+ */
+const BATCH = 64;
+const firstSlots = new Int32Array(BATCH);
+const touched = new Int32Array(BATCH);
 
 function writeNetworks(
-  buffer: SharedArrayBuffer,
-  what: {
-    parts: ImageParts;
-    at: ReturnType<typeof imageLayout>;
-    slots: number;
-    rowOfUnit: Uint32Array;
-  },
+  networks: Uint32Array,
+  from: { parts: ImageParts; networkStart: Uint32Array; rowOfUnit: Uint32Array },
 ): void {
-  const { parts, at, slots, rowOfUnit } = what;
-  const { groupCount, placeCount, networkCount, networkAsn, networkPlace } = parts;
-  const asns = new Uint32Array(buffer, at.networkAsn, slots);
-  const places = new Uint32Array(buffer, at.networkPlace, slots);
-  const rows = new Uint32Array(buffer, at.networkRow, groupCount * slots);
-  for (let i = 0; i < networkCount; i++) {
-    const asn = networkAsn[i] as number;
-    const place = networkPlace[i] as number;
-    if (asn === 0) continue;
-    let slot = networkHash(place, asn) & (slots - 1);
-    while (asns[slot] !== 0) slot = (slot + 1) & (slots - 1);
-    asns[slot] = asn;
-    places[slot] = place;
-    for (let group = 0; group < groupCount; group++)
-      rows[group * slots + slot] = rowOfUnit[group * (placeCount + networkCount) + placeCount + i] as number;
+  const { parts, networkStart } = from;
+  const { networkCount, networkAsn, networkPlace } = parts;
+  const stride = networkStride(parts.groupCount);
+  for (let done = 0; done < networkCount; done += BATCH) {
+    const count = Math.min(BATCH, networkCount - done);
+    for (let i = 0; i < count; i++) {
+      const place = networkPlace[done + i] as number;
+      const start = networkStart[place] as number;
+      const slots = (networkStart[place + 1] as number) - start;
+      firstSlots[i] = start + firstSlot(networkAsn[done + i] as number, slots);
+    }
+    for (let i = 0; i < count; i++) touched[i] = networks[(firstSlots[i] as number) * stride] as number;
+    for (let i = 0; i < count; i++)
+      if (networkAsn[done + i] !== 0) writeNetwork(networks, from, done + i, firstSlots[i] as number);
   }
+}
+
+function writeNetwork(
+  networks: Uint32Array,
+  from: { parts: ImageParts; networkStart: Uint32Array; rowOfUnit: Uint32Array },
+  index: number,
+  firstSlot: number,
+): void {
+  const { parts, networkStart, rowOfUnit } = from;
+  const { groupCount, placeCount, networkCount, networkAsn, networkPlace } = parts;
+  const stride = networkStride(groupCount);
+  const cells = placeCount + networkCount;
+  const place = networkPlace[index] as number;
+  let slot = firstSlot;
+  while (networks[slot * stride] !== 0)
+    if (++slot === networkStart[place + 1]) slot = networkStart[place] as number;
+  networks[slot * stride] = networkAsn[index] as number;
+  for (let group = 0; group < groupCount; group++)
+    networks[slot * stride + 1 + group] = rowOfUnit[group * cells + placeCount + index] as number;
 }

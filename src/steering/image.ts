@@ -3,44 +3,43 @@
  * words, and the packed table ("steering image") that name servers answer from. Pure: time comes in as
  * `nowMs`. May import `base`.
  *
- * The image: one buffer, little-endian, checksummed, read in place. A header of 64 octets, then sections:
- *   candidates  Int16  [rows x 8]         link indexes in order of preference, -1 ends
- *   ttl         Uint16 [rows]             seconds
- *   ttlReason   Uint8  [rows]             see ttl.ts
+ * The image: one buffer, little-endian, read in place. The header of base/image-file.ts, whose source is the
+ * digests of the fleet and of the places, then sections:
+ *   rows        Int16  [rows x 16]        candidates x 8: link indexes in order of preference, -1 ends;
+ *                                         TTL in seconds; its reason, see ttl.ts; shares x 3, see `choose`
  *   placeRow    Uint32 [groups x places]  row of each place
- *   networkAsn, networkPlace Uint32 [slots], networkRow Uint32 [groups x slots]   open addressing; ASN 0 =
- * empty
+ *   networkStart Uint32 [places + 1]      first slot of each place's networks; they end where the next begin
+ *   networks    Uint32 [slots x (1 + groups)]  ASN, row in each group; open addressing among the slots of the
+ *                                         place, ASN 0 = empty
  *   terms       UTF-8 JSON                what `explain` and metrics need of the decision (terms.ts)
  */
+import { IMAGE_HEADER, IMAGE_KIND, imageFault, imageStamp } from '../base/image-file.ts';
 import { mix32 } from '../base/random.ts';
-import { crc32 } from './crc32.ts';
 
 /** Candidates in a row, at most. */
 export const ROW_CANDIDATES = 8;
+/** Shares in a row: of all candidates but the last that clients may start from. */
+export const ROW_SHARES = 3;
+/** The whole, of which shares are counted. */
+export const SHARE_WHOLE = 0x8000;
 
-/** Position of each header word, in octets. The checksum covers everything from `EPOCH` on. */
-export const IMAGE_HEADER = {
-  MAGIC: 0,
-  VERSION: 4,
-  LENGTH: 8,
-  CRC: 12,
-  EPOCH: 16,
-  FLEET_DIGEST: 20,
-  PLACES_DIGEST: 24,
-  GROUPS: 28,
-  PLACES: 32,
-  SLOTS: 36,
-  NETWORK_CELLS: 40,
-  ROWS: 44,
-  MADE_AT: 48,
-  TERMS_LENGTH: 56,
-  OCTETS: 64,
+/** What is where in a row, in words of 16 bits: one row is half a cache line. */
+export const ROW = { CANDIDATES: 0, TTL: 8, REASON: 9, SHARES: 10, WORDS: 16 } as const;
+
+const at = IMAGE_HEADER.KIND_WORDS;
+/** Position of this kind's header words, in octets. */
+export const STEERING_HEADER = {
+  EPOCH: at,
+  GROUPS: at + 4,
+  PLACES: at + 8,
+  SLOTS: at + 12,
+  NETWORK_CELLS: at + 16,
+  ROWS: at + 20,
+  TERMS_LENGTH: at + 24,
 } as const;
 
-/** `ISOI` in memory order. */
-export const IMAGE_MAGIC = 0x494f5349;
 /** Raised whenever the layout changes: readers refuse other versions. */
-export const IMAGE_VERSION = 1;
+export const STEERING_VERSION = 2;
 
 /** An opened image: views into `bytes`, nothing copied. Immutable. */
 export interface SteeringImage {
@@ -53,16 +52,18 @@ export interface SteeringImage {
   readonly placeCount: number;
   readonly networkCellCount: number;
   readonly rowCount: number;
-  readonly candidates: Int16Array;
-  readonly ttlSeconds: Uint16Array;
-  readonly ttlReason: Uint8Array;
+  readonly rows: Int16Array;
   readonly placeRow: Uint32Array;
-  readonly slotCount: number;
-  readonly networkAsn: Uint32Array;
-  readonly networkPlace: Uint32Array;
-  readonly networkRow: Uint32Array;
+  readonly networkStart: Uint32Array;
+  readonly networks: Uint32Array;
   /** UTF-8 JSON of `SteeringTerms`. */
   readonly termsText: Uint8Array;
+}
+
+/** What an image is made for: it means nothing to others. */
+export interface ImageSource {
+  readonly fleetDigest: number;
+  readonly placesDigest: number;
 }
 
 /** Counts that fix where each section lies. */
@@ -76,83 +77,68 @@ export interface ImageCounts {
 
 /** Octet offset of each section, and the total length. */
 interface ImageLayout {
-  readonly candidates: number;
-  readonly ttl: number;
-  readonly ttlReason: number;
+  readonly rows: number;
   readonly placeRow: number;
-  readonly networkAsn: number;
-  readonly networkPlace: number;
-  readonly networkRow: number;
+  readonly networkStart: number;
+  readonly networks: number;
   readonly terms: number;
   readonly end: number;
 }
 
 /** Lays the sections out for these counts. */
 export function imageLayout(counts: ImageCounts): ImageLayout {
-  const { groups, places, slots, rows, termsLength } = counts;
-  const candidates = IMAGE_HEADER.OCTETS;
-  const ttl = candidates + rows * ROW_CANDIDATES * 2;
-  const ttlReason = ttl + align4(rows * 2);
-  const placeRow = ttlReason + align4(rows);
-  const networkAsn = placeRow + groups * places * 4;
-  const networkPlace = networkAsn + slots * 4;
-  const networkRow = networkPlace + slots * 4;
-  const terms = networkRow + groups * slots * 4;
-  return {
-    candidates,
-    ttl,
-    ttlReason,
-    placeRow,
-    networkAsn,
-    networkPlace,
-    networkRow,
-    terms,
-    end: terms + termsLength,
-  };
+  const rows = IMAGE_HEADER.OCTETS;
+  const placeRow = rows + counts.rows * ROW.WORDS * 2;
+  const networkStart = placeRow + counts.groups * counts.places * 4;
+  const networks = networkStart + (counts.places + 1) * 4;
+  const terms = networks + counts.slots * networkStride(counts.groups) * 4;
+  return { rows, placeRow, networkStart, networks, terms, end: terms + counts.termsLength };
+}
+
+/** Words of one slot of the table of networks. */
+export function networkStride(groups: number): number {
+  return 1 + groups;
+}
+
+/** The source in an image's header: both digests, 16 hexadecimal digits. */
+export function sourceOf(source: ImageSource): string {
+  const word = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
+  return word(source.fleetDigest) + word(source.placesDigest);
 }
 
 /**
- * Opens an image in place, after checking magic, version, length, checksum, and that it was made for this
- * fleet and these places. Returns what is wrong otherwise. Copies only if `bytes` is not aligned to 4
- * octets.
+ * Opens an image in place, after checking that it is whole, of this version, and made for this fleet and
+ * these places. Returns what is wrong otherwise. Copies only if `bytes` is not aligned to 4 octets.
  */
-export function openImage(
-  bytes: Uint8Array,
-  expected: { fleetDigest: number; placesDigest: number },
-): SteeringImage | string {
+export function openImage(bytes: Uint8Array, expected: ImageSource): SteeringImage | string {
   if (bytes.byteOffset % 4 !== 0) return openImage(Uint8Array.from(bytes), expected);
-  if (bytes.length < IMAGE_HEADER.OCTETS) return `only ${bytes.length} octets long`;
+  const fault = imageFault(bytes, { kind: IMAGE_KIND.STEERING, version: STEERING_VERSION });
+  if (fault !== undefined) return fault;
+  const { source, madeAtMs } = imageStamp(bytes);
+  const wanted = sourceOf(expected);
+  if (source.slice(0, 8) !== wanted.slice(0, 8)) return 'made for another list of POPs';
+  if (source !== wanted) return 'made for another list of places';
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const word = (at: number) => view.getUint32(at, true);
-  if (word(IMAGE_HEADER.MAGIC) !== IMAGE_MAGIC) return 'not a steering image';
-  const version = word(IMAGE_HEADER.VERSION);
-  if (version !== IMAGE_VERSION) return `format version ${version}, this program reads ${IMAGE_VERSION}`;
-  const length = word(IMAGE_HEADER.LENGTH);
-  if (length !== bytes.length) return `${bytes.length} octets long, its header says ${length}`;
-  if (crc32(bytes, IMAGE_HEADER.EPOCH) !== word(IMAGE_HEADER.CRC)) return 'damaged: the checksum differs';
-  if (word(IMAGE_HEADER.FLEET_DIGEST) !== expected.fleetDigest >>> 0) return 'made for another list of POPs';
-  if (word(IMAGE_HEADER.PLACES_DIGEST) !== expected.placesDigest >>> 0)
-    return 'made for another list of places';
+  const word = (offset: number) => view.getUint32(offset, true);
   const counts: ImageCounts = {
-    groups: word(IMAGE_HEADER.GROUPS),
-    places: word(IMAGE_HEADER.PLACES),
-    slots: word(IMAGE_HEADER.SLOTS),
-    rows: word(IMAGE_HEADER.ROWS),
-    termsLength: word(IMAGE_HEADER.TERMS_LENGTH),
+    groups: word(STEERING_HEADER.GROUPS),
+    places: word(STEERING_HEADER.PLACES),
+    slots: word(STEERING_HEADER.SLOTS),
+    rows: word(STEERING_HEADER.ROWS),
+    termsLength: word(STEERING_HEADER.TERMS_LENGTH),
   };
-  if (imageLayout(counts).end !== length) return 'its counts do not match its length';
-  if ((counts.slots & (counts.slots - 1)) !== 0) return 'its hash table is no power of two';
-  const fixed = {
-    epoch: word(IMAGE_HEADER.EPOCH),
-    madeAtMs: view.getFloat64(IMAGE_HEADER.MADE_AT, true),
-    networkCellCount: word(IMAGE_HEADER.NETWORK_CELLS),
+  if (imageLayout(counts).end !== bytes.length) return 'its counts do not match its length';
+  return {
+    epoch: word(STEERING_HEADER.EPOCH),
+    madeAtMs,
+    networkCellCount: word(STEERING_HEADER.NETWORK_CELLS),
+    ...openSections(bytes, counts),
   };
-  return { ...fixed, ...openSections(bytes, counts) };
 }
 
 function openSections(bytes: Uint8Array, counts: ImageCounts) {
   const { groups, places, slots, rows, termsLength } = counts;
-  const at = imageLayout(counts);
+  const layout = imageLayout(counts);
   const { buffer, byteOffset } = bytes;
   const words = (offset: number, count: number) => new Uint32Array(buffer, byteOffset + offset, count);
   return {
@@ -160,15 +146,11 @@ function openSections(bytes: Uint8Array, counts: ImageCounts) {
     groupCount: groups,
     placeCount: places,
     rowCount: rows,
-    slotCount: slots,
-    candidates: new Int16Array(buffer, byteOffset + at.candidates, rows * ROW_CANDIDATES),
-    ttlSeconds: new Uint16Array(buffer, byteOffset + at.ttl, rows),
-    ttlReason: new Uint8Array(buffer, byteOffset + at.ttlReason, rows),
-    placeRow: words(at.placeRow, groups * places),
-    networkAsn: words(at.networkAsn, slots),
-    networkPlace: words(at.networkPlace, slots),
-    networkRow: words(at.networkRow, groups * slots),
-    termsText: bytes.subarray(at.terms, at.terms + termsLength),
+    rows: new Int16Array(buffer, byteOffset + layout.rows, rows * ROW.WORDS),
+    placeRow: words(layout.placeRow, groups * places),
+    networkStart: words(layout.networkStart, places + 1),
+    networks: words(layout.networks, slots * networkStride(groups)),
+    termsText: bytes.subarray(layout.terms, layout.terms + termsLength),
   };
 }
 
@@ -178,7 +160,7 @@ function openSections(bytes: Uint8Array, counts: ImageCounts) {
  */
 export function rowOf(image: SteeringImage, groupIndex: number, placeId: number, asn: number): number {
   const slot = networkSlot(image, placeId, asn);
-  if (slot >= 0) return image.networkRow[groupIndex * image.slotCount + slot] as number;
+  if (slot >= 0) return image.networks[slot * networkStride(image.groupCount) + 1 + groupIndex] as number;
   return image.placeRow[groupIndex * image.placeCount + placeId] as number;
 }
 
@@ -186,48 +168,101 @@ export function rowOf(image: SteeringImage, groupIndex: number, placeId: number,
  * Slot of the network cell (ASN at that place) in the image's hash table; -1 where the place's row counts.
  */
 export function networkSlot(image: SteeringImage, placeId: number, asn: number): number {
-  if (asn === 0 || image.slotCount === 0) return -1;
-  const { networkAsn, networkPlace } = image;
-  const mask = image.slotCount - 1;
-  let slot = networkHash(placeId, asn) & mask;
-  for (let probes = 0; probes <= mask; probes++) {
-    const at = networkAsn[slot] as number;
-    if (at === 0) return -1;
-    if (at === asn && networkPlace[slot] === placeId) return slot;
-    slot = (slot + 1) & mask;
+  const { networks, networkStart, groupCount } = image;
+  const from = networkStart[placeId] as number;
+  const slots = (networkStart[placeId + 1] as number) - from;
+  if (asn === 0 || slots === 0) return -1;
+  const stride = networkStride(groupCount);
+  let slot = firstSlot(asn, slots);
+  for (let probes = 0; probes < slots; probes++) {
+    const known = networks[(from + slot) * stride] as number;
+    if (known === asn) return from + slot;
+    if (known === 0) return -1;
+    if (++slot === slots) slot = 0;
   }
   return -1;
 }
 
+/** Where an AS is looked for first among a place's `slots`: the same in every process. */
+export function firstSlot(asn: number, slots: number): number {
+  // The upper bits of hash x slots: slots need be no power of two. Exact enough that it stays below `slots`.
+  return Math.floor(mix32(Math.imul(asn, 0x9e3779b1)) * (slots / 2 ** 32));
+}
+
 /** Link index of the row's k-th candidate, 0 the best; -1 when there is none. */
 export function candidate(image: SteeringImage, row: number, k: number): number {
-  return k < ROW_CANDIDATES ? (image.candidates[row * ROW_CANDIDATES + k] as number) : -1;
+  return k < ROW_CANDIDATES ? (image.rows[row * ROW.WORDS + k] as number) : -1;
 }
 
 /** TTL in seconds that the decision earned, before the service's own bounds. */
 export function rowTtl(image: SteeringImage, row: number): number {
-  return image.ttlSeconds[row] as number;
+  return (image.rows[row * ROW.WORDS + ROW.TTL] as number) & 0xffff;
+}
+
+/** Code of the reason for the row's TTL (ttl.ts). */
+export function rowTtlReason(image: SteeringImage, row: number): number {
+  return image.rows[row * ROW.WORDS + ROW.REASON] as number;
+}
+
+/** Whether the row's clients do not all start from its first candidate. */
+export function isSplit(image: SteeringImage, row: number): boolean {
+  return image.rows[row * ROW.WORDS + ROW.SHARES] !== 0;
+}
+
+/** Share 0..1 of the row's clients that start from its k-th candidate. */
+export function rowShare(image: SteeringImage, row: number, k: number): number {
+  if (!isSplit(image, row)) return k === 0 ? 1 : 0;
+  const upTo = (last: number): number => {
+    const bound = last < ROW_SHARES ? (image.rows[row * ROW.WORDS + ROW.SHARES + last] as number) : 0;
+    return last < 0 ? 0 : bound === 0 ? SHARE_WHOLE : bound;
+  };
+  return (upTo(k) - upTo(k - 1)) / SHARE_WHOLE;
 }
 
 /**
- * Link index to answer with: the first candidate whose POP's state word is 0. When all are set, the first
- * candidate (fail open: some answer is better than none). `linkPop` maps link index to POP index.
+ * Position of the candidate that a client starts from. The shares of a split row are bounds in the range of
+ * hashes, of SHARE_WHOLE parts: clients whose part is below the k-th bound and no earlier one start from the
+ * k-th candidate, those at or above all bounds from the next. A bound that moves a little moves only the
+ * clients that it passes; bound 0 ends, and in the first place says that the row is not split.
  */
-export function choose(image: SteeringImage, row: number, popState: Int32Array, linkPop: Int32Array): number {
-  const first = row * ROW_CANDIDATES;
-  for (let k = 0; k < ROW_CANDIDATES; k++) {
-    const link = image.candidates[first + k] as number;
+export function startOf(image: SteeringImage, row: number, clientHash: number): number {
+  const { rows } = image;
+  const first = row * ROW.WORDS + ROW.SHARES;
+  if (rows[first] === 0) return 0;
+  const part = clientHash >>> 17;
+  for (let k = 0; k < ROW_SHARES; k++) {
+    const bound = rows[first + k] as number;
+    if (part < bound || bound === 0) return k;
+  }
+  return ROW_SHARES;
+}
+
+/**
+ * Link index to answer a client with: from the candidate that it starts from on, in order and around, the
+ * first whose POP's state word is 0. When all are set, the one that it starts from (fail open: some answer
+ * is better than none). -1 for a row without candidates. `linkPop` maps link index to POP index;
+ * `clientHash`: 32 bits, uniform, the same for a client whenever it asks.
+ */
+export function choose(
+  image: SteeringImage,
+  row: number,
+  popState: Int32Array,
+  linkPop: Int32Array,
+  clientHash: number,
+): number {
+  const { rows } = image;
+  const first = row * ROW.WORDS;
+  const start = rows[first + ROW.SHARES] === 0 ? 0 : startOf(image, row, clientHash);
+  const preferred = rows[first + start] as number;
+  if (preferred < 0 || Atomics.load(popState, linkPop[preferred] as number) === 0) return preferred;
+  for (let k = start + 1; k < ROW_CANDIDATES; k++) {
+    const link = rows[first + k] as number;
     if (link < 0) break;
     if (Atomics.load(popState, linkPop[link] as number) === 0) return link;
   }
-  return image.candidates[first] as number;
-}
-
-/** Hash of a network cell, the same in every process. */
-export function networkHash(placeId: number, asn: number): number {
-  return mix32(Math.imul(asn, 0x9e3779b1) ^ placeId);
-}
-
-function align4(octets: number): number {
-  return (octets + 3) & ~3;
+  for (let k = 0; k < start; k++) {
+    const link = rows[first + k] as number;
+    if (Atomics.load(popState, linkPop[link] as number) === 0) return link;
+  }
+  return preferred;
 }

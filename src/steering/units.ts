@@ -1,5 +1,5 @@
-import { ROW_CANDIDATES } from './image.ts';
-import type { RowTable } from './image-encode.ts';
+import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
+import type { RowTable } from './intern-rows.ts';
 import type { CellView } from './rtt.ts';
 import { type PopTerms, scoreMs } from './score.ts';
 
@@ -34,7 +34,12 @@ export interface Units {
   readonly wide: Uint8Array;
   /** POP answered now; -1 before the first decision. */
   readonly incumbent: Int16Array;
-  /** POP that led the incumbent at the last tick, and for how many ticks. */
+  /** POP with the rest of a split unit's clients, and the incumbent's share 0..1; -1 and 1: whole. */
+  readonly alt: Int16Array;
+  readonly share: Float32Array;
+  /** 1 for a unit whose demand is heavy for one of its POPs: see split.ts. */
+  readonly heavy: Uint8Array;
+  /** POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced. */
   readonly challenger: Int16Array;
   readonly lead: Uint8Array;
   /** POP that the unit left only because of an event, to return to; -1 none. */
@@ -44,7 +49,7 @@ export interface Units {
   /** 1 where the row must be written anew. */
   readonly stale: Uint8Array;
   /** What goes into the image. */
-  readonly rows: RowTable;
+  readonly rows: RowTable & { readonly shares: Uint16Array };
 }
 
 /** No decisions yet. */
@@ -60,6 +65,9 @@ export function createUnits(groupCount: number, cellStride: number): Units {
     outsideMs: new Float32Array(count),
     wide: new Uint8Array(count),
     incumbent: new Int16Array(count).fill(NONE),
+    alt: new Int16Array(count).fill(NONE),
+    share: new Float32Array(count).fill(1),
+    heavy: new Uint8Array(count),
     challenger: new Int16Array(count).fill(NONE),
     lead: new Uint8Array(count),
     home: new Int16Array(count).fill(NONE),
@@ -70,6 +78,7 @@ export function createUnits(groupCount: number, cellStride: number): Units {
       candidates: new Int16Array(count * ROW_CANDIDATES).fill(NONE),
       ttlSeconds: new Uint16Array(count),
       ttlReason: new Uint8Array(count),
+      shares: new Uint16Array(count * ROW_SHARES),
     },
   };
 }
@@ -81,6 +90,9 @@ export function createUnits(groupCount: number, cellStride: number): Units {
 export function resetUnit(units: Units, unit: number, like: number): void {
   units.incumbent[unit] = like === NONE ? NONE : (units.incumbent[like] as number);
   units.home[unit] = like === NONE ? NONE : (units.home[like] as number);
+  units.alt[unit] = NONE;
+  units.share[unit] = 1;
+  units.heavy[unit] = 0;
   units.movedAtMs[unit] = 0;
   units.challenger[unit] = NONE;
   units.lead[unit] = 0;
@@ -106,8 +118,8 @@ const pickedKey = new Float64Array(CANDIDATES + 1);
 
 /**
  * Picks a unit's candidates from the cell's view: the `CANDIDATES` POPs of the group with the lowest RTT +
- * bias, or with `terms` the lowest whole score among those not `out`. The incumbent and the home stay among
- * them.
+ * bias, or with `terms` the lowest whole score among those not `out`. The POPs that it has and the home stay
+ * among them.
  */
 export function pickCandidates(
   units: Units,
@@ -123,6 +135,7 @@ export function pickCandidates(
   let kept = count;
   kept = keepPop(group, units.home[unit] as number, kept, CANDIDATES - 2);
   kept = keepPop(group, units.incumbent[unit] as number, kept, CANDIDATES - 1);
+  kept = keepPop(group, units.alt[unit] as number, kept, CANDIDATES - 3);
   const first = unit * CANDIDATES;
   for (let k = 0; k < CANDIDATES; k++) {
     const pop = k < kept ? (pickedPop[k] as number) : NONE;

@@ -1,23 +1,48 @@
 import { mix32 } from '../base/random.ts';
 import { asnOf, placeOf } from './cells.ts';
 import type { DecidePass, Deciding } from './decide.ts';
-import { ROW_CANDIDATES } from './image.ts';
+import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE } from './image.ts';
+import { shareOf } from './unit-moves.ts';
 import { CANDIDATES, candidateScore, NONE, type ServiceGroup } from './units.ts';
 
 const order = new Int32Array(CANDIDATES);
 const orderMs = new Float64Array(CANDIDATES);
+/** The row being made: links, and bounds of shares (image.ts). */
+const links = new Int16Array(ROW_CANDIDATES);
+const bounds = new Uint16Array(ROW_SHARES);
+let length = 0;
 
 /**
- * Writes the row: the incumbent first, then the others by score, each by one of the links that share its
- * clients.
+ * Writes the row: the incumbent first, then the other POP of a split unit, then the others by score. Each by
+ * one of the links that share its clients; a heavy unit's clients are spread over several, as it would fill
+ * one.
  */
 export function writeRow(
   deciding: Deciding,
   which: { unit: number; cell: number; group: number },
   pass: DecidePass,
 ): void {
-  const { units, cells, groupOut, linkChoices, terms, groups } = deciding;
-  const { unit, cell, group } = which;
+  const { units, cells, linkChoices } = deciding;
+  const { unit, cell } = which;
+  const count = orderPops(deciding, which);
+  const spread = mix32(Math.imul(asnOf(cells, cell), 0x9e3779b1) ^ placeOf(cells, cell));
+  links.fill(NONE);
+  bounds.fill(0);
+  length = 0;
+  const parts = count === 0 ? 0 : units.alt[unit] === NONE ? 1 : 2;
+  if (units.heavy[unit] === 1 || parts === 2) startParts(deciding, unit, { parts, spread });
+  for (let k = length === 0 ? 0 : parts; k < count && length < ROW_CANDIDATES; k++) {
+    const choices = linkChoices[order[k] as number] as readonly number[];
+    links[length++] = choices[spread % choices.length] as number;
+  }
+  if (putRow(units.rows, unit)) pass.changedRows++;
+  units.stale[unit] = 0;
+}
+
+/** Fills `order` with the POPs that may be answered; how many there are. */
+function orderPops(deciding: Deciding, which: { unit: number; group: number }): number {
+  const { units, groupOut, terms, groups } = deciding;
+  const { unit, group } = which;
   const { biasMs } = groups[group] as ServiceGroup;
   const out = groupOut[group] as Uint8Array;
   let count = 0;
@@ -26,8 +51,12 @@ export function writeRow(
     const pop = units.pop[at] as number;
     if (pop === NONE) break;
     if (out[pop] === 1) continue;
-    const own = pop === units.incumbent[unit];
-    const ms = own ? -Infinity : candidateScore(units, at, terms, biasMs);
+    const ms =
+      pop === units.incumbent[unit]
+        ? -Infinity
+        : pop === units.alt[unit]
+          ? -Number.MAX_VALUE
+          : candidateScore(units, at, terms, biasMs);
     let k = count++;
     while (k > 0 && (orderMs[k - 1] as number) > ms) {
       orderMs[k] = orderMs[k - 1] as number;
@@ -37,17 +66,63 @@ export function writeRow(
     orderMs[k] = ms;
     order[k] = pop;
   }
-  const spread = mix32(Math.imul(asnOf(cells, cell), 0x9e3779b1) ^ placeOf(cells, cell));
-  const { candidates } = units.rows;
+  return count;
+}
+
+/** Begins the row with the links that its clients start from, each with its share. */
+function startParts(deciding: Deciding, unit: number, how: { parts: number; spread: number }): void {
+  const { units, linkChoices } = deciding;
+  const { parts, spread } = how;
+  const linksMax = units.heavy[unit] === 1 ? Math.floor((ROW_SHARES + 1) / parts) : 1;
+  let given = 0;
+  for (let part = 0; part < parts; part++) {
+    const pop = order[part] as number;
+    const choices = linkChoices[pop] as readonly number[];
+    const own = linksMax === 1 ? [choices[spread % choices.length] as number] : commonest(choices, linksMax);
+    const slots = own.map((link) => choices.filter((choice) => choice === link).length);
+    const total = slots.reduce((sum, count) => sum + count, 0);
+    const share = parts === 1 ? 1 : shareOf(units, unit, pop);
+    for (const [i, link] of own.entries()) {
+      links[length] = link;
+      given += (share * (slots[i] as number)) / total;
+      if (length < ROW_SHARES) bounds[length] = boundOf(given);
+      length++;
+    }
+  }
+  // The last link has what is left.
+  if (length - 1 < ROW_SHARES) bounds[length - 1] = 0;
+}
+
+function boundOf(given: number): number {
+  return Math.max(
+    1 + length,
+    Math.min(SHARE_WHOLE - 1 - ROW_SHARES + length, Math.round(given * SHARE_WHOLE)),
+  );
+}
+
+/** The links with most slots, at most `max`, in the fleet's order. */
+function commonest(choices: readonly number[], max: number): number[] {
+  const distinct = [...new Set(choices)].sort((one, other) => one - other);
+  const slots = (link: number): number => choices.filter((choice) => choice === link).length;
+  if (distinct.length <= max) return distinct;
+  return distinct
+    .toSorted((one, other) => slots(other) - slots(one) || one - other)
+    .slice(0, max)
+    .sort((one, other) => one - other);
+}
+
+/** Puts the row into the table; whether it differs from the one that was there. */
+function putRow(rows: Deciding['units']['rows'], unit: number): boolean {
   let hasChanged = false;
   for (let k = 0; k < ROW_CANDIDATES; k++) {
-    const choices = k < count ? linkChoices[order[k] as number] : undefined;
-    const link = choices === undefined ? NONE : (choices[spread % choices.length] as number);
     const at = unit * ROW_CANDIDATES + k;
-    if (candidates[at] === link) continue;
-    candidates[at] = link;
-    hasChanged = true;
+    if (rows.candidates[at] !== links[k]) hasChanged = true;
+    rows.candidates[at] = links[k] as number;
   }
-  units.stale[unit] = 0;
-  if (hasChanged) pass.changedRows++;
+  for (let k = 0; k < ROW_SHARES; k++) {
+    const at = unit * ROW_SHARES + k;
+    if (rows.shares[at] !== bounds[k]) hasChanged = true;
+    rows.shares[at] = bounds[k] as number;
+  }
+  return hasChanged;
 }

@@ -5,7 +5,7 @@ import { manualClock } from '../../src/base/clock.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import { type Control, startControl } from '../../src/control/loop.ts';
 import type { MadeImage } from '../../src/control/made-image.ts';
-import type { Located } from '../../src/geo/locator.ts';
+import type { Located } from '../../src/geo/client-image.ts';
 import { createDecider } from '../../src/steering/decider.ts';
 import { serviceGroups } from '../../src/steering/groups.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
