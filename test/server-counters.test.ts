@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyOutcome, OUTCOME } from '../src/answer/context.ts';
+import { emptyOutcome, OUTCOME, TRANSPORT } from '../src/answer/context.ts';
 import { counterBlock, readCounters } from '../src/base/counters.ts';
 import {
   countAccepted,
+  countBatch,
   countClosed,
   countHandling,
   countOutcome,
@@ -26,8 +27,8 @@ test('outcomes are counted by transport, type, rcode, kind and POP, and threads 
     kind: OUTCOME.REFUSED,
     qtype: 64_000,
     rcode: 23,
-    transport: 'tcp',
-  } as const;
+    transport: TRANSPORT.TCP,
+  };
   for (const block of blocks) {
     const counters = openCounters(layout, block);
     countOutcome(counters, steered);
@@ -67,6 +68,18 @@ test('handling times fall into buckets whose bounds belong to them', () => {
   const [histogram] = readCounters(layout, [block]).histograms;
   assert.ok(histogram);
   assert.equal(histogram.counts.length, histogram.bounds.length + 1);
-  assert.deepEqual([histogram.counts[0], histogram.counts[1], histogram.counts.at(-1)], [1, 1, 1]);
+  assert.deepEqual(histogram.bounds.slice(2, 4), [1e-6, 2e-6]);
+  assert.deepEqual([histogram.counts[2], histogram.counts[3], histogram.counts.at(-1)], [1, 1, 1]);
   assert.equal(histogram.sum, 10 + 2.5e-6);
+});
+
+test('batches fall into the bucket of the power of two that holds them', () => {
+  const block = counterBlock(layout);
+  const counters = openCounters(layout, block);
+  for (const datagrams of [1, 2, 3, 4, 5, 33, 64]) countBatch(counters, datagrams);
+  const { histograms } = readCounters(layout, [block]);
+  const batches = histograms.find(({ name }) => name === 'isochrone_dns_batch_datagrams');
+  assert.deepEqual(batches?.bounds, [1, 2, 4, 8, 16, 32, 64]);
+  assert.deepEqual(batches?.counts, [1, 1, 2, 1, 0, 0, 2, 0]);
+  assert.equal(batches?.sum, 112);
 });

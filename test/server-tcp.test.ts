@@ -6,7 +6,9 @@ import fc from 'fast-check';
 import { counterBlock, readCounters } from '../src/base/counters.ts';
 import { openCounters, serverLayout } from '../src/server/counters.ts';
 import type { Handler } from '../src/server/handler.ts';
-import { listenTcp, TCP_LIMITS, type TcpLimits } from '../src/server/tcp.ts';
+import { listenTcp } from '../src/server/tcp.ts';
+import { TCP_LIMITS, type TcpLimits } from '../src/server/tcp-limits.ts';
+import { noNative, startNative } from './helpers/native-stage.ts';
 
 /**
  * Answers with the query itself, QR set; a first octet of 0xff deserves no answer; 0xfe gets the longest one.
@@ -18,7 +20,27 @@ const mirror: Handler = (query, length, _client, out) => {
   return length;
 };
 
-async function start(context: TestContext, limits: Partial<TcpLimits> = {}, host = '127.0.0.1') {
+type Kind = 'portable' | 'native';
+
+async function start(context: TestContext, kind: Kind, limits: Partial<TcpLimits> = {}, host = '127.0.0.1') {
+  const { port, value } = await (kind === 'native' ? startThread : startHere)(context, limits, host);
+  const open = async (): Promise<Socket> => {
+    const socket = connect({ host, port });
+    socket.on('error', () => {});
+    context.after(() => socket.destroy());
+    await once(socket, 'connect');
+    return socket;
+  };
+  return { open, value, closed: (reason: string) => value('isochrone_dns_tcp_closed_total', reason) };
+}
+
+async function startThread(context: TestContext, limits: Partial<TcpLimits>, host: string) {
+  const stage = await startNative(context, { limits, hosts: [host] });
+  stage.run();
+  return stage;
+}
+
+async function startHere(context: TestContext, limits: Partial<TcpLimits>, host: string) {
   const layout = serverLayout(['FRA']);
   const block = counterBlock(layout);
   const listener = await listenTcp({
@@ -33,19 +55,7 @@ async function start(context: TestContext, limits: Partial<TcpLimits> = {}, host
     readCounters(layout, [block])
       .families.find((family) => family.name === name)
       ?.samples.find((sample) => sample.values.includes(label) || label === '')?.value ?? 0;
-  const open = async (): Promise<Socket> => {
-    const socket = connect({ host, port: listener.address.port });
-    socket.on('error', () => {});
-    context.after(() => socket.destroy());
-    await once(socket, 'connect');
-    return socket;
-  };
-  return {
-    listener,
-    open,
-    value,
-    closed: (reason: string) => value('isochrone_dns_tcp_closed_total', reason),
-  };
+  return { listener, port: listener.address.port, value };
 }
 
 function framed(...messages: readonly Uint8Array[]): Buffer {
@@ -65,12 +75,18 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
+/** A test of each implementation. */
+function both(name: string, body: (context: TestContext, kind: Kind) => Promise<void>): void {
+  test(`${name} (portable)`, (context) => body(context, 'portable'));
+  test(`${name} (native)`, { skip: noNative }, (context) => body(context, 'native'));
+}
+
 const message = fc
   .uint8Array({ minLength: 1, maxLength: 600 })
   .map((octets) => octets.with(0, (octets[0] as number) & 0x7f));
 
-test('however a client cuts its questions, it gets the answers in order, then FIN', async (context) => {
-  const { open } = await start(context);
+both('however a client cuts its questions, it gets the answers in order, then FIN', async (context, kind) => {
+  const { open } = await start(context, kind);
   await fc.assert(
     fc.asyncProperty(
       fc.array(message, { minLength: 1, maxLength: 40 }),
@@ -92,8 +108,8 @@ test('however a client cuts its questions, it gets the answers in order, then FI
   );
 });
 
-test('an empty message, or one that deserves no answer, ends the connection', async (context) => {
-  const { open, closed } = await start(context);
+both('an empty message, or one that deserves no answer, ends the connection', async (context, kind) => {
+  const { open, closed } = await start(context, kind);
   for (const [index, bad] of [Buffer.alloc(0), Buffer.from([0xff, 1])].entries()) {
     const socket = await open();
     socket.write(framed(Buffer.from('good'), bad, Buffer.from('never read')));
@@ -102,16 +118,16 @@ test('an empty message, or one that deserves no answer, ends the connection', as
   }
 });
 
-test('a half message at FIN is forgotten', async (context) => {
-  const { open, closed } = await start(context);
+both('a half message at FIN is forgotten', async (context, kind) => {
+  const { open, closed } = await start(context, kind);
   const socket = await open();
   socket.end(Buffer.concat([framed(Buffer.from('whole')), Buffer.from([0, 9, 1])]));
   assert.deepEqual(await readAll(socket), framed(Buffer.from('whole')));
   await until(() => closed('client') === 1);
 });
 
-test('silence, dribbling and idling have an end', async (context) => {
-  const { open, closed } = await start(context, { firstQueryMs: 40, messageMs: 300, idleMs: 700 });
+both('silence, dribbling and idling have an end', async (context, kind) => {
+  const { open, closed } = await start(context, kind, { firstQueryMs: 40, messageMs: 300, idleMs: 700 });
   const silent = await open();
   await once(silent.resume(), 'close');
   await until(() => closed('no-query') === 1);
@@ -126,8 +142,8 @@ test('silence, dribbling and idling have an end', async (context) => {
   await until(() => closed('idle') === 1);
 });
 
-test('a client that does not read is not read from, and is closed', async (context) => {
-  const { open, closed, value } = await start(context, { writeStallMs: 300 });
+both('a client that does not read is not read from, and is closed', async (context, kind) => {
+  const { open, closed, value } = await start(context, kind, { writeStallMs: 300 });
   const socket = await open();
   socket.pause();
   const question = framed(Buffer.from([0xfe, 0]));
@@ -138,8 +154,8 @@ test('a client that does not read is not read from, and is closed', async (conte
   assert.ok(value('isochrone_dns_octets_total', 'out') < 64 * 1024 * 1024);
 });
 
-test('a client that reads late gets everything', async (context) => {
-  const { open } = await start(context);
+both('a client that reads late gets everything', async (context, kind) => {
+  const { open } = await start(context, kind);
   const socket = await open();
   socket.pause();
   const question = framed(Buffer.from([0xfe, 0]));
@@ -149,27 +165,30 @@ test('a client that reads late gets everything', async (context) => {
   assert.equal((await readAll(socket)).length, count * (65_535 + 2));
 });
 
-test('past the bound the longest idle connection goes; with none idle, the new one', async (context) => {
-  const { open, closed, value } = await start(context, { connectionsMax: 2 });
-  const first = await open();
-  const second = await open();
-  for (const socket of [first, second]) {
-    socket.resume().write(framed(Buffer.from('q')));
-    await once(socket, 'data');
-  }
-  const third = await open();
-  await once(first, 'close');
-  assert.equal(closed('evicted'), 1);
-  for (const socket of [second, third]) socket.write(Buffer.from([0, 9, 1]));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const fourth = await open();
-  await once(fourth.resume(), 'close');
-  assert.equal(value('isochrone_dns_tcp_refused_total', 'connections-max'), 1);
-  assert.equal(value('isochrone_dns_tcp_connections', ''), 2);
-});
+both(
+  'past the bound the longest idle connection goes; with none idle, the new one',
+  async (context, kind) => {
+    const { open, closed, value } = await start(context, kind, { connectionsMax: 2 });
+    const first = await open();
+    const second = await open();
+    for (const socket of [first, second]) {
+      socket.resume().write(framed(Buffer.from('q')));
+      await once(socket, 'data');
+    }
+    const third = await open();
+    await once(first, 'close');
+    assert.equal(closed('evicted'), 1);
+    for (const socket of [second, third]) socket.write(Buffer.from([0, 9, 1]));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const fourth = await open();
+    await once(fourth.resume(), 'close');
+    assert.equal(value('isochrone_dns_tcp_refused_total', 'connections-max'), 1);
+    assert.equal(value('isochrone_dns_tcp_connections', ''), 2);
+  },
+);
 
-test('one client cannot take all connections', async (context) => {
-  const { open, value } = await start(context, { connectionsPerClientMax: 1 });
+both('one client cannot take all connections', async (context, kind) => {
+  const { open, value } = await start(context, kind, { connectionsPerClientMax: 1 });
   const holder = await open();
   holder.write(Buffer.from([0]));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -178,8 +197,8 @@ test('one client cannot take all connections', async (context) => {
   assert.equal(value('isochrone_dns_tcp_refused_total', 'client-connections-max'), 1);
 });
 
-test('queries on one connection are bounded where the operator says so', async (context) => {
-  const { open, closed } = await start(context, { queriesPerConnectionMax: 2 });
+both('queries on one connection are bounded where the operator says so', async (context, kind) => {
+  const { open, closed } = await start(context, kind, { queriesPerConnectionMax: 2 });
   const socket = await open();
   socket.write(framed(Buffer.from('a'), Buffer.from('b'), Buffer.from('c')));
   assert.deepEqual(await readAll(socket), framed(Buffer.from('a'), Buffer.from('b')));
@@ -187,7 +206,7 @@ test('queries on one connection are bounded where the operator says so', async (
 });
 
 test('a port in use is the system error; closing ends every connection', async (context) => {
-  const { listener, open, closed } = await start(context);
+  const { listener, port, value } = await startHere(context, {}, '127.0.0.1');
   await assert.rejects(
     listenTcp({
       listen: listener.address,
@@ -198,15 +217,15 @@ test('a port in use is the system error; closing ends every connection', async (
     }),
     { code: 'EADDRINUSE' },
   );
-  const socket = (await open()).resume();
+  const socket = connect(port, '127.0.0.1').resume();
   socket.write(framed(Buffer.from('q')));
   await once(socket, 'data');
   await listener.close();
-  assert.equal(closed('shutdown'), 1);
+  assert.equal(value('isochrone_dns_tcp_closed_total', 'shutdown'), 1);
 });
 
-test('it listens on IPv6 too', async (context) => {
-  const { open } = await start(context, {}, '::1');
+both('it listens on IPv6 too', async (context, kind) => {
+  const { open } = await start(context, kind, {}, '::1');
   const socket = await open();
   socket.end(framed(Buffer.from('six')));
   assert.deepEqual(await readAll(socket), framed(Buffer.from('six')));

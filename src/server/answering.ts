@@ -1,93 +1,122 @@
 import { answer } from '../answer/answer.ts';
-import { type AnswerContext, createAnswerContext } from '../answer/context.ts';
+import { type AnswerContext, createAnswerContext, type SteeringTable } from '../answer/context.ts';
+import { openRowMap } from '../answer/row-map.ts';
 import { compileService, type ServiceSpec } from '../answer/service.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
-import { createLocator, type LocatorSources } from '../geo/locator.ts';
-import { readPlaces } from '../geo/places.ts';
-import { openImage, type SteeringImage } from '../steering/image.ts';
-import { compileZone } from '../zone/compile.ts';
-import type { ZoneRecord } from '../zone/record.ts';
-import { createZones, type Zone } from '../zone/zone.ts';
-import { countOutcome, type ServerCounters } from './counters.ts';
-import type { Handler } from './handler.ts';
+import { type ClientImage, openClientImage } from '../geo/client-image.ts';
+import { openImage } from '../steering/image.ts';
+import { openZoneImage, type ZoneImage } from '../zone/image.ts';
+import { countDrop, countOutcome, type ServerCounters } from './counters.ts';
+import { isQueryOfDeath } from './deaths-block.ts';
+import { type DemandTable, sampleDemand } from './demand-table.ts';
+import { DROPPED, type Handler } from './handler.ts';
 
 /**
  * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of
  * it in shared memory.
  */
 export interface AnswerData {
-  readonly zones: readonly { readonly origin: Uint8Array; readonly records: readonly ZoneRecord[] }[];
-  /** What STEER records name, in the order of the steering image's groups' users. */
+  /** All zones: a zone image made for `services`. */
+  readonly zones: Uint8Array<SharedArrayBuffer>;
+  /** Where every address is: a client image made for the places of `placesDigest`. */
+  readonly clients: Uint8Array<SharedArrayBuffer>;
+  /** What STEER records name, in the order of the zone image. */
   readonly services: readonly ServiceSpec[];
   readonly fleet: Fleet;
-  /** Text of places.csv and its name for messages. */
-  readonly places: { readonly text: string; readonly file: string };
-  readonly geo: Omit<LocatorSources, 'places'>;
+  /** Of places.csv: images made for other places are refused. */
+  readonly placesDigest: number;
   /** One word per POP (base/pop-state.ts), written by the control side. */
   readonly popState: Int32Array<SharedArrayBuffer>;
   /** Longest UDP response, octets. */
   readonly udpSizeMax: number;
 }
 
-/** A context for `answer`, and how to give it a steering image. */
+/** A context for `answer`, and how to give it other images. One per thread. */
 export interface Answering {
   readonly context: AnswerContext;
-  /** Answers from this image from now on; or says what is wrong with it and keeps the one before. */
-  readonly setImage: (bytes: Uint8Array) => SteeringImage | string;
+  /** Where clients are, for people and for counting demand; answers need the row map alone. */
+  readonly clients: () => ClientImage;
   /**
-   * Finds clients with these databases from now on. Throws `OperatorError`, the old ones staying, if they
-   * are bad.
+   * Answers from this steering image from now on, with the row map that was built from it; or says what is
+   * wrong with either and keeps the table before.
    */
-  readonly setGeo: (geo: AnswerData['geo']) => void;
+  readonly setTable: (image: Uint8Array, rowMap: Uint8Array<SharedArrayBuffer>) => SteeringTable | string;
+  /** Serves these zones from now on; or says what is wrong and keeps those before. */
+  readonly setZones: (bytes: Uint8Array) => ZoneImage | string;
+  /** Locates clients with this image from now on; or says what is wrong and keeps the one before. */
+  readonly setClients: (bytes: Uint8Array) => ClientImage | string;
 }
 
 /**
- * Builds what one thread answers from. Throws `OperatorError` with everything that is wrong with the data.
+ * Opens what one thread answers from. Throws `OperatorError` (`bad-image`) with everything that is wrong with
+ * the images. Steered names wait for `setTable`.
  */
 export function createAnswering(data: AnswerData): Answering {
-  const { fleet } = data;
-  const places = readPlaces(data.places.text, data.places.file);
+  const { fleet, placesDigest } = data;
+  const services = data.services.map((service) => service.name);
+  const problems: Problem[] = [];
+  const opened = <T extends object>(file: string, image: T | string): T => {
+    if (typeof image !== 'string') return image;
+    problems.push({ file, message: image });
+    return {} as T; // Never used: the problem is thrown below.
+  };
+  const zones = opened('zone image', openZoneImage(data.zones, { services }));
+  let clients = opened('client image', openClientImage(data.clients, { placesDigest }));
+  if (problems.length > 0) throw new OperatorError('bad-image', problems);
   const context = createAnswerContext({
-    zones: createZones(compileZones(data)),
+    zones,
     services: data.services.map((service) => compileService(service, fleet)),
-    locator: createLocator({ ...data.geo, places }),
     popState: data.popState,
     linkPop: Int32Array.from(fleet.links, (link) => link.popIndex),
     udpSizeMax: data.udpSizeMax,
   });
-  const expected = { fleetDigest: fleet.digest, placesDigest: places.digest };
+  const expected = { fleetDigest: fleet.digest, placesDigest };
   return {
     context,
-    setImage: (bytes) => {
+    clients: () => clients,
+    setTable: (bytes, rowMap) => {
       const image = openImage(bytes, expected);
-      if (typeof image !== 'string') context.steering = image;
+      if (typeof image === 'string') return image;
+      const rows = openRowMap(rowMap);
+      if (typeof rows === 'string') return rows;
+      context.table = { image, rows };
+      return context.table;
+    },
+    setZones: (bytes) => {
+      const image = openZoneImage(bytes, { services });
+      if (typeof image !== 'string') context.zones = image;
       return image;
     },
-    setGeo: (geo) => {
-      context.locator = createLocator({ ...geo, places });
+    setClients: (bytes) => {
+      const image = openClientImage(bytes, { placesDigest });
+      if (typeof image !== 'string') clients = image;
+      return image;
     },
   };
 }
 
-/** The handler that answers from the context and counts what it decided. */
-export function countingHandler(context: AnswerContext, counters: ServerCounters): Handler {
-  return (query, length, client, out) => {
-    const written = answer(context, query, length, client, out);
-    countOutcome(counters, context.outcome);
-    return written;
-  };
+/** What the handler keeps account in, and the queries that it may not touch. */
+export interface HandlerParts {
+  readonly counters: ServerCounters;
+  readonly demand: DemandTable;
+  /** Shared block of queries of death (deaths-block.ts). */
+  readonly deaths: Int32Array;
 }
 
-function compileZones(data: AnswerData): Zone[] {
-  const services = data.services.map((service) => service.name);
-  const problems: Problem[] = [];
-  const zones: Zone[] = [];
-  for (const { origin, records } of data.zones) {
-    const zone = compileZone(records, { origin, services });
-    if ('apex' in zone) zones.push(zone);
-    else problems.push(...zone);
-  }
-  if (problems.length > 0) throw new OperatorError('bad-zone', problems);
-  return zones;
+/** The handler that answers, and counts what was decided and for whom. */
+export function countingHandler(answering: Answering, parts: HandlerParts): Handler {
+  const { context } = answering;
+  const { counters, demand, deaths } = parts;
+  return (query, length, client, out) => {
+    // One load for the common case: nothing is banned.
+    if (deaths[0] !== 0 && isQueryOfDeath(deaths, query, length)) {
+      countDrop(counters, client.transport, 'query-of-death');
+      return DROPPED;
+    }
+    const written = answer(context, query, length, client, out);
+    countOutcome(counters, context.outcome);
+    if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
+    return written;
+  };
 }

@@ -37,6 +37,16 @@ const DROP_REASONS = [
   'receive-error',
   'send-error',
   'send-queue-full',
+  /** Longer than any honest query. */
+  'truncated-query',
+  /** It ended two threads: see deaths.ts. */
+  'query-of-death',
+  /** It waited for longer than a client does: see native-overload.ts. */
+  'late',
+  /** An error response that was not sent, for good questions to get the time. */
+  'overload-error',
+  /** The kernel's receive buffer was full. */
+  'kernel-buffer',
 ] as const;
 /** Why a TCP connection ended. */
 const CLOSE_REASONS = [
@@ -55,7 +65,11 @@ const CLOSE_REASONS = [
 /** Why a TCP connection was refused on arrival. */
 const REFUSE_REASONS = ['connections-max', 'client-connections-max'] as const;
 /** Bucket bounds of the handling time, in seconds. */
-const HANDLING_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 4000, 16_000].map((us) => us / 1e6);
+const HANDLING_BOUNDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 4000, 16_000].map(
+  (us) => us / 1e6,
+);
+/** Bucket bounds of the batches: powers of two, up to the longest. */
+const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64];
 
 export type DropReason = (typeof DROP_REASONS)[number];
 export type CloseReason = (typeof CLOSE_REASONS)[number];
@@ -64,7 +78,9 @@ type Transport = (typeof TRANSPORTS)[number];
 
 const kindNames = Object.keys(OUTCOME).map((name) => name.toLowerCase());
 const rcodeNames = [...Object.keys(RCODE), 'other'];
-const rcodeSlots = new Map<number, number>(Object.values(RCODE).map((code, slot) => [code, slot]));
+/** By the twelve bits of an extended rcode. */
+const rcodeSlots = new Uint8Array(4096).fill(rcodeNames.length - 1);
+for (const [slot, code] of Object.values(RCODE).entries()) rcodeSlots[code] = slot;
 const qtypeSlots = new Uint8Array(65_536).fill(QTYPES.length);
 for (const [slot, type] of QTYPES.entries()) qtypeSlots[type] = slot;
 
@@ -82,6 +98,7 @@ export interface ServerCounters {
   readonly tcpClosed: number;
   readonly tcpConnections: number;
   readonly handling: number;
+  readonly batches: number;
 }
 
 const NAME = {
@@ -96,6 +113,7 @@ const NAME = {
   tcpClosed: 'isochrone_dns_tcp_closed_total',
   tcpConnections: 'isochrone_dns_tcp_connections',
   handling: 'isochrone_dns_handling_seconds',
+  batches: 'isochrone_dns_batch_datagrams',
 } as const;
 
 /** The slots of one worker of a name server whose fleet has these POP codes, in the fleet's order. */
@@ -131,8 +149,13 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
     [
       {
         name: NAME.handling,
-        help: 'Time from reading a query to handing its response to the kernel; sampled UDP queries.',
+        help: 'Time a UDP query takes from its reading to the kernel having its response; sampled.',
         bounds: HANDLING_BOUNDS,
+      },
+      {
+        name: NAME.batches,
+        help: 'UDP datagrams received by one system call.',
+        bounds: BATCH_BOUNDS,
       },
     ],
   );
@@ -156,6 +179,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     tcpClosed: at(NAME.tcpClosed),
     tcpConnections: at(NAME.tcpConnections),
     handling: at(NAME.handling),
+    batches: at(NAME.batches),
   };
 }
 
@@ -163,9 +187,9 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
 export function countOutcome(counters: ServerCounters, outcome: Outcome): void {
   add(counters, counters.kinds + outcome.kind, 1);
   if (outcome.kind === OUTCOME.DROPPED) return;
-  const transport = outcome.transport === 'udp' ? 0 : 1;
+  const { transport } = outcome;
   const qtype = qtypeSlots[outcome.qtype] ?? QTYPES.length;
-  const rcode = rcodeSlots.get(outcome.rcode) ?? rcodeNames.length - 1;
+  const rcode = rcodeSlots[outcome.rcode] ?? rcodeNames.length - 1;
   add(counters, counters.queries + (transport * (QTYPES.length + 1) + qtype) * rcodeNames.length + rcode, 1);
   if (outcome.truncated) add(counters, counters.truncated + transport, 1);
   if (outcome.kind === OUTCOME.STEERED && outcome.popIndex >= 0)
@@ -188,10 +212,23 @@ export function countOctets(
   add(counters, slot + 1, written);
 }
 
-/** Counts something dropped. */
-export function countDrop(counters: ServerCounters, transport: Transport, reason: DropReason): void {
+/** Counts something dropped, or several of it. */
+export function countDrop(
+  counters: ServerCounters,
+  transport: Transport,
+  reason: DropReason,
+  amount = 1,
+): void {
   const first = transport === 'udp' ? 0 : DROP_REASONS.length;
-  add(counters, counters.drops + first + DROP_REASONS.indexOf(reason), 1);
+  add(counters, counters.drops + first + DROP_REASONS.indexOf(reason), amount);
+}
+
+/** Counts a batch of this many datagrams, at least one. */
+export function countBatch(counters: ServerCounters, datagrams: number): void {
+  // The bounds are powers of two.
+  const bucket = Math.min(32 - Math.clz32(datagrams - 1), BATCH_BOUNDS.length);
+  add(counters, counters.batches + bucket, 1);
+  add(counters, counters.batches + BATCH_BOUNDS.length + 1, datagrams);
 }
 
 /** Counts a TCP connection accepted; the gauge rises. */

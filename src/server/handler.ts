@@ -7,10 +7,13 @@ import { type Address, parseAddressInto } from '../base/address.ts';
 
 /**
  * Answers one message: `length` octets of `query`; the response is written to `out` and its length returned;
- * 0 says nothing (over TCP the connection is closed). Called from many connections in turn, so it must not
- * keep the buffers.
+ * 0 says nothing (over TCP the connection is closed), and so does `DROPPED`. Called from many connections in
+ * turn, so it must not keep the buffers.
  */
 export type Handler = (query: Uint8Array, length: number, client: Client, out: Uint8Array) => number;
+
+/** What a handler returns that says nothing and has counted why. */
+export const DROPPED = -1;
 
 /** Where to listen. */
 export interface ListenAddress {

@@ -1,32 +1,92 @@
 import type { CounterBlock } from '../base/counters.ts';
 import type { OperatorErrorCode, Problem } from '../base/errors.ts';
-import type { AnswerData } from './answering.ts';
 import type { ListenAddress } from './handler.ts';
-import type { TcpLimits } from './tcp.ts';
+import type { NativeSocket } from './native-sockets.ts';
+import type { TcpLimits } from './tcp-limits.ts';
 
-/** What a worker is started with. */
-export interface WorkerSetup {
-  readonly data: AnswerData;
-  readonly listen: readonly ListenAddress[];
-  readonly reusePort: boolean;
-  readonly tcpLimits: TcpLimits;
-  readonly recvBufferOctets: number;
-  /** Laid out by `serverLayout` for the fleet's POPs. */
-  readonly counters: CounterBlock;
-  /** The image to start with, if there is one. */
-  readonly image: Uint8Array | undefined;
+/** A steering image and the row map that was built from it for the client image in use. */
+export interface TableBytes {
+  readonly image: Uint8Array<SharedArrayBuffer>;
+  readonly rows: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Supervisor to worker. */
+/** How a worker reads and writes. */
+export type WorkerIo = InHand &
+  (
+    | {
+        /** Sockets of the process, through system calls in batches. */
+        readonly kind: 'native';
+        readonly sockets: readonly NativeSocket[];
+      }
+    | {
+        /** Sockets of the thread's own, through node:dgram and node:net. */
+        readonly kind: 'portable';
+        readonly listen: readonly ListenAddress[];
+        readonly reusePort: boolean;
+        readonly recvBufferOctets: number;
+      }
+  );
+
+/** What is left of a thread's work when it ends. */
+interface InHand {
+  /** Memory in which queries lie while they are worked on: the IN_HAND words point into it. */
+  readonly arena: SharedArrayBuffer;
+  /**
+   * The query that the thread before had in hand ended it: the batch goes on behind it. Otherwise that query
+   * is answered too.
+   */
+  readonly skipInHand: boolean;
+}
+
+/** What a worker is put to work with: all that belongs to its place, not to the thread. */
+export interface WorkerPlace {
+  readonly io: WorkerIo;
+  readonly tcpLimits: TcpLimits;
+  /** See worker-memory.ts. */
+  readonly words: Int32Array<SharedArrayBuffer>;
+  /** Laid out by `serverLayout` for the fleet's POPs. */
+  readonly counters: CounterBlock;
+  /** See deaths-block.ts. */
+  readonly deaths: Int32Array<SharedArrayBuffer>;
+  /** See demand-table.ts. */
+  readonly demand: Uint32Array<SharedArrayBuffer>;
+}
+
+/** Supervisor to worker; a worker that waits in the kernel looks for them when its MAIL word changes. */
 export type ToWorker =
-  | { readonly kind: 'image'; readonly bytes: Uint8Array }
-  | { readonly kind: 'geo'; readonly geo: AnswerData['geo'] }
+  /** Once, before it answers; any other may come before and after. */
+  | ({ readonly kind: 'work' } & WorkerPlace)
+  | ({ readonly kind: 'table' } & TableBytes)
+  | { readonly kind: 'zones'; readonly bytes: Uint8Array<SharedArrayBuffer> }
+  | { readonly kind: 'clients'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */
 export type FromWorker =
-  | { readonly kind: 'listening'; readonly addresses: readonly ListenAddress[] }
-  /** It cannot start, for a reason that the operator must mend; it ends by itself. */
+  /** Its images are open; it waits for its place. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'serving'; readonly addresses: readonly ListenAddress[] }
+  /** It cannot go on, for a reason that the operator must mend; it ends by itself. */
   | { readonly kind: 'refused'; readonly code: OperatorErrorCode; readonly problems: readonly Problem[] }
-  | { readonly kind: 'image-taken'; readonly epoch: number }
+  | { readonly kind: 'table-taken'; readonly epoch: number }
+  /** It keeps what it had: the table, the zones or the clients. */
   | { readonly kind: 'image-refused'; readonly reason: string };
+
+/** What the mapper thread is started with. */
+export interface MapperSetup {
+  readonly clients: Uint8Array<SharedArrayBuffer>;
+  readonly fleetDigest: number;
+  readonly placesDigest: number;
+  /** Service groups that a steering image must have at least: those that the services name. */
+  readonly groups: number;
+}
+
+/** To the mapper thread. It does one at a time, in order. */
+export type ToMapper =
+  | { readonly kind: 'map'; readonly image: Uint8Array }
+  | { readonly kind: 'clients'; readonly bytes: Uint8Array<SharedArrayBuffer> };
+
+/** From the mapper thread: one for each `map`. */
+export type FromMapper =
+  | ({ readonly kind: 'mapped'; readonly epoch: number; readonly buildMs: number } & TableBytes)
+  | { readonly kind: 'refused'; readonly reason: string };

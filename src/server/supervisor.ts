@@ -1,267 +1,219 @@
-import { Worker } from 'node:worker_threads';
-import {
-  type CounterBlock,
-  type CounterSnapshot,
-  counterBlock,
-  type FamilySnapshot,
-  readCounters,
-} from '../base/counters.ts';
-import { OperatorError } from '../base/errors.ts';
+import { availableParallelism } from 'node:os';
+import { type CounterSnapshot, counterBlock, readCounters } from '../base/counters.ts';
 import type { AnswerData } from './answering.ts';
 import { serverLayout } from './counters.ts';
+import { createDeaths } from './deaths.ts';
+import { createDemandReader, DEMAND_PERIOD_MS, type Demand } from './demand.ts';
+import { demandWords } from './demand-table.ts';
 import type { ListenAddress } from './handler.ts';
-import { freePorts } from './listeners.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
-import { TCP_LIMITS, type TcpLimits } from './tcp.ts';
+import { type MappedTable, type Mapper, startMapper } from './mapper.ts';
+import type { MapperSetup } from './messages.ts';
+import type { NativeSocket } from './native-sockets.ts';
+import { closeCrew, drainCrew, startCrew, tellAll } from './supervisor-crew.ts';
+import { createLoadReader, crewFamilies } from './supervisor-families.ts';
+import { type IoMode, openServerIo, type ServerIo } from './supervisor-io.ts';
+import type { Crew, CrewEvent } from './supervisor-state.ts';
+import { WATCH_MS, watchCrew } from './supervisor-watch.ts';
+import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
 
 export interface NameServerOptions {
   readonly listen: readonly ListenAddress[];
   readonly data: AnswerData;
   /** Steering image to start with; without one, steered names wait for `setImage`. */
-  readonly image?: Uint8Array;
-  /** Threads that answer. */
-  readonly workers?: number;
+  readonly image?: Uint8Array | undefined;
+  /** Threads that answer; by default one a core. */
+  readonly workers?: number | undefined;
   readonly tcp?: Partial<TcpLimits>;
   /** UDP receive buffer asked of the kernel, octets. */
   readonly recvBufferOctets?: number;
+  /** `auto`, the default: system calls in batches where they can be had, else node:dgram and node:net. */
+  readonly io?: 'auto' | 'native' | 'portable';
+  /**
+   * Sockets of the process that this one replaces (handover-take.ts); native only. They are closed with it.
+   */
+  readonly inherit?: readonly NativeSocket[] | undefined;
   /** Told what an operator should know; called on the main thread. */
   readonly onEvent?: (event: NameServerEvent) => void;
-  /** The thread's entry, where it is not `worker.ts`. */
-  readonly workerFile?: URL;
+  /**
+   * Told of every table when it goes to the threads; called on the main thread, the first time before the
+   * start.
+   */
+  readonly onTable?: (table: MappedTable) => void;
 }
 
 /** What happened to a name server's threads. */
 export type NameServerEvent =
-  /** A thread died; another starts after `restartInMs`. `error` is its stack. */
-  | {
-      readonly kind: 'worker-died';
-      readonly worker: number;
-      readonly error: string;
-      readonly restartInMs: number;
-    }
-  | { readonly kind: 'worker-restarted'; readonly worker: number }
-  /** A thread keeps its old image. */
-  | { readonly kind: 'image-refused'; readonly worker: number; readonly reason: string };
+  | CrewEvent
+  /** The thread that builds tables died; another starts after `restartInMs`. */
+  | { readonly kind: 'mapper-died'; readonly error: string; readonly restartInMs: number }
+  /** A steering image will not be used: the table before stays. */
+  | { readonly kind: 'table-refused'; readonly reason: string };
 
 /** A running name server. */
 export interface NameServer {
   /** Where it listens, in the order asked for, with real ports. */
   readonly addresses: readonly ListenAddress[];
-  /** Hands an image to every thread; a thread that starts later gets the last one. */
+  readonly io: IoMode;
+  /** Threads that answer, when all do. */
+  readonly workers: number;
+  /**
+   * Has a table built from a steering image and handed to every thread. Returns at once; of images that come
+   * faster than tables are built, only the newest is kept.
+   */
   readonly setImage: (bytes: Uint8Array) => void;
-  /** Hands other geo databases to every thread, known to be good; threads that start later get them too. */
-  readonly setGeo: (geo: AnswerData['geo']) => void;
-  /** Epoch of the image that every thread answers from: the oldest among them, 0 while one has none. */
+  /** Serves these zones from now on: a zone image that the caller has opened. */
+  readonly setZones: (bytes: Uint8Array<SharedArrayBuffer>) => void;
+  /** Locates clients with this client image, that the caller has opened, once a table is built for it. */
+  readonly setClients: (bytes: Uint8Array<SharedArrayBuffer>) => void;
+  /** Epoch of the table that every thread answers from: the oldest among them, 0 while one has none. */
   readonly imageEpoch: () => number;
-  /** Whether every thread is answering. */
+  /** Whether every place has a thread that answers. */
   readonly serving: () => boolean;
   readonly counters: () => CounterSnapshot;
-  /** Stops within `STOP_MS`, whatever the threads do. */
+  /** Who asks for what, the busiest first, as of the last ten seconds. */
+  readonly demand: (max: number) => Demand;
+  /** Its open sockets, to be handed to another process; none where they belong to the threads. */
+  readonly sockets: () => readonly NativeSocket[];
+  /**
+   * Reads no more queries over UDP and accepts no more connections; resolves when all that was read is
+   * answered and every connection closed, by the client or after `DRAIN_MS`. Another process has the sockets.
+   */
+  readonly drain: () => Promise<void>;
+  /** Stops within seconds, whatever the threads do. */
   readonly close: () => Promise<void>;
 }
 
 const RECV_BUFFER_OCTETS = 4 << 20;
-/** Time that a thread has to close its sockets, ms. */
-const STOP_MS = 800;
-/**
- * A thread that dies again is restarted later each time: at once, then after this doubled, up to the maximum.
- */
-const RESTART_MS = 50;
-const RESTART_MS_MAX = 5_000;
-/** A thread that lived this long starts with a clean record, ms. */
-const RECORD_MS = 60_000;
-
-interface Slot {
-  readonly index: number;
-  readonly counters: CounterBlock;
-  worker: Worker | undefined;
-  serving: boolean;
-  epoch: number;
-  startedMs: number;
-  /** Deaths in a row, none of a thread that had lived for `RECORD_MS`. */
-  deaths: number;
-  restart: NodeJS.Timeout | undefined;
-}
-
-interface Supervisor {
-  readonly options: NameServerOptions;
-  readonly slots: readonly Slot[];
-  listen: readonly ListenAddress[];
-  image: Uint8Array | undefined;
-  data: AnswerData;
-  restarts: number;
-  imagesRefused: number;
-  closing: boolean;
-}
 
 /**
  * Starts the threads that answer, and keeps them alive: one that dies is replaced, while others go on.
- * Resolves when all listen. Throws `OperatorError` (`port-in-use`, `not-permitted`, `bad-zone` …) if they
+ * Resolves when all answer. Throws `OperatorError` (`port-in-use`, `not-permitted`, `bad-image` …) if they
  * cannot start, having closed all.
  */
 export async function startNameServer(options: NameServerOptions): Promise<NameServer> {
-  const { workers = 1, listen, data } = options;
-  const layout = serverLayout(data.fleet.pops.map((pop) => pop.code));
-  const supervisor: Supervisor = {
-    options,
-    slots: Array.from({ length: workers }, (_, index) => emptySlot(index, counterBlock(layout))),
-    // Sockets that share a port would share it with another program's as well: find out first.
-    listen: workers > 1 ? await freePorts(listen) : listen,
-    image: options.image,
-    data,
-    restarts: 0,
-    imagesRefused: 0,
-    closing: false,
-  };
-  const { slots } = supervisor;
+  const parts: Parts = { options, onEvent: options.onEvent ?? (() => undefined), timers: [] };
   try {
-    const started = await Promise.all(slots.map((slot) => start(supervisor, slot)));
-    supervisor.listen = started[0] ?? listen;
+    parts.mapper = startMapper(mapperSetup(options.data), {
+      onMapped: (table) => takeTable(parts, table),
+      onRefused: (reason) => {
+        parts.onEvent({ kind: 'table-refused', reason });
+        parts.firstTable?.resolve();
+      },
+      onDied: (error, restartInMs) => parts.onEvent({ kind: 'mapper-died', error, restartInMs }),
+    });
+    await firstTable(parts);
+    return await startAnswering(parts);
   } catch (error) {
-    await closeAll(supervisor);
+    await closeAll(parts);
     throw error;
   }
-  return {
-    addresses: supervisor.listen,
-    setGeo: (geo) => {
-      supervisor.data = { ...supervisor.data, geo };
-      for (const slot of slots) tell(slot, { kind: 'geo', geo });
-    },
-    setImage: (bytes) => {
-      supervisor.image = bytes;
-      for (const slot of slots) tell(slot, { kind: 'image', bytes });
-    },
-    imageEpoch: () => Math.min(...slots.map((slot) => slot.epoch)),
-    serving: () => slots.every((slot) => slot.serving),
-    counters: () => {
-      const read = readCounters(
-        layout,
-        slots.map((slot) => slot.counters),
-      );
-      return { ...read, families: [...read.families, ...ownFamilies(supervisor)] };
-    },
-    close: () => closeAll(supervisor),
-  };
 }
 
-function emptySlot(index: number, counters: CounterBlock): Slot {
-  const fresh = { worker: undefined, serving: false, epoch: 0, startedMs: 0, deaths: 0, restart: undefined };
-  return { index, counters, ...fresh };
+/** All that a name server has open. */
+interface Parts {
+  readonly options: NameServerOptions;
+  readonly onEvent: (event: NameServerEvent) => void;
+  readonly timers: NodeJS.Timeout[];
+  mapper?: Mapper;
+  firstTable?: PromiseWithResolvers<void>;
+  table?: MappedTable;
+  io?: ServerIo;
+  crew?: Crew;
 }
 
-/** Starts the slot's thread; resolves when it listens, rejects if it says it cannot or dies before. */
-function start(supervisor: Supervisor, slot: Slot): Promise<readonly ListenAddress[]> {
-  const { data } = supervisor;
-  const { tcp, recvBufferOctets = RECV_BUFFER_OCTETS, workerFile } = supervisor.options;
-  const setup: WorkerSetup = {
-    data,
-    listen: supervisor.listen,
-    reusePort: supervisor.slots.length > 1,
-    tcpLimits: { ...TCP_LIMITS, ...tcp },
-    recvBufferOctets,
-    counters: slot.counters,
-    image: supervisor.image,
-  };
-  const worker = new Worker(workerFile ?? new URL('worker.ts', import.meta.url), {
-    workerData: setup,
-    name: `dns-${slot.index}`,
-  });
-  slot.worker = worker;
-  slot.startedMs = performance.now();
-  return new Promise((resolve, reject) => {
-    let error: unknown;
-    worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'listening') {
-        slot.serving = true;
-        resolve(message.addresses);
-      } else if (message.kind === 'refused') error = new OperatorError(message.code, message.problems);
-      else hear(supervisor, slot, message);
-    });
-    worker.on('error', (thrown) => {
-      error = thrown;
-    });
-    worker.on('exit', (code) => {
-      const listened = slot.serving;
-      Object.assign(slot, { worker: undefined, serving: false, epoch: 0 });
-      error ??= new Error(`the thread ended with code ${code}`);
-      if (listened) die(supervisor, slot, error);
-      else reject(error);
-    });
-  });
+/** Nobody answers before the first table is there: a client would be told SERVFAIL. */
+async function firstTable(parts: Parts): Promise<void> {
+  const { image } = parts.options;
+  if (image === undefined) return;
+  parts.firstTable = Promise.withResolvers();
+  parts.mapper?.map(image);
+  await parts.firstTable.promise;
 }
 
-function hear(supervisor: Supervisor, slot: Slot, message: FromWorker): void {
-  if (message.kind === 'image-taken') slot.epoch = message.epoch;
-  else if (message.kind === 'image-refused') {
-    supervisor.imagesRefused++;
-    supervisor.options.onEvent?.({ kind: 'image-refused', worker: slot.index, reason: message.reason });
+function takeTable(parts: Parts, table: MappedTable): void {
+  parts.table = table;
+  if (parts.crew !== undefined) {
+    parts.crew.table = table;
+    tellAll(parts.crew, { kind: 'table', image: table.image, rows: table.rows });
   }
+  parts.options.onTable?.(table);
+  parts.firstTable?.resolve();
 }
 
-/** A thread is gone: reports it and plans another. */
-function die(supervisor: Supervisor, slot: Slot, error: unknown): void {
-  if (supervisor.closing) return;
-  if (performance.now() - slot.startedMs > RECORD_MS) slot.deaths = 0;
-  slot.deaths++;
-  const restartInMs = slot.deaths === 1 ? 0 : Math.min(RESTART_MS * 2 ** (slot.deaths - 2), RESTART_MS_MAX);
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  supervisor.options.onEvent?.({ kind: 'worker-died', worker: slot.index, error: text, restartInMs });
-  slot.restart = setTimeout(() => {
-    supervisor.restarts++;
-    start(supervisor, slot).then(
-      () => supervisor.options.onEvent?.({ kind: 'worker-restarted', worker: slot.index }),
-      (reason) => die(supervisor, slot, reason),
-    );
-  }, restartInMs);
-}
-
-function tell(slot: Slot, message: ToWorker): void {
-  slot.worker?.postMessage(message);
-}
-
-async function closeAll(supervisor: Supervisor): Promise<void> {
-  supervisor.closing = true;
-  await Promise.all(supervisor.slots.map(stop));
-}
-
-/** Asks the thread to end, and ends it if it does not. */
-function stop(slot: Slot): Promise<void> {
-  clearTimeout(slot.restart);
-  const { worker } = slot;
-  if (worker === undefined) return Promise.resolve();
-  return new Promise((resolve) => {
-    const late = setTimeout(() => void worker.terminate(), STOP_MS);
-    worker.once('exit', () => {
-      clearTimeout(late);
-      resolve();
-    });
-    tell(slot, { kind: 'stop' });
+async function startAnswering(parts: Parts): Promise<NameServer> {
+  const { options, onEvent, timers } = parts;
+  const { data, listen, tcp, recvBufferOctets = RECV_BUFFER_OCTETS, io: wanted = 'auto', inherit } = options;
+  const workers = options.workers ?? availableParallelism();
+  const layout = serverLayout(data.fleet.pops.map((pop) => pop.code));
+  const udpResponseMax = data.udpSizeMax;
+  const limits = { ...TCP_LIMITS, ...tcp };
+  const io = await openServerIo({
+    listen,
+    workers,
+    recvBufferOctets,
+    udpResponseMax,
+    limits,
+    io: wanted,
+    inherit,
   });
+  parts.io = io;
+  const places = io.places.map((place) => {
+    return { io: place, counters: counterBlock(layout), demand: demandWords() };
+  });
+  const deaths = createDeaths();
+  const { crew, started } = startCrew({
+    data,
+    table: parts.table,
+    tcpLimits: limits,
+    deaths,
+    places,
+    newArena: io.newArena,
+    onEvent,
+  });
+  parts.crew = crew;
+  timers.push(setInterval(() => watchCrew(crew), WATCH_MS));
+  const demand = createDemandReader(
+    places.map((place) => place.demand),
+    performance.now(),
+  );
+  timers.push(setInterval(() => demand.turn(performance.now()), DEMAND_PERIOD_MS));
+  const reported = await started;
+  const blocks = places.map((place) => place.counters);
+  const load = createLoadReader(crew, blocks);
+  return {
+    addresses: io.addresses ?? reported,
+    io: io.mode,
+    workers,
+    setImage: (bytes) => parts.mapper?.map(bytes),
+    setZones: (bytes) => {
+      crew.data = { ...crew.data, zones: bytes };
+      tellAll(crew, { kind: 'zones', bytes });
+    },
+    setClients: (bytes) => {
+      crew.data = { ...crew.data, clients: bytes };
+      tellAll(crew, { kind: 'clients', bytes });
+      parts.mapper?.setClients(bytes);
+    },
+    imageEpoch: () => Math.min(...crew.slots.map((slot) => slot.thread?.epoch ?? 0)),
+    serving: () => crew.slots.every((slot) => slot.serving),
+    counters: () => {
+      const read = readCounters(layout, blocks);
+      return { ...read, families: [...read.families, ...crewFamilies(crew, io.mode), ...load(layout)] };
+    },
+    demand: demand.read,
+    sockets: () => io.sockets,
+    drain: () => drainCrew(crew),
+    close: () => closeAll(parts),
+  };
 }
 
-function ownFamilies(supervisor: Supervisor): FamilySnapshot[] {
-  const { slots, restarts, imagesRefused } = supervisor;
-  const single = (name: string, kind: 'counter' | 'gauge', value: number, help: string): FamilySnapshot => ({
-    name,
-    help,
-    kind,
-    labels: [],
-    samples: [{ values: [], value }],
-  });
-  const serving = slots.filter((slot) => slot.serving).length;
-  return [
-    single('isochrone_dns_workers', 'gauge', serving, 'Threads that are answering.'),
-    single(
-      'isochrone_dns_worker_restarts_total',
-      'counter',
-      restarts,
-      'Threads started in place of dead ones.',
-    ),
-    single(
-      'isochrone_dns_images_refused_total',
-      'counter',
-      imagesRefused,
-      'Steering images that a thread refused.',
-    ),
-  ];
+async function closeAll({ timers, mapper, crew, io }: Parts): Promise<void> {
+  for (const timer of timers) clearInterval(timer);
+  await Promise.all([mapper?.close(), crew === undefined ? undefined : closeCrew(crew)]);
+  io?.close();
+}
+
+function mapperSetup({ clients, fleet, placesDigest, services }: AnswerData): MapperSetup {
+  const groups = Math.max(0, ...services.map((service) => service.groupIndex + 1));
+  return { clients, fleetDigest: fleet.digest, placesDigest, groups };
 }

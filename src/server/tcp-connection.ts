@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Client } from '../answer/context.ts';
 import { type CloseReason, countOctets, type ServerCounters } from './counters.ts';
 import type { Handler } from './handler.ts';
+import type { ConnectionTimes } from './tcp-limits.ts';
 
 /** A message's length field (RFC 1035 §4.2.2). */
 const FRAME_OCTETS = 2;
@@ -12,21 +13,14 @@ const HELD_OCTETS_MIN = 512;
 const NOTHING = Buffer.alloc(0);
 
 /** One client's connection. Times are `performance.now()` milliseconds; 0 where the state does not hold. */
-export interface Connection {
+export interface Connection extends ConnectionTimes {
   readonly socket: Socket;
   readonly client: Client;
   /** What connections are counted by: the address, of IPv6 its /64. */
   readonly clientKey: string;
-  readonly acceptedMs: number;
   /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
   held: Buffer;
   heldLength: number;
-  queries: number;
-  lastQueryMs: number;
-  /** When the first octet of an incomplete message came. */
-  partialSinceMs: number;
-  /** Since when the client has not read what it was sent. */
-  stalledSinceMs: number;
   /** The client sent FIN: it gets its answers, then ours. */
   ended: boolean;
   /** Why it is being closed; set once. */
@@ -107,8 +101,8 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
     at = end;
     // An empty message, or one that deserves no answer: what follows from such a client is not worth reading.
     const answered = length === 0 ? 0 : handle(query, length, client, response);
-    countOctets(shared.counters, 'tcp', length, answered);
-    if (answered === 0) {
+    countOctets(shared.counters, 'tcp', length, Math.max(0, answered));
+    if (answered <= 0) {
       connection.closing = 'malformed';
       break;
     }

@@ -18,42 +18,7 @@ import {
   type Shared,
   sharedBuffers,
 } from './tcp-connection.ts';
-
-/** Bounds on what clients may hold; each has a counter for hitting it. */
-export interface TcpLimits {
-  /**
-   * Connections in all. One more closes the one that has been idle longest; if none is idle, it is refused.
-   */
-  readonly connectionsMax: number;
-  /** The same for one client address (IPv6: one /64). */
-  readonly connectionsPerClientMax: number;
-  /** Time without a query after which a connection is closed (RFC 7766 §6.2.3), ms. */
-  readonly idleMs: number;
-  /** Time that a new connection has for its first query, ms. */
-  readonly firstQueryMs: number;
-  /** Time after which a connection is closed whatever it does, ms. */
-  readonly lifetimeMs: number;
-  /** Time from the first octet of a message to its last, ms. */
-  readonly messageMs: number;
-  /** Time that a client may take to read what fills its buffers, ms. */
-  readonly writeStallMs: number;
-  /** Octets waiting to be sent above which no more questions of that client are read. */
-  readonly pendingOctetsMax: number;
-  /** Queries on one connection; then it is closed. */
-  readonly queriesPerConnectionMax: number;
-}
-
-export const TCP_LIMITS: TcpLimits = {
-  connectionsMax: 1024,
-  connectionsPerClientMax: 64,
-  idleMs: 10_000,
-  lifetimeMs: 600_000,
-  firstQueryMs: 3_000,
-  messageMs: 5_000,
-  writeStallMs: 5_000,
-  pendingOctetsMax: 65_536,
-  queriesPerConnectionMax: Number.POSITIVE_INFINITY,
-};
+import { overdue, type TcpLimits } from './tcp-limits.ts';
 
 export interface TcpOptions {
   readonly listen: ListenAddress;
@@ -207,16 +172,6 @@ function sweep(state: State, nowMs: number): void {
     const reason = overdue(connection, state.options.limits, nowMs);
     if (reason !== undefined) drop(state, connection, reason);
   }
-}
-
-/** Why the connection's time is up, if it is. */
-function overdue(connection: Connection, limits: TcpLimits, nowMs: number): CloseReason | undefined {
-  const { stalledSinceMs, partialSinceMs } = connection;
-  if (stalledSinceMs > 0) return nowMs - stalledSinceMs > limits.writeStallMs ? 'write-stalled' : undefined;
-  if (partialSinceMs > 0 && nowMs - partialSinceMs > limits.messageMs) return 'slow-message';
-  if (connection.queries === 0 && nowMs - connection.acceptedMs > limits.firstQueryMs) return 'no-query';
-  if (nowMs - connection.acceptedMs > limits.lifetimeMs) return 'lifetime';
-  return nowMs - connection.lastQueryMs > limits.idleMs ? 'idle' : undefined;
 }
 
 function drop(state: State, connection: Connection, reason: CloseReason): void {

@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { emptyAddress } from '../base/address.ts';
 import { countDrop, countHandling, countOctets, type ServerCounters } from './counters.ts';
-import { type Handler, type ListenAddress, readPeer } from './handler.ts';
+import { DROPPED, type Handler, type ListenAddress, readPeer } from './handler.ts';
 
 export interface UdpOptions {
   readonly listen: ListenAddress;
@@ -82,8 +82,9 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
     readPeer(peer.address, client.address);
     client.port = peer.port;
     const length = handle(message, message.length, client, out);
-    countOctets(counters, 'udp', message.length, length);
+    countOctets(counters, 'udp', message.length, Math.max(0, length));
     if (length === 0) return countDrop(counters, 'udp', 'unanswerable');
+    if (length === DROPPED) return;
     socket.send(out, 0, length, peer.port, peer.address, sent);
     // Nearly always the kernel took it at once, and the buffer is free again; else it stays with the pending
     // send.

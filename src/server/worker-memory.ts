@@ -4,7 +4,7 @@
  * the last one ended.
  */
 export const WORD = {
-  /** 1: end after the batch in hand. Written by the supervisor. */
+  /** When to end: see `STOP`. Written by the supervisor. */
   STOP: 0,
   /** Raised by the supervisor after each message it posts: look into the port. */
   MAIL: 1,
@@ -16,13 +16,30 @@ export const WORD = {
    */
   IN_HAND_AT: 3,
   IN_HAND_LENGTH: 4,
-  /** The batch received and not yet sent whole: position of its socket, datagrams in it, and sent so far. */
+  /**
+   * The batch that is not finished: position of its socket among those of UDP, datagrams received (0: there
+   * is no such batch), and responses sent so far.
+   */
   BATCH_SOCKET: 5,
   BATCH_COUNT: 6,
   BATCH_SENT: 7,
   /** Kernel's id of the thread, for its CPU time in /proc; 0 where there is none. */
   THREAD_ID: 8,
+  /** Of the batch: datagrams that were handed to the handler, and responses that are ready to be sent. */
+  BATCH_HANDLED: 9,
+  BATCH_READY: 10,
+  /** The thread's epoll instance: its descriptor + 1; 0: none. A successor closes it. */
+  EPOLL: 11,
   COUNT: 16,
+} as const;
+
+/** Values of the STOP word. */
+export const STOP = {
+  GO_ON: 0,
+  /** End after the batch in hand; connections are closed. */
+  NOW: 1,
+  /** Read no more from UDP, accept no more; end when the last connection is closed. */
+  DRAIN: 2,
 } as const;
 
 /** A thread's loop comes round at least this often, ms: the bound on every wait in the kernel. */

@@ -1,57 +1,137 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
-import { countingHandler, createAnswering } from './answering.ts';
+import { type AnswerData, type Answering, countingHandler, createAnswering } from './answering.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { openCounters, serverLayout } from './counters.ts';
+import { openDemand } from './demand-table.ts';
+import type { Handler } from './handler.ts';
 import { type Listeners, openListeners } from './listeners.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerPlace } from './messages.ts';
+import { loadLibc } from './native-libc.ts';
+import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
+import { TURN_MS, WORD } from './worker-memory.ts';
 
 /**
- * The thread that answers: sockets, and all that answers are made from. It is started by the supervisor. An
- * exception that nobody caught ends it, on purpose: the supervisor reports it and starts another.
+ * The thread that answers. It opens all that answers are made from, waits for its place, and works there
+ * until it is stopped. It is started by the supervisor. An exception that nobody caught ends it, on purpose:
+ * the supervisor reports it and puts another in its place.
  */
 
 const port = must(parentPort, "a parent: this file is a thread's entry");
 // The supervisor, its only starter, sends this type.
-const setup = workerData as WorkerSetup;
+const data = workerData as AnswerData;
 const tell = (message: FromWorker): void => port.postMessage(message);
+let listeners: Listeners | undefined;
+/** In the loop that allocates nothing. */
+let worksNatively = false;
+// All that takes time is done before the thread has a place: who waits for it waits for milliseconds.
+const loaded = await loadLibc();
 
 try {
-  await serve();
+  const answering = createAnswering(data);
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'work') void work(answering, message).catch(end);
+    else if (message.kind === 'stop') void stop();
+    else take(answering, message);
+  });
+  tell({ kind: 'ready' });
 } catch (error) {
-  if (!(error instanceof OperatorError)) throw error;
-  tell({ kind: 'refused', code: error.code, problems: error.problems });
+  end(error);
+}
+
+/** Ends the thread: for an operator's error with a word, for any other by throwing it on. */
+function end(error: unknown): void {
+  // From outside any promise, so that the stack arrives whole.
+  if (!(error instanceof OperatorError))
+    process.nextTick(() => {
+      throw error;
+    });
+  else tell({ kind: 'refused', code: error.code, problems: error.problems });
   port.close();
 }
 
-async function serve(): Promise<void> {
-  const { data, image } = setup;
-  const { context, setImage, setGeo } = createAnswering(data);
-  const takeImage = (bytes: Uint8Array): void => {
-    const opened = setImage(bytes);
-    if (typeof opened === 'string') tell({ kind: 'image-refused', reason: opened });
-    else tell({ kind: 'image-taken', epoch: opened.epoch });
-  };
-  if (image !== undefined) takeImage(image);
-  const counters = openCounters(serverLayout(data.fleet.pops.map((pop) => pop.code)), setup.counters);
-  const listeners = await openListeners({
-    listen: setup.listen,
-    handle: countingHandler(context, counters),
-    counters,
-    tcpLimits: setup.tcpLimits,
-    recvBufferOctets: setup.recvBufferOctets,
-    udpResponseMax: data.udpSizeMax,
-    reusePort: setup.reusePort,
-  });
-  port.on('message', (message: ToWorker) => {
-    if (message.kind === 'image') takeImage(message.bytes);
-    else if (message.kind === 'geo') setGeo(message.geo);
-    else void stop(listeners);
-  });
-  tell({ kind: 'listening', addresses: listeners.addresses });
+/** Replaces an image, and tells how that went: what is bad is not used, and what was before stays. */
+function take(answering: Answering, message: Exclude<ToWorker, { kind: 'work' | 'stop' }>): void {
+  if (message.kind === 'table') {
+    const table = answering.setTable(message.image, message.rows);
+    if (typeof table === 'string') tell({ kind: 'image-refused', reason: table });
+    else tell({ kind: 'table-taken', epoch: table.image.epoch });
+    collectGarbage(worksNatively ? 'young' : 'all');
+    return;
+  }
+  const image =
+    message.kind === 'zones' ? answering.setZones(message.bytes) : answering.setClients(message.bytes);
+  if (typeof image === 'string') tell({ kind: 'image-refused', reason: image });
+  collectGarbage('all');
 }
 
-async function stop(listeners: Listeners): Promise<void> {
-  await listeners.close();
+/**
+ * Serves the process's sockets until it is stopped. The thread does not come back to its event loop before
+ * that: messages are looked for when the supervisor raises the MAIL word.
+ */
+function workNative(
+  answering: Answering,
+  place: WorkerPlace,
+  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'counters'>,
+): void {
+  if (!('libc' in loaded)) throw new Error(loaded.reason);
+  const { io, words, tcpLimits } = place;
+  tell({ kind: 'serving', addresses: [] });
+  worksNatively = true;
+  runNativeLoop({
+    ...parts,
+    libc: loaded.libc,
+    words,
+    arena: io.arena,
+    skipInHand: io.skipInHand,
+    limits: tcpLimits,
+    udpResponseMax: data.udpSizeMax,
+    onMail: () => {
+      for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
+        const message = mail.message as ToWorker; // The supervisor sends nothing else.
+        if (message.kind !== 'work' && message.kind !== 'stop') take(answering, message);
+      }
+    },
+  });
+  port.close();
+}
+
+async function work(answering: Answering, place: WorkerPlace): Promise<void> {
+  const layout = serverLayout(data.fleet.pops.map((pop) => pop.code));
+  const counters = openCounters(layout, place.counters);
+  const parts = { counters, demand: openDemand(place.demand), deaths: place.deaths };
+  const handle = countingHandler(answering, parts);
+  answering.context.tcpIdleTenths = Math.min(65_535, Math.floor(place.tcpLimits.idleMs / 100));
+  const { io } = place;
+  if (io.kind === 'native') return workNative(answering, place, { sockets: io.sockets, handle, counters });
+  listeners = await openListeners({
+    listen: io.listen,
+    handle: inHand(handle, place),
+    counters,
+    tcpLimits: place.tcpLimits,
+    recvBufferOctets: io.recvBufferOctets,
+    udpResponseMax: data.udpSizeMax,
+    reusePort: io.reusePort,
+  });
+  const beat = setInterval(() => Atomics.add(place.words, WORD.HEARTBEAT, 1), TURN_MS);
+  beat.unref();
+  tell({ kind: 'serving', addresses: listeners.addresses });
+}
+
+/** A handler that leaves word of what it works on, should that be its end. */
+function inHand(handle: Handler, { io, words }: WorkerPlace): Handler {
+  const arena = new Uint8Array(io.arena);
+  return (query, length, client, out) => {
+    for (let i = 0; i < length; i++) arena[i] = query[i] as number;
+    words[WORD.IN_HAND_LENGTH] = length;
+    const written = handle(query, length, client, out);
+    words[WORD.IN_HAND_LENGTH] = 0;
+    return written;
+  };
+}
+
+async function stop(): Promise<void> {
+  await listeners?.close();
   port.close();
 }

@@ -1,0 +1,47 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { buildRowMap } from '../answer/row-map.ts';
+import { must } from '../base/assert.ts';
+import { type ClientImage, openClientImage } from '../geo/client-image.ts';
+import { openImage } from '../steering/image.ts';
+import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
+
+/**
+ * The thread that works out what each steering image means for this process's client image, so that no
+ * thread that answers has to. It is started by mapper.ts.
+ */
+
+const port = must(parentPort, "a parent: this file is a thread's entry");
+// mapper.ts, its only starter, sends this type.
+const setup = workerData as MapperSetup;
+const tell = (message: FromMapper): void => port.postMessage(message);
+
+let clients = open(setup.clients);
+
+port.on('message', (message: ToMapper) => {
+  if (message.kind === 'clients') clients = open(message.bytes);
+  else tell(map(message.image));
+});
+
+function map(given: Uint8Array): FromMapper {
+  if (typeof clients === 'string') return { kind: 'refused', reason: `the client image is bad: ${clients}` };
+  const startMs = performance.now();
+  const bytes = intoShared(given);
+  const image = openImage(bytes, setup);
+  if (typeof image === 'string') return { kind: 'refused', reason: image };
+  if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
+  const rows = buildRowMap(clients, image);
+  return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };
+}
+
+function open(bytes: Uint8Array): ClientImage | string {
+  return openClientImage(bytes, setup);
+}
+
+/** The octets in memory that threads share: copied only if they are not. */
+function intoShared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const { buffer, byteOffset, length } = bytes;
+  if (buffer instanceof SharedArrayBuffer) return new Uint8Array(buffer, byteOffset, length);
+  const shared = new Uint8Array(new SharedArrayBuffer(length));
+  shared.set(bytes);
+  return shared;
+}

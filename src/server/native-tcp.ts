@@ -1,0 +1,195 @@
+import { type Address, emptyAddress } from '../base/address.ts';
+import {
+  countAccepted,
+  countDrop,
+  countRefused,
+  type RefuseReason,
+  type ServerCounters,
+} from './counters.ts';
+import type { Handler } from './handler.ts';
+import { type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
+import { control, DATA, type Epoll } from './native-epoll.ts';
+import { LINUX, type Libc } from './native-libc.ts';
+import { type NativeSocket, SOCKADDR } from './native-sockets.ts';
+import { closeSlot, flushSlot, readSlot, type TcpWork } from './native-tcp-stream.ts';
+import { connectionsOf, createTcpTable, longestIdle, takeSlot } from './native-tcp-table.ts';
+import { overdue, type TcpLimits } from './tcp-limits.ts';
+
+/** All of a thread's TCP. */
+export interface Tcp extends TcpWork {
+  readonly listeners: readonly NativeSocket[];
+  readonly peer: Address;
+  /** Whether listeners are watched: later, at the next sweep, where no descriptor was free. */
+  accepting: 'yes' | 'later' | 'never';
+  sweptMs: number;
+}
+
+interface TcpParts {
+  readonly libc: Libc;
+  readonly arena: Arena;
+  readonly words: Int32Array;
+  readonly handle: Handler;
+  readonly counters: ServerCounters;
+  readonly limits: TcpLimits;
+  readonly epoll: Epoll;
+  readonly listeners: readonly NativeSocket[];
+}
+
+/** Connections accepted at one look, so that others get their turn. */
+const ACCEPTS_MAX = 64;
+/** How often deadlines are looked at, ms. */
+const SWEEP_MS = 250;
+/** Time that a client has to close its side after the last answer, ms. */
+const LINGER_MS = 1_000;
+const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = LINUX;
+const EXHAUSTED: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM];
+
+/** Work without connections. Those of a thread that died are closed: what it knew of them is lost. */
+export function createTcp(parts: TcpParts): Tcp {
+  const { libc, arena, limits } = parts;
+  for (let slot = 0; slot < limits.connectionsMax; slot++) {
+    const word = (arena.tcpFds >> 2) + slot;
+    const fd = (arena.i32[word] as number) - 1;
+    if (fd >= 0) libc.close(fd);
+    arena.i32[word] = 0;
+  }
+  const tcp: Tcp = {
+    ...parts,
+    table: createTcpTable(limits.connectionsMax),
+    query: new Uint8Array(arena.u8.buffer, arena.tcpQuery, TCP_MESSAGE_MAX),
+    response: new Uint8Array(arena.u8.buffer, arena.tcpResponse, TCP_MESSAGE_MAX),
+    peer: emptyAddress(),
+    accepting: 'yes',
+    sweptMs: 0,
+  };
+  watchListeners(tcp, LINUX.EPOLL_CTL_ADD);
+  return tcp;
+}
+
+/** Accepts what waits on the listener, and answers what came along. */
+export function acceptAll(tcp: Tcp, index: number, nowMs: number): void {
+  const { libc, arena } = tcp;
+  const listener = (tcp.listeners[index] as NativeSocket).fd;
+  const name = arena.scratch;
+  const size = arena.scratch + 32;
+  for (let i = 0; i < ACCEPTS_MAX; i++) {
+    arena.i32[size >> 2] = SOCKADDR.IPV6;
+    const fd = libc.accept4(
+      listener,
+      arena.base + name,
+      arena.base + size,
+      LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC,
+    );
+    if (fd >= 0) admit(tcp, { fd, port: readPeerName(tcp, name), nowMs });
+    else if (!EXHAUSTED.includes(libc.errno()) || !makeRoomForDescriptor(tcp)) return;
+  }
+}
+
+/** The connection of this slot has news. */
+export function serveSlot(tcp: Tcp, index: number, nowMs: number): void {
+  const slot = tcp.table.slots[index];
+  if (slot === undefined || slot.fd < 0) return;
+  if (slot.pendingLength > 0) flushSlot(tcp, slot, nowMs);
+  else readSlot(tcp, slot, nowMs);
+}
+
+/** Accepts nothing from now on. */
+export function stopAccepting(tcp: Tcp): void {
+  if (tcp.accepting === 'yes') watchListeners(tcp, LINUX.EPOLL_CTL_DEL);
+  tcp.accepting = 'never';
+}
+
+/** Closes what is overdue. To be called at every turn; it does something every `SWEEP_MS`. */
+export function sweep(tcp: Tcp, nowMs: number): void {
+  if (nowMs - tcp.sweptMs < SWEEP_MS) return;
+  tcp.sweptMs = nowMs;
+  if (tcp.accepting === 'later') {
+    tcp.accepting = 'yes';
+    watchListeners(tcp, LINUX.EPOLL_CTL_ADD);
+  }
+  if (tcp.table.open === 0) return;
+  for (const slot of tcp.table.slots) {
+    if (slot.fd < 0) continue;
+    const reason =
+      slot.lingerSinceMs > 0
+        ? nowMs - slot.lingerSinceMs > LINGER_MS && 'client'
+        : overdue(slot, tcp.limits, nowMs);
+    if (reason) closeSlot(tcp, slot, reason);
+  }
+}
+
+/** Ends all connections. */
+export function closeAll(tcp: Tcp): void {
+  for (const slot of tcp.table.slots) if (slot.fd >= 0) closeSlot(tcp, slot, 'shutdown');
+}
+
+function admit(
+  tcp: Tcp,
+  { fd, port, nowMs }: { readonly fd: number; readonly port: number; readonly nowMs: number },
+): void {
+  const { libc, arena, table, peer, counters } = tcp;
+  const refused = makeRoom(tcp);
+  if (refused !== undefined) {
+    countRefused(counters, refused);
+    libc.close(fd);
+    return;
+  }
+  const slot = takeSlot(table, peer, fd, nowMs);
+  slot.client.port = port;
+  arena.i32[(arena.tcpFds >> 2) + slot.index] = fd + 1;
+  countAccepted(counters);
+  readSlot(tcp, slot, nowMs);
+}
+
+/**
+ * Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none
+ * is idle.
+ */
+function makeRoom(tcp: Tcp): RefuseReason | undefined {
+  const { table, limits, peer } = tcp;
+  const { connectionsMax, connectionsPerClientMax } = limits;
+  // Counting is only worth while where the bound could be reached.
+  if (table.open >= connectionsPerClientMax && connectionsOf(table, peer) >= connectionsPerClientMax) {
+    const own = longestIdle(table, peer);
+    if (own === undefined) return 'client-connections-max';
+    closeSlot(tcp, own, 'evicted');
+    return undefined;
+  }
+  if (table.open < connectionsMax) return undefined;
+  const idle = longestIdle(table, undefined);
+  if (idle === undefined) return 'connections-max';
+  closeSlot(tcp, idle, 'evicted');
+  return undefined;
+}
+
+/**
+ * The process has no descriptor left: closes the longest idle connection. If none is idle, listeners are not
+ * watched for a while: they would be reported again and again.
+ */
+function makeRoomForDescriptor(tcp: Tcp): boolean {
+  countDrop(tcp.counters, 'tcp', 'receive-error');
+  const idle = longestIdle(tcp.table, undefined);
+  if (idle !== undefined) {
+    closeSlot(tcp, idle, 'evicted');
+    return true;
+  }
+  watchListeners(tcp, LINUX.EPOLL_CTL_DEL);
+  tcp.accepting = 'later';
+  return false;
+}
+
+function watchListeners({ epoll, listeners }: Tcp, operation: number): void {
+  for (const [index, { fd }] of listeners.entries())
+    control(epoll, fd, { operation, events: LINUX.EPOLLIN, data: DATA.LISTENERS + index });
+}
+
+/** Reads a `sockaddr` into `peer`; returns the port. */
+function readPeerName({ arena, peer }: Tcp, at: number): number {
+  const { u8 } = arena;
+  const v6 = u8[at] === LINUX.AF_INET6;
+  peer.family = v6 ? 6 : 4;
+  peer.octets.fill(0);
+  const [from, count] = v6 ? [8, 16] : [4, 4];
+  for (let i = 0; i < count; i++) peer.octets[i] = u8[at + from + i] as number;
+  return ((u8[at + 2] as number) << 8) | (u8[at + 3] as number);
+}

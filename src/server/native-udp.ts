@@ -1,0 +1,260 @@
+import { emptyAddress } from '../base/address.ts';
+import {
+  countBatch,
+  countDrop,
+  countHandling,
+  countOctets,
+  type DropReason,
+  type ServerCounters,
+} from './counters.ts';
+import type { Handler } from './handler.ts';
+import { type Arena, BATCH_MAX, MMSGHDR, NAME_OCTETS, type Shape, UDP_QUERY_MAX } from './native-arena.ts';
+import { LINUX, type Libc } from './native-libc.ts';
+import { newQueue, type Queue } from './native-overload.ts';
+import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
+import { WORD } from './worker-memory.ts';
+
+/** One UDP socket of the thread. */
+export interface UdpSocket {
+  readonly fd: number;
+  /** Position among the thread's UDP sockets. */
+  readonly index: number;
+  readonly shape: Shape;
+  readonly queue: Queue;
+  /** Whether datagrams may be waiting. */
+  hot: boolean;
+}
+
+/** What answering datagrams in batches needs; one a thread. */
+export interface Udp {
+  readonly libc: Libc;
+  readonly arena: Arena;
+  readonly words: Int32Array;
+  readonly handle: Handler;
+  readonly counters: ServerCounters;
+  readonly sockets: readonly UdpSocket[];
+  readonly client: {
+    readonly address: ReturnType<typeof emptyAddress>;
+    port: number;
+    readonly transport: 'udp';
+  };
+  /** The client's address as words, for copying. */
+  readonly clientWords: Int32Array;
+  untilTimed: number;
+}
+
+/** One batch in this many is timed. */
+const TIMED_EVERY = 64;
+/** Waits for the kernel to take a response, of one batch at most, and how long each is. */
+const SEND_WAITS_MAX = 4;
+const SEND_WAIT_NS = 250_000;
+/** Response codes of errors that a client gets for what it sent: FORMERR, NOTIMP, REFUSED. */
+const ERROR_RCODES = (1 << 1) | (1 << 4) | (1 << 5);
+const HEADER_WORDS = MMSGHDR.OCTETS / 4;
+const LENGTH_WORD = MMSGHDR.LENGTH / 4;
+const CONTROL_LENGTH_WORD = MMSGHDR.CONTROL_LENGTH / 4;
+const NAME_WORDS = NAME_OCTETS / 4;
+const IOV_WORDS = 4;
+const IOV_LENGTH_WORD = 2;
+
+type UdpParts = Pick<Udp, 'libc' | 'arena' | 'words' | 'handle' | 'counters'> & {
+  readonly sockets: readonly NativeSocket[];
+};
+
+/** Work on these sockets. */
+export function createUdp({ sockets, ...parts }: UdpParts): Udp {
+  const address = emptyAddress();
+  const { shapes } = parts.arena;
+  const shapeOf = ({ address: { host } }: NativeSocket): Shape => {
+    const [v6, wildcard] = [isIpv6(host), isWildcard(host)];
+    return shapes.find((shape) => shape.v6 === v6 && shape.wildcard === wildcard) as Shape;
+  };
+  return {
+    ...parts,
+    sockets: sockets
+      .filter(({ kind }) => kind === 'udp')
+      .map((socket, index) => {
+        const { fd } = socket;
+        const shape = shapeOf(socket);
+        const queue = newQueue({ fd, index, receive: shape.receive });
+        return { fd, index, shape, queue, hot: true };
+      }),
+    client: { address, port: 0, transport: 'udp' },
+    clientWords: new Int32Array(address.octets.buffer),
+    untilTimed: TIMED_EVERY,
+  };
+}
+
+/**
+ * Receives what waits on the socket, a batch at most, and answers it. Returns how many datagrams came: 0 if
+ * none waited.
+ */
+export function serveBatch(udp: Udp, socket: UdpSocket): number {
+  const { libc, arena, words, counters } = udp;
+  const count = libc.recvmmsg(socket.fd, arena.base + socket.shape.receive, BATCH_MAX, LINUX.MSG_DONTWAIT, 0);
+  if (count <= 0) {
+    const errno = libc.errno();
+    if (count < 0 && errno !== LINUX.EAGAIN && errno !== LINUX.EINTR)
+      countDrop(counters, 'udp', 'receive-error');
+    return 0;
+  }
+  words[WORD.BATCH_SOCKET] = socket.index;
+  words[WORD.BATCH_SENT] = 0;
+  words[WORD.BATCH_READY] = 0;
+  words[WORD.BATCH_HANDLED] = 0;
+  // Last: from here on a successor would answer it.
+  words[WORD.BATCH_COUNT] = count;
+  countBatch(counters, count);
+  if (--udp.untilTimed > 0) {
+    answerFrom(udp, socket, 0);
+  } else {
+    udp.untilTimed = TIMED_EVERY;
+    const startMs = performance.now();
+    answerFrom(udp, socket, 0);
+    countHandling(counters, (performance.now() - startMs) / 1000 / count);
+  }
+  return count;
+}
+
+/**
+ * Goes on with the batch that a thread left behind when it died. With `skipInHand`, the query that it was
+ * working on is dropped.
+ */
+export function resumeBatch(udp: Udp, skipInHand: boolean): void {
+  const { words, counters } = udp;
+  const count = words[WORD.BATCH_COUNT] as number;
+  const socket = udp.sockets[words[WORD.BATCH_SOCKET] as number];
+  const inHand = (words[WORD.IN_HAND_LENGTH] as number) > 0;
+  words[WORD.IN_HAND_LENGTH] = 0;
+  if (count === 0 || socket === undefined) return;
+  let from = words[WORD.BATCH_HANDLED] as number;
+  if (inHand && skipInHand) {
+    from++;
+    countDrop(counters, 'udp', 'query-of-death');
+  }
+  answerFrom(udp, socket, from);
+}
+
+/** Answers the batch from this datagram on, and sends all responses that are ready. */
+function answerFrom(udp: Udp, socket: UdpSocket, from: number): void {
+  const { arena, words, client, clientWords, counters, handle } = udp;
+  const { u8, i32, queryViews, responseViews } = arena;
+  const { shape } = socket;
+  const { v6, wildcard } = shape;
+  const count = words[WORD.BATCH_COUNT] as number;
+  client.address.family = v6 ? 6 : 4;
+  if (!v6) clientWords.fill(0);
+  let ready = words[WORD.BATCH_READY] as number;
+  let octetsIn = 0;
+  let octetsOut = 0;
+  for (let i = from; i < count; i++) {
+    words[WORD.BATCH_HANDLED] = i;
+    const length = i32[(shape.receive >> 2) + i * HEADER_WORDS + LENGTH_WORD] as number;
+    const name = shape.names + i * NAME_OCTETS;
+    client.port = ((u8[name + 2] as number) << 8) | (u8[name + 3] as number);
+    // Nobody can answer from port 0.
+    const refused =
+      client.port === 0 ? 'source-port-0' : length > UDP_QUERY_MAX ? 'truncated-query' : undefined;
+    if (refused !== undefined || (wildcard && !readyToAnswer(arena, shape, i))) {
+      countDrop(counters, 'udp', refused ?? 'receive-error');
+      continue;
+    }
+    if (v6) for (let word = 0; word < 4; word++) clientWords[word] = i32[(name >> 2) + 2 + word] as number;
+    else clientWords[0] = i32[(name >> 2) + 1] as number;
+    words[WORD.IN_HAND_AT] = arena.queries + i * arena.queryStride;
+    words[WORD.IN_HAND_LENGTH] = length;
+    const out = responseViews[ready] as Uint8Array;
+    const written = handle(queryViews[i] as Uint8Array, length, client, out);
+    octetsIn += length;
+    if (written <= 0) {
+      if (written === 0) countDrop(counters, 'udp', 'unanswerable');
+      continue;
+    }
+    if (socket.queue.overloaded && isError(out)) {
+      countDrop(counters, 'udp', 'overload-error');
+      continue;
+    }
+    octetsOut += written;
+    i32[(arena.responseIovs >> 2) + ready * IOV_WORDS + IOV_LENGTH_WORD] = written;
+    if (ready !== i) moveName(i32, shape, { from: i, to: ready });
+    words[WORD.BATCH_READY] = ++ready;
+  }
+  words[WORD.BATCH_HANDLED] = count;
+  words[WORD.IN_HAND_LENGTH] = 0;
+  countOctets(counters, 'udp', octetsIn, octetsOut);
+  sendReady(udp, socket, ready);
+  words[WORD.BATCH_COUNT] = 0;
+}
+
+/** Sends the responses that were not sent yet. One that cannot be sent does not keep the others. */
+function sendReady(udp: Udp, socket: UdpSocket, ready: number): void {
+  const { libc, arena, words, counters } = udp;
+  const headers = arena.base + socket.shape.send;
+  let sent = words[WORD.BATCH_SENT] as number;
+  let waits = 0;
+  while (sent < ready) {
+    const taken = libc.sendmmsg(socket.fd, headers + sent * MMSGHDR.OCTETS, ready - sent, 0);
+    if (taken > 0) {
+      sent += taken;
+      words[WORD.BATCH_SENT] = sent;
+      continue;
+    }
+    // What failed is the first of them.
+    const errno = libc.errno();
+    const full = errno === LINUX.EAGAIN || errno === LINUX.ENOBUFS || errno === LINUX.ENOMEM;
+    if ((full || errno === LINUX.EINTR) && waits < SEND_WAITS_MAX) {
+      waits++;
+      sleepNs(udp, SEND_WAIT_NS);
+      continue;
+    }
+    const reason: DropReason = full ? 'send-queue-full' : 'send-error';
+    countDrop(counters, 'udp', reason);
+    words[WORD.BATCH_SENT] = ++sent;
+  }
+}
+
+/** Whether the address asked came with the datagram; the answer will leave from it. */
+function readyToAnswer({ i32, u8 }: Arena, shape: Shape, i: number): boolean {
+  const length = (shape.receive >> 2) + i * HEADER_WORDS + CONTROL_LENGTH_WORD;
+  if (i32[length] !== shape.controlOctets) {
+    i32[length] = shape.controlOctets;
+    return false;
+  }
+  // What the kernel wrote is what it takes (RFC 3542 §6.1), but for the interface: answers take the route to
+  // the client, which may be another. Only a link-local address means nothing without it.
+  const control = shape.controls + i * shape.controlOctets;
+  if (!shape.v6) i32[(control + 16) >> 2] = 0;
+  else if (u8[control + 16] !== 0xfe || ((u8[control + 17] as number) & 0xc0) !== 0x80)
+    i32[(control + 32) >> 2] = 0;
+  return true;
+}
+
+/** Responses are sent from the first slots on, without holes: the client's address moves with them. */
+function moveName(i32: Int32Array, shape: Shape, move: { readonly from: number; readonly to: number }): void {
+  const { from, to } = move;
+  const names = shape.names >> 2;
+  i32.copyWithin(names + to * NAME_WORDS, names + from * NAME_WORDS, names + (from + 1) * NAME_WORDS);
+  if (!shape.wildcard) return;
+  const words = shape.controlOctets >> 2;
+  const controls = shape.controls >> 2;
+  i32.copyWithin(controls + to * words, controls + from * words, controls + (from + 1) * words);
+}
+
+/** FORMERR, NOTIMP and REFUSED; and BADVERS, whose upper bits are in OPT: an empty NOERROR that is whole. */
+function isError(out: Uint8Array): boolean {
+  const rcode = (out[3] as number) & 15;
+  if (rcode !== 0) return ((ERROR_RCODES >> rcode) & 1) !== 0;
+  const records = (out[6] as number) | (out[7] as number) | (out[8] as number) | (out[9] as number);
+  return records === 0 && ((out[2] as number) & 0x02) === 0;
+}
+
+/** Sleeps; a signal may end it early. */
+export function sleepNs({ libc, arena }: Pick<Udp, 'libc' | 'arena'>, ns: number): void {
+  const at = arena.scratch >> 2;
+  const { i32 } = arena;
+  i32[at] = 0;
+  i32[at + 1] = 0;
+  i32[at + 2] = ns;
+  i32[at + 3] = 0;
+  libc.clockNanosleep(LINUX.CLOCK_MONOTONIC, 0, arena.base + arena.scratch, 0);
+}
