@@ -2,8 +2,14 @@
  * The composition root: the only place that reads arguments, environment and signals. Everything else is
  * handed what it needs.
  */
-import { runCommandLine } from './cli/run.ts';
-import { processTerminal } from './cli/terminal.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+// What Node made of the sources is kept beside the packages, for all threads and the next start; where nothing
+// can be written there, it is made anew each time. The cache must be open before the other modules are loaded.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/isochrone', import.meta.url)));
+const { runCommandLine } = await import('./cli/run.ts');
+const { processTerminal } = await import('./cli/terminal.ts');
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -8,11 +8,10 @@ import { after, type TestContext, test } from 'node:test';
 import type { ListenAddress } from '../src/server/handler.ts';
 import { freePorts } from '../src/server/listeners.ts';
 import { startNameServer } from '../src/server/supervisor.ts';
-import { parseName } from '../src/wire/name.ts';
-import { parseMaster } from '../src/zone/master.ts';
 import { ask } from './helpers/ask.ts';
 import { loadEdge } from './helpers/edge.ts';
 import type { Message } from './helpers/message.ts';
+import { compileZones } from './helpers/zones.ts';
 
 /**
  * Real resolvers with the configurations of deploy/resolvers, each before a real name server for cdn.example.
@@ -29,11 +28,9 @@ www 30 STEER edge
 `;
 
 const { data, image } = loadEdge();
-const origin = parseName('cdn.example.') as Uint8Array;
-const { records } = parseMaster({ text: ZONE, file: 'cdn.example.zone', origin, read: () => undefined });
 const server = await startNameServer({
   listen: [{ host: '127.0.0.1', port: 0 }],
-  data: { ...data, zones: [{ origin, records }] },
+  data: { ...data, zones: compileZones([['cdn.example.', ZONE]], ['edge']) },
   image,
 });
 after(() => server.close());

@@ -29,7 +29,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
 const SHELLS = ['server', 'store', 'probe', 'control', 'pop', 'console'];
 const shellImports = [...Object.keys(PURE), 'store'];
 /** The image readers, which are all that `answer` may take from the rooms that decide. */
-const ANSWER_MAY_READ = ['geo/locator.ts', 'steering/image.ts'];
+const ANSWER_MAY_READ = ['geo/client-image.ts', 'steering/image.ts'];
 const IMPURE = new RegExp(
   [
     "\\bfrom 'node:|\\bimport\\('node:",
@@ -38,7 +38,14 @@ const IMPURE = new RegExp(
   ].join('|'),
 );
 /** Started by path, not by import: a thread's entry, the programs. */
-const ENTRIES = ['src/main.ts', 'src/bin.mjs', 'src/server/worker.ts'];
+const ENTRIES = [
+  'src/main.ts',
+  'src/bin.mjs',
+  'src/server/worker.ts',
+  'src/server/mapper-thread.ts',
+  'src/cli/compile-thread.ts',
+  'src/cli/describe-thread.ts',
+];
 
 const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: root,

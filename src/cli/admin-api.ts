@@ -4,6 +4,7 @@ import type { AdminApi, ControlMetrics, ExplainQuestion, ExplainView } from '../
 import type { NameServer } from '../server/supervisor.ts';
 import type { Store } from '../store/store.ts';
 import type { Terminal } from './command.ts';
+import { demandCounters, demandView } from './demand-view.ts';
 import {
   decide,
   type ExplainParts,
@@ -13,6 +14,7 @@ import {
   readQuestion,
   whyNotSteered,
 } from './explain-view.ts';
+import { imagesView, servingView, tableView } from './image-views.ts';
 import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
@@ -36,18 +38,19 @@ export interface AdminApiParts {
   readonly packed: (keys: { place: string; network: string | undefined }) => Promise<Packed>;
 }
 
+/** Zones that `status` names; it tells the number of all. */
+const ZONES_SHOWN = 20;
+/** Client networks that `status` names. */
+const DEMAND_SHOWN = 5;
+
 /** The admin API of a running `up` or `serve`. */
 export function createAdminApi(parts: AdminApiParts): AdminApi {
   const { world, store, table, nameServer, clock } = parts;
-  const { config, locator, popState } = world;
+  const { config, answering, popState } = world;
   const { fleet } = config;
   const version = programVersion(parts.terminal);
   const startedAtMs = clock.nowMs();
-  const tableFacts = () => {
-    const image = table.image();
-    if (image === undefined) return undefined;
-    return { epoch: image.epoch, ageMs: Math.max(0, clock.nowMs() - image.madeAtMs) };
-  };
+  const tableFacts = () => tableView({ world, table, nowMs: clock.nowMs() });
   const pops = () => popViews(fleet, popState, table.terms());
   return {
     popCodes: fleet.pops.map(({ code }) => code),
@@ -62,14 +65,18 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         cluster: config.cluster,
         startedAtMs,
         dns: parts.dns,
-        zones: config.zones.map(({ origin }) => origin),
+        zones: config.zones.slice(0, ZONES_SHOWN).map(({ origin }) => origin),
+        serving: servingView(nameServer),
+        images: imagesView(world),
         store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
-        ...(facts === undefined ? {} : { table: { ...facts, origin: table.origin() } }),
+        ...(facts === undefined ? {} : { table: facts }),
         queryRates: parts.rates(),
         pops: pops(),
-        attribution: locator.attribution,
+        demand: demandView(world, nameServer, DEMAND_SHOWN),
+        attribution: answering.clients().attribution,
       };
     },
+    demand: (max) => demandView(world, nameServer, max),
     explain: (question) => explain(parts, question),
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
@@ -84,8 +91,10 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
       const control = parts.control();
       return {
         version,
-        counters: [nameServer.counters()],
+        counters: [nameServer.counters(), demandCounters(world, nameServer)],
         ...(facts === undefined ? {} : { table: facts }),
+        images: imagesView(world),
+        nowMs: clock.nowMs(),
         pops: pops(),
         store: { connected, errors },
         ...(control === undefined ? {} : { control }),
@@ -99,10 +108,11 @@ async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise
   const decided = decide(parts.world, asked);
   if (decided === undefined)
     throw new OperatorError('not-found', [{ file: 'name', message: whyNotSteered(parts.world, asked) }]);
-  const { image, outcome } = decided;
-  const keys = parts.explain.explainer.keysOf(image, outcome.placeId, outcome.asn);
-  const explanation = explainDecided(parts.explain, decided, await parts.packed(keys));
-  return explainView(parts.explain, question, { decided, explanation });
+  const { image, located, client } = decided;
+  const keys = parts.explain.explainer.keysOf(image, located.placeId, located.asn);
+  const [packed, where] = await Promise.all([parts.packed(keys), parts.world.describer.describe(client)]);
+  const explanation = explainDecided(parts.explain, decided, packed);
+  return explainView(parts.explain, question, { decided, explanation, where });
 }
 
 /**

@@ -2,7 +2,6 @@ import { formatProblem, OperatorError, type Problem } from '../base/errors.ts';
 import { type InspectedConfig, inspectConfig } from '../config/config.ts';
 import { formatRecord } from '../zone/format.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
-import type { ZoneRecord } from '../zone/record.ts';
 import {
   type Command,
   EXIT_FAILED,
@@ -14,7 +13,8 @@ import {
   textFlags,
 } from './command.ts';
 import { CONFIG_OPTION, configSource } from './config-file.ts';
-import { readZone, type ZoneToRead } from './zone-file.ts';
+import { geoProblems } from './geo-files.ts';
+import { compileToCheck, readZone, type ZoneToRead } from './zone-file.ts';
 
 export const checkCommand: Command = {
   operands: '[ZONEFILE…]',
@@ -45,9 +45,8 @@ export const checkCommand: Command = {
     ['check --print', 'see the records of the demo as they are understood'],
   ],
   run: async ({ operands, flags, json, terminal }) => {
-    const { errors, warnings, summary, records } = checkAll(operands, flags, terminal);
+    const { errors, warnings, summary, printed } = checkAll(operands, flags, terminal);
     const ok = errors.length === 0;
-    const printed = hasFlag(flags, 'print') ? records.map(formatRecord) : undefined;
     if (json) {
       const all = printed === undefined ? {} : { printed };
       terminal.out(JSON.stringify({ ok, errors, warnings, ...summary, ...all }, undefined, 2));
@@ -64,13 +63,17 @@ export const checkCommand: Command = {
   },
 };
 
+/** Progress is shown from then on, ms. */
+const PROGRESS_AFTER_MS = 500;
+
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 interface Checked {
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
   readonly summary: { readonly zones: number; readonly records: number };
-  readonly records: readonly ZoneRecord[];
+  /** Every record as a line, if wanted. */
+  readonly printed: readonly string[] | undefined;
 }
 
 function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal): Checked {
@@ -87,24 +90,41 @@ function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal)
     const namedAt = { file: 'command line' };
     zones.push({ origin: origins[i] ?? '', file, services: inspected?.serviceNames, namedAt });
   }
-  const read = zones.map((zone) => readZone(zone, terminal));
-  const problems = read.flatMap((zone) => zone.problems);
-  const records = read.flatMap((zone) => zone.records);
+  const read = readZones(zones, { terminal, print: hasFlag(flags, 'print') });
   const plain = ({ severity: _, ...problem }: ZoneProblem): Problem => problem;
-  const missing =
-    inspected?.config === undefined
-      ? []
-      : missingFiles(inspected.config.geo, inspected.config.file, terminal);
+  const isError = ({ severity }: ZoneProblem): boolean => severity === 'error';
   return {
     errors: [
       ...(inspected?.problems ?? []),
-      ...missing,
-      ...problems.filter(({ severity }) => severity === 'error').map(plain),
+      ...(inspected?.config === undefined ? [] : geoProblems(inspected.config)),
+      ...read.problems.filter(isError).map(plain),
     ],
-    warnings: problems.filter(({ severity }) => severity === 'warning').map(plain),
-    summary: { zones: zones.length, records: records.length },
-    records,
+    warnings: read.problems.filter((problem) => !isError(problem)).map(plain),
+    summary: { zones: zones.length, records: read.recordCount },
+    printed: read.printed,
   };
+}
+
+/** Reads one zone after the other, keeping of each what is to be printed. */
+function readZones(
+  zones: readonly ZoneToRead[],
+  options: { readonly terminal: Terminal; readonly print: boolean },
+): { problems: ZoneProblem[]; recordCount: number; printed: string[] | undefined } {
+  const { terminal, print } = options;
+  const problems: ZoneProblem[] = [];
+  const printed: string[] = [];
+  let recordCount = 0;
+  const startedMs = performance.now();
+  for (const [i, zone] of zones.entries()) {
+    const read = readZone(zone, { readText: terminal.readText, compile: compileToCheck });
+    problems.push(...read.problems);
+    recordCount += read.records.length;
+    if (print) printed.push(...read.records.map(formatRecord));
+    if (i % 100 === 99 && performance.now() - startedMs > PROGRESS_AFTER_MS)
+      terminal.passing(`checking: ${i + 1} of ${zones.length} zones`);
+  }
+  terminal.passing('');
+  return { problems, recordCount, printed: print ? printed : undefined };
 }
 
 function zonesOf(inspected: InspectedConfig | undefined, flags: Flags, terminal: Terminal): ZoneToRead[] {
@@ -115,10 +135,4 @@ function zonesOf(inspected: InspectedConfig | undefined, flags: Flags, terminal:
     services: inspected?.serviceNames,
     namedAt: { file, ...zone.place },
   }));
-}
-
-function missingFiles(geo: { city?: string; asn?: string }, file: string, terminal: Terminal): Problem[] {
-  return Object.entries(geo)
-    .filter(([, path]) => path !== undefined && !terminal.exists(path))
-    .map(([key, path]) => ({ file, message: `geo.${key}: there is no file ${JSON.stringify(path)}` }));
 }

@@ -36,11 +36,15 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** The same to standard error: problems, progress, warnings. */
   readonly err: (text: string) => void;
+  /** Shows how far something is, on a terminal only: the next such text or line takes its place. */
+  readonly passing: (text: string) => void;
   /** Standard output is a terminal and nobody asked for no colour (https://no-color.org). */
   readonly colour: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads a text file; an `OperatorError('not-found')` where it cannot. */
   readonly readText: (path: string) => string;
+  /** Names of what is in a folder; an `OperatorError('not-found')` where it cannot be read. */
+  readonly listFolder: (path: string) => readonly string[];
   readonly writeText: (path: string, text: string) => void;
   readonly exists: (path: string) => boolean;
   /** Aborted by the first SIGINT or SIGTERM: long-running commands then close what they opened and return. */

@@ -23,7 +23,8 @@ export function readConfig(flags: Flags, terminal: Terminal): Config {
 /** Text of that configuration, not yet checked. Throws `OperatorError('not-found')`. */
 export function configSource(flags: Flags, terminal: Terminal): ConfigSource {
   const file = textFlag(flags, 'config') ?? demoConfigFile();
-  return { text: terminal.readText(file), file, read: terminal.readText };
+  const { readText: read, listFolder: list } = terminal;
+  return { text: read(file), file, read, list };
 }
 
 /** Path of the demo's configuration, as short as it can be said from here. */

@@ -1,21 +1,25 @@
-import { formatAddress } from '../base/address.ts';
-import { seededRandom } from '../base/random.ts';
+import { emptyOutcome } from '../answer/context.ts';
+import { resolveSteered, splitHash } from '../answer/steered.ts';
+import type { Address } from '../base/address.ts';
+import { mix32, seededRandom } from '../base/random.ts';
 import { createNetModel } from '../netmodel/model.ts';
-import { readClientNetworks } from '../netmodel/networks.ts';
+import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate } from '../pop/authority.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
 import { startPops } from '../pop/pops.ts';
 import { startModelledAgents } from '../probe/modelled.ts';
-import { choose, rowOf } from '../steering/image.ts';
+import type { ChooseLink } from '../probe/traffic.ts';
+import { choose, isSplit } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
 import { TYPE } from '../wire/constants.ts';
 import { parseName, ROOT_NAME } from '../wire/name.ts';
-import { decide, type ExplainParts, explainDecided, explainView } from './explain-view.ts';
+import { decide, type ExplainParts, explainDecided } from './explain-view.ts';
 import { readGeoData } from './geo-files.ts';
+import { stateFolder } from './ground.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
-import { stateFolder, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** The modelled part of `up`. */
 export interface Demo {
@@ -40,6 +44,8 @@ export interface DemoOptions {
   readonly closeLater: CloseLater;
 }
 
+/** Zones that the modelled POPs' certificate is for. */
+const DOMAINS_MAX = 100;
 /** POPs shown on a POP's page. */
 const ROWS_SHOWN = 8;
 const TERMS = ['rtt', 'loss', 'congestion', 'price', 'bias'] as const;
@@ -50,20 +56,17 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { fleet, zones } = world.config;
   const { certificate, key, caFile } = developmentCertificate({
     folder: stateFolder(world.config),
-    domains: zones.map(({ origin }) => origin.replace(/\.$/, '')),
+    domains: zones.slice(0, DOMAINS_MAX).map(({ origin }) => origin.replace(/\.$/, '')),
     clock: systemClock,
     log,
   });
-  const explain = (host: string, client: Parameters<typeof choiceFor>[1]['client']) =>
-    choiceFor(options, { host, client });
+  const explain = (host: string, client: Address) => choiceFor(options, { host, client });
   const pops = await startPops({ fleet, port: popPort, certificate, key, explain, log });
   closeLater(pops.close);
   closeLater(followOutages({ store, fleet, pops, log }));
   const file = readGeoData('networks.csv');
   const networks = readClientNetworks(file.text, file.file);
-  const { places, answering, popState } = world;
-  const { context } = answering;
-  const group = world.groupOf[0] ?? 0;
+  const { places } = world;
   const agents = startModelledAgents({
     store,
     model: createNetModel({ fleet, places, seed }),
@@ -71,12 +74,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     networks,
     places,
     service: world.config.services[0]?.name ?? '',
-    chooseLink: (placeId, asn) => {
-      const image = context.steering;
-      return image === undefined
-        ? -1
-        : choose(image, rowOf(image, group, placeId, asn), popState, context.linkPop);
-    },
+    chooseLink: linkChooser(world, networks),
     clock: systemClock,
     random: seededRandom(seed),
     log,
@@ -85,29 +83,47 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length };
 }
 
+/**
+ * What clients of a network are answered with for the first service: decided as for a query. Parts of it
+ * beyond the first are taken for other networks of its AS there, which have other parts of a split row.
+ */
+function linkChooser(world: World, networks: readonly ClientNetwork[]): ChooseLink {
+  const { context } = world.answering;
+  const addresses = new Map(networks.map(({ prefixText, prefix }) => [prefixText, prefix.address]));
+  const outcome = emptyOutcome();
+  return (network, part) => {
+    const address = addresses.get(network);
+    if (address === undefined || context.services.length === 0) return -1;
+    if (!resolveSteered(context, 0, address, outcome)) return -1;
+    const image = context.table?.image;
+    if (part === 0 || image === undefined || !isSplit(image, outcome.row)) return outcome.linkIndex;
+    const hash = mix32(splitHash(address, 0) + part);
+    return choose(image, outcome.row, world.popState, context.linkPop, hash);
+  };
+}
+
 /** Why a client of a host gets its POP, for the POPs' own pages. */
 function choiceFor(
   options: DemoOptions,
-  question: { readonly host: string; readonly client: Parameters<typeof formatAddress>[0] },
+  question: { readonly host: string; readonly client: Address },
 ): Choice | undefined {
   const { explain, packed } = options;
   const name = parseName(question.host, ROOT_NAME);
   if (typeof name === 'string') return undefined;
   const decided = decide(options.world, { name, type: TYPE.A, client: question.client });
   if (decided === undefined) return undefined;
-  const { image, outcome } = decided;
-  const keys = explain.explainer.keysOf(image, outcome.placeId, outcome.asn);
+  const { image, located } = decided;
+  const keys = explain.explainer.keysOf(image, located.placeId, located.asn);
   const explanation = explainDecided(explain, decided, {
     place: packed(keys.place),
     network: keys.network === undefined ? undefined : packed(keys.network),
   });
-  const asked = { name: question.host, type: 'A', client: formatAddress(question.client) };
-  const view = explainView(explain, asked, { decided, explanation });
+  const { chosen, runnerUp } = explanation;
   return {
-    service: view.service,
-    client: view.cell.label,
-    pop: view.chosen.pop,
-    ttlSeconds: view.ttl.seconds,
+    service: options.world.config.services[decided.outcome.serviceIndex]?.name ?? '',
+    client: explanation.cell.label,
+    pop: chosen.pop,
+    ttlSeconds: decided.outcome.ttl,
     terms: TERMS,
     rows: explanation.pops.slice(0, ROWS_SHOWN).map((pop) => ({
       pop: pop.pop,
@@ -115,9 +131,7 @@ function choiceFor(
       link: pop.link,
       terms: [pop.rttMs, pop.lossMs, pop.congestionMs, pop.priceMs, pop.biasMs],
       scoreMs: pop.scoreMs,
-      verdict:
-        pop.out ??
-        (pop.pop === view.chosen.pop ? 'chosen' : pop.pop === view.runnerUp?.pop ? 'runner-up' : ''),
+      verdict: pop.out ?? (pop.pop === chosen.pop ? 'chosen' : pop.pop === runnerUp?.pop ? 'runner-up' : ''),
     })),
     source: explanation.pops.some(({ rttSource }) => rttSource === 'measured') ? 'measured' : 'modelled',
   };

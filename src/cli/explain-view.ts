@@ -1,14 +1,18 @@
 import { OUTCOME, type Outcome } from '../answer/context.ts';
+import { splitHash } from '../answer/steered.ts';
 import { type Address, formatAddress, parseAddress, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import { emptyLocated, type Located, locate } from '../geo/client-image.ts';
+import type { Description } from '../geo/describe.ts';
 import type { Explainer, Explanation } from '../steering/explain.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import { TYPE, typeCode, typeName } from '../wire/constants.ts';
 import { formatName, parseName, ROOT_NAME } from '../wire/name.ts';
 import { askHere } from './ask-here.ts';
 import type { World } from './world.ts';
+import { zonesText } from './zones-text.ts';
 
 /** What explaining needs. */
 export interface ExplainParts {
@@ -24,6 +28,8 @@ export interface Decided {
   readonly client: Address;
   readonly image: SteeringImage;
   readonly outcome: Outcome;
+  /** Where the client is taken to be. */
+  readonly located: Located;
 }
 
 /** Packed estimates of a cell, and of its place. */
@@ -56,9 +62,11 @@ export function decide(
   question: { readonly name: Uint8Array; readonly type: number; readonly client: Address },
 ): Decided | undefined {
   const outcome = askHere(world.answering, question);
-  const image = world.answering.context.steering;
-  const isSteered = outcome.kind === OUTCOME.STEERED && outcome.linkIndex >= 0;
-  return isSteered && image !== undefined ? { ...question, image, outcome } : undefined;
+  const image = world.answering.context.table?.image;
+  if (outcome.kind !== OUTCOME.STEERED || outcome.linkIndex < 0 || image === undefined) return undefined;
+  const located = emptyLocated();
+  locate(world.answering.clients(), question.client, located);
+  return { ...question, image, outcome, located };
 }
 
 /** Why `decide` gave nothing, in words. */
@@ -67,7 +75,7 @@ export function whyNotSteered(
   question: { readonly name: Uint8Array; readonly type: number; readonly client: Address },
 ): string {
   const { kind, qtype } = askHere(world.answering, question);
-  const zones = world.config.zones.map(({ origin }) => origin).join(', ');
+  const zones = zonesText(world.config);
   const name = formatName(question.name);
   const type = typeName(question.type);
   if (kind === OUTCOME.REFUSED && (qtype === TYPE.AXFR || qtype === TYPE.IXFR)) return `${type} is refused`;
@@ -90,12 +98,13 @@ export function whyNotSteered(
 /** The explanation of a decision by the functions that made it. */
 export function explainDecided(parts: ExplainParts, decided: Decided, packed: Packed): Explanation {
   const { world, explainer } = parts;
-  const { image, outcome } = decided;
+  const { image, outcome, located, client } = decided;
   return explainer.explain({
     image,
     groupIndex: must(world.groupOf[outcome.serviceIndex], 'group of a service'),
-    placeId: outcome.placeId,
-    asn: outcome.asn,
+    placeId: located.placeId,
+    asn: located.asn,
+    clientHash: splitHash(client, outcome.serviceIndex),
     popState: world.popState,
     packedPlace: packed.place,
     packedNetwork: packed.network,
@@ -106,15 +115,19 @@ export function explainDecided(parts: ExplainParts, decided: Decided, packed: Pa
 export function explainView(
   parts: ExplainParts,
   question: ExplainQuestion,
-  found: { readonly decided: Decided; readonly explanation: Explanation },
+  found: {
+    readonly decided: Decided;
+    readonly explanation: Explanation;
+    /** Where the databases say that the client is. */
+    readonly where: Description;
+  },
 ): ExplainView {
   const { world } = parts;
-  const { decided, explanation } = found;
+  const { decided, explanation, where } = found;
   const { outcome, image, client } = decided;
   const { fleet, services } = world.config;
   const service = must(services[outcome.serviceIndex], 'service');
   const link = must(fleet.links[outcome.linkIndex], 'link');
-  const where = world.locator.describe(client);
   const { cell, chosen, runnerUp, pops, notes } = explanation;
   return {
     name: formatName(decided.name),
@@ -129,6 +142,7 @@ export function explainView(
     },
     cell: { key: cell.key, label: cell.label },
     scopeLength: outcome.scopeLength,
+    ...(explanation.split === undefined ? {} : { split: explanation.split }),
     ttl: ttlOf(outcome.ttl, explanation.ttl),
     table: { epoch: image.epoch, ageMs: Math.max(0, parts.nowMs() - image.madeAtMs) },
     chosen: { ...chosen, addresses: link.ipv6 === undefined ? [link.ipv4] : [link.ipv4, link.ipv6] },

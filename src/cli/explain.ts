@@ -4,7 +4,7 @@ import { formatTable } from '../base/text-table.ts';
 import type { ExplainedPop, ExplainView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
-import { formatMs, formatSpan, styled } from './format.ts';
+import { formatMs, formatShare, formatSpan, styled } from './format.ts';
 
 const ROWS_DEFAULT = 10;
 
@@ -69,6 +69,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
     ['margin', margin],
     ['scope', `/${view.scopeLength}`],
+    ...splitField(view),
     ['TTL', `${ttl.seconds} s: ${ttl.why}`],
     ['table', `epoch ${table.epoch}, ${formatSpan(table.ageMs)} old`],
     ...view.notes.map((note): [string, string] => ['note', note]),
@@ -81,6 +82,14 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ...popTable(shown, view, colour),
     ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
   ];
+}
+
+/** `FRA 60.0 %, AMS 40.0 %; this client's network is in the part of AMS`. */
+function splitField({ split }: ExplainView): [string, string][] {
+  if (split === undefined) return [];
+  const parts = split.parts.map(({ pop, share }) => `${pop} ${formatShare(share)}`).join(', ');
+  const own = split.parts[split.part]?.pop ?? '';
+  return [['split', `${parts}; this client's network is in the part of ${own}`]];
 }
 
 const COLUMNS = [

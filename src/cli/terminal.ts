@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { OperatorError } from '../base/errors.ts';
 import type { Terminal } from './command.ts';
 
@@ -14,29 +14,36 @@ export function processTerminal(
   const noColour = env['NO_COLOR'];
   return {
     out: (text) => void stdout.write(`${text}\n`),
-    err: (text) => void stderr.write(`${text}\n`),
+    err: (text) => void stderr.write(`${stderr.isTTY === true ? CLEAR_LINE : ''}${text}\n`),
+    passing: (text) => {
+      if (stderr.isTTY === true) stderr.write(CLEAR_LINE + text);
+    },
     colour: stdout.isTTY === true && (noColour === undefined || noColour === '') && env['TERM'] !== 'dumb',
     environment: env,
-    readText,
+    readText: (path) => explained(() => readFileSync(path, 'utf8'), path),
+    listFolder: (path) => explained(() => readdirSync(path), path),
     writeText: (path, text) => writeFileSync(path, text),
     exists: existsSync,
     stop,
   };
 }
 
-function readText(path: string): string {
+/** What `read` gives; an `OperatorError` in words where it cannot. */
+function explained<T>(read: () => T, path: string): T {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new OperatorError('not-found', [
-      { file: path, message: REASONS[code ?? ''] ?? (error as Error).message },
-    ]);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new OperatorError('not-found', [{ file: path, message: REASONS[code ?? ''] ?? message }]);
   }
 }
+
+/** To the start of the line, and what stands there goes. */
+const CLEAR_LINE = '\r\u001b[K';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'reading it is not permitted',
   EISDIR: 'this is a folder',
+  ENOTDIR: 'this is no folder',
 };

@@ -3,15 +3,16 @@ import { startControl } from '../control/loop.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
-import { startDemo } from './demo.ts';
 import { deciderOf, firstTable } from './first-table.ts';
-import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
+import { loadGround } from './ground.ts';
+import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
+import { readyFacts } from './start-lines.ts';
 import { valueReader } from './values.ts';
 import { welcome } from './welcome.ts';
-import { loadWorld } from './world.ts';
+import { openWorld, startImages } from './world.ts';
 
 /** Port of the POPs where neither --pop-port nor a service's HTTPS record says otherwise. */
 const POP_PORT = 8443;
@@ -44,18 +45,23 @@ export const upCommand: Command = {
     const ports = { min: 1, max: 65_535, what: 'a port' };
     const popPort = reader.whole('pop-port', textFlag(flags, 'pop-port'), ports);
     const seed = reader.whole('seed', textFlag(flags, 'seed'), { min: 0, max: 2 ** 32 - 1, what: 'a seed' });
+    const workers = workersOf(invocation, reader);
     const config = withPopPort(configOf(invocation, reader), popPort);
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
-      const world = loadWorld(config, terminal);
+      const ground = loadGround(config);
+      const loading = startImages(ground, terminal, closeLater);
       const { fleet, services } = config;
-      const first = await firstTable(world, { nowMs: nowMs(), log });
-      const store = await openStore(world);
+      const first = await firstTable(ground, { nowMs: nowMs(), log });
+      const store = await openStore(config);
       closeLater(() => store.close());
-      const decider = deciderOf(world);
+      const decider = deciderOf(ground);
+      const world = await openWorld(ground, loading, closeLater);
       const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
       const metrics = controlMetrics(world);
+      // Loaded while the first table is built in its thread.
+      const demoModule = import('./demo.ts');
       const live = await startLive({
         role: 'up',
         world,
@@ -64,10 +70,12 @@ export const upCommand: Command = {
         log,
         explain,
         first,
+        workers,
         control: metrics.read,
         packed: decider.packed,
         closeLater,
       });
+      const { startDemo } = await demoModule;
       const demo = await startDemo({
         world,
         store,
@@ -98,8 +106,7 @@ export const upCommand: Command = {
       });
       metrics.observe(control.stats);
       closeLater(control.close);
-      if (json)
-        terminal.out(JSON.stringify({ ready: { dns: live.dns, admin: live.adminUrl, ca: demo.caFile } }));
+      if (json) terminal.out(JSON.stringify({ ready: { ...readyFacts(world, live), ca: demo.caFile } }));
       else
         for (const line of welcome({ world, live, store: store.state(), demo, terminal })) terminal.out(line);
     });

@@ -1,12 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import type { StoreState } from '../store/store.ts';
-import { TYPE } from '../wire/constants.ts';
-import { formatName } from '../wire/name.ts';
 import type { Terminal } from './command.ts';
 import type { Demo } from './demo.ts';
 import type { Live } from './live.ts';
+import { imagesText, socketsText } from './start-lines.ts';
 import type { World } from './world.ts';
+import { zonesText } from './zones-text.ts';
 
 /** A client network in Brazil, which gets another POP than most readers. */
 const CLIENT = '200.147.0.0/16';
@@ -25,13 +25,14 @@ export function welcome(parts: {
   readonly terminal: Terminal;
 }): string[] {
   const { world, live, store, demo, terminal } = parts;
-  const { fleet, zones } = world.config;
+  const { fleet } = world.config;
   const [endpoint = ''] = live.dns;
   const host = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
   const port = endpoint.slice(endpoint.lastIndexOf(':') + 1);
   const has = (program: string): boolean => isInPath(program, terminal.environment['PATH'] ?? '');
-  const name = steeredName(world);
-  const admin = live.adminUrl === 'http://127.0.0.1:5380' ? '' : ` --admin ${live.adminUrl}`;
+  const name = world.images.zones.notes.steeredName ?? 'www.cdn.example';
+  const { adminUrl = '' } = live;
+  const admin = adminUrl === 'http://127.0.0.1:5380' ? '' : ` --admin ${adminUrl}`;
   const ask = has('dig')
     ? `dig @${host} -p ${port} ${name} +subnet=${CLIENT}`
     : `npx isochrone ask ${name} --client ${CLIENT} --server ${endpoint}`;
@@ -43,11 +44,12 @@ export function welcome(parts: {
       `"https://${name}:${demo.popPort}/?client=${CLIENT.split('/')[0]}"`
     : `npx isochrone status${admin}`;
   return [
-    `Isochrone answers for ${zones.map(({ origin }) => origin).join(', ')}: ${fleet.pops.length} POPs, ` +
+    `Isochrone answers for ${zonesText(world.config)}: ${fleet.pops.length} POPs, ` +
       `${demo.networks} client networks of a modelled internet`,
     '',
-    `  DNS      ${live.dns.join(', ')}, UDP and TCP`,
-    `  console  ${live.adminUrl}, metrics at /metrics`,
+    `  DNS      ${live.dns.join(', ')}, UDP and TCP: ${socketsText(live)}`,
+    `  images   ${imagesText(world)}`,
+    adminUrl === '' ? '  console  off' : `  console  ${adminUrl}, metrics at /metrics`,
     ...(store.address === 'memory'
       ? []
       : [`  store    ${store.address}${store.connected ? '' : NOT_CONNECTED}`]),
@@ -56,22 +58,12 @@ export function welcome(parts: {
     'Try, in another terminal, as a client in Brazil:',
     '',
     `  ${ask}`,
-    `  npx isochrone explain ${name} --client ${CLIENT}${admin}`,
+    ...(adminUrl === '' ? [] : [`  npx isochrone explain ${name} --client ${CLIENT}${admin}`]),
     `  ${page}`,
     '',
-    ...world.locator.attribution,
+    ...world.answering.clients().attribution,
     'Stop with Ctrl-C.',
   ];
-}
-
-/** The steered name to try: `www` if it is one, else the first in the zones that is no wildcard. */
-function steeredName(world: World): string {
-  const names = world.answerData.zones
-    .flatMap(({ records }) => records)
-    .filter(({ type }) => type === TYPE.STEER)
-    .map(({ owner }) => formatName(owner).slice(0, -1))
-    .filter((name) => !name.startsWith('*'));
-  return names.find((name) => name.startsWith('www.')) ?? names[0] ?? 'www.cdn.example';
 }
 
 function isInPath(program: string, path: string): boolean {

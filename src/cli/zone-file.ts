@@ -4,11 +4,10 @@ import type { Place } from '../config/document.ts';
 import { TYPE } from '../wire/constants.ts';
 import { parseName } from '../wire/name.ts';
 import { checkZone } from '../zone/check.ts';
-import { compileZone } from '../zone/compile.ts';
+import { createZoneImageBuilder } from '../zone/image-build.ts';
 import { parseMaster } from '../zone/master.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
 import type { ZoneRecord } from '../zone/record.ts';
-import type { Terminal } from './command.ts';
 
 /** A zone to read. */
 export interface ZoneToRead {
@@ -25,21 +24,44 @@ export interface ReadZone {
   /** As far as they could be read. To be served only if no problem is an error. */
   readonly records: readonly ZoneRecord[];
   readonly problems: readonly ZoneProblem[];
+  /** Files that it includes, as they were opened. */
+  readonly included: readonly string[];
 }
 
+/** What reading a zone works with. */
+export interface ZoneReader {
+  /** Throws where the file cannot be read. */
+  readonly readText: (path: string) => string;
+  /** Compiles a zone in which nothing is wrong so far; gives what only compiling finds. */
+  readonly compile: (
+    origin: Uint8Array,
+    records: readonly ZoneRecord[],
+    services: readonly string[],
+  ) => readonly Problem[];
+}
+
+/** Compiles for nothing but the problems. */
+export const compileToCheck: ZoneReader['compile'] = (origin, records, services) =>
+  createZoneImageBuilder({ services }).add(origin, records);
+
 /** Reads a zone from its master file, and checks it up to what only compiling finds. */
-export function readZone(wanted: ZoneToRead, terminal: Pick<Terminal, 'readText'>): ReadZone {
+export function readZone(wanted: ZoneToRead, reader: ZoneReader): ReadZone {
   const { file, namedAt } = wanted;
+  const included: string[] = [];
   const error = (problem: Problem): ReadZone => ({
     records: [],
     problems: [{ ...problem, severity: 'error' }],
+    included,
   });
   const origin = parseName(wanted.origin);
   if (typeof origin === 'string') return error({ ...namedAt, message: `the origin: ${origin}` });
-  const text = textOf(file, terminal);
+  const text = textOf(file, reader);
   if (text === undefined)
     return error({ ...namedAt, message: `cannot read the zone file ${JSON.stringify(file)}` });
-  const read = (path: string): string | undefined => textOf(path, terminal);
+  const read = (path: string): string | undefined => {
+    included.push(path);
+    return textOf(path, reader);
+  };
   const { records, problems } = parseMaster({ text, file, origin, read });
   const found = [
     ...problems,
@@ -47,16 +69,15 @@ export function readZone(wanted: ZoneToRead, terminal: Pick<Terminal, 'readText'
     ...(wanted.services === undefined ? [] : unknownServices(records, wanted.services)),
   ];
   found.sort((left, right) => left.file.localeCompare(right.file) || (left.line ?? 0) - (right.line ?? 0));
-  if (found.some(({ severity }) => severity === 'error')) return { records, problems: found };
-  const zone = compileZone(records, { origin, services: wanted.services ?? records.flatMap(serviceOf) });
-  if (!Array.isArray(zone)) return { records, problems: found };
-  const more = zone.map((problem: Problem): ZoneProblem => ({ ...problem, severity: 'error' }));
-  return { records, problems: [...found, ...more] };
+  if (found.some(({ severity }) => severity === 'error')) return { records, problems: found, included };
+  const compiled = reader.compile(origin, records, wanted.services ?? records.flatMap(serviceOf));
+  const more = compiled.map((problem): ZoneProblem => ({ ...problem, severity: 'error' }));
+  return { records, problems: [...found, ...more], included };
 }
 
-function textOf(path: string, terminal: Pick<Terminal, 'readText'>): string | undefined {
+function textOf(path: string, reader: Pick<ZoneReader, 'readText'>): string | undefined {
   try {
-    return terminal.readText(path);
+    return reader.readText(path);
   } catch {
     return undefined;
   }

@@ -14,6 +14,8 @@ export interface AdminOptions {
   /** Secret that changes must carry; mandatory where others than this machine can reach the address. */
   readonly token: string | undefined;
   readonly api: AdminApi;
+  /** Descriptor of a socket that listens there already, of the process that this one replaces. */
+  readonly inherit?: number | undefined;
   /** Told of errors that nobody foresaw; the client gets a 500. */
   readonly onError: (error: unknown) => void;
 }
@@ -24,6 +26,8 @@ export interface Admin {
   readonly endpoint: Endpoint;
   /** `http://127.0.0.1:5380`. */
   readonly url: string;
+  /** Descriptor of the listening socket, to be handed to the process that replaces this one; -1: there is none. */
+  readonly fd: number;
   /** Stops listening and ends every connection. */
   readonly close: () => Promise<void>;
 }
@@ -70,9 +74,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Header Too Large' : '400 Bad Request';
     socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
   });
-  const endpoint = await listenOn(server, listen);
+  const endpoint = await listenOn(server, listen, options.inherit);
   server.on('error', options.onError);
-  return { endpoint, url: `http://${formatEndpoint(endpoint)}`, close: () => closeServer(server) };
+  // Node has no public way to the descriptor of a server. The property is as old as Node.
+  const { _handle: handle } = server as unknown as { _handle?: { fd?: number } };
+  const url = `http://${formatEndpoint(endpoint)}`;
+  return { endpoint, url, fd: handle?.fd ?? -1, close: () => closeServer(server) };
 }
 
 type Answering = AdminOptions & { readonly metrics: ReturnType<typeof createMetricsPage> };
@@ -98,7 +105,7 @@ async function answer(request: IncomingMessage, guard: Guard, options: Answering
   }
 }
 
-function listenOn(server: Server, listen: Endpoint): Promise<Endpoint> {
+function listenOn(server: Server, listen: Endpoint, inherit: number | undefined): Promise<Endpoint> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE')
@@ -117,7 +124,8 @@ function listenOn(server: Server, listen: Endpoint): Promise<Endpoint> {
         reject(fault('bad-config', listen, 'this machine has no such address'));
       else reject(error);
     });
-    server.listen({ host: listen.host, port: listen.port }, () => {
+    const where = inherit === undefined ? { host: listen.host, port: listen.port } : { fd: inherit };
+    server.listen(where, () => {
       server.removeAllListeners('error');
       resolve({ host: listen.host, port: (server.address() as AddressInfo).port });
     });

@@ -47,15 +47,86 @@ export interface StatusView {
   /** When the process started: ms since 1970 UTC. */
   readonly startedAtMs: number;
   readonly dns: readonly string[];
+  /** The first of them; `images.zones` has their number. */
   readonly zones: readonly string[];
+  /** Threads that answer, and how they read and write. */
+  readonly serving: {
+    readonly workers: number;
+    readonly sockets: 'native' | 'portable';
+    readonly why?: string;
+  };
+  readonly images: ImagesView;
   readonly store: { readonly address: string; readonly connected: boolean; readonly lastError?: string };
   /** The steering table in use; absent before the first. `origin`: who made it. */
-  readonly table?: { readonly epoch: number; readonly ageMs: number; readonly origin: string };
+  readonly table?: TableView;
   /** Queries a second over the last seconds, by transport. */
   readonly queryRates: Readonly<Record<string, number>>;
   readonly pops: readonly PopView[];
+  /** The busiest client networks, a few of them. */
+  readonly demand: DemandView;
   /** Credits that must be shown for the geo data in use. */
   readonly attribution: readonly string[];
+}
+
+/** Who asks for what, over the last ten seconds, estimated from one query in sixteen. */
+export interface DemandView {
+  /** Queries a second of all. */
+  readonly qps: number;
+  /** Networks and services told apart. */
+  readonly cells: number;
+  /** Queries a second of those for which the tables had no room. */
+  readonly overflowQps: number;
+  /** The busiest first. */
+  readonly rows: readonly DemandRow[];
+}
+
+/** What a client network asks of a service. */
+export interface DemandRow {
+  /** `Paris, FR`. */
+  readonly place: string;
+  /** The place's key in places.csv. */
+  readonly key: string;
+  /** 0: not known. */
+  readonly asn: number;
+  /** Absent: names that are not steered. */
+  readonly service?: string;
+  /** Queries a second. */
+  readonly qps: number;
+}
+
+/** The steering table in use. */
+export interface TableView {
+  readonly epoch: number;
+  readonly ageMs: number;
+  /** Who made it. */
+  readonly origin: string;
+  /** Rows that differ, of all service groups. */
+  readonly rows: number;
+  /** What building its row map took, ms. */
+  readonly buildMs: number;
+  /** Octets of the steering image, and of its row map. */
+  readonly octets: number;
+  readonly mapOctets: number;
+}
+
+/** The images that answers are made from. */
+export interface ImagesView {
+  readonly zones: ImageView & { readonly zones: number; readonly names: number; readonly records: number };
+  readonly clients: ImageView & {
+    /** Ranges of addresses that lie in one place and network. */
+    readonly rangesIpv4: number;
+    readonly rangesIpv6: number;
+    /** Pairs of place and network. */
+    readonly sites: number;
+  };
+}
+
+interface ImageView {
+  /** When it was made, ms since 1970 UTC. */
+  readonly madeAtMs: number;
+  readonly octets: number;
+  /** Read from its file, or made from its sources, when the process started or since. */
+  readonly origin: 'file' | 'sources';
 }
 
 /** One candidate of an explanation: a POP over its best link. All terms in ms; they add up to the score. */
@@ -93,6 +164,8 @@ export interface ExplainView {
   readonly cell: { readonly key: string; readonly label: string };
   /** Prefix length of the answer's ECS scope. */
   readonly scopeLength: number;
+  /** The clients of this cell are divided among links; absent where all get the same. */
+  readonly split?: SplitView;
   readonly ttl: { readonly seconds: number; readonly why: string };
   readonly table: { readonly epoch: number; readonly ageMs: number };
   /** What the answer gives. */
@@ -106,6 +179,14 @@ export interface ExplainView {
   readonly notes: readonly string[];
   /** By score; those that are out come last. */
   readonly pops: readonly ExplainedPop[];
+}
+
+/** How the clients of a cell are divided: a hash of the client's /24 or /48 says which part it is in. */
+export interface SplitView {
+  /** Shares 0..1 of the clients, which add up to 1. */
+  readonly parts: readonly { readonly pop: string; readonly link: string; readonly share: number }[];
+  /** Position of this client's part. */
+  readonly part: number;
 }
 
 /** A question for `explain`. */
@@ -128,6 +209,8 @@ export interface AdminApi {
   readonly linkIds: (pop: string) => readonly string[];
   readonly nowMs: () => number;
   readonly status: () => Promise<StatusView>;
+  /** The busiest client networks, at most so many. */
+  readonly demand: (max: number) => DemandView;
   /** An `OperatorError('not-found')` for a name that is not steered. */
   readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
   readonly setOverride: (pop: string, override: Override | undefined) => Promise<void>;
@@ -144,7 +227,10 @@ export interface MetricsView {
   readonly version: string;
   /** Counters of the name server's workers, summed. */
   readonly counters: readonly CounterSnapshot[];
-  readonly table?: { readonly epoch: number; readonly ageMs: number };
+  readonly table?: TableView;
+  readonly images: ImagesView;
+  /** ms since 1970 UTC. */
+  readonly nowMs: number;
   readonly pops: readonly PopView[];
   readonly store: { readonly connected: boolean; readonly errors: number };
   /** The control loop, where it runs here. */

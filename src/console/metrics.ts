@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import type { CounterSnapshot, HistogramSnapshot } from '../base/counters.ts';
-import type { AdminApi, ControlMetrics, MetricsView, PopStateWord, PopView } from './api.ts';
+import type { AdminApi, ControlMetrics, MetricsView, PopStateWord, PopView, TableView } from './api.ts';
 import type { Reply } from './reply.ts';
 
 /** Makes the metrics page. */
@@ -73,6 +73,7 @@ function familiesOf(view: MetricsView): Family[] {
     ]),
     ...view.counters.flatMap(counterFamilies),
     ...(view.table === undefined ? [] : tableFamilies(view.table)),
+    ...imageFamilies(view),
     ...popFamilies(view.pops),
     single(gauge, 'store_connected', 'Whether the store is reachable.', view.store.connected ? 1 : 0),
     single(counter, 'store_errors_total', 'Failed calls to the store.', view.store.errors),
@@ -106,10 +107,35 @@ function histogram(snapshot: HistogramSnapshot): Family {
   return { name, help, type: 'histogram', samples };
 }
 
-function tableFamilies(table: { epoch: number; ageMs: number }): Family[] {
+function tableFamilies(table: TableView): Family[] {
   return [
     single(gauge, 'table_epoch', 'Epoch of the steering table in use.', table.epoch),
     single(gauge, 'table_age_seconds', 'Age of the steering table in use.', table.ageMs / 1000),
+    single(gauge, 'table_rows', 'Rows of the steering table that differ.', table.rows),
+    single(gauge, 'table_build_seconds', 'Time that building the row map took.', table.buildMs / 1000),
+  ];
+}
+
+function imageFamilies({ images, table, nowMs }: MetricsView): Family[] {
+  const { zones, clients } = images;
+  const sample = (image: string, value: number): MetricSample => ({ labels: { image }, value });
+  const ageSeconds = (madeAtMs: number): number => Math.max(0, nowMs - madeAtMs) / 1000;
+  const octets = [sample('zones', zones.octets), sample('clients', clients.octets)];
+  if (table !== undefined) octets.push(sample('steering', table.octets), sample('row map', table.mapOctets));
+  return [
+    gauge('image_bytes', 'Size of the images that answers are made from.', octets),
+    gauge('image_age_seconds', 'Time since the image was made from its sources.', [
+      sample('zones', ageSeconds(zones.madeAtMs)),
+      sample('clients', ageSeconds(clients.madeAtMs)),
+    ]),
+    single(gauge, 'zones', 'Zones that are answered for.', zones.zones),
+    single(gauge, 'zone_names', 'Names in all zones, empty non-terminals among them.', zones.names),
+    single(gauge, 'zone_records', 'Records in all zones.', zones.records),
+    gauge('client_ranges', 'Ranges of addresses that lie in one place and network.', [
+      { labels: { family: 'ipv4' }, value: clients.rangesIpv4 },
+      { labels: { family: 'ipv6' }, value: clients.rangesIpv6 },
+    ]),
+    single(gauge, 'client_sites', 'Pairs of place and network that clients are in.', clients.sites),
   ];
 }
 

@@ -10,7 +10,7 @@ export function consolePage(status: StatusView, adminUrl: string): string {
   const tableText =
     table === undefined
       ? 'none yet'
-      : `epoch ${table.epoch}, ${seconds(table.ageMs)} old, from ${table.origin}`;
+      : `epoch ${table.epoch}, ${seconds(table.ageMs)} old, from ${table.origin}; ${count(table.rows)} rows`;
   const connection = store.connected ? 'connected' : `not connected: ${store.lastError ?? ''}`;
   const rates = Object.entries(status.queryRates).map(
     ([name, rate]) => `${rate.toFixed(0)} a second over ${name.toUpperCase()}`,
@@ -18,7 +18,9 @@ export function consolePage(status: StatusView, adminUrl: string): string {
   const facts: readonly (readonly [string, string])[] = [
     ['Process', `${status.role} ${status.version}, cluster ${status.cluster}`],
     ['DNS', status.dns.join(', ')],
-    ['Zones', status.zones.join(', ')],
+    ['Zones', zonesWords(status)],
+    ['Images', imagesWords(status)],
+    ['Threads', threadsWords(status)],
     ['Store', `${store.address}, ${connection}`],
     ['Steering table', tableText],
     ['Queries', rates.join(', ') || 'none'],
@@ -55,6 +57,22 @@ ${status.pops.toSorted(troubleFirst).map(popRow).join('\n')}
 </body>
 </html>
 `;
+}
+
+function zonesWords({ zones, images }: StatusView): string {
+  const rest = images.zones.zones - zones.length;
+  return rest > 0 ? `${zones.join(', ')} and ${count(rest)} more` : zones.join(', ');
+}
+
+function imagesWords({ images }: StatusView): string {
+  const { zones, clients } = images;
+  const ranges = count(clients.rangesIpv4 + clients.rangesIpv6);
+  return `${count(zones.names)} names, ${count(zones.records)} records; ${ranges} client ranges`;
+}
+
+function threadsWords({ serving }: StatusView): string {
+  const sockets = serving.sockets === 'native' ? 'batched system calls' : `node:dgram: ${serving.why ?? ''}`;
+  return `${serving.workers}, ${sockets}`;
 }
 
 const ADMIN_DEFAULT = 'http://127.0.0.1:5380';

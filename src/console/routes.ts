@@ -25,6 +25,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/readyz$/, readiness],
   ['GET', /^\/api\/status$/, async ({ api }) => jsonReply(await api.status())],
   ['GET', /^\/api\/pops$/, async ({ api }) => jsonReply({ pops: (await api.status()).pops })],
+  ['GET', /^\/api\/demand$/, demand],
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/model$/, listModel],
   ['POST', /^\/api\/model$/, changeModel],
@@ -51,6 +52,18 @@ async function page({ api, request }: RouteContext): Promise<Reply> {
   // The guard let an address or localhost through only.
   const body = consolePage(await api.status(), `http://${request.headers.host}`);
   return { status: 200, type: 'text/html; charset=utf-8', body };
+}
+
+/** Rows of /api/demand: without `max`, and at most. */
+const DEMAND_ROWS = { DEFAULT: 50, MAX: 1000 } as const;
+
+function demand({ api, query }: RouteContext): Reply {
+  const text = query.get('max') ?? String(DEMAND_ROWS.DEFAULT);
+  const max = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (max >= 1 && max <= DEMAND_ROWS.MAX) return jsonReply(api.demand(max));
+  return problemReply(400, [
+    `max=${JSON.stringify(text)} is not a whole number from 1 to ${DEMAND_ROWS.MAX}`,
+  ]);
 }
 
 function readiness({ api }: RouteContext): Reply {

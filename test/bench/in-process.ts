@@ -1,8 +1,13 @@
+import { join } from 'node:path';
 import { answer } from '../../src/answer/answer.ts';
+import type { AnswerContext } from '../../src/answer/context.ts';
+import { buildRowMap } from '../../src/answer/row-map.ts';
 import { emptyAddress, parseAddressInto } from '../../src/base/address.ts';
 import { createAnswering } from '../../src/server/answering.ts';
-import { loadEdge } from '../helpers/edge.ts';
+import { openImage } from '../../src/steering/image.ts';
 import { encodeQuery } from '../helpers/message.ts';
+import { root, temporaryFolder } from './machine.ts';
+import { openBenchWorld } from './world.ts';
 
 export interface InProcessRow {
   readonly what: string;
@@ -19,10 +24,8 @@ const NETWORKS = 4096;
 const OUT_OCTETS = 1232;
 
 /** Nanoseconds of one call of `answer()`, beside copying the query, which nothing can go below. */
-export function measureAnswer(): InProcessRow[] {
-  const { data, image } = loadEdge();
-  const { context, setImage } = createAnswering(data);
-  setImage(image);
+export async function measureAnswer(): Promise<InProcessRow[]> {
+  const context = await edgeContext();
   const client = { address: emptyAddress(), port: 4000, transport: 'udp' as const };
   parseAddressInto('127.0.0.1', client.address);
   const out = Buffer.alloc(OUT_OCTETS);
@@ -46,6 +49,19 @@ export function measureAnswer(): InProcessRow[] {
     measure(`steered A, ECS, ${NETWORKS} networks`, networks.map(steeredQuery), run),
     measure('NXDOMAIN', [octets({ name: 'no.such.name.edge.test.', type: 'A', edns: 1232 })], run),
   ];
+}
+
+/** What answers for test/bench/edge.yaml. */
+async function edgeContext(): Promise<AnswerContext> {
+  const paths = { config: join(root, 'test/bench/edge.yaml'), state: join(temporaryFolder(), 'state') };
+  const { world, image } = await openBenchWorld(paths);
+  const { answerData, config, places } = world;
+  const steering = openImage(image, { fleetDigest: config.fleet.digest, placesDigest: places.digest });
+  if (typeof steering === 'string') throw new Error(steering);
+  const { context, clients, setTable } = createAnswering(answerData);
+  const refused = setTable(image, buildRowMap(clients(), steering));
+  if (typeof refused === 'string') throw new Error(refused);
+  return context;
 }
 
 function steeredQuery(subnet: string): Buffer {

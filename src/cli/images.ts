@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import { formatProblem } from '../base/errors.ts';
+import { IMAGE_KIND, imageStamp } from '../base/image-file.ts';
+import { CLIENT_IMAGE_VERSION, openClientImage } from '../geo/client-image.ts';
+import { openZoneImage, ZONE_IMAGE_VERSION } from '../zone/image.ts';
+import type { Terminal } from './command.ts';
+import { type CompileJob, type Compiling, startCompiling } from './compile.ts';
+import { clientSources } from './geo-files.ts';
+import { type Ground, stateFolder } from './ground.ts';
+import { type ImageFile, type ImageNotes, readImageFile } from './image-file.ts';
+import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
+import { programVersion } from './version.ts';
+
+/** An image in use, and how it came here. */
+export interface LoadedImage {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** Read from its file, or made from its sources. */
+  readonly origin: 'file' | 'sources';
+  /** How long that took, ms. */
+  readonly tookMs: number;
+  /** When it was made, ms since 1970 UTC. */
+  readonly madeAtMs: number;
+  /** Digest of what it was made from. */
+  readonly source: string;
+  readonly notes: ImageNotes;
+}
+
+/** Both images, on their way. */
+export interface LoadingImages {
+  readonly zones: Promise<LoadedImage>;
+  readonly clients: Promise<LoadedImage>;
+  /** Ends what is still being made. */
+  readonly cancel: () => Promise<void>;
+}
+
+/** One kind of image: its file, how to know that the file is good, and how to make it. */
+interface Kind {
+  readonly kind: number;
+  readonly version: number;
+  /** What it is made from, in words. */
+  readonly from: string;
+  /** What is wrong with an image that is whole. */
+  readonly fault: (bytes: Uint8Array<SharedArrayBuffer>) => string | undefined;
+  /** Digest of the sources as they are now. */
+  readonly digest: (notes: ImageNotes) => string;
+  readonly job: Exclude<CompileJob, { kind: 'client-part' }>;
+}
+
+/** Progress is shown from then on, ms: what is done before needs none. */
+const PROGRESS_AFTER_MS = 500;
+
+/**
+ * Takes both images from their files in the state folder where these are whole and their sources are as they
+ * were; else makes them anew, each in a thread of its own, and saves them. Says why on the terminal.
+ */
+export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
+  const compilings: Compiling[] = [];
+  const load = (kind: Kind): Promise<LoadedImage> => {
+    const loaded = loadImage(kind, { terminal, compilings });
+    // Who starts both looks at one after the other; until then a failure is nobody's.
+    loaded.catch(() => undefined);
+    return loaded;
+  };
+  return {
+    zones: load(zoneKind(ground, terminal)),
+    clients: load(clientKind(ground, terminal)),
+    cancel: async () => {
+      for (const compiling of compilings) await compiling.cancel();
+    },
+  };
+}
+
+/** Makes the client image anew and saves it: its sources changed while the program runs. */
+export function remakeClients(
+  ground: Ground,
+  terminal: Pick<Terminal, 'readText' | 'err'>,
+): Compiling<LoadedImage> {
+  const startedMs = performance.now();
+  const kind = clientKind(ground, terminal);
+  const { made, cancel } = startCompiling(kind.job, { onUnsaved: warnUnsaved(kind, terminal) });
+  return { made: made.then((file) => describeLoaded(file, 'sources', startedMs)), cancel };
+}
+
+/** Digest of the client image's sources as they are now. */
+export function clientSourceNow(ground: Ground, terminal: Pick<Terminal, 'readText'>): string {
+  return clientKind(ground, terminal).digest({ included: [] });
+}
+
+interface LoadOptions {
+  readonly terminal: Terminal;
+  readonly compilings: Compiling[];
+}
+
+async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage> {
+  const { terminal, compilings } = options;
+  const startedMs = performance.now();
+  const found = readUsable(kind);
+  if (typeof found === 'object') return describeLoaded(found, 'file', startedMs);
+  if (found !== undefined) terminal.err(`${kind.job.path} ${found}; made anew from ${kind.from}`);
+  const compiling = startCompiling(kind.job, {
+    onProgress: (text) => {
+      if (performance.now() - startedMs > PROGRESS_AFTER_MS) terminal.passing(`${kind.job.kind}: ${text}`);
+    },
+    onUnsaved: warnUnsaved(kind, terminal),
+  });
+  compilings.push(compiling);
+  const made = await compiling.made;
+  terminal.passing('');
+  for (const problem of made.warnings) terminal.err(`warning: ${formatProblem(problem)}`);
+  return describeLoaded(made, 'sources', startedMs);
+}
+
+/** The saved image if it may be used; undefined if there is none; else why not, as the end of a sentence. */
+function readUsable(kind: Kind): ImageFile | string | undefined {
+  const read = readImageFile(kind.job.path, kind);
+  if (read === undefined) return undefined;
+  if (typeof read === 'string') return `is not used: ${read}`;
+  const fault = kind.fault(read.bytes);
+  if (fault !== undefined) return `is not used: ${fault}`;
+  if (imageStamp(read.bytes).source === kind.digest(read.notes)) return read;
+  return `is out of date: ${kind.from} or the program changed since`;
+}
+
+function warnUnsaved(kind: Kind, terminal: Pick<Terminal, 'err'>): (reason: string) => void {
+  return (reason) =>
+    terminal.err(`warning: ${kind.job.path} cannot be written, the next start will be slower: ${reason}`);
+}
+
+function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>): Kind {
+  const services = config.services.map(({ name }) => name);
+  const { zones } = config;
+  const path = join(stateFolder(config), 'zones.image');
+  const version = programVersion(terminal);
+  return {
+    kind: IMAGE_KIND.ZONES,
+    version: ZONE_IMAGE_VERSION,
+    from: 'the zone files',
+    fault: (bytes) => faultOf(openZoneImage(bytes, { services })),
+    digest: ({ included }) => {
+      const maker = { programVersion: version, imageVersion: ZONE_IMAGE_VERSION };
+      return zoneDigest(maker, { zones, services, included }, fileState);
+    },
+    job: { kind: 'zones', zones, configFile: config.file, services, programVersion: version, path },
+  };
+}
+
+function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readText'>): Kind {
+  const { geo, networks } = config;
+  const path = join(stateFolder(config), 'clients.image');
+  const version = programVersion(terminal);
+  return {
+    kind: IMAGE_KIND.CLIENTS,
+    version: CLIENT_IMAGE_VERSION,
+    from: 'the geo databases',
+    fault: (bytes) => faultOf(openClientImage(bytes, { placesDigest: places.digest })),
+    digest: () => {
+      const maker = { programVersion: version, imageVersion: CLIENT_IMAGE_VERSION };
+      return clientDigest(maker, clientSources(config, places.digest), fileState);
+    },
+    job: { kind: 'clients', geo, networks, programVersion: version, path },
+  };
+}
+
+function faultOf(opened: object | string): string | undefined {
+  return typeof opened === 'string' ? opened : undefined;
+}
+
+function describeLoaded(
+  { bytes, notes }: ImageFile,
+  origin: LoadedImage['origin'],
+  startedMs: number,
+): LoadedImage {
+  const { madeAtMs, source } = imageStamp(bytes);
+  return { bytes, notes, origin, tookMs: performance.now() - startedMs, madeAtMs, source };
+}
