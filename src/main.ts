@@ -5,9 +5,11 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// What Node made of the sources is kept beside the packages, for all threads and the next start; where nothing
-// can be written there, it is made anew each time. The cache must be open before the other modules are loaded.
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/isochrone', import.meta.url)));
+// What Node made of the sources is kept beside the packages, for all threads and the next start; where
+// nothing can be written there, it is made anew each time. It must be open before other modules are loaded.
+const cacheFolder = fileURLToPath(new URL('../node_modules/.cache/isochrone', import.meta.url));
+enableCompileCache(cacheFolder);
+process.env['NODE_COMPILE_CACHE'] ??= cacheFolder;
 const { runCommandLine } = await import('./cli/run.ts');
 const { processTerminal } = await import('./cli/terminal.ts');
 

@@ -40,7 +40,7 @@ export interface ImageStamp {
   readonly madeAtMs: number;
 }
 
-/** Writes the header around an image whose kind's own words and body are in place. The last step of making. */
+/** Writes the header around an image whose own words and body are in place. The last step of making. */
 export function sealImage(bytes: Uint8Array, stamp: ImageStamp): void {
   assert(bytes.length >= IMAGE_HEADER.OCTETS, 'an image holds its header at least');
   assert(SOURCE_FORM.test(stamp.source), `source ${JSON.stringify(stamp.source)} is 16 hexadecimal digits`);

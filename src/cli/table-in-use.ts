@@ -1,4 +1,4 @@
-import { collectGarbage } from '../server/collect-garbage.ts';
+import { collectGarbage } from '../server/engine.ts';
 import type { MappedTable } from '../server/mapper.ts';
 import { openImage, type SteeringImage } from '../steering/image.ts';
 import { decodeTerms, type SteeringTerms } from '../steering/terms.ts';

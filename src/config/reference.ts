@@ -42,12 +42,14 @@ link A of POP FRA is \`FRA-a\`. A POP with fewer links than others leaves their 
 the \`ipv6\` columns may be missing; with \`popAddresses: modelled\` the \`ipv4\` columns too. Lines that
 start with \`#\` are comments. \`geo-data/pops.csv\` is an example.`;
 
+const NETWORK_NAMES = NETWORK_COLUMNS.map((column) => `\`${column}\``).join(', ');
+const NETWORK_COUNT = NETWORKS_MAX.toLocaleString('en');
 const NETWORKS_SECTION = `## The networks as a CSV file
 
-The first line names the columns, in any order: ${NETWORK_COLUMNS.map((column) => `\`${column}\``).join(', ')}. They mean what
-they mean under \`networks\` above; all but \`prefix\` may be missing, and cells may be empty. Lines that start with
-\`#\` are comments. There may be ${NETWORKS_MAX.toLocaleString('en')} rows; a million are read in some seconds at start, faster if they
-are in the order of their addresses.`;
+The first line names the columns, in any order: ${NETWORK_NAMES}.
+They mean what they mean under \`networks\` above; all but \`prefix\` may be missing, and cells may be empty.
+Lines that start with \`#\` are comments. There may be ${NETWORK_COUNT} rows; a million take some two
+seconds, faster if they are in the order of their addresses, at the first start and when the file changed.`;
 
 /** One line of a table. */
 interface Row {

@@ -39,7 +39,8 @@ export function parseClientPrefix(text: string): Prefix | string {
   const prefix = parsePrefix(text);
   if (typeof prefix === 'string' || prefix.address.family === 4 || prefix.length <= IPV6_LENGTH_MAX)
     return prefix;
-  return `${JSON.stringify(text)}: IPv6 clients are told apart by their first ${IPV6_LENGTH_MAX} bits, not by more`;
+  const most = `by their first ${IPV6_LENGTH_MAX} bits, not by more`;
+  return `${JSON.stringify(text)}: IPv6 clients are told apart ${most}`;
 }
 
 /** A schema of text that `parse` reads; a text that it returns is the problem. */

@@ -263,8 +263,8 @@ export const configSchema = z
       .union([filePath, z.array(networkSchema).max(NETWORKS_LISTED_MAX)])
       .prefault([])
       .describe(
-        "Operator's own knowledge of where clients are; it beats the databases. A list, or a CSV file relative " +
-          "to this file's folder (its columns are below).",
+        "Operator's own knowledge of where clients are; it beats the databases. A list, or a CSV file " +
+          "relative to this file's folder (its columns are below).",
       ),
     geo: geoSchema,
     dns: dnsSchema,

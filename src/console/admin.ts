@@ -26,7 +26,7 @@ export interface Admin {
   readonly endpoint: Endpoint;
   /** `http://127.0.0.1:5380`. */
   readonly url: string;
-  /** Descriptor of the listening socket, to be handed to the process that replaces this one; -1: there is none. */
+  /** Descriptor of the listening socket, for the process that replaces this one; -1: there is none. */
   readonly fd: number;
   /** Stops listening and ends every connection. */
   readonly close: () => Promise<void>;

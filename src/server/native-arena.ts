@@ -59,6 +59,16 @@ export interface Shape {
   readonly controlOctets: number;
 }
 
+/**
+ * Addresses of memory that calls are made with again and again. A number too large for a small integer is
+ * boxed whenever it is passed on, unless it lies boxed already: so it does in an array that holds something
+ * else than numbers too.
+ */
+export type Addresses = readonly (number | undefined)[];
+
+/** Positions in `Arena.addresses`. */
+export const ADDRESS = { SCRATCH: 0, EVENTS: 1, TCP_IN: 2, TCP_OUT: 3 } as const;
+
 /** Views of an arena, and where things are in it. */
 export interface Arena {
   readonly u8: Uint8Array<SharedArrayBuffer>;
@@ -66,6 +76,10 @@ export interface Arena {
   /** Address of its first octet. */
   readonly base: number;
   readonly shapes: readonly Shape[];
+  /** Of `ADDRESS`. */
+  readonly addresses: Addresses;
+  /** `performance.now()` of this turn of the loop, ms, its only element: read from memory it is not boxed. */
+  readonly now: Float64Array;
   /** Place of the first in-buffer, and octets from one to the next. */
   readonly queries: number;
   readonly queryStride: number;
@@ -126,11 +140,22 @@ export function openArena(libc: Libc, buffer: SharedArrayBuffer, options: ArenaO
     u8,
     i32: new Int32Array(buffer),
     base,
+    addresses: addressesOf([at.scratch, at.events, at.tcpIn, at.tcpOut].map((place) => base + place)),
+    now: new Float64Array(1),
     queryViews: slots.map((i) => new Uint8Array(buffer, at.queries + i * at.queryStride, UDP_QUERY_MAX)),
     responseViews: slots.map(
       (i) => new Uint8Array(buffer, at.responses + i * at.responseStride, options.udpResponseMax),
     ),
   };
+}
+
+/** Addresses of the `mmsghdr`s to receive with, or to send with, from each slot of the batch on. */
+export function headerAddresses({ base }: Arena, headers: number): Addresses {
+  return addressesOf(Array.from({ length: BATCH_MAX }, (_, i) => base + headers + i * MMSGHDR.OCTETS));
+}
+
+function addressesOf(list: readonly number[]): Addresses {
+  return [undefined, ...list].slice(1).concat([undefined]);
 }
 
 function places({ udpResponseMax, limits }: ArenaOptions) {

@@ -1,4 +1,4 @@
-import type { Arena } from './native-arena.ts';
+import { ADDRESS, type Arena } from './native-arena.ts';
 import { EPOLL_EVENT, LINUX, type Libc } from './native-libc.ts';
 import { WORD } from './worker-memory.ts';
 
@@ -43,17 +43,28 @@ export interface Interest {
 }
 
 /** Sets what is reported of this socket; false if the kernel refuses. */
-export function control(epoll: Epoll, fd: number, { operation, events, data }: Interest): boolean {
+export function control(epoll: Epoll, fd: number, interest: Interest): boolean {
+  return controlWith(epoll, fd, interest.operation, interest.events, interest.data);
+}
+
+/** The same without an object, for what happens often. */
+export function controlWith(
+  epoll: Epoll,
+  fd: number,
+  operation: number,
+  events: number,
+  data: number,
+): boolean {
   const { libc, arena } = epoll;
   const at = arena.scratch;
   arena.i32[at >> 2] = events;
   arena.i32[(at + EPOLL_EVENT.DATA) >> 2] = data;
-  return libc.epollCtl(epoll.fd, operation, fd, arena.base + at) === 0;
+  return libc.epollCtl(epoll.fd, operation, fd, arena.addresses[ADDRESS.SCRATCH] as number) === 0;
 }
 
 /** Waits for events for at most this long; returns how many there are. */
 export function waitForEvents({ libc, arena, fd }: Epoll, timeoutMs: number): number {
-  return libc.epollWait(fd, arena.base + arena.events, EVENTS_MAX, timeoutMs);
+  return libc.epollWait(fd, arena.addresses[ADDRESS.EVENTS] as number, EVENTS_MAX, timeoutMs);
 }
 
 /** The number that the socket of this event was given. */

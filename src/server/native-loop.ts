@@ -106,19 +106,19 @@ function drain(loop: Loop): void {
 
 /** Reads each socket that has datagrams once; returns the largest batch. */
 function serveUdp({ udp, pace }: Loop): number {
+  const { now } = udp.arena;
   let largest = 0;
   let sum = 0;
-  let nowMs = 0;
   for (const socket of udp.sockets) {
     if (!socket.hot) continue;
     const count = serveBatch(udp, socket);
     if (count === 0) socket.hot = false;
     if (count > largest) largest = count;
     sum += count;
-    nowMs = performance.now();
-    watchQueue(udp, socket.queue, count, nowMs);
+    now[0] = performance.now();
+    watchQueue(udp, socket.queue, count);
   }
-  if (sum > 0) keepPace(pace, sum, nowMs);
+  if (sum > 0) keepPace(pace, sum, now);
   return largest;
 }
 
@@ -132,23 +132,24 @@ function look(loop: Loop, timeoutMs: number): void {
   // Who waits for news has read all that there was.
   if (timeoutMs > 0) for (const socket of udp.sockets) socket.hot = false;
   const count = waitForEvents(epoll, timeoutMs);
-  const nowMs = performance.now();
-  sweep(tcp, nowMs);
-  if (nowMs - loop.dropsReadMs > DROPS_MS) {
-    loop.dropsReadMs = nowMs;
+  const { now } = arena;
+  now[0] = performance.now();
+  sweep(tcp);
+  if ((now[0] as number) - loop.dropsReadMs > DROPS_MS) {
+    loop.dropsReadMs = now[0] as number;
     for (const { queue } of udp.sockets) readDrops(udp, queue);
   }
   let accepting = 0;
   for (let i = 0; i < count; i++) {
     const data = eventData(arena, i);
-    if (data >= DATA.CONNECTIONS) serveSlot(tcp, data - DATA.CONNECTIONS, nowMs);
+    if (data >= DATA.CONNECTIONS) serveSlot(tcp, data - DATA.CONNECTIONS);
     else if (data >= DATA.LISTENERS) accepting++;
     else (udp.sockets[data] as UdpSocket).hot = true;
   }
   // Last, because it may close connections, and give their slots to others, of which events were told above.
   for (let i = 0; i < count && accepting > 0; i++) {
     const data = eventData(arena, i);
-    if (data >= DATA.LISTENERS && data < DATA.CONNECTIONS) acceptAll(tcp, data - DATA.LISTENERS, nowMs);
+    if (data >= DATA.LISTENERS && data < DATA.CONNECTIONS) acceptAll(tcp, data - DATA.LISTENERS);
   }
 }
 

@@ -1,5 +1,5 @@
 import { countDrop, type ServerCounters } from './counters.ts';
-import { type Arena, BATCH_MAX, DROPS_MAX } from './native-arena.ts';
+import { type Addresses, type Arena, BATCH_MAX, DROPS_MAX } from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
 
 /** What is known of the queue of one UDP socket. Times are `performance.now()` milliseconds. */
@@ -7,8 +7,8 @@ export interface Queue {
   readonly fd: number;
   /** Position among the thread's UDP sockets. */
   readonly index: number;
-  /** Place of the `mmsghdr`s to receive with. */
-  readonly receive: number;
+  /** Addresses of the `mmsghdr`s to receive with. */
+  readonly receiveFrom: Addresses;
   /** Since when every batch was full; 0: the last one was not. */
   fullSinceMs: number;
   /** Datagrams answered since then. */
@@ -45,7 +45,7 @@ const RMEM_ALLOC = 0;
 const DROPS = 8;
 
 /** A queue that nothing is known of. */
-export function newQueue(parts: Pick<Queue, 'fd' | 'index' | 'receive'>): Queue {
+export function newQueue(parts: Pick<Queue, 'fd' | 'index' | 'receiveFrom'>): Queue {
   return { ...parts, fullSinceMs: 0, answered: 0, lateLooks: 0, overloaded: false };
 }
 
@@ -53,13 +53,14 @@ export function newQueue(parts: Pick<Queue, 'fd' | 'index' | 'receive'>): Queue 
  * After each batch: notices when more waits than can be answered in time, and drops the oldest of it. See
  * docs/decisions/0010.
  */
-export function watchQueue(looking: Looking, queue: Queue, count: number, nowMs: number): void {
+export function watchQueue(looking: Looking, queue: Queue, count: number): void {
   if (count < BATCH_MAX) {
     queue.fullSinceMs = 0;
     queue.lateLooks = 0;
     queue.overloaded = false;
     return;
   }
+  const nowMs = looking.arena.now[0] as number;
   if (queue.fullSinceMs === 0) {
     queue.fullSinceMs = nowMs;
     queue.answered = 0;
@@ -99,12 +100,11 @@ export function readDrops({ libc, arena, counters }: Looking, queue: Queue): num
 }
 
 /** Receives and forgets this many datagrams, or fewer if fewer wait. */
-function discard({ libc, arena, counters }: Looking, queue: Queue, datagrams: number): void {
+function discard({ libc, counters }: Looking, queue: Queue, datagrams: number): void {
   let left = Math.ceil(datagrams);
   while (left > 0) {
     const wanted = Math.min(left, BATCH_MAX);
-    const headers = arena.base + queue.receive;
-    const count = libc.recvmmsg(queue.fd, headers, wanted, LINUX.MSG_DONTWAIT, 0);
+    const count = libc.recvmmsg(queue.fd, queue.receiveFrom[0] as number, wanted, LINUX.MSG_DONTWAIT, 0);
     if (count <= 0) return;
     countDrop(counters, 'udp', 'late', count);
     left -= count;

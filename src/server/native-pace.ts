@@ -20,12 +20,14 @@ const PAUSE_NS_MAX = 100_000;
 
 /** A pace that has seen nothing. */
 export function createPace(): Pace {
-  return { count: 0, sinceMs: 0, ratePerMs: 0 };
+  // Halves, so that the fields are kept as doubles from the start.
+  return { count: 0, sinceMs: 0.5, ratePerMs: 0.5 };
 }
 
-/** Counts datagrams that were read at this time. */
-export function keepPace(pace: Pace, datagrams: number, nowMs: number): void {
+/** Counts datagrams that were read at this time (`Arena.now`). */
+export function keepPace(pace: Pace, datagrams: number, now: Float64Array): void {
   pace.count += datagrams;
+  const nowMs = now[0] as number;
   const spentMs = nowMs - pace.sinceMs;
   if (spentMs < WINDOW_MS) return;
   pace.ratePerMs = pace.count / spentMs;

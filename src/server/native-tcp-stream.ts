@@ -1,7 +1,7 @@
 import { type CloseReason, countClosed, countOctets, type ServerCounters } from './counters.ts';
 import type { Handler } from './handler.ts';
-import { type Arena, TCP_FRAME_MAX, TCP_READ_MAX } from './native-arena.ts';
-import { control, DATA, type Epoll } from './native-epoll.ts';
+import { ADDRESS, type Arena, TCP_FRAME_MAX, TCP_READ_MAX } from './native-arena.ts';
+import { controlWith, DATA, type Epoll } from './native-epoll.ts';
 import { LINUX, type Libc } from './native-libc.ts';
 import { freeSlot, grown, type TcpSlot, type TcpTable, touchSlot } from './native-tcp-table.ts';
 import type { TcpLimits } from './tcp-limits.ts';
@@ -28,11 +28,13 @@ const LENGTH_OCTETS = 2;
 const COPY_LOOP_MAX = 96;
 
 /** The connection has input, or is at its end: reads once, and answers every whole message. */
-export function readSlot(work: TcpWork, slot: TcpSlot, nowMs: number): void {
+export function readSlot(work: TcpWork, slot: TcpSlot): void {
   const { libc, arena } = work;
   const { heldLength } = slot;
   if (heldLength > 0) arena.u8.set(slot.held.subarray(0, heldLength), arena.tcpIn);
-  const into = arena.base + arena.tcpIn + heldLength;
+  // Mostly nothing is held, and the address lies boxed.
+  const first = arena.addresses[ADDRESS.TCP_IN] as number;
+  const into = heldLength === 0 ? first : first + heldLength;
   const count = libc.recv(slot.fd, into, TCP_READ_MAX - heldLength, LINUX.MSG_DONTWAIT);
   if (count < 0) {
     const errno = libc.errno();
@@ -46,26 +48,26 @@ export function readSlot(work: TcpWork, slot: TcpSlot, nowMs: number): void {
     return;
   }
   if (count === 0) slot.ended = true;
-  else answerInput(work, slot, { length: heldLength + count, nowMs });
-  settle(work, slot, nowMs);
+  else answerInput(work, slot, heldLength + count);
+  settle(work, slot);
 }
 
 /** The kernel takes output again: sends what waited, then answers what was held back meanwhile. */
-export function flushSlot(work: TcpWork, slot: TcpSlot, nowMs: number): void {
+export function flushSlot(work: TcpWork, slot: TcpSlot): void {
   const { arena } = work;
   const left = slot.pendingLength;
   arena.u8.set(slot.pending.subarray(0, left), arena.tcpOut);
   slot.pendingLength = 0;
-  write(work, slot, left, nowMs);
+  write(work, slot, left);
   if (slot.pendingLength === 0) {
     slot.stalledSinceMs = 0;
     const length = slot.heldLength;
     if (slot.closing === undefined && length > 0) {
       arena.u8.set(slot.held.subarray(0, length), arena.tcpIn);
-      answerInput(work, slot, { length, nowMs });
+      answerInput(work, slot, length);
     }
   }
-  settle(work, slot, nowMs);
+  settle(work, slot);
 }
 
 /** Ends the connection now. */
@@ -78,15 +80,15 @@ export function closeSlot({ libc, arena, counters, table }: TcpWork, slot: TcpSl
 }
 
 /** Answers the whole messages among the first octets of `tcpIn`, and holds the rest. */
-function answerInput(
-  work: TcpWork,
-  slot: TcpSlot,
-  { length, nowMs }: { readonly length: number; readonly nowMs: number },
-): void {
+function answerInput(work: TcpWork, slot: TcpSlot, length: number): void {
   const { arena, words, handle, counters, limits, query, response } = work;
   const { u8, tcpIn, tcpOut } = arena;
   const writeFrom = Math.min(limits.pendingOctetsMax, TCP_FRAME_MAX);
-  let [at, written, asked, answeredOctets, askedOctets] = [0, 0, 0, 0, 0];
+  let at = 0;
+  let written = 0;
+  let asked = 0;
+  let answeredOctets = 0;
+  let askedOctets = 0;
   words[WORD.IN_HAND_AT] = arena.tcpQuery;
   while (length - at >= LENGTH_OCTETS && slot.pendingLength === 0) {
     const size = ((u8[tcpIn + at] as number) << 8) | (u8[tcpIn + at + 1] as number);
@@ -113,7 +115,7 @@ function answerInput(
       break;
     }
     if (written >= writeFrom) {
-      write(work, slot, written, nowMs);
+      write(work, slot, written);
       written = 0;
     }
   }
@@ -122,18 +124,18 @@ function answerInput(
   if (asked > 0) {
     slot.queries += asked;
     slot.partialSinceMs = 0;
-    touchSlot(work.table, slot, nowMs);
+    touchSlot(work.table, slot, arena.now);
   }
-  hold(work, slot, { at, length, nowMs });
-  if (written > 0) write(work, slot, written, nowMs);
+  hold(work, slot, at, length);
+  if (written > 0) write(work, slot, written);
 }
 
 /** Sends the first octets of `tcpOut`; what the kernel does not take is kept for later. */
-function write(work: TcpWork, slot: TcpSlot, length: number, nowMs: number): void {
+function write(work: TcpWork, slot: TcpSlot, length: number): void {
   const { libc, arena } = work;
   if (slot.closing === 'error') return;
   const flags = LINUX.MSG_NOSIGNAL | LINUX.MSG_DONTWAIT;
-  const sent = libc.send(slot.fd, arena.base + arena.tcpOut, length, flags);
+  const sent = libc.send(slot.fd, arena.addresses[ADDRESS.TCP_OUT] as number, length, flags);
   if (sent === length) return;
   if (sent < 0) {
     const errno = libc.errno();
@@ -146,15 +148,11 @@ function write(work: TcpWork, slot: TcpSlot, length: number, nowMs: number): voi
   slot.pending = grown(slot.pending, 0, length - done);
   slot.pending.set(arena.u8.subarray(arena.tcpOut + done, arena.tcpOut + length));
   slot.pendingLength = length - done;
-  if (slot.stalledSinceMs === 0) slot.stalledSinceMs = nowMs;
+  if (slot.stalledSinceMs === 0) slot.stalledSinceMs = arena.now[0] as number;
 }
 
 /** Keeps what is left of the input. */
-function hold(
-  { arena }: TcpWork,
-  slot: TcpSlot,
-  { at, length, nowMs }: { readonly at: number; readonly length: number; readonly nowMs: number },
-): void {
+function hold({ arena }: TcpWork, slot: TcpSlot, at: number, length: number): void {
   slot.heldLength = 0;
   if (at === length || slot.closing !== undefined) {
     slot.partialSinceMs = 0;
@@ -163,11 +161,11 @@ function hold(
   slot.held = grown(slot.held, 0, length - at);
   slot.held.set(arena.u8.subarray(arena.tcpIn + at, arena.tcpIn + length));
   slot.heldLength = length - at;
-  if (slot.partialSinceMs === 0) slot.partialSinceMs = nowMs;
+  if (slot.partialSinceMs === 0) slot.partialSinceMs = arena.now[0] as number;
 }
 
 /** After input or output: what to wait for next, or the end. */
-function settle(work: TcpWork, slot: TcpSlot, nowMs: number): void {
+function settle(work: TcpWork, slot: TcpSlot): void {
   const hasOutput = slot.pendingLength > 0;
   if (slot.closing === 'error' || (slot.ended && !hasOutput)) {
     closeSlot(work, slot, 'client');
@@ -181,7 +179,7 @@ function settle(work: TcpWork, slot: TcpSlot, nowMs: number): void {
     // Closing with input unread would make the kernel reset the connection, and the client might lose answers
     // that it has not read: our FIN goes first, and the client's is waited for.
     work.libc.shutdown(slot.fd, LINUX.SHUT_WR);
-    slot.lingerSinceMs = nowMs;
+    slot.lingerSinceMs = work.arena.now[0] as number;
   }
   setInterest(work, slot, LINUX.EPOLLIN);
 }
@@ -193,7 +191,7 @@ function setInterest({ epoll }: TcpWork, slot: TcpSlot, events: number): void {
   slot.interest = events;
   const data = DATA.CONNECTIONS + slot.index;
   // What epoll does not report is closed by the sweep.
-  if (!control(epoll, slot.fd, { operation, events, data })) slot.closing ??= 'error';
+  if (!controlWith(epoll, slot.fd, operation, events, data)) slot.closing ??= 'error';
 }
 
 function copy(u8: Uint8Array, from: number, to: number, octets: number): void {

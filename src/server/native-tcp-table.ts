@@ -92,9 +92,9 @@ export function freeSlot(table: TcpTable, slot: TcpSlot): void {
   table.free.push(slot);
 }
 
-/** The connection asked just now. */
-export function touchSlot(table: TcpTable, slot: TcpSlot, nowMs: number): void {
-  slot.lastQueryMs = nowMs;
+/** The connection asked just now (`Arena.now`). */
+export function touchSlot(table: TcpTable, slot: TcpSlot, now: Float64Array): void {
+  slot.lastQueryMs = now[0] as number;
   if (table.newest === slot) return;
   unlink(table, slot);
   append(table, slot);

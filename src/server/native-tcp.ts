@@ -67,7 +67,7 @@ export function createTcp(parts: TcpParts): Tcp {
 }
 
 /** Accepts what waits on the listener, and answers what came along. */
-export function acceptAll(tcp: Tcp, index: number, nowMs: number): void {
+export function acceptAll(tcp: Tcp, index: number): void {
   const { libc, arena } = tcp;
   const listener = (tcp.listeners[index] as NativeSocket).fd;
   const name = arena.scratch;
@@ -80,17 +80,17 @@ export function acceptAll(tcp: Tcp, index: number, nowMs: number): void {
       arena.base + size,
       LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC,
     );
-    if (fd >= 0) admit(tcp, { fd, port: readPeerName(tcp, name), nowMs });
+    if (fd >= 0) admit(tcp, fd, readPeerName(tcp, name));
     else if (!EXHAUSTED.includes(libc.errno()) || !makeRoomForDescriptor(tcp)) return;
   }
 }
 
 /** The connection of this slot has news. */
-export function serveSlot(tcp: Tcp, index: number, nowMs: number): void {
+export function serveSlot(tcp: Tcp, index: number): void {
   const slot = tcp.table.slots[index];
   if (slot === undefined || slot.fd < 0) return;
-  if (slot.pendingLength > 0) flushSlot(tcp, slot, nowMs);
-  else readSlot(tcp, slot, nowMs);
+  if (slot.pendingLength > 0) flushSlot(tcp, slot);
+  else readSlot(tcp, slot);
 }
 
 /** Accepts nothing from now on. */
@@ -100,7 +100,8 @@ export function stopAccepting(tcp: Tcp): void {
 }
 
 /** Closes what is overdue. To be called at every turn; it does something every `SWEEP_MS`. */
-export function sweep(tcp: Tcp, nowMs: number): void {
+export function sweep(tcp: Tcp): void {
+  const nowMs = tcp.arena.now[0] as number;
   if (nowMs - tcp.sweptMs < SWEEP_MS) return;
   tcp.sweptMs = nowMs;
   if (tcp.accepting === 'later') {
@@ -123,10 +124,7 @@ export function closeAll(tcp: Tcp): void {
   for (const slot of tcp.table.slots) if (slot.fd >= 0) closeSlot(tcp, slot, 'shutdown');
 }
 
-function admit(
-  tcp: Tcp,
-  { fd, port, nowMs }: { readonly fd: number; readonly port: number; readonly nowMs: number },
-): void {
+function admit(tcp: Tcp, fd: number, port: number): void {
   const { libc, arena, table, peer, counters } = tcp;
   const refused = makeRoom(tcp);
   if (refused !== undefined) {
@@ -134,11 +132,11 @@ function admit(
     libc.close(fd);
     return;
   }
-  const slot = takeSlot(table, peer, fd, nowMs);
+  const slot = takeSlot(table, peer, fd, arena.now[0] as number);
   slot.client.port = port;
   arena.i32[(arena.tcpFds >> 2) + slot.index] = fd + 1;
   countAccepted(counters);
-  readSlot(tcp, slot, nowMs);
+  readSlot(tcp, slot);
 }
 
 /**

@@ -8,7 +8,17 @@ import {
   type ServerCounters,
 } from './counters.ts';
 import type { Handler } from './handler.ts';
-import { type Arena, BATCH_MAX, MMSGHDR, NAME_OCTETS, type Shape, UDP_QUERY_MAX } from './native-arena.ts';
+import {
+  ADDRESS,
+  type Addresses,
+  type Arena,
+  BATCH_MAX,
+  headerAddresses,
+  MMSGHDR,
+  NAME_OCTETS,
+  type Shape,
+  UDP_QUERY_MAX,
+} from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
 import { newQueue, type Queue } from './native-overload.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
@@ -21,6 +31,9 @@ export interface UdpSocket {
   readonly index: number;
   readonly shape: Shape;
   readonly queue: Queue;
+  /** Addresses of the headers to receive and to send with, from each slot on. */
+  readonly receiveFrom: Addresses;
+  readonly sendFrom: Addresses;
   /** Whether datagrams may be waiting. */
   hot: boolean;
 }
@@ -76,8 +89,10 @@ export function createUdp({ sockets, ...parts }: UdpParts): Udp {
       .map((socket, index) => {
         const { fd } = socket;
         const shape = shapeOf(socket);
-        const queue = newQueue({ fd, index, receive: shape.receive });
-        return { fd, index, shape, queue, hot: true };
+        const receiveFrom = headerAddresses(parts.arena, shape.receive);
+        const sendFrom = headerAddresses(parts.arena, shape.send);
+        const queue = newQueue({ fd, index, receiveFrom });
+        return { fd, index, shape, queue, receiveFrom, sendFrom, hot: true };
       }),
     client: { address, port: 0, transport: 'udp' },
     clientWords: new Int32Array(address.octets.buffer),
@@ -90,8 +105,8 @@ export function createUdp({ sockets, ...parts }: UdpParts): Udp {
  * none waited.
  */
 export function serveBatch(udp: Udp, socket: UdpSocket): number {
-  const { libc, arena, words, counters } = udp;
-  const count = libc.recvmmsg(socket.fd, arena.base + socket.shape.receive, BATCH_MAX, LINUX.MSG_DONTWAIT, 0);
+  const { libc, words, counters } = udp;
+  const count = libc.recvmmsg(socket.fd, socket.receiveFrom[0] as number, BATCH_MAX, LINUX.MSG_DONTWAIT, 0);
   if (count <= 0) {
     const errno = libc.errno();
     if (count < 0 && errno !== LINUX.EAGAIN && errno !== LINUX.EINTR)
@@ -188,12 +203,11 @@ function answerFrom(udp: Udp, socket: UdpSocket, from: number): void {
 
 /** Sends the responses that were not sent yet. One that cannot be sent does not keep the others. */
 function sendReady(udp: Udp, socket: UdpSocket, ready: number): void {
-  const { libc, arena, words, counters } = udp;
-  const headers = arena.base + socket.shape.send;
+  const { libc, words, counters } = udp;
   let sent = words[WORD.BATCH_SENT] as number;
   let waits = 0;
   while (sent < ready) {
-    const taken = libc.sendmmsg(socket.fd, headers + sent * MMSGHDR.OCTETS, ready - sent, 0);
+    const taken = libc.sendmmsg(socket.fd, socket.sendFrom[sent] as number, ready - sent, 0);
     if (taken > 0) {
       sent += taken;
       words[WORD.BATCH_SENT] = sent;
@@ -256,5 +270,5 @@ export function sleepNs({ libc, arena }: Pick<Udp, 'libc' | 'arena'>, ns: number
   i32[at + 1] = 0;
   i32[at + 2] = ns;
   i32[at + 3] = 0;
-  libc.clockNanosleep(LINUX.CLOCK_MONOTONIC, 0, arena.base + arena.scratch, 0);
+  libc.clockNanosleep(LINUX.CLOCK_MONOTONIC, 0, arena.addresses[ADDRESS.SCRATCH] as number, 0);
 }

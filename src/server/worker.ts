@@ -2,9 +2,9 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import { type AnswerData, type Answering, countingHandler, createAnswering } from './answering.ts';
-import { collectGarbage } from './collect-garbage.ts';
 import { openCounters, serverLayout } from './counters.ts';
 import { openDemand } from './demand-table.ts';
+import { collectGarbage } from './engine.ts';
 import type { Handler } from './handler.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import type { FromWorker, ToWorker, WorkerPlace } from './messages.ts';

@@ -17,7 +17,7 @@ const STAMP = { source: '0123456789abcdef', madeAtMs: 0 };
 
 /**
  * What serves test/bench/edge.yaml, without a control loop: every place gets its POPs in the order of
- * distance. Of all clients only those in `networks` there are known.
+ * distance. Who is not in `networks` there is in Frankfurt.
  */
 export interface Edge {
   readonly config: Config;
@@ -35,7 +35,7 @@ export function loadEdge(): Edge {
   const zones = config.zones.map(({ origin, file }) => [`${origin}.`, read(file)] as const);
   const data: AnswerData = {
     zones: compileZones(zones, ['edge']),
-    clients: compileClientImage({ places, ...emptyDatabases(), overrides: config.networks }, STAMP),
+    clients: compileClientImage({ places, ...smallDatabases(), overrides: config.networks }, STAMP),
     services: config.services.map(({ name, ttl, https }) => {
       const bounds = { ttlMin: ttl.min, ttlMax: ttl.max };
       return { name, groupIndex: 0, ...bounds, https };
@@ -48,16 +48,18 @@ export function loadEdge(): Edge {
   return { config, data, image: nearestImage(data, places, 1) };
 }
 
-/** City databases that know one network of nobody. */
-function emptyDatabases() {
-  const database = (ipVersion: 4 | 6, network: string) => {
-    const prefix = parsePrefix(network);
-    if (typeof prefix === 'string') throw new Error(prefix);
-    const entries = [{ prefix, record: { country_code: '' } }];
+/** City databases that take everybody to be in Frankfurt. */
+function smallDatabases() {
+  const database = (ipVersion: 4 | 6, halves: readonly string[]) => {
+    const entries = halves.map((half) => {
+      const prefix = parsePrefix(half);
+      if (typeof prefix === 'string') throw new Error(prefix);
+      return { prefix, record: { country_code: 'DE', latitude: 50.03, longitude: 8.57 } };
+    });
     const bytes = writeMmdb({ databaseType: 'City', ipVersion, recordSize: 24, entries });
     return { file: `city-ipv${ipVersion}.mmdb`, bytes };
   };
-  return { city4: database(4, '240.0.0.0/4'), city6: database(6, '3ffe::/16') };
+  return { city4: database(4, ['0.0.0.0/1', '128.0.0.0/1']), city6: database(6, ['::/1', '8000::/1']) };
 }
 
 /** An image of one group in which every place's candidates are the POPs by distance. */
