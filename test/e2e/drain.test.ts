@@ -18,6 +18,8 @@ import {
 
 /** A drain must be seen so soon, ms. */
 const DRAIN_MS = 1000;
+/** The operator's reason must be told so soon, ms: with the next table. */
+const REASON_MS = 2000;
 /** A restored POP must have its clients again so soon, ms. */
 const RESTORE_MS = 3000;
 /** Share of clients that a restart of the controller may move: those whom it would have moved anyway. */
@@ -29,8 +31,13 @@ test('with the state in memory: drain, its end by itself, restore', async (t) =>
   const client = await clientIn(up, 'DE');
   await command(up, 'drain', client.pop, '--reason', 'router upgrade');
   const drainMs = await leaves(up, client);
-  const terms = termsOf(await explain(up, client.subnet), client.pop);
-  assert.match(terms?.out ?? '', /drained.*router upgrade/);
+  // The next table brings the reason; until then explain says that the drain is younger than its table.
+  const { value: out } = await until(
+    async () => termsOf(await explain(up, client.subnet), client.pop)?.out ?? '',
+    (text) => text.includes('router upgrade'),
+    REASON_MS,
+  );
+  assert.match(out, /drained.*router upgrade/);
   await command(up, 'restore', client.pop);
   const restoreMs = await returns(up, client, RESTORE_MS);
   const askedMs = performance.now();
