@@ -44,6 +44,19 @@ for (const host of ['127.0.0.1', '::1'])
     assert.equal(drops('unanswerable'), 1);
   });
 
+test('native: of a batch the handler is told before; a lone query is answered at once', {
+  skip,
+}, async (context) => {
+  const host = '127.0.0.1';
+  const { port, run } = await startNative(context, { hosts: [host] });
+  const { socket, got } = client(context, host);
+  // They wait in the kernel before the thread starts: they are read as one batch.
+  for (let i = 0; i < 8; i++) await new Promise((resolve) => socket.send(`q${i}`, port, host, resolve));
+  run();
+  await until(() => got.length === 8, '8 answers');
+  assert.equal((await ask(socket, Buffer.from([0xfb]), { host, port })).text, '8');
+});
+
 for (const [wildcard, hosts] of [
   ['0.0.0.0', ['127.0.0.1', '127.0.0.2', '127.1.2.3']],
   ['::', ['::1']],

@@ -152,6 +152,13 @@ const fixed = partsOf({
   ],
 });
 
+test('the sum of an image is not looked at where another thread found it right', () => {
+  const damaged = encodeImage(fixed);
+  damaged[damaged.length - 1] = (damaged.at(-1) as number) ^ 1;
+  assert.equal(typeof openImage(damaged, EXPECTED), 'string');
+  assert.equal(typeof openImage(damaged, { ...EXPECTED, isSummed: true }), 'object');
+});
+
 test('a damaged, cut or foreign image is refused, with the reason', () => {
   const bytes = encodeImage(fixed);
   fc.assert(

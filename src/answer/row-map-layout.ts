@@ -1,3 +1,5 @@
+import type { Allocate } from '../base/image-file.ts';
+
 /**
  * The row map's layout. A buffer of 32-bit words, made and used within one process, so without a checksum:
  *   header   as base/image-file.ts
@@ -48,13 +50,14 @@ export interface MapOutput {
   halves: Uint16Array;
   /** Words in use. */
   used: number;
+  readonly allocate: Allocate;
   readonly shortRows: boolean;
 }
 
 /** Room to write a map in: so many words, and more if they do not suffice. */
-export function mapOutput(room: number, shortRows: boolean): MapOutput {
-  const words = new Int32Array(new SharedArrayBuffer(room * 4));
-  return { words, halves: new Uint16Array(words.buffer), used: 0, shortRows };
+export function mapOutput(room: number, shortRows: boolean, allocate: Allocate): MapOutput {
+  const words = new Int32Array(allocate(room * 4));
+  return { words, halves: new Uint16Array(words.buffer), used: 0, allocate, shortRows };
 }
 
 /** Makes room for so many words; returns their position. May move what was written before. */
@@ -63,7 +66,7 @@ export function reserveWords(output: MapOutput, count: number): number {
   output.used += count;
   if (output.used > output.words.length) {
     const { words } = output;
-    const larger = mapOutput(Math.max(output.used, words.length * 2), output.shortRows);
+    const larger = mapOutput(Math.max(output.used, words.length * 2), output.shortRows, output.allocate);
     larger.words.set(words);
     output.words = larger.words;
     output.halves = larger.halves;

@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
-import { IMAGE_HEADER, IMAGE_KIND } from '../base/image-file.ts';
+import { IMAGE_HEADER, IMAGE_KIND, plainMemory } from '../base/image-file.ts';
 import type { ClientImage } from '../geo/client-image.ts';
 import { rowOf, type SteeringImage } from '../steering/image.ts';
 import { findIpv4, findIpv6 } from './row-map-find.ts';
@@ -64,15 +64,28 @@ export function findRow(map: RowMap, groupIndex: number, address: Address, into:
   else findIpv6(map, root + 2, high, wordAt(octets, 4), into);
 }
 
+/** Word of the position of a group's root table, by the family of addresses; its bits are in the next. */
+export function rootOf(groupIndex: number, family: number): number {
+  return AT.GROUPS + groupIndex * GROUP_WORDS + (family === 4 ? 0 : 2);
+}
+
 /**
  * Works out the map of a steering image for a client image. Groups whose rows are the same everywhere share
  * one tree.
  */
-export function buildRowMap(clients: ClientImage, steering: SteeringImage): Uint8Array<SharedArrayBuffer> {
+export function buildRowMap(
+  clients: ClientImage,
+  steering: SteeringImage,
+  allocate = plainMemory,
+): Uint8Array<SharedArrayBuffer> {
   const { groupCount, rowCount } = steering;
   assert(rowCount <= ROWS_MAX, `a steering image has at most ${ROWS_MAX} rows`);
   const shortRows = rowCount <= SHORT_ROWS_MAX;
-  const output = mapOutput(AT.GROUPS + (clients.v4.count + clients.v6.count) * 2 + 65_536, shortRows);
+  const output = mapOutput(
+    AT.GROUPS + (clients.v4.count + clients.v6.count) * 2 + 65_536,
+    shortRows,
+    allocate,
+  );
   const groupsAt = reserveWords(output, AT.GROUPS + groupCount * GROUP_WORDS) + AT.GROUPS;
   const { v4: four, v6: six } = clients;
   const ipv4 = { count: four.count, high: four.start, low: new Uint32Array(0), site: four.site };

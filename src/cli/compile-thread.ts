@@ -5,6 +5,7 @@ import { OperatorError } from '../base/errors.ts';
 import { type ClientPart, compileClientPart, joinClientParts } from '../geo/client-build.ts';
 import { CLIENT_IMAGE_VERSION } from '../geo/client-image.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
+import { loadThreadSystem } from '../server/native-memory.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
 import { ZONE_IMAGE_VERSION } from '../zone/image.ts';
@@ -33,6 +34,8 @@ assert(port !== null, 'this file is started as a thread');
 const say = (message: FromCompiler): void => port.postMessage(message);
 const tell = (text: string): void => say({ kind: 'progress', text });
 const job = workerData as CompileJob;
+const system = await loadThreadSystem();
+system.stepBack();
 try {
   const made = await make(job);
   say({ kind: 'made', made });
@@ -58,7 +61,7 @@ function make(wanted: CompileJob): MadeFile | ClientPart | Promise<MadeFile> {
 }
 
 function makeZones({ zones, configFile, services, programVersion }: ZoneJob): MadeFile {
-  const builder = createZoneImageBuilder({ services });
+  const builder = createZoneImageBuilder({ services, allocate: system.allocate });
   const state = rememberedState();
   const problems: ZoneProblem[] = [];
   const included = new Set<string>();
@@ -108,7 +111,7 @@ async function makeClients({ geo, networks, programVersion }: ClientJob): Promis
   const maker = { programVersion, imageVersion: CLIENT_IMAGE_VERSION };
   const source = clientDigest(maker, clientSources({ geo, networks }, places.digest), state);
   const part = makePart({ kind: 'client-part', family: 4, geo, networks }, places);
-  const stamp = { source, madeAtMs: Date.now(), placesDigest: places.digest };
+  const stamp = { source, madeAtMs: Date.now(), placesDigest: places.digest, allocate: system.allocate };
   const bytes = joinClientParts([part, await other.made], stamp);
   return { bytes, notes: { included: [] }, warnings: [] };
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { checksum32 } from '../base/checksum.ts';
-import { IMAGE_HEADER, imageFault } from '../base/image-file.ts';
+import { type Allocate, IMAGE_HEADER, imageFault, plainMemory } from '../base/image-file.ts';
 
 /** What an image file holds: the image, and behind it notes on its making. */
 export interface ImageFile {
@@ -40,6 +40,7 @@ const TAIL_HEAD_OCTETS = 4;
 export function readImageFile(
   path: string,
   expected: { readonly kind: number; readonly version: number },
+  allocate: Allocate = plainMemory,
 ): ImageFile | string | undefined {
   let descriptor: number;
   try {
@@ -52,7 +53,7 @@ export function readImageFile(
     const { size } = fstatSync(descriptor);
     const length = imageLength(descriptor, size);
     if (size - length > TAIL_OCTETS_MAX) return `${size} octets are too many`;
-    const bytes = new Uint8Array(new SharedArrayBuffer(Math.min(length, size)));
+    const bytes = new Uint8Array(allocate(Math.min(length, size)));
     readFully(descriptor, bytes, 0);
     const fault = imageFault(bytes, expected);
     if (fault !== undefined) return fault;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { formatProblem } from '../base/errors.ts';
-import { IMAGE_KIND, imageStamp } from '../base/image-file.ts';
+import { type Allocate, IMAGE_KIND, imageStamp } from '../base/image-file.ts';
 import { CLIENT_IMAGE_VERSION, openClientImage } from '../geo/client-image.ts';
+import { loadThreadSystem } from '../server/native-memory.ts';
 import { openZoneImage, ZONE_IMAGE_VERSION } from '../zone/image.ts';
 import type { Terminal } from './command.ts';
 import { type CompileJob, type Compiling, startCompiling } from './compile.ts';
@@ -55,8 +56,13 @@ const PROGRESS_AFTER_MS = 500;
  */
 export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
   const compilings: Compiling[] = [];
+  const system = loadThreadSystem();
   const load = (kind: Kind): Promise<LoadedImage> => {
-    const loaded = loadImage(kind, { terminal, compilings });
+    const loaded = loadImage(kind, {
+      terminal,
+      compilings,
+      allocate: system.then(({ allocate }) => allocate),
+    });
     // Who starts both looks at one after the other; until then a failure is nobody's.
     loaded.catch(() => undefined);
     return loaded;
@@ -65,6 +71,8 @@ export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
     zones: load(zoneKind(ground, terminal)),
     clients: load(clientKind(ground, terminal)),
     cancel: async () => {
+      // Whoever waits for it began to before, and so is under way by then.
+      await system;
       for (const compiling of compilings) await compiling.cancel();
     },
   };
@@ -89,12 +97,13 @@ export function clientSourceNow(ground: Ground, terminal: Pick<Terminal, 'readTe
 interface LoadOptions {
   readonly terminal: Terminal;
   readonly compilings: Compiling[];
+  readonly allocate: Promise<Allocate>;
 }
 
 async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage> {
   const { terminal, compilings } = options;
   const startedMs = performance.now();
-  const found = readUsable(kind);
+  const found = readUsable(kind, await options.allocate);
   if (typeof found === 'object') return describeLoaded(found, 'file', startedMs);
   if (found !== undefined) terminal.err(`${kind.job.path} ${found}; made anew from ${kind.from}`);
   const compiling = startCompiling(kind.job, {
@@ -111,8 +120,8 @@ async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage>
 }
 
 /** The saved image if it may be used; undefined if there is none; else why not, as the end of a sentence. */
-function readUsable(kind: Kind): ImageFile | string | undefined {
-  const read = readImageFile(kind.job.path, kind);
+function readUsable(kind: Kind, allocate: Allocate): ImageFile | string | undefined {
+  const read = readImageFile(kind.job.path, kind, allocate);
   if (read === undefined) return undefined;
   if (typeof read === 'string') return `is not used: ${read}`;
   const fault = kind.fault(read.bytes);

@@ -1,4 +1,4 @@
-import { IMAGE_KIND, type ImageStamp, sealImage } from '../base/image-file.ts';
+import { type Allocate, IMAGE_KIND, type ImageStamp, plainMemory, sealImage } from '../base/image-file.ts';
 import type { NetworkTable } from '../base/network-table.ts';
 import {
   BUCKETS,
@@ -57,7 +57,10 @@ export function compileClientPart(sources: LocatorSources, family: 4 | 6): Clien
 /** Joins the two families into an image. */
 export function joinClientParts(
   parts: readonly ClientPart[],
-  options: Pick<ImageStamp, 'source' | 'madeAtMs'> & { readonly placesDigest: number },
+  options: Pick<ImageStamp, 'source' | 'madeAtMs'> & {
+    readonly placesDigest: number;
+    readonly allocate?: Allocate;
+  },
 ): Uint8Array<SharedArrayBuffer> {
   const { sitePlace, siteAsn, numbers } = joinSites(parts);
   const info = new TextEncoder().encode(JSON.stringify(infoOf(parts)));
@@ -69,7 +72,7 @@ export function joinClientParts(
     infoOctets: info.length,
   };
   const at = clientLayout(counts);
-  const bytes = new Uint8Array(new SharedArrayBuffer(at.end));
+  const bytes = new Uint8Array((options.allocate ?? plainMemory)(at.end));
   const view = new DataView(bytes.buffer);
   view.setUint32(CLIENT_WORDS.PLACES_DIGEST, options.placesDigest, true);
   view.setUint32(CLIENT_WORDS.SITES, counts.sites, true);

@@ -1,5 +1,6 @@
 import { answer } from '../answer/answer.ts';
 import { type AnswerContext, createAnswerContext, type SteeringTable } from '../answer/context.ts';
+import { createForesight, expectQuery, foresee, isLarge } from '../answer/foresee.ts';
 import { openRowMap } from '../answer/row-map.ts';
 import { compileService, type ServiceSpec } from '../answer/service.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
@@ -10,7 +11,8 @@ import { openZoneImage, type ZoneImage } from '../zone/image.ts';
 import { countDrop, countOutcome, type ServerCounters } from './counters.ts';
 import { isQueryOfDeath } from './deaths-block.ts';
 import { type DemandTable, sampleDemand } from './demand-table.ts';
-import { DROPPED, type Handler } from './handler.ts';
+import { DROPPED, type Foreseer, type Handler } from './handler.ts';
+import { BATCH_MAX } from './native-arena.ts';
 
 /**
  * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of
@@ -76,7 +78,8 @@ export function createAnswering(data: AnswerData): Answering {
     context,
     clients: () => clients,
     setTable: (bytes, rowMap) => {
-      const image = openImage(bytes, expected);
+      // The mapper has checked it; the sum of a large one would keep clients waiting for milliseconds.
+      const image = openImage(bytes, { ...expected, isSummed: true });
       if (typeof image === 'string') return image;
       const rows = openRowMap(rowMap);
       if (typeof rows === 'string') return rows;
@@ -118,5 +121,16 @@ export function countingHandler(answering: Answering, parts: HandlerParts): Hand
     countOutcome(counters, context.outcome);
     if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
     return written;
+  };
+}
+
+/** What has the processor fetch what answers will take, where images are large. */
+export function foreseerOf({ context }: Answering, { deaths }: Pick<HandlerParts, 'deaths'>): Foreseer {
+  const foresight = createForesight(BATCH_MAX);
+  return {
+    // A query of death would end the thread here too.
+    wanted: () => deaths[0] === 0 && isLarge(context),
+    expect: (query, length, { address }) => expectQuery(foresight, context, query, length, address),
+    fetch: () => foresee(foresight, context),
   };
 }

@@ -12,6 +12,19 @@ import { type Address, parseAddressInto } from '../base/address.ts';
  */
 export type Handler = (query: Uint8Array, length: number, client: Client, out: Uint8Array) => number;
 
+/**
+ * Told of the queries of a batch before the first is answered, so that a handler whose tables are large can
+ * have the processor fetch what the answers will take.
+ */
+export interface Foreseer {
+  /** Whether telling of batches pays. */
+  readonly wanted: () => boolean;
+  /** Tells of one query, and of who asks. */
+  readonly expect: (query: Uint8Array, length: number, client: Client) => void;
+  /** All of the batch were told. */
+  readonly fetch: () => void;
+}
+
 /** What a handler returns that says nothing and has counted why. */
 export const DROPPED = -1;
 

@@ -4,6 +4,7 @@ import { must } from '../base/assert.ts';
 import { type ClientImage, openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
 import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
+import { loadThreadSystem } from './native-memory.ts';
 
 /**
  * The thread that works out what each steering image means for this process's client image, so that no
@@ -15,6 +16,8 @@ const port = must(parentPort, "a parent: this file is a thread's entry");
 const setup = workerData as MapperSetup;
 const tell = (message: FromMapper): void => port.postMessage(message);
 
+const system = await loadThreadSystem();
+system.stepBack();
 let clients = open(setup.clients);
 
 port.on('message', (message: ToMapper) => {
@@ -29,7 +32,7 @@ function map(given: Uint8Array): FromMapper {
   const image = openImage(bytes, setup);
   if (typeof image === 'string') return { kind: 'refused', reason: image };
   if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
-  const rows = buildRowMap(clients, image);
+  const rows = buildRowMap(clients, image, system.allocate);
   return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };
 }
 
@@ -41,7 +44,7 @@ function open(bytes: Uint8Array): ClientImage | string {
 function intoShared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
   const { buffer, byteOffset, length } = bytes;
   if (buffer instanceof SharedArrayBuffer) return new Uint8Array(buffer, byteOffset, length);
-  const shared = new Uint8Array(new SharedArrayBuffer(length));
+  const shared = new Uint8Array(system.allocate(length));
   shared.set(bytes);
   return shared;
 }

@@ -31,6 +31,7 @@ export interface Libc {
   readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
   readonly clockNanosleep: (clock: number, flags: number, request: number, remain: number) => number;
   readonly prctl: (option: number, a: number, b: number, c: number, d: number) => number;
+  readonly madvise: (address: number, octets: number, advice: number) => number;
   /** Kernel's id of this thread; -1 where the library cannot tell. */
   readonly gettid: () => number;
 }
@@ -146,6 +147,7 @@ function declare(koffi: Koffi, library: ReturnType<Koffi['load']>, names: Readon
     epollWait: bind('epoll_wait', 'iilii'),
     clockNanosleep: bind('clock_nanosleep', 'iiill'),
     prctl: bind('prctl', 'iillll'),
+    madvise: bind('madvise', 'illi'),
     gettid: optional(() => bind<() => number>('gettid', 'i')) ?? (() => -1),
   };
 }

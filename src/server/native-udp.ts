@@ -7,7 +7,7 @@ import {
   type DropReason,
   type ServerCounters,
 } from './counters.ts';
-import type { Handler } from './handler.ts';
+import type { Foreseer, Handler } from './handler.ts';
 import {
   ADDRESS,
   type Addresses,
@@ -44,6 +44,7 @@ export interface Udp {
   readonly arena: Arena;
   readonly words: Int32Array;
   readonly handle: Handler;
+  readonly foreseer?: Foreseer | undefined;
   readonly counters: ServerCounters;
   readonly sockets: readonly UdpSocket[];
   readonly client: {
@@ -56,6 +57,8 @@ export interface Udp {
   untilTimed: number;
 }
 
+/** Smaller batches are answered at once: too few queries would wait together. */
+const FORESEEN_MIN = 4;
 /** One batch in this many is timed. */
 const TIMED_EVERY = 64;
 /** Waits for the kernel to take a response, of one batch at most, and how long each is. */
@@ -70,7 +73,7 @@ const NAME_WORDS = NAME_OCTETS / 4;
 const IOV_WORDS = 4;
 const IOV_LENGTH_WORD = 2;
 
-type UdpParts = Pick<Udp, 'libc' | 'arena' | 'words' | 'handle' | 'counters'> & {
+type UdpParts = Pick<Udp, 'libc' | 'arena' | 'words' | 'handle' | 'foreseer' | 'counters'> & {
   readonly sockets: readonly NativeSocket[];
 };
 
@@ -120,6 +123,7 @@ export function serveBatch(udp: Udp, socket: UdpSocket): number {
   // Last: from here on a successor would answer it.
   words[WORD.BATCH_COUNT] = count;
   countBatch(counters, count);
+  if (count >= FORESEEN_MIN && udp.foreseer?.wanted()) foresee(udp, udp.foreseer, socket, count);
   if (--udp.untilTimed > 0) {
     answerFrom(udp, socket, 0);
   } else {
@@ -129,6 +133,26 @@ export function serveBatch(udp: Udp, socket: UdpSocket): number {
     countHandling(counters, (performance.now() - startMs) / 1000 / count);
   }
   return count;
+}
+
+/** Not for what a thread before left, as `resumeBatch` answers it: the telling may be what ended it. */
+function foresee(udp: Udp, foreseer: Foreseer, { shape }: UdpSocket, count: number): void {
+  const { i32, queryViews } = udp.arena;
+  udp.client.address.family = shape.v6 ? 6 : 4;
+  for (let i = 0; i < count; i++) {
+    const length = i32[(shape.receive >> 2) + i * HEADER_WORDS + LENGTH_WORD] as number;
+    if (length > UDP_QUERY_MAX) continue;
+    readClient(udp, shape, i);
+    foreseer.expect(queryViews[i] as Uint8Array, length, udp.client);
+  }
+  foreseer.fetch();
+}
+
+/** Puts the address that a datagram came from where handlers read it. */
+function readClient({ arena: { i32 }, clientWords }: Udp, { names, v6 }: Shape, i: number): void {
+  const name = (names + i * NAME_OCTETS) >> 2;
+  if (v6) for (let word = 0; word < 4; word++) clientWords[word] = i32[name + 2 + word] as number;
+  else clientWords[0] = i32[name + 1] as number;
 }
 
 /**
@@ -174,8 +198,7 @@ function answerFrom(udp: Udp, socket: UdpSocket, from: number): void {
       countDrop(counters, 'udp', refused ?? 'receive-error');
       continue;
     }
-    if (v6) for (let word = 0; word < 4; word++) clientWords[word] = i32[(name >> 2) + 2 + word] as number;
-    else clientWords[0] = i32[(name >> 2) + 1] as number;
+    readClient(udp, shape, i);
     words[WORD.IN_HAND_AT] = arena.queries + i * arena.queryStride;
     words[WORD.IN_HAND_LENGTH] = length;
     const out = responseViews[ready] as Uint8Array;

@@ -1,7 +1,13 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
-import { type AnswerData, type Answering, countingHandler, createAnswering } from './answering.ts';
+import {
+  type AnswerData,
+  type Answering,
+  countingHandler,
+  createAnswering,
+  foreseerOf,
+} from './answering.ts';
 import { openCounters, serverLayout } from './counters.ts';
 import { openDemand } from './demand-table.ts';
 import { collectGarbage } from './engine.ts';
@@ -73,7 +79,7 @@ function take(answering: Answering, message: Exclude<ToWorker, { kind: 'work' | 
 function workNative(
   answering: Answering,
   place: WorkerPlace,
-  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'counters'>,
+  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'foreseer' | 'counters'>,
 ): void {
   if (!('libc' in loaded)) throw new Error(loaded.reason);
   const { io, words, tcpLimits } = place;
@@ -104,7 +110,10 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
   const handle = countingHandler(answering, parts);
   answering.context.tcpIdleTenths = Math.min(65_535, Math.floor(place.tcpLimits.idleMs / 100));
   const { io } = place;
-  if (io.kind === 'native') return workNative(answering, place, { sockets: io.sockets, handle, counters });
+  if (io.kind === 'native') {
+    const foreseer = foreseerOf(answering, parts);
+    return workNative(answering, place, { sockets: io.sockets, handle, foreseer, counters });
+  }
   listeners = await openListeners({
     listen: io.listen,
     handle: inHand(handle, place),

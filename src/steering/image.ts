@@ -110,9 +110,16 @@ export function sourceOf(source: ImageSource): string {
  * Opens an image in place, after checking that it is whole, of this version, and made for this fleet and
  * these places. Returns what is wrong otherwise. Copies only if `bytes` is not aligned to 4 octets.
  */
-export function openImage(bytes: Uint8Array, expected: ImageSource): SteeringImage | string {
+export function openImage(
+  bytes: Uint8Array,
+  expected: ImageSource & { readonly isSummed?: boolean },
+): SteeringImage | string {
   if (bytes.byteOffset % 4 !== 0) return openImage(Uint8Array.from(bytes), expected);
-  const fault = imageFault(bytes, { kind: IMAGE_KIND.STEERING, version: STEERING_VERSION });
+  const fault = imageFault(bytes, {
+    kind: IMAGE_KIND.STEERING,
+    version: STEERING_VERSION,
+    isSummed: expected.isSummed,
+  });
   if (fault !== undefined) return fault;
   const { source, madeAtMs } = imageStamp(bytes);
   const wanted = sourceOf(expected);

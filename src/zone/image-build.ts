@@ -1,6 +1,13 @@
 import { assert } from '../base/assert.ts';
 import type { Problem } from '../base/errors.ts';
-import { IMAGE_HEADER, IMAGE_KIND, type ImageStamp, sealImage } from '../base/image-file.ts';
+import {
+  type Allocate,
+  IMAGE_HEADER,
+  IMAGE_KIND,
+  type ImageStamp,
+  plainMemory,
+  sealImage,
+} from '../base/image-file.ts';
 import { formatName, lowerName } from '../wire/name.ts';
 import { emptyNameView, readWireName } from '../wire/name-view.ts';
 import { createBlockBuffer } from './block-buffer.ts';
@@ -27,8 +34,11 @@ interface Block {
 }
 
 /** `services`: names that STEER records may name; a steered node holds the position in this list. */
-export function createZoneImageBuilder(options: { readonly services: readonly string[] }): ZoneImageBuilder {
-  const { services } = options;
+export function createZoneImageBuilder(options: {
+  readonly services: readonly string[];
+  readonly allocate?: Allocate;
+}): ZoneImageBuilder {
+  const { services, allocate = plainMemory } = options;
   const draft = createDraft();
   const view = emptyNameView();
   const buffer = createBlockBuffer();
@@ -51,7 +61,7 @@ export function createZoneImageBuilder(options: { readonly services: readonly st
       return [];
     },
     finish: (stamp) => {
-      const image = join(blocks, services, stamp);
+      const image = join(blocks, services, { ...stamp, allocate });
       apexes.clear();
       return image;
     },
@@ -65,7 +75,7 @@ const OCTETS_MAX = 2 ** 31 - 8;
 function join(
   blocks: Block[],
   services: readonly string[],
-  stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>,
+  { allocate, ...stamp }: Pick<ImageStamp, 'source' | 'madeAtMs'> & { readonly allocate: Allocate },
 ): Uint8Array<SharedArrayBuffer> {
   let slots = 8;
   while (slots * 3 < blocks.length * 4) slots *= 2;
@@ -73,7 +83,7 @@ function join(
   for (const { octets } of blocks) directory += octets.length;
   const length = directory + slots * DIRECTORY.WORDS * 4;
   assert(length <= OCTETS_MAX, `a zone image of ${length} octets is too large`);
-  const image = new Uint8Array(new SharedArrayBuffer(length));
+  const image = new Uint8Array(allocate(length));
   const words = new Int32Array(image.buffer);
   let at: number = IMAGE_HEADER.OCTETS;
   const counts = { zones: 0, records: 0, names: 0 };
