@@ -56,6 +56,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./model.ts')).modelCommand,
   },
   {
+    name: 'make-world',
+    summary: 'make a world of round-trip times, from a seed, to try the decisions on',
+    load: async () => (await import('./make-world.ts')).makeWorldCommand,
+  },
+  {
     name: 'docs',
     summary: 'write the reference page and the JSON Schema of the configuration',
     load: async () => (await import('./docs.ts')).docsCommand,
