@@ -39,7 +39,7 @@ export interface WorldCell {
   readonly lastMileMs: number;
 }
 
-/** The truth of a (cell, POP) pair from a tick on. */
+/** The truth of a (cell, POP) pair from a tick on. Sorted by cell, POP and tick. */
 export interface WorldRtt {
   readonly cell: number;
   readonly pop: number;
@@ -71,15 +71,11 @@ export interface WorldEvent {
   readonly value: number;
 }
 
-/** What the control side may know of a world. */
-export interface ClaimedWorld {
+/** All of a world. */
+export interface World {
   readonly head: WorldHead;
   readonly pops: readonly WorldPop[];
   readonly cells: readonly WorldCell[];
-}
-
-/** All of a world. */
-export interface World extends ClaimedWorld {
   readonly rtts: readonly WorldRtt[];
   readonly events: readonly WorldEvent[];
 }
