@@ -30,7 +30,9 @@ function wholeShares(shares: readonly Share[]): (readonly [pop: number, share: s
 export function probesText(world: World, run: RunResult): string {
   const cells = world.cells.map(({ cell }) => csvCell(cell));
   const pops = world.pops.map(({ pop }) => csvCell(pop));
-  const rows = run.probes.map(({ tick, cell, pop, pings }) => `${tick},${cells[cell]},${pops[pop]},${pings}\n`);
+  const rows = run.probes.map(
+    ({ tick, cell, pop, pings }) => `${tick},${cells[cell]},${pops[pop]},${pings}\n`,
+  );
   return `tick,cell,pop,pings\n${rows.join('')}`;
 }
 
