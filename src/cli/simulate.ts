@@ -20,8 +20,8 @@ export const simulateCommand: Command = {
     'Runs the production decisions, or another policy, against the round-trip times of a WORLD folder in ' +
     'simulated time, and writes what was decided: decisions.csv, probes.csv, summary.json and a ' +
     'report.html that opens from the file. The policy sees pings, claimed locations and reports of ' +
-    'the POPs; the truth only answers pings. The same world, flags and seed give the same files. docs/worlds.md has the ' +
-    'formats and what each figure means; make-world makes worlds.',
+    'the POPs; the truth only answers pings. The same world, flags and seed give the same files. ' +
+    'docs/worlds.md has the formats and what each figure means; make-world makes worlds.',
   options: {
     out: { type: 'string', value: 'DIR', help: 'folder for the results; made if missing (required)' },
     policy: {

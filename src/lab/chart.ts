@@ -85,11 +85,15 @@ function axes(options: ChartOptions, { x, y }: Scales): string {
       `<text x="${BOX.left - 8}" y="${px(y(tick) + 4)}" text-anchor="end">` +
       `${escapeHtml(yFormat(tick))}</text>`,
   );
-  const columns = xTicks.map(
-    (tick) =>
+  const columns = xTicks.map((tick, i) => {
+    // The last one must not stick out.
+    const anchor = i === xTicks.length - 1 ? 'end' : 'middle';
+    const at = `x="${px(x(tick) + (anchor === 'end' ? BOX.right : 0))}" y="${bottom + 18}"`;
+    return (
       `<path class="axis" d="M${px(x(tick))} ${bottom}v5"/>` +
-      `<text x="${px(x(tick))}" y="${bottom + 18}" text-anchor="middle">${escapeHtml(xFormat(tick))}</text>`,
-  );
+      `<text ${at} text-anchor="${anchor}">${escapeHtml(xFormat(tick))}</text>`
+    );
+  });
   return [
     ...rows,
     `<path class="axis" d="M${BOX.left} ${bottom}H${WIDTH - BOX.right}"/>`,

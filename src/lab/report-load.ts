@@ -4,7 +4,7 @@ import type { RunResult } from './run.ts';
 import type { World } from './world.ts';
 
 /** POPs shown at most: the fullest ones. */
-const POPS_MAX = 50;
+const POPS_MAX = 30;
 const WIDTH = 720;
 const ROW = 20;
 const LEFT = 110;
@@ -34,7 +34,7 @@ export function loadChart(world: World, run: RunResult): string {
   });
   const rest = all.length - shown.length;
   const size = { width: WIDTH, height: shown.length * ROW + 8 };
-  const note = rest > 0 ? `<p class="soft">${rest} POPs that are less full are left out.</p>` : '';
+  const note = rest > 0 ? `<p class="soft">${rest} POPs more are less full.</p>` : '';
   return svg('Load against capacity by POP', size, rows.join('')) + note;
 }
 

@@ -84,7 +84,13 @@ const LOG_TICKS = [
   0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, 1_000_000,
 ];
 
-function rttChart({ run, geo }: ReportOptions): string {
+function geoName({ pops, cells }: World): string {
+  const isPlaced = ({ latitude }: { latitude: number }): boolean => !Number.isNaN(latitude);
+  if (pops.some(isPlaced) && cells.some(isPlaced)) return 'nearest by claimed geography';
+  return 'geography (no locations: the first POP of the list)';
+}
+
+function rttChart({ world, run, geo }: ReportOptions): string {
   const curve = (values: readonly number[]): [number, number][] => {
     const sorted = [...values].sort((left, right) => left - right);
     return sorted.map((value, i) => [value, (100 * (i + 1)) / sorted.length]);
@@ -93,7 +99,7 @@ function rttChart({ run, geo }: ReportOptions): string {
   const near = geo.figures.cells.map(({ rttMs }) => rttMs);
   const best = run.figures.cells.map(({ bestMs }) => bestMs);
   const series: Series[] = [
-    { name: 'nearest by claimed geography', tone: 'geo', points: curve(near) },
+    { name: geoName(world), tone: 'geo', points: curve(near) },
     { name: 'oracle: the best live POP', tone: 'oracle', points: curve(best) },
     { name: run.policy, tone: 'policy', points: curve(served) },
   ];
@@ -107,11 +113,11 @@ function rttChart({ run, geo }: ReportOptions): string {
   return lineChart({ ...labels, xTicks, xLog: true, yTicks: [0, 25, 50, 75, 100] }, series);
 }
 
-function regretChart({ run, geo }: ReportOptions): string {
+function regretChart({ world, run, geo }: ReportOptions): string {
   const line = ({ figures }: RunResult): [number, number][] =>
     figures.ticks.map(({ meanRegretMs }, tick) => [tick, meanRegretMs]);
   const series: Series[] = [
-    { name: 'nearest by claimed geography', tone: 'geo', points: line(geo) },
+    { name: geoName(world), tone: 'geo', points: line(geo) },
     { name: run.policy, tone: 'policy', points: line(run) },
   ];
   const most = Math.max(...series.flatMap(({ points }) => points.map(([, y]) => y)));
