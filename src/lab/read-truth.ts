@@ -66,9 +66,13 @@ function checkComplete(rtts: readonly WorldRtt[], names: Names, options: TableOp
   for (const { cell, pop } of rtts) if (cell >= 0 && pop >= 0) seen[cell * pops.items.length + pop] = 1;
   let missing = 0;
   for (const [index, has] of seen.entries()) {
+    const cellIndex = Math.floor(index / pops.items.length);
+    const popIndex = index % pops.items.length;
+    const cell = cells.items[cellIndex]?.cell ?? '';
+    const pop = pops.items[popIndex]?.pop ?? '';
+    // Of a name that stands twice the second has no rows.
+    if (cells.indexes.get(cell) !== cellIndex || pops.indexes.get(pop) !== popIndex) continue;
     if (has === 1 || missing++ >= MISSING_MAX) continue;
-    const cell = cells.items[Math.floor(index / pops.items.length)]?.cell;
-    const pop = pops.items[index % pops.items.length]?.pop;
     const message = `no row for cell ${JSON.stringify(cell)} and POP ${JSON.stringify(pop)}`;
     options.problems.add({ file: options.file, message });
   }
