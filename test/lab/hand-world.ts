@@ -22,7 +22,7 @@ export const HAND_TEXTS: Readonly<Record<WorldFile, string>> = {
     'boston,WEST,0,70,70,0,0',
     'boston,FAR,0,220,220,0,0',
     'oakland,EAST,0,65,65,0,0',
-    'oakland,WEST,0,5,5,0,0',
+    'oakland,WEST,0,25,25,0,0',
     'oakland,FAR,0,180,180,0,0',
     'johor,EAST,0,230,230,0,0',
     'johor,WEST,0,190,190,0,0',

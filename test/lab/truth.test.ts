@@ -70,7 +70,7 @@ test('events happen at the start of their tick, and last', () => {
   assert.equal(truth.bestPop(0), 0);
   assert.equal(truth.advance(1).length, 2);
   assert.deepEqual([truth.rttMs(0, 0), truth.minMs(0, 0), truth.rttMs(1, 0)], [70, 70, 125]);
-  assert.deepEqual([truth.rttMs(0, 1), truth.rttMs(1, 1)], [75, 5]);
+  assert.deepEqual([truth.rttMs(0, 1), truth.rttMs(1, 1)], [75, 25]);
   assert.equal(truth.bestPop(0), 0, '70 against 75');
   truth.advance(2);
   assert.deepEqual([truth.rttMs(0, 0), truth.rttMs(1, 0)], [10, 125]);
