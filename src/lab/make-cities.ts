@@ -1,5 +1,5 @@
 import { readCsv } from '../base/csv.ts';
-import { distanceKm } from '../base/geodesy.ts';
+import { distanceKm, EARTH_RADIUS_KM, type Location } from '../base/geodesy.ts';
 import { chanceOf, pickWeighted, sampleWeighted } from './chance.ts';
 import { HUBS, HUBS_ALWAYS, REGIONS, type Region } from './geography.ts';
 import type { City } from './make-backbone.ts';
@@ -18,6 +18,8 @@ export interface Gazetteer {
   readonly airports: readonly City[];
   /** Every tile that has people: also where databases claim that networks are. */
   readonly places: readonly City[];
+  /** Of the places: points on the unit sphere, three numbers each. */
+  readonly points: Float64Array;
 }
 
 /** Reads the sources. */
@@ -43,7 +45,12 @@ export function readGazetteer({ popsCsv, placesCsv }: CitySources): Gazetteer {
       longitude: Number(longitude),
       weight: Number(weight),
     }));
-  return { airports, places };
+  return { airports, places, points: Float64Array.from(places.flatMap(pointOf)) };
+}
+
+function pointOf({ latitude, longitude }: Location): number[] {
+  const [north, east] = [(latitude * Math.PI) / 180, (longitude * Math.PI) / 180];
+  return [Math.cos(north) * Math.cos(east), Math.cos(north) * Math.sin(east), Math.sin(north)];
 }
 
 /** Region of a country; undefined where nobody has servers. */
@@ -105,29 +112,39 @@ export interface Claim {
 /** Errors of claimed locations, km: median and the deviation of their logarithm (p90 1,450 km). */
 const ERROR_MEDIAN_KM = 190;
 const ERROR_SIGMA = Math.log(1450 / 190) / 1.2816;
+const ERROR_MAX_KM = 5000;
 /** Claims are at other places: those that are about as far off as drawn, this near by ratio. */
 const ERROR_RATIO = 1.15;
 /** Databases err within a country rather than beyond it. */
-const SAME_COUNTRY = 6;
+const SAME_COUNTRY = 30;
 /** Chance that no city is given where the error is small, and where it is large. */
 const NO_CITY_NEAR = 0.08;
 const NO_CITY_FAR = 0.3;
 const FAR_KM = 600;
 const EVEN_MIN = 1e-6;
 
+/** Places that are about so far from a city. */
+function placesAround({ places, points }: Gazetteer, city: City, km: number): readonly City[] {
+  const [x = 0, y = 0, z = 0] = pointOf(city);
+  const cosine = (distance: number): number => Math.cos(Math.min(Math.PI, distance / EARTH_RADIUS_KM));
+  const [near, far] = [cosine(km / ERROR_RATIO), cosine(km * ERROR_RATIO)];
+  return places.filter((_, i) => {
+    const at = 3 * i;
+    const dot = x * (points[at] as number) + y * (points[at + 1] as number) + z * (points[at + 2] as number);
+    return dot < near && dot > far;
+  });
+}
+
 /** What a geo database says of a network in a city. */
 export function drawClaim(
-  places: readonly City[],
+  gazetteer: Gazetteer,
   city: City,
   keys: readonly [seed: number, cell: number],
 ): Claim {
   const random = chanceOf(keys[0], DRAW_CITIES + 10, keys[1]);
   const radius = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
-  const errorKm = ERROR_MEDIAN_KM * Math.exp(ERROR_SIGMA * radius);
-  const candidates = places.filter((place) => {
-    const ratio = distanceKm(place, city) / errorKm;
-    return ratio > 1 / ERROR_RATIO && ratio < ERROR_RATIO;
-  });
+  const errorKm = Math.min(ERROR_MAX_KM, ERROR_MEDIAN_KM * Math.exp(ERROR_SIGMA * radius));
+  const candidates = placesAround(gazetteer, city, errorKm);
   const noCity = random.next() < (errorKm > FAR_KM ? NO_CITY_FAR : NO_CITY_NEAR);
   if (candidates.length === 0) {
     const { latitude, longitude, country, name } = city;

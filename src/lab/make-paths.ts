@@ -35,15 +35,16 @@ const POP_ACCESS_MS = 0.3;
 /** Routers and short ways in cities. */
 const EQUIPMENT_MS = 0.4;
 /** What a path is longer than the way it takes: ms, and share of the way. Lognormal. */
-const LUCK_MS = 2.5;
-const LUCK_SIGMA = 1;
+const LUCK_MS = 4;
+const LUCK_SIGMA = 1.2;
 const LUCK_SHARE = 0.17;
 const LUCK_SHARE_SIGMA = 0.8;
-/** A path by way of an exchange abroad is so much less likely to a POP at a hub, which is everywhere. */
-const ABROAD_HUB = 0.1;
-/** Ways that no map explains: seldom, and long. */
-const DETOUR_CHANCE = 0.08;
-const DETOUR_MEAN_MS = 20;
+/** How likely a path by way of an exchange abroad is to a POP at a hub and elsewhere, against the region's. */
+const ABROAD_HUB = 0.05;
+const ABROAD_ELSEWHERE = 0.75;
+/** Ways that no map explains: now and then, and longer. */
+const DETOUR_CHANCE = 0.15;
+const DETOUR_MEAN_MS = 12;
 /** Mean above the least RTT: share and ms; noise of the rest. */
 const ABOVE_MS = 0.2;
 const ABOVE_SHARE = 0.015;
@@ -89,7 +90,7 @@ export function makePaths(backbone: Backbone, seed: number): (from: PathEnd, pop
     const [shortest, exchange, abroad] = regionOf(city.country)?.ways ?? [0.5, 0.3, 0.2];
     const random = chanceOf(seed, KIND.way, from.city * 8 + from.provider, pop);
     const isHub = HUB_CODES.has((cities[pop] as City).code);
-    const abroadNow = isHub ? abroad * ABROAD_HUB : abroad;
+    const abroadNow = abroad * (isHub ? ABROAD_HUB : ABROAD_ELSEWHERE);
     const draw = random.next() * (shortest + exchange + abroadNow);
     if (draw < shortest) return kmBetween(from.city, pop);
     const popHomes = homes[pop] as readonly number[];

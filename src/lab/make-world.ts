@@ -80,7 +80,7 @@ function drawPops(wishes: WorldWishes, backbone: Backbone, first: number): reado
 
 function makeCell(gazetteer: Gazetteer, backbone: Backbone, end: PathEnd, wishes: WorldWishes): WorldCell {
   const { seed, kind } = wishes;
-  const claim = drawClaim(gazetteer.places, must(backbone.cities[end.city], 'city'), [seed, end.cell]);
+  const claim = drawClaim(gazetteer, must(backbone.cities[end.city], 'city'), [seed, end.cell]);
   const random = chanceOf(seed, KIND.demand, end.cell);
   const demandRps = kind === 'capacity' ? lognormal(random, DEMAND_RPS, DEMAND_SIGMA) : DEMAND_RPS;
   const prefix = `10.${end.cell >> 8}.${end.cell & 255}.0/24`;
