@@ -64,8 +64,9 @@ const UTILISATION_KNEE = 0.7;
 const KIND_PROBE = 701;
 
 /**
- * A naive latency steerer: each tick every cell measures one POP drawn at random while its budget lasts;
- * a plain moving average; the lowest average plus a term of the POP's reported utilisation wins. While
+ * A naive latency steerer: each tick every cell measures one POP while its budget lasts, first the nearest
+ * by geography, then one drawn at random; a plain moving average; the lowest average plus a term of the
+ * POP's reported utilisation wins. While
  * nothing is measured of a cell it gets the nearest by geography.
  */
 export function ewmaSteerer(options: SteererOptions): Steerer {
@@ -83,7 +84,8 @@ export function ewmaSteerer(options: SteererOptions): Steerer {
       const wanted = [...cells.keys()].filter((cell) => (spent[cell] as number) < burstsPerCell);
       return wanted.slice(0, burstsMax).map((cell) => {
         spent[cell] = (spent[cell] as number) + 1;
-        return { cell, pop: Math.floor(pops.length * chanceOf(seed, KIND_PROBE, cell, tick).next()) };
+        const drawn = Math.floor(pops.length * chanceOf(seed, KIND_PROBE, cell, tick).next());
+        return { cell, pop: spent[cell] === 1 ? (geo.answer(cell).shares[0]?.pop ?? drawn) : drawn };
       });
     },
     tick: (inputs) => {

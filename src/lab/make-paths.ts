@@ -39,7 +39,7 @@ const LUCK_MS = 4;
 const LUCK_SIGMA = 1.2;
 const LUCK_SHARE = 0.17;
 const LUCK_SHARE_SIGMA = 0.8;
-/** How likely a path by way of an exchange abroad is to a POP at a hub and elsewhere, against the region's. */
+/** A path by way of an exchange abroad, against the region's chance: to a POP at a hub, and elsewhere. */
 const ABROAD_HUB = 0.05;
 const ABROAD_ELSEWHERE = 0.75;
 /** Ways that no map explains: now and then, and longer. */

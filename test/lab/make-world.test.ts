@@ -109,7 +109,7 @@ test('fibre reaches every city, over Europe or America where no cable is', () =>
   assert.ok(over('FRA', 'AMS') < 1.9 * straight('FRA', 'AMS'));
 });
 
-test('a capacity world has just so much capacity, elsewhere than the demand, and loses its biggest POP', () => {
+test('a capacity world has just so much, elsewhere than the demand, and loses its biggest POP', () => {
   const world = made('capacity', { cells: 3000, capacity: 1.3 });
   const demandRps = world.cells.reduce((sum, cell) => sum + cell.demandRps, 0);
   const capacityRps = world.pops.reduce((sum, pop) => sum + pop.capacityRps, 0);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
+import { EVENT_KINDS } from '../../src/lab/world.ts';
 import { runCli } from '../helpers/cli.ts';
 import { SMALL_FOLDER } from './small-world.ts';
 
@@ -129,7 +130,7 @@ test('a bad world: every fault of every file at once, nothing written', async ()
     `${bad}/world.json:1: "tickSeconds" is missing: a number from 0.1 to 86400`,
     `${bad}/world.json:1: "seed" is missing: a whole number from 0 to 4294967295`,
     `${bad}/events.csv:2: tick "99" is not a whole number from 0 to 23`,
-    `${bad}/events.csv:3: event "melt" is none of pop-down, pop-up, capacity, add-rtt, drain, restore, demand`,
+    `${bad}/events.csv:3: event "melt" is none of ${EVENT_KINDS.join(', ')}`,
   ])
     assert.ok(lines.includes(wanted), `${wanted}\n${err}`);
   assert.equal(lines.length, 5, err);
@@ -141,7 +142,7 @@ test('a bad world: every fault of every file at once, nothing written', async ()
   assert.deepEqual([file.code, file.err], [1, `${join(bad, 'rtt.csv')}: there is a file of this name\n`]);
 });
 
-test('the report needs nothing but itself, names its units and that it is simulated, and trusts no name', async () => {
+test('the report needs nothing but itself, names its units, says simulated, and trusts no name', async () => {
   const world = join(folder, 'named');
   cpSync(SMALL_FOLDER, world, { recursive: true });
   for (const name of ['pops.csv', 'rtt.csv', 'events.csv']) {
