@@ -49,6 +49,7 @@ export const simulateCommand: Command = {
     const wishes = wishesOf(flags);
     const world = readWorld(sourceOf(folder, terminal));
     const { ticks = world.head.ticks } = wishes;
+    if (ticks * world.cells.length > DECISIONS_MAX) throw tooLarge(world, ticks);
     const options = { ...wishes, world };
     const run = await simulate(options, terminal, `${wishes.policy}, tick`);
     const geo =
@@ -77,6 +78,8 @@ export const simulateCommand: Command = {
 };
 
 const BURSTS_MAX = 1_000_000;
+/** Decisions of one run, ticks x cells: bounds memory and time. */
+const DECISIONS_MAX = 50_000_000;
 /** Between two looks at whether to go on, ms. */
 const LOOK_EVERY_MS = 100;
 
@@ -117,6 +120,13 @@ function wishesOf(flags: Flags): Omit<RunOptions, 'world'> & { readonly out: str
   };
   if (read.problems.length > 0) throw new OperatorError('bad-usage', read.problems);
   return wishes;
+}
+
+function tooLarge({ head, cells }: World, ticks: number): OperatorError {
+  const most = Math.floor(DECISIONS_MAX / cells.length);
+  const size = `${ticks} ticks of ${head.name} with ${cells.length} cells`;
+  const message = `${size} are too many for one run: --ticks ${most} at most`;
+  return new OperatorError('bad-usage', [{ file: 'command line', message }]);
 }
 
 /** The world's files, each as far as it can be read: so that all that is wrong is said at once. */

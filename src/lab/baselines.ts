@@ -66,8 +66,7 @@ const KIND_PROBE = 701;
 /**
  * A naive latency steerer: each tick every cell measures one POP while its budget lasts, first the nearest
  * by geography, then one drawn at random; a plain moving average; the lowest average plus a term of the
- * POP's reported utilisation wins. While
- * nothing is measured of a cell it gets the nearest by geography.
+ * POP's reported utilisation wins. While nothing is measured of a cell it gets the nearest by geography.
  */
 export function ewmaSteerer(options: SteererOptions): Steerer {
   const { claimed, seed, burstsPerCell = Number.POSITIVE_INFINITY } = options;

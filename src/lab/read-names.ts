@@ -10,6 +10,9 @@ export interface Named<T> {
   readonly lines: readonly number[];
 }
 
+/** Index of a thing whose row is broken. */
+const BROKEN = -1;
+
 /** Reads a table of things that have names. */
 export function readNamed<T>(
   text: string | undefined,
@@ -21,11 +24,15 @@ export function readNamed<T>(
   const lines: number[] = [];
   const indexes = new Map<string, number>();
   if (text === undefined) return { items, indexes, lines };
-  const isRead = readTable(text, options, (row) => {
+  // The name of a broken row is known all the same: rows that are about it are not at fault.
+  const broken: TableOptions['broken'] = (row) => {
+    if (!indexes.has(row.text(column))) indexes.set(row.text(column), BROKEN);
+  };
+  const isRead = readTable(text, { ...options, broken }, (row) => {
     const name = row.text(column);
     if (name === '' || name === '*') row.wrong(`${column} ${JSON.stringify(name)} is no name`);
     const other = indexes.get(name);
-    if (other !== undefined)
+    if (other !== undefined && other !== BROKEN)
       row.wrong(`${column} ${JSON.stringify(name)} stands twice: first on line ${lines[other]}`);
     else indexes.set(name, items.length);
     items.push(read(row));

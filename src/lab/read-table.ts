@@ -47,6 +47,8 @@ export interface TableOptions {
   readonly columns: readonly string[];
   readonly rowsMax: number;
   readonly problems: Problems;
+  /** Takes what there is of a row with too few or too many cells, which is told of already. */
+  readonly broken?: (row: Pick<TableRow, 'line' | 'text'>) => void;
 }
 
 /**
@@ -87,6 +89,7 @@ export function readTable(text: string, options: TableOptions, take: (row: Table
     else {
       const message = `${row.cells.length} cells where the header names ${names.length} columns`;
       problems.add({ file, line: row.line, message });
+      options.broken?.(rowReader(row.line, row.cells, { file, places, problems }));
     }
   }
   return true;

@@ -128,6 +128,13 @@ test('a file full of faults is told of up to a bound, with how many more there a
   assert.match(faults.at(-1) as string, /^world:: and \d+ more faults like these$/);
 });
 
+test('a row that is broken is one fault, not one for each row about it', () => {
+  const cells = HAND_TEXTS['cells.csv'].replace('US,Boston,100,0', 'US,Boston,100');
+  assert.deepEqual(faultsOf({ 'cells.csv': cells }), [
+    'hand/cells.csv:2: 7 cells where the header names 8 columns',
+  ]);
+});
+
 test('what every cell needs is there: a world without cells or POPs is none', () => {
   const none = faultsOf({ 'pops.csv': 'pop,lat,lon,capacityRps\n' });
   assert.ok(none.includes('hand/pops.csv:: only the header is there'), none.join('\n'));
