@@ -16,7 +16,7 @@ import {
 import { type FleetOverride, type FleetReport, observeCapacity, observeFleet } from './fleet-state.ts';
 import { guardTable } from './guard.ts';
 import type { SteeringImage } from './image.ts';
-import type { ImageParts } from './image-encode.ts';
+import { type ImageParts, NO_LEAVES } from './image-encode.ts';
 import { learn } from './ingest.ts';
 import { type Market, predictedLoad } from './market.ts';
 import { repairOverload } from './repair.ts';
@@ -234,6 +234,7 @@ function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts
     networkAsn: cells.networkAsn,
     networkPlace: cells.networkPlace,
     networkCount: cells.networkCount,
+    ...NO_LEAVES,
     rows: units.rows,
     termsText: encodeTerms(termsOf(state)),
   };
