@@ -22,6 +22,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   geo: ['base'],
   steering: ['base'],
   netmodel: ['base'],
+  lab: ['base', 'netmodel', 'steering'],
   config: ['base', 'steering'],
   zone: ['base', 'wire'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],

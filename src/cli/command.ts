@@ -46,6 +46,8 @@ export interface Terminal {
   /** Names of what is in a folder; an `OperatorError('not-found')` where it cannot be read. */
   readonly listFolder: (path: string) => readonly string[];
   readonly writeText: (path: string, text: string) => void;
+  /** Makes a folder and those above it, where they are missing. */
+  readonly makeFolder: (path: string) => void;
   readonly exists: (path: string) => boolean;
   /** Aborted by the first SIGINT or SIGTERM: long-running commands then close what they opened and return. */
   readonly stop: AbortSignal;

@@ -56,6 +56,16 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./model.ts')).modelCommand,
   },
   {
+    name: 'simulate',
+    summary: 'run the decisions against a world of round-trip times in simulated time; write a report',
+    load: async () => (await import('./simulate.ts')).simulateCommand,
+  },
+  {
+    name: 'make-world',
+    summary: 'make a world of round-trip times, from a seed, to try the decisions on',
+    load: async () => (await import('./make-world.ts')).makeWorldCommand,
+  },
+  {
     name: 'docs',
     summary: 'write the reference page and the JSON Schema of the configuration',
     load: async () => (await import('./docs.ts')).docsCommand,

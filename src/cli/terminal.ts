@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { OperatorError } from '../base/errors.ts';
 import type { Terminal } from './command.ts';
 
@@ -22,7 +22,8 @@ export function processTerminal(
     environment: env,
     readText: (path) => explained(() => readFileSync(path, 'utf8'), path),
     listFolder: (path) => explained(() => readdirSync(path), path),
-    writeText: (path, text) => writeFileSync(path, text),
+    writeText: (path, text) => explained(() => writeFileSync(path, text), path),
+    makeFolder: (path) => void explained(() => mkdirSync(path, { recursive: true }), path),
     exists: existsSync,
     stop,
   };
@@ -43,7 +44,8 @@ const CLEAR_LINE = '\r\u001b[K';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
-  EACCES: 'reading it is not permitted',
+  EACCES: 'this is not permitted',
+  EEXIST: 'there is a file of this name',
   EISDIR: 'this is a folder',
   ENOTDIR: 'this is no folder',
 };
