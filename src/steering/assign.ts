@@ -1,4 +1,4 @@
-import { clearPrices, type Shortage } from './clearing.ts';
+import { clearPrices } from './clearing.ts';
 import { type DecidePass, type Deciding, decideUnits, emptyPass, viewOf } from './decide.ts';
 import { fillRoom } from './fill.ts';
 import { finishUnits } from './finish.ts';
@@ -7,9 +7,7 @@ import { repairOverload } from './repair.ts';
 import { pickCandidates, type ServiceGroup } from './units.ts';
 
 /** Units whose whole fleet is looked at in a tick, at most, because their candidates are out or too dear. */
-const WIDE_MAX = 5000;
-/** After candidates were picked anew prices are set again, at most so often in a tick. */
-const WIDE_ROUNDS = 3;
+const WIDE_MAX = 10_000;
 
 /** What a tick's assignment is made from. */
 export interface Assigning {
@@ -37,7 +35,7 @@ export function assignUnits(deciding: Deciding, tick: Assigning): Assigned {
   const noticed = notice(deciding, tick);
   const isAny = noticed.pops.includes(1);
   if (noticed.returned) wakeCandidates(market, noticed.pops);
-  const sweeps = clearWide(deciding, nowMs, pass);
+  const sweeps = clear(deciding, nowMs, pass);
   if (isAny && !noticed.returned) wakeCandidates(market, noticed.pops);
   decideUnits(deciding, activeCells, nowMs, pass);
   const { moves, loadRps } = repairOverload(deciding, activeCells, nowMs);
@@ -60,23 +58,19 @@ function notice(deciding: Deciding, tick: Assigning): Noticed {
   return noticed;
 }
 
-/**
- * Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet, and
- * prices are set again.
- */
-function clearWide(deciding: Deciding, nowMs: number, pass: DecidePass): number {
+/** Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet. */
+function clear(deciding: Deciding, nowMs: number, pass: DecidePass): number {
   const { market } = deciding;
-  const shortage: Shortage = { units: new Int32Array(WIDE_MAX), count: 0 };
-  const beforeMs = Float64Array.from(market.terms.priceMs);
   market.rising.fill(0);
-  let sweeps = clearPrices(market, shortage, beforeMs);
-  for (let round = 1; round < WIDE_ROUNDS && shortage.count > 0 && pass.wideUnits < WIDE_MAX; round++) {
-    for (let i = 0; i < shortage.count && pass.wideUnits < WIDE_MAX; i++)
-      widen(deciding, { unit: shortage.units[i] as number, nowMs }, pass);
-    shortage.count = 0;
-    sweeps += clearPrices(market, shortage, beforeMs);
-  }
-  return sweeps;
+  return clearPrices(market, {
+    units: new Int32Array(WIDE_MAX),
+    count: 0,
+    widen: (unit) => {
+      if (pass.wideUnits >= WIDE_MAX) return false;
+      widen(deciding, { unit, nowMs }, pass);
+      return true;
+    },
+  });
 }
 
 function widen(deciding: Deciding, which: { unit: number; nowMs: number }, pass: DecidePass): void {

@@ -1,4 +1,5 @@
 import { scanPart } from './decide-parts.ts';
+import { createPairs, excessRps, type Pairs, stepJointly } from './joint-prices.ts';
 import { boundDrift, type Market, scoreUnit, setLeastExtra, setPrice, supplyRps } from './market.ts';
 import { BUCKETS, bucketOf, loweredPrice, raisedPrice } from './price.ts';
 import { partsOf } from './unit-moves.ts';
@@ -12,7 +13,7 @@ const UNITS_MOST = 4_000_000;
 /** Steps down in a tick, at most: each may make steps up necessary. */
 const FALLS_MAX = 40;
 /** What is wanted of a POP may be more or less than it takes by this share of its capacity … */
-const SLACK_SHARE = 0.005;
+const SLACK_SHARE = 0.003;
 /** … and a price that would fall by less stays, ms. */
 const FALL_LEAST_MS = 0.05;
 /** A price falls to this share of itself in a tick at most, so that clients come back in steps … */
@@ -20,10 +21,20 @@ const RELEASE_SHARE = 0.25;
 /** … until it is this low, ms. */
 const RELEASED_MS = 2;
 
-/** Units that lack better candidates, found on the way; bounded. */
+/** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
+const MARGINAL_BUCKETS = bucketOf(0.1);
+/** Prices are set jointly while more of all demand than this does not fit … */
+const JOINT_SHARE = 0.005;
+/** … looking at units within so much of changing at first, ms; less as it comes nearer, more where it is far. */
+const JOINT_WIDTH_MS = 2;
+const JOINT_LEAST_MS = 0.2;
+
+/** Units whose candidates turn out to be out or too dear, found in a sweep. */
 export interface Shortage {
   readonly units: Int32Array;
   count: number;
+  /** Picks candidates among the whole fleet; false when no more may be looked at in this tick. */
+  readonly widen: (unit: number) => boolean;
 }
 
 /** Demand by POP and bucket of margin: of units that want the POP, and that would want it next. */
@@ -38,11 +49,12 @@ interface Histograms {
  * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the units
  * anew for which something may have changed, adds up what is wanted, and counts the margins of those at the
  * edge of POPs that have a price or too many. Then every POP with too many gets the least price at which what
- * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices there are, and
- * stays there where these clear; `beforeMs`: those of the last tick. Returns the number of sweeps.
+ * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices of the last
+ * tick, and stays there where these clear. Returns the number of sweeps.
  */
-export function clearPrices(market: Market, shortage: Shortage, beforeMs: Float64Array): number {
+export function clearPrices(market: Market, shortage: Shortage): number {
   const { terms } = market;
+  const beforeMs = Float64Array.from(terms.priceMs);
   const popCount = beforeMs.length;
   const histograms: Histograms = {
     own: new Float64Array(popCount * BUCKETS),
@@ -52,10 +64,18 @@ export function clearPrices(market: Market, shortage: Shortage, beforeMs: Float6
   boundDrift(market);
   const visits = market.units.groupCount * market.activeCells.length;
   const sweepsMax = Math.max(SWEEPS_LEAST, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const pairs = createPairs(popCount, JOINT_WIDTH_MS);
   let falls = 0;
   for (let sweep = 1; ; sweep++) {
-    sweepUnits(market, histograms, shortage);
+    shortage.count = 0;
+    sweepUnits(market, { histograms, pairs }, shortage);
     if (sweep >= sweepsMax) return sweep;
+    if (widenShort(shortage)) continue;
+    if (isJoint(market, pairs)) {
+      stepJointly(market, pairs, SLACK_SHARE);
+      continue;
+    }
+    pairs.widthMs = 0;
     const rose = raise(market, histograms);
     if (rose === 'later') continue;
     if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) return sweep;
@@ -63,12 +83,31 @@ export function clearPrices(market: Market, shortage: Shortage, beforeMs: Float6
   }
 }
 
-/** Scores what must be, adds up what is wanted by POP, and fills the histograms. */
-function sweepUnits(market: Market, histograms: Histograms, shortage: Shortage): void {
+/** Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more. */
+function isJoint(market: Market, pairs: Pairs): boolean {
+  if (pairs.widthMs < JOINT_LEAST_MS) return false;
+  let over = 0;
+  let total = 0;
+  for (let pop = 0; pop < market.wantedRps.length; pop++) {
+    over += Math.max(0, excessRps(market, pop));
+    total += market.wantedRps[pop] as number;
+  }
+  return over > JOINT_SHARE * total;
+}
+
+/** Scores what must be, adds up what is wanted by POP, and fills the histograms and pairs. */
+function sweepUnits(
+  market: Market,
+  into: { histograms: Histograms; pairs: Pairs },
+  shortage: Shortage,
+): void {
   const { units, activeCells, demandRps, riseMs, drift, wantedRps } = market;
   const { bestPop, nextPop, slackMs } = units;
-  const { own, next, counted } = histograms;
+  const { own, next, counted } = into.histograms;
+  const { demandRps: pairRps, widthMs } = into.pairs;
+  const popCount = wantedRps.length;
   const { fallMs } = drift;
+  pairRps.fill(0);
   wantedRps.fill(0);
   own.fill(0);
   next.fill(0);
@@ -87,14 +126,21 @@ function sweepUnits(market: Market, histograms: Histograms, shortage: Shortage):
       const rival = nextPop[unit] as number;
       const isOwn = counted[pop] === 1;
       const isNext = rival !== NONE && counted[rival] === 1;
-      if (!isOwn && !isNext) continue;
-      const bucket = bucketOf((slackMs[unit] as number) - (riseMs[pop] as number) - fallMs);
+      if (!isOwn && !isNext && widthMs === 0) continue;
+      const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
+      if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
+      const bucket = bucketOf(marginMs);
       if (isOwn) add(own, pop * BUCKETS + bucket, demand);
       if (isNext) add(next, rival * BUCKETS + bucket, demand);
     }
   }
-  for (const unit of units.splits.keys())
-    if (!sweepParts(market, histograms, unit)) noteShort(shortage, unit);
+  for (const unit of units.splits.keys()) if (!sweepParts(market, into, unit)) noteShort(shortage, unit);
+}
+
+/** Prices rise only for want of room, not because units do not look far enough. */
+function widenShort(shortage: Shortage): boolean {
+  for (let i = 0; i < shortage.count; i++) if (!shortage.widen(shortage.units[i] as number)) return i > 0;
+  return shortage.count > 0;
 }
 
 function noteShort(shortage: Shortage, unit: number): void {
@@ -109,15 +155,17 @@ function add(sums: Float64Array, at: number, rps: number): void {
  * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates are
  * out.
  */
-function sweepParts(market: Market, histograms: Histograms, unit: number): boolean {
+function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs }, unit: number): boolean {
   const { units, demandRps, wantedRps } = market;
-  const { own, next, counted } = histograms;
+  const { own, next, counted } = into.histograms;
+  const { pairs } = into;
   for (const part of partsOf(units, unit)) {
     const { pop, ms, nextPop, nextMs } = scanPart(market, unit, part);
     if (pop === NONE) return false;
     const demand = (demandRps[unit] as number) * part.share;
     add(wantedRps, pop, demand);
     const bucket = bucketOf(nextMs - ms);
+    if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
     if (counted[pop] === 1) add(own, pop * BUCKETS + bucket, demand);
     if (nextPop !== NONE && counted[nextPop] === 1) add(next, nextPop * BUCKETS + bucket, demand);
   }
@@ -126,24 +174,32 @@ function sweepParts(market: Market, histograms: Histograms, unit: number): boole
 
 /** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
 function raise(market: Market, histograms: Histograms): boolean | 'later' {
-  const { terms, params, wantedRps, hardRps, capacityRps, rising } = market;
+  const { terms, params, wantedRps, capacityRps, rising } = market;
   let rose: boolean | 'later' = false;
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const priceMs = terms.priceMs[pop] as number;
     const wanted = wantedRps[pop] as number;
     const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
-    const most = Math.min(hardRps[pop] as number, supplyRps(market, pop, priceMs) + forgivenRps);
-    if (wanted <= most * (1 + 1e-9) || priceMs >= params.priceMaxMs) continue;
-    rising[pop] = 1;
+    if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
     if (histograms.counted[pop] === 0) {
       histograms.counted[pop] = 1;
       if (rose === false) rose = 'later';
       continue;
     }
+    if (wanted - supplyRps(market, pop, priceMs) <= marginalRps(histograms.own, pop)) continue;
+    rising[pop] = 1;
     setPrice(market, pop, raisedPrice(popMarket(market, pop, histograms.own), params.priceMaxMs));
     rose = true;
   }
   return rose;
+}
+
+/** What would leave a POP at the next little rise of its price. */
+function marginalRps(demandRps: Float64Array, pop: number): number {
+  let sum = 0;
+  for (let bucket = 0; bucket < MARGINAL_BUCKETS; bucket++)
+    sum += demandRps[pop * BUCKETS + bucket] as number;
+  return sum;
 }
 
 /** Lowers prices as far as what would come fits. */

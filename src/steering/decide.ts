@@ -2,7 +2,7 @@ import { type Cells, placeOf } from './cells.ts';
 import { chooseGains, type Gain } from './churn.ts';
 import { decideParts } from './decide-parts.ts';
 import type { Estimates } from './estimate.ts';
-import type { Market } from './market.ts';
+import { type Market, predictedLoad } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
@@ -166,11 +166,18 @@ export function decideUnits(
     }
   const totalRps = deciding.market.wantedRps.reduce((sum, rps) => sum + rps, 0);
   const budgetRps = deciding.params.churnShare * totalRps;
-  const { chosen, chosenRps, waitingRps } = chooseGains(gains, budgetRps);
+  const roomRps = roomLeft(deciding.market, gains);
+  const { chosen, chosenRps, waitingRps } = chooseGains(gains, budgetRps, roomRps);
   for (const { unit, pop, event } of chosen) moveUnit(deciding, unit, { pop, event, nowMs });
   pass.moves.gain += chosen.length;
   pass.churnRps = chosenRps;
   pass.waitingRps = waitingRps;
+}
+
+/** Requests/s that still fit into each POP after what moved before. */
+function roomLeft(market: Market, gains: readonly Gain[]): Float64Array {
+  if (gains.length === 0) return market.hardRps;
+  return predictedLoad(market).map((rps, pop) => Math.max(0, (market.hardRps[pop] as number) - rps));
 }
 
 /** The rule of moves for a whole unit. */

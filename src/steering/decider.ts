@@ -53,6 +53,8 @@ export interface TickStats {
   readonly estimates: number;
   /** Units for which the whole fleet was looked at. */
   readonly wideUnits: number;
+  /** Passes over all units that prices took. */
+  readonly sweeps: number;
   /** Demand that would gain by moving but waits for the next tick, by the bound of churn; requests/s. */
   readonly waitingRps: number;
   /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits. */
@@ -132,6 +134,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     networkCells: cells.ids.size,
     estimates: state.estimates.slots.size,
     wideUnits: assigned.wideUnits,
+    sweeps: assigned.sweeps,
     waitingRps: assigned.waitingRps,
     shortRps: overloadRps(fleetState, assigned.loadRps),
     failOpen: options.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),

@@ -1,11 +1,11 @@
 import type { Deciding } from './decide.ts';
-import { supplyRps } from './market.ts';
+import { scoreUnit, supplyRps } from './market.ts';
 import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
 
 /** Room is filled when it is more than this share of the POP's capacity, up to the smaller share. */
-const ROOM_SHARE = 0.01;
-const LEFT_SHARE = 0.002;
+const ROOM_SHARE = 0.003;
+const LEFT_SHARE = 0.001;
 /** A POP with a lower price than this is not worth it, ms. */
 const PRICE_LEAST_MS = 0.25;
 /** A unit may find the POP worse than its own by so much at the present prices: they are not exact, ms. */
@@ -64,6 +64,7 @@ function takers(deciding: Deciding, activeCells: Int32Array, roomRps: Float64Arr
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
+      if (bestPop[unit] === NONE) scoreUnit(market, group, unit);
       const to = nextPop[unit] as number;
       const from = bestPop[unit] as number;
       if (from < 0 || to === NONE || (roomRps[to] as number) <= 0 || units.lead[unit] !== 0) continue;

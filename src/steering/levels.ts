@@ -1,5 +1,3 @@
-import type { SteeringParams } from './params.ts';
-
 /** What the POPs of a market can take. Arrays by POP. */
 export interface Fillable {
   readonly capacityRps: Float64Array;
@@ -15,42 +13,28 @@ export interface GroupDemand {
   readonly out: Uint8Array;
 }
 
-/**
- * Where room at other POPs costs more than `FULL_PRICE_MS` a POP is filled beyond the target, by this share of
- * what is between the target and full.
- */
-const BEYOND_TARGET = 0.9;
-/** When that does not suffice, POPs are filled so much more than demand needs: so that cells need not fit exactly. */
-const SPARE = 0.002;
+/** Overloaded POPs are filled to so much more than demand needs: so that cells need not fit exactly. */
+const SPARE = 0.01;
 /** A level that is higher than needed by up to this stays: demand is never quite constant. */
 const KEPT = 0.005;
 const HALVINGS = 40;
 
 /**
- * The share of their capacity that the POPs of a group are filled to at most: a little below full; as much
- * more as the total demands, up to full; and where full does not suffice, the share beyond 1 at which all are
- * equally overloaded. Others' load counts.
+ * The share of their capacity that the POPs of a group are filled to at most: 1; and where that does not
+ * suffice the share beyond 1 at which all are equally overloaded. Others' load counts.
  */
-export function fillLevel(
-  pops: Fillable,
-  group: GroupDemand,
-  params: SteeringParams,
-  before: number,
-): number {
-  const usual = params.utilisationTarget + BEYOND_TARGET * (1 - params.utilisationTarget);
+export function fillLevel(pops: Fillable, group: GroupDemand, before: number): number {
+  if (roomAt(pops, group.out, 1) >= group.demandRps) return 1;
   const needed = group.demandRps * (1 + SPARE);
-  if (roomAt(pops, group.out, usual) >= needed) return usual;
-  const isEnough = roomAt(pops, group.out, 1) >= group.demandRps * (1 + 1e-9);
-  let least = usual;
-  let most = 1;
+  let least = 1;
+  let most = 2;
   while (roomAt(pops, group.out, most) < needed && most < LEVEL_MAX) most *= 2;
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (least + most) / 2;
     if (roomAt(pops, group.out, middle) >= needed) most = middle;
     else least = middle;
   }
-  if (before >= most && before <= most + KEPT) return isEnough ? Math.min(1, before) : before;
-  return isEnough ? Math.min(1, most) : most;
+  return before >= most && before <= most + KEPT ? before : most;
 }
 
 /** A fleet overloaded beyond this many times its capacity is overloaded evenly only up to it. */

@@ -46,8 +46,8 @@ export interface Noticed {
   readonly returned: boolean;
 }
 
-/** From this price on a POP is filled as far as it may be; below, in proportion, ms. */
-export const FULL_PRICE_MS = 1;
+/** At this price a POP is filled half way from the target to full; at nine times as much, nine tenths; ms. */
+const HALF_PRICE_MS = 0.1;
 /** Drift beyond this is too much for the precision of slacks: all units are scored anew. */
 const DRIFT_MAX_MS = 4096;
 /** A change of what a POP adds to scores by more than this shows in TTLs at once, not at the cell's turn, ms. */
@@ -86,11 +86,24 @@ export function createMarket(
   };
 }
 
-/** Requests/s that a POP takes at a price: more as it rises, up to `FULL_PRICE_MS`. */
+/**
+ * Requests/s that a POP takes at a price: what it is filled to without one, and the more of what is between
+ * that and full the higher the price is. So its load is a continuous function of its price, and the last
+ * hundredths of its capacity are used only where other POPs are far.
+ */
 export function supplyRps(market: Pick<Market, 'softRps' | 'hardRps'>, pop: number, priceMs: number): number {
   const soft = market.softRps[pop] as number;
-  const hard = market.hardRps[pop] as number;
-  return priceMs >= FULL_PRICE_MS ? hard : soft + (hard - soft) * (priceMs / FULL_PRICE_MS);
+  return soft + ((market.hardRps[pop] as number) - soft) * (priceMs / (priceMs + HALF_PRICE_MS));
+}
+
+/** How much more it takes for each ms of price. */
+export function supplySlope(
+  market: Pick<Market, 'softRps' | 'hardRps'>,
+  pop: number,
+  priceMs: number,
+): number {
+  const elastic = (market.hardRps[pop] as number) - (market.softRps[pop] as number);
+  return (elastic * HALF_PRICE_MS) / (priceMs + HALF_PRICE_MS) ** 2;
 }
 
 /** Whether a load is more than the POP may be filled to. */

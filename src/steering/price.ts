@@ -24,6 +24,7 @@ export function bucketOf(marginMs: number): number {
 /** Least margin of a bucket, ms: 0 of the first. */
 export function bucketMs(bucket: number): number {
   if (bucket === 0) return 0;
+  if (bucket >= BUCKETS) return Infinity;
   bits[0] = (FIRST + bucket) << SHIFT;
   return float[0] as number;
 }
@@ -40,25 +41,31 @@ export interface PopMarket {
 }
 
 /**
- * The least price, up to the width of a bucket, from which on what is still wanted fits: margins are those of
- * the units that want the POP. `priceMaxMs` where nothing suffices.
+ * About the least price from which on what is still wanted fits: margins are those of the units that want the
+ * POP. Within a bucket they are held to be spread evenly. `priceMaxMs` where nothing suffices.
  */
 export function raisedPrice(market: PopMarket, priceMaxMs: number): number {
-  const { demandRps, first, priceMs } = market;
+  const { demandRps, first, priceMs, supplyRps } = market;
   let wantedRps = market.wantedRps;
-  let beforeRps = wantedRps;
-  let beforeMs = priceMs;
-  for (let bucket = 0; bucket < BUCKETS && beforeMs < priceMaxMs; bucket++) {
-    const toMs = Math.min(priceMaxMs, priceMs + bucketMs(bucket));
-    if (fits(market, wantedRps, toMs))
-      // Within this step nobody need leave where supply rises fast enough.
-      return fits(market, beforeRps, toMs) ? leastFitting(market, beforeRps, { beforeMs, toMs }) : toMs;
-    beforeRps = wantedRps;
-    beforeMs = toMs;
-    wantedRps -= demandRps[first + bucket] as number;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const fromMs = priceMs + bucketMs(bucket);
+    const toMs = priceMs + bucketMs(bucket + 1);
+    if (fromMs >= priceMaxMs) return priceMaxMs;
+    const leaves = demandRps[first + bucket] as number;
+    const excess = wantedRps - supplyRps(toMs);
+    if (leaves > 0 && excess <= leaves) {
+      const share = bucket === 0 ? 1 : Math.max(LEAST_STEP, Math.min(1, excess / leaves));
+      return Math.min(priceMaxMs, fromMs + share * (toMs - fromMs));
+    }
+    // Nobody need leave where supply rises fast enough.
+    if (excess <= 0) return leastFitting(market, wantedRps, { beforeMs: fromMs, toMs });
+    wantedRps -= leaves;
   }
   return priceMaxMs;
 }
+
+/** A price is raised by so much of the bucket that it falls into, at least. */
+const LEAST_STEP = 0.1;
 
 /**
  * The least price, up to the width of a bucket, at which what would be wanted still fits: margins are those of

@@ -42,7 +42,7 @@ export function setRoom(state: FleetState, groups: readonly GroupDemand[], param
   };
   const demands = [...groups, all];
   for (const [i, demand] of demands.entries())
-    state.levels[i] = fillLevel(pops, demand, params, state.levels[i] ?? 0);
+    state.levels[i] = fillLevel(pops, demand, state.levels[i] ?? 0);
   for (let pop = 0; pop < pops.isFull.length; pop++) {
     const levels = demands.map(({ out }, i) => (out[pop] === 1 ? 0 : (state.levels[i] as number)));
     const level = levels.reduce((most, one) => Math.max(most, one), 0);
