@@ -1,174 +1,51 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { buildRowMap, findRow, openRowMap, type RowMap } from '../src/answer/row-map.ts';
+import { buildRowMap, openRowMap } from '../src/answer/row-map.ts';
 import { type Address, formatAddress, maskedAddress } from '../src/base/address.ts';
 import { seededRandom } from '../src/base/random.ts';
 import { type ClientImage, siteOf } from '../src/geo/client-image.ts';
-import { openImage, ROW_CANDIDATES, ROW_SHARES, rowOf, type SteeringImage } from '../src/steering/image.ts';
-import { encodeImage } from '../src/steering/image-encode.ts';
-import { anyNumber, bitsOf, numbered, numberOf } from './helpers/geo-addresses.ts';
+import { rowOf } from '../src/steering/image.ts';
+import { anyNumber, bitsOf, numbered } from './helpers/geo-addresses.ts';
 import { compiled, packagedSources, places } from './helpers/packaged-geo.ts';
-
-const SOURCE = { fleetDigest: 1, placesDigest: 2 };
-
-/** An image in which each group sends place p to link `links(group, p)`, and tells rows apart by it. */
-function steeringImage(options: {
-  groups: number;
-  placeCount: number;
-  link: (group: number, place: number) => number;
-  networks?: readonly (readonly [asn: number, place: number, link: number])[];
-  placesDigest?: number;
-}): SteeringImage {
-  const { groups, placeCount, link, networks = [] } = options;
-  const cellStride = placeCount + networks.length;
-  const units = groups * cellStride;
-  const rows = {
-    cellStride,
-    candidates: new Int16Array(units * ROW_CANDIDATES).fill(-1),
-    ttlSeconds: new Uint16Array(units),
-    ttlReason: new Uint8Array(units),
-    shares: new Uint16Array(units * ROW_SHARES),
-  };
-  for (let group = 0; group < groups; group++)
-    for (let cell = 0; cell < cellStride; cell++) {
-      const unit = group * cellStride + cell;
-      const chosen = cell < placeCount ? link(group, cell) : (networks[cell - placeCount]?.[2] ?? 0);
-      rows.candidates[unit * ROW_CANDIDATES] = chosen & 0x7fff;
-      rows.ttlSeconds[unit] = chosen >>> 15;
-    }
-  const source = {
-    ...SOURCE,
-    ...(options.placesDigest !== undefined && { placesDigest: options.placesDigest }),
-  };
-  const bytes = encodeImage({
-    ...source,
-    epoch: 1,
-    madeAtMs: 0,
-    groupCount: groups,
-    placeCount,
-    networkAsn: Uint32Array.from(networks, ([asn]) => asn),
-    networkPlace: Uint32Array.from(networks, ([, place]) => place),
-    networkCount: networks.length,
-    rows,
-    termsText: new Uint8Array(0),
-  });
-  const image = openImage(bytes, source);
-  if (typeof image === 'string') throw new Error(image);
-  return image;
-}
-
-/** Where runs begin, and the site of each. */
-type Runs = readonly { readonly start: bigint; readonly site: number }[];
-
-function clientImage(v4: Runs, v6: Runs, siteCount: number): ClientImage {
-  const words = (values: readonly number[]) => Uint32Array.from(values);
-  const bucket = new Uint32Array(0);
-  return {
-    databases: [],
-    attribution: [],
-    siteCount,
-    sitePlace: words(Array.from({ length: siteCount }, (_, i) => i)),
-    siteAsn: words(Array.from({ length: siteCount }, (_, i) => i % 3)),
-    v4: {
-      count: v4.length,
-      bucket,
-      start: words(v4.map(({ start }) => Number(start))),
-      site: words(v4.map(({ site }) => site)),
-    },
-    v6: {
-      count: v6.length,
-      bucket,
-      startHigh: words(v6.map(({ start }) => Number(start >> 32n))),
-      startLow: words(v6.map(({ start }) => Number(start & 0xffff_ffffn))),
-      site: words(v6.map(({ site }) => site)),
-    },
-  };
-}
-
-function opened(clients: ClientImage, steering: SteeringImage): RowMap {
-  const map = openRowMap(buildRowMap(clients, steering));
-  if (typeof map === 'string') throw new Error(map);
-  return map;
-}
-
-function find(map: RowMap, group: number, address: Address): { row: number; scopeLength: number } {
-  const hit = { row: -1, scopeLength: -1 };
-  findRow(map, group, address, hit);
-  return hit;
-}
+import {
+  besides,
+  clientImage,
+  find,
+  opened,
+  type Runs,
+  runs,
+  slowFind,
+  steeringImage,
+} from './helpers/row-maps.ts';
 
 const SITES = 12;
-/** Borders alone and in crowds, as blocks of networks and as single addresses, so that all forms occur. */
-function runs(family: 4 | 6): fc.Arbitrary<Runs> {
-  const bits = BigInt(bitsOf(family));
-  const crowd = fc
-    .tuple(anyNumber(family), fc.integer({ min: 0, max: Number(bits) - 1 }), fc.integer({ min: 1, max: 60 }))
-    .map(([from, shift, count]) =>
-      Array.from({ length: count }, (_, i) => ((from >> BigInt(shift)) + BigInt(i * 3)) << BigInt(shift)),
-    );
-  const starts = fc.array(fc.oneof(crowd, fc.array(anyNumber(family), { maxLength: 20 })), { maxLength: 6 });
-  return fc
-    .tuple(starts, fc.array(fc.nat(SITES - 1), { minLength: 7, maxLength: 30 }))
-    .map(([lists, sites]) => {
-      const all = [0n, ...lists.flat().filter((start) => start < 1n << bits)];
-      const sorted = [...new Set(all)].sort((a, b) => (a < b ? -1 : 1));
-      return sorted.map((start, i) => ({ start, site: sites[i % sites.length] as number }));
-    });
-}
-
-/** The row of an address and its scope, from the runs one by one and the prefix bit by bit. */
-function slowFind(list: Runs, rowOfSite: (site: number) => number, address: Address) {
-  const value = numberOf(address);
-  const bits = bitsOf(address.family);
-  const rows = list.map(({ site }) => rowOfSite(site));
-  const at = list.findLastIndex(({ start }) => start <= value);
-  let [first, next] = [at, at + 1];
-  while (first > 0 && rows[first - 1] === rows[at]) first--;
-  while (next < list.length && rows[next] === rows[at]) next++;
-  const from = list[first]?.start ?? 0n;
-  const to = list[next]?.start ?? 1n << BigInt(bits);
-  let scopeLength = 0;
-  for (; scopeLength < bits; scopeLength++) {
-    const size = 1n << BigInt(bits - scopeLength);
-    const begin = (value / size) * size;
-    if (begin >= from && begin + size <= to) break;
-  }
-  return { row: rows[at], scopeLength };
-}
-
-/** Addresses at and beside every border. */
-function besides(family: 4 | 6, list: Runs): Address[] {
-  const end = 1n << BigInt(bitsOf(family));
-  return list
-    .flatMap(({ start }) => [start - 1n, start, start + 1n])
-    .concat([0n, end - 1n])
-    .filter((value) => value >= 0n && value < end)
-    .map((value) => numbered(family, value));
-}
-
 const links = fc.array(fc.nat(3), { minLength: SITES, maxLength: SITES });
 
 test('rows and scopes are what a search bit by bit finds', () => {
   fc.assert(
-    fc.property(runs(4), runs(6), links, links, fc.array(anyNumber(4)), (v4, v6, one, other, more) => {
-      const clients = clientImage(v4, v6, SITES);
-      const link = (group: number, place: number) => [one, other, one][group]?.[place] ?? 0;
-      const networks = [[1, 4, 7] as const, [2, 5, one[5] ?? 0] as const];
-      const steering = steeringImage({ groups: 3, placeCount: SITES, link, networks });
-      const map = opened(clients, steering);
-      for (const [group, family] of [[0, 4] as const, [1, 4] as const, [1, 6] as const, [2, 6] as const]) {
-        const list = family === 4 ? v4 : v6;
-        const rowOfSite = (site: number) => rowOf(steering, group, site, clients.siteAsn[site] as number);
-        const asked = [...besides(family, list), ...(family === 4 ? more.map((v) => numbered(4, v)) : [])];
-        for (const address of asked)
-          assert.deepEqual(
-            find(map, group, address),
-            slowFind(list, rowOfSite, address),
-            formatAddress(address),
-          );
-      }
-    }),
+    fc.property(
+      runs(4, SITES),
+      runs(6, SITES),
+      links,
+      links,
+      fc.array(anyNumber(4)),
+      (v4, v6, one, other, more) => {
+        const clients = clientImage(v4, v6, SITES);
+        const link = (group: number, place: number) => [one, other, one][group]?.[place] ?? 0;
+        const networks = [[1, 4, 7] as const, [2, 5, one[5] ?? 0] as const];
+        const steering = steeringImage({ groups: 3, placeCount: SITES, link, networks });
+        const map = opened(clients, steering);
+        for (const [group, family] of [[0, 4] as const, [1, 4] as const, [1, 6] as const, [2, 6] as const]) {
+          const list = (family === 4 ? v4 : v6).map(({ start, site }) => {
+            return { start, row: rowOf(steering, group, site, clients.siteAsn[site] as number) };
+          });
+          const asked = [...besides(family, list), ...(family === 4 ? more.map((v) => numbered(4, v)) : [])];
+          for (const address of asked)
+            assert.deepEqual(find(map, group, address), slowFind(list, address), formatAddress(address));
+        }
+      },
+    ),
     { numRuns: 150, seed: 3 },
   );
 });

@@ -5,12 +5,14 @@ import {
   formatAddress,
   formatPrefix,
   maskedAddress,
+  type Prefix,
   parseAddress,
   parsePrefix,
   prefixHolds,
 } from '../src/base/address.ts';
 import { formatProblem, OperatorError } from '../src/base/errors.ts';
 import { distanceKm } from '../src/base/geodesy.ts';
+import { IPV6_KEYS, NETWORK_KEYS_END, networkKey, networkOfKey } from '../src/base/network-key.ts';
 import { hashText, normal, seededRandom } from '../src/base/random.ts';
 
 test('addresses: forms of RFC 4291 and RFC 5952', () => {
@@ -100,4 +102,44 @@ test('an operator error prints one line a problem, as editors read them', () => 
   ]);
   assert.equal(error.message, 'a.zone:3:7: no\nb.zone: nor this');
   assert.equal(formatProblem({ file: 'c', line: 1, message: 'x' }), 'c:1: x');
+});
+
+test('keys of networks: every key is of one network, in address order, IPv4 first', () => {
+  const prefix = (text: string): Prefix => {
+    const read = parsePrefix(text);
+    if (typeof read === 'string') throw new Error(read);
+    return read;
+  };
+  const table: [string, number, string][] = [
+    ['0.0.0.0/24', 0, '0.0.0.0/24'],
+    ['203.0.113.0/24', 0xcb0071, '203.0.113.0/24'],
+    ['203.0.113.128/25', 0xcb0071, '203.0.113.0/24'],
+    ['203.0.112.0/20', 0xcb0070, '203.0.112.0/24'],
+    ['255.255.255.255/32', IPV6_KEYS - 1, '255.255.255.0/24'],
+    ['::/48', IPV6_KEYS, '::/48'],
+    ['2001:db8:7::/48', IPV6_KEYS + 0x2001_0db8_0007, '2001:db8:7::/48'],
+    ['2001:db8:7:8::/64', IPV6_KEYS + 0x2001_0db8_0007, '2001:db8:7::/48'],
+    ['ffff:ffff:ffff::/48', NETWORK_KEYS_END - 1, 'ffff:ffff:ffff::/48'],
+  ];
+  for (const [text, key, network] of table) {
+    assert.equal(networkKey(prefix(text)), key, text);
+    assert.equal(networkKey(prefix(text).address), key, text);
+    assert.equal(formatPrefix(networkOfKey(key)), network);
+  }
+  const keys = fc.oneof(fc.nat(IPV6_KEYS - 1), fc.integer({ min: IPV6_KEYS, max: NETWORK_KEYS_END - 1 }));
+  fc.assert(
+    fc.property(keys, keys, fc.uint8Array({ minLength: 16, maxLength: 16 }), (key, other, octets) => {
+      const network = networkOfKey(key);
+      const { address, length } = network;
+      assert.equal(networkKey(network), key);
+      const inside = { family: address.family, octets: octets.slice() };
+      inside.octets.set(address.octets.subarray(0, length / 8));
+      if (address.family === 4) inside.octets.fill(0, 4);
+      assert.equal(networkKey(inside), key);
+      assert.deepEqual(networkOfKey(networkKey(inside)).address, maskedAddress(inside, length));
+      const there = networkOfKey(other).address;
+      const order = address.family - there.family || Buffer.compare(address.octets, there.octets);
+      assert.equal(Math.sign(key - other), Math.sign(order));
+    }),
+  );
 });

@@ -18,7 +18,7 @@ function explain(
   const { fleet, geometry, decider } = driver;
   const explainer = createExplainer({ fleet, geometry });
   const image = driver.image();
-  const keys = explainer.keysOf(image, placeId, asn);
+  const keys = explainer.keysOf(image, { placeId, asn });
   return explainer.explain({
     image,
     groupIndex: 0,

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { IMAGE_HEADER, IMAGE_KIND, sealImage } from '../src/base/image-file.ts';
 import {
   candidate,
+  leafSlot,
   networkSlot,
   openImage,
   ROW_CANDIDATES,
@@ -17,68 +18,8 @@ import {
   sourceOf,
 } from '../src/steering/image.ts';
 import { encodeImage, type ImageParts } from '../src/steering/image-encode.ts';
-
-const EXPECTED = { fleetDigest: 0xfedcba98, placesDigest: 7 };
-
-interface TestRow {
-  readonly links: readonly number[];
-  readonly bounds: readonly number[];
-}
-
-/** Parts for `groups` x (`places` + networks), rows drawn from `rows`. */
-function partsOf(options: {
-  groups: number;
-  places: number;
-  networks: readonly [asn: number, place: number][];
-  rows: readonly TestRow[];
-}): ImageParts {
-  const { groups, places, networks, rows } = options;
-  const cellStride = places + networks.length + 3;
-  const candidates = new Int16Array(groups * cellStride * ROW_CANDIDATES).fill(-1);
-  const shares = new Uint16Array(groups * cellStride * ROW_SHARES);
-  const ttlSeconds = new Uint16Array(groups * cellStride);
-  const ttlReason = new Uint8Array(groups * cellStride);
-  for (let unit = 0; unit < groups * cellStride; unit++) {
-    const row = rows[unit % rows.length] as TestRow;
-    candidates.set(row.links, unit * ROW_CANDIDATES);
-    shares.set(row.bounds, unit * ROW_SHARES);
-    ttlSeconds[unit] = 65_535 - (unit % 3);
-    ttlReason[unit] = unit % 2;
-  }
-  return {
-    epoch: 42,
-    madeAtMs: 1.7e12 + 0.5,
-    ...EXPECTED,
-    groupCount: groups,
-    placeCount: places,
-    networkAsn: Uint32Array.from(networks, ([asn]) => asn),
-    networkPlace: Uint32Array.from(networks, ([, place]) => place),
-    networkCount: networks.length,
-    rows: { cellStride, candidates, ttlSeconds, ttlReason, shares },
-    termsText: new TextEncoder().encode('{"terms":1}'),
-  };
-}
-
-const someRow = fc
-  .record({
-    links: fc.uniqueArray(fc.nat({ max: 300 }), { minLength: 1, maxLength: ROW_CANDIDATES }),
-    bounds: fc.uniqueArray(fc.integer({ min: 1, max: SHARE_WHOLE - 1 }), { maxLength: ROW_SHARES }),
-  })
-  .map(({ links, bounds }) => ({
-    links,
-    bounds: bounds.slice(0, links.length - 1).sort((one, other) => one - other),
-  }));
-
-const someParts = fc
-  .record({
-    groups: fc.integer({ min: 1, max: 3 }),
-    places: fc.integer({ min: 1, max: 30 }),
-    asns: fc.uniqueArray(fc.integer({ min: 1, max: 0xfffff000 }), { maxLength: 30 }),
-    rows: fc.array(someRow, { minLength: 1, maxLength: 7 }),
-  })
-  .map(({ groups, places, asns, rows }) =>
-    partsOf({ groups, places, rows, networks: asns.map((asn, i) => [asn, i % places]) }),
-  );
+import { STEERING_HEADER } from '../src/steering/image-layout.ts';
+import { EXPECTED, partsOf, someParts } from './helpers/steering-parts.ts';
 
 test('an image gives back every row that went in, by place and by network', () => {
   fc.assert(
@@ -120,6 +61,51 @@ test('an image gives back every row that went in, by place and by network', () =
   );
 });
 
+/** A unit's row as text. */
+function rowText({ rows }: ImageParts, unit: number): string {
+  const { candidates, shares = new Uint16Array(0), ttlSeconds, ttlReason } = rows;
+  const own = [
+    candidates.subarray(unit * ROW_CANDIDATES, (unit + 1) * ROW_CANDIDATES),
+    shares.subarray(unit * ROW_SHARES, (unit + 1) * ROW_SHARES),
+  ];
+  return `${own.join(' ')} ${ttlSeconds[unit]} ${ttlReason[unit]}`;
+}
+
+test('an image has the leaves that differ from what they inherit, and gives back their rows', () => {
+  fc.assert(
+    fc.property(someParts, (parts) => {
+      const image = openImage(encodeImage(parts), EXPECTED);
+      assert.ok(typeof image !== 'string', String(image));
+      const { groupCount, placeCount, firstLeaf, leafCount, leafKey, rows } = parts;
+      const groups = Array.from({ length: groupCount }, (_, group) => group * rows.cellStride);
+      let kept = 0;
+      for (let leaf = 0; leaf < leafCount; leaf++) {
+        const [placeId, asn] = [parts.leafPlace[leaf] as number, parts.leafAsn[leaf] as number];
+        const at = parts.networkAsn.findIndex(
+          (other, i) => asn !== 0 && other === asn && parts.networkPlace[i] === placeId,
+        );
+        const parent = at < 0 ? placeId : placeCount + at;
+        const isKept =
+          parts.leafActive[leaf] === 1 &&
+          groups.some((first) => rowText(parts, first + firstLeaf + leaf) !== rowText(parts, first + parent));
+        const key = leafKey[leaf] as number;
+        kept += Number(isKept);
+        assert.equal(leafSlot(image, key) >= 0, isKept);
+        for (const [group, first] of groups.entries()) {
+          const row = rowOf(image, group, placeId, asn, key);
+          const unit = first + (isKept ? firstLeaf + leaf : parent);
+          for (let k = 0; k < ROW_CANDIDATES; k++)
+            assert.equal(candidate(image, row, k), rows.candidates[unit * ROW_CANDIDATES + k]);
+          assert.equal(rowTtl(image, row), rows.ttlSeconds[unit]);
+        }
+        for (const other of [key - 1, key + 1])
+          if (!leafKey.includes(other)) assert.equal(leafSlot(image, other), -1);
+      }
+      assert.equal(image.leafIpv4.length + image.leafIpv6.length, kept);
+    }),
+  );
+});
+
 test('many distinct rows and networks: all are found again', () => {
   const links = Array.from({ length: 3000 }, (_, i) => ({
     links: [i % 70, 70 + (i % 300), i >> 6],
@@ -145,6 +131,13 @@ const fixed = partsOf({
   networks: [
     [3320, 2],
     [0, 1],
+  ],
+  leaves: [
+    { key: 2 ** 24 + 77, place: 1, asn: 0, isActive: true },
+    { key: 9, place: 2, asn: 3320, isActive: true },
+    { key: 5, place: 2, asn: 0, isActive: true },
+    { key: 6, place: 2, asn: 0, isActive: false },
+    { key: -1, place: 2, asn: 0, isActive: true },
   ],
   rows: [
     { links: [0, 1, 2], bounds: [9000] },
@@ -181,13 +174,30 @@ test('an older version and an image of another kind are refused, however sound',
   const stamp = { source: sourceOf(EXPECTED), madeAtMs: 0 };
   const older = encodeImage(fixed);
   sealImage(older, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION - 1 });
-  assert.equal(openImage(older, EXPECTED), 'format version 1, this program reads 2');
+  assert.equal(
+    openImage(older, EXPECTED),
+    `format version ${STEERING_VERSION - 1}, this program reads ${STEERING_VERSION}`,
+  );
   const other = encodeImage(fixed);
   sealImage(other, { ...stamp, kind: IMAGE_KIND.CLIENTS, version: STEERING_VERSION });
   assert.equal(openImage(other, EXPECTED), 'a client image, not a steering image');
-  const short = encodeImage(fixed).slice(0, IMAGE_HEADER.OCTETS);
+  const short = encodeImage(fixed).slice(0, STEERING_HEADER.OCTETS);
   sealImage(short, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION });
   assert.equal(openImage(short, EXPECTED), 'its counts do not match its length');
+  const header = encodeImage(fixed).slice(0, IMAGE_HEADER.OCTETS);
+  sealImage(header, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION });
+  assert.equal(openImage(header, EXPECTED), 'only 64 octets long');
+});
+
+test('a free leaf, one without a decision, and one like its parent are not in the image', () => {
+  const image = openImage(encodeImage(fixed), EXPECTED);
+  assert.ok(typeof image !== 'string');
+  const { rows } = fixed;
+  const row = (key: number): number => rowOf(image, 0, 2, 0, key);
+  assert.deepEqual([...image.leafIpv4], [5, 9]);
+  assert.equal(image.leafIpv6.length, 1);
+  assert.equal(candidate(image, row(5), 0), rows.candidates[(fixed.firstLeaf + 2) * ROW_CANDIDATES]);
+  assert.equal(row(6), rowOf(image, 0, 2, 0));
 });
 
 test('a freed network cell is not in the image', () => {

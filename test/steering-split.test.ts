@@ -13,7 +13,7 @@ import {
   type SteeringImage,
   startOf,
 } from '../src/steering/image.ts';
-import { encodeImage } from '../src/steering/image-encode.ts';
+import { encodeImage, NO_LEAVES } from '../src/steering/image-encode.ts';
 
 const HASHES = Array.from({ length: 10_000 }, (_, i) => mix32(i + 1));
 const ALL_UP = new Int32Array(10);
@@ -35,6 +35,7 @@ function imageOf(links: readonly number[], bounds: readonly number[]): SteeringI
     networkAsn: new Uint32Array(0),
     networkPlace: new Uint32Array(0),
     networkCount: 0,
+    ...NO_LEAVES,
     rows: {
       cellStride: 1,
       candidates,

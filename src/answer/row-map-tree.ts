@@ -1,6 +1,6 @@
 import { splitDepth } from './row-map-find.ts';
 import { ENTRY, type MapOutput, reserveWords, TABLE_WORDS, WIDE } from './row-map-layout.ts';
-import { type RowRanges, type RunList, runList, takeRuns } from './row-map-runs.ts';
+import { type RowRanges, type RunList, runList, startSweep, takeRuns } from './row-map-runs.ts';
 
 /** Bits that the root table looks at: of IPv4 so many that 16 more tell any starts apart. */
 const ROOT_BITS = { 4: 16, 6: 12 } as const;
@@ -15,8 +15,9 @@ export function writeTree(output: MapOutput, ranges: RowRanges, family: 4 | 6): 
   const bits = ROOT_BITS[family];
   const at = reserveTable(output, bits);
   const tree: Tree = { output, list: runList() };
+  const sweep = startSweep(ranges);
   for (let slot = 0; slot < 1 << bits; slot++) {
-    takeRuns(ranges, tree.list, slot, bits);
+    takeRuns(ranges, sweep, tree.list, { slot, bits });
     const high = slot << (32 - bits);
     const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
     // Only now, as writing what is below it may have moved the words.

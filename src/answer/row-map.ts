@@ -5,6 +5,7 @@ import type { ClientImage } from '../geo/client-image.ts';
 import { rowOf, type SteeringImage } from '../steering/image.ts';
 import { findIpv4, findIpv6 } from './row-map-find.ts';
 import { type MapWords, mapOutput, ROWS_MAX, reserveWords, SHORT_ROWS_MAX } from './row-map-layout.ts';
+import type { LeafRanges } from './row-map-runs.ts';
 import { writeTree } from './row-map-tree.ts';
 
 /**
@@ -93,7 +94,7 @@ export function buildRowMap(
   const known: (Uint32Array | Uint16Array)[] = [];
   for (let group = 0; group < groupCount; group++) {
     const rows = rowsOfSites(clients, steering, group, shortRows);
-    const same = known.findIndex((other) => isSame(rows, other));
+    const same = known.findIndex((other, at) => isSame(rows, other) && haveSameLeaves(steering, group, at));
     known.push(rows);
     const at = groupsAt + group * GROUP_WORDS;
     if (same >= 0) {
@@ -101,8 +102,8 @@ export function buildRowMap(
       output.words.copyWithin(at, from, from + GROUP_WORDS);
       continue;
     }
-    const v4 = writeTree(output, { ...ipv4, rowOfSite: rows, next: 0 }, 4);
-    const v6 = writeTree(output, { ...ipv6, rowOfSite: rows, next: 0 }, 6);
+    const v4 = writeTree(output, { ...ipv4, rowOfSite: rows, leaves: leavesOf(steering, group, 4) }, 4);
+    const v6 = writeTree(output, { ...ipv6, rowOfSite: rows, leaves: leavesOf(steering, group, 6) }, 6);
     output.words.set([v4.at, v4.bits, v6.at, v6.bits], at);
   }
   const { words, used } = output;
@@ -126,6 +127,28 @@ function rowsOfSites(
   for (let site = 0; site < siteCount; site++)
     rows[site] = rowOf(steering, group, sitePlace[site] as number, siteAsn[site] as number);
   return rows;
+}
+
+/** The leaves of a family as the sweep takes them, with their rows in a group. */
+function leavesOf(steering: SteeringImage, group: number, family: 4 | 6): LeafRanges {
+  const { leafIpv4, leafIpv6, leafIpv6Low, leafRow, groupCount } = steering;
+  const count = family === 4 ? leafIpv4.length : leafIpv6.length;
+  const high = family === 4 ? leafIpv4.map((key) => key << 8) : leafIpv6;
+  const low = new Uint32Array(count);
+  const row = new Uint32Array(count);
+  const first = family === 4 ? 0 : leafIpv4.length;
+  for (let i = 0; i < count; i++) {
+    if (family === 6) low[i] = (leafIpv6Low[i] as number) << 16;
+    row[i] = leafRow[(first + i) * groupCount + group] as number;
+  }
+  return { count, high, low, row };
+}
+
+/** Whether all leaves have the same row in two groups. */
+function haveSameLeaves({ leafRow, groupCount }: SteeringImage, one: number, other: number): boolean {
+  for (let at = 0; at < leafRow.length; at += groupCount)
+    if (leafRow[at + one] !== leafRow[at + other]) return false;
+  return true;
 }
 
 function isSame(one: Uint32Array | Uint16Array, other: Uint32Array | Uint16Array): boolean {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi, ControlMetrics, ExplainQuestion, ExplainView } from '../console/api.ts';
 import type { NameServer } from '../server/supervisor.ts';
+import type { CellKeys } from '../steering/explain-cell.ts';
 import type { Store } from '../store/store.ts';
 import type { Terminal } from './command.ts';
 import { demandCounters, demandView } from './demand-view.ts';
@@ -34,8 +35,8 @@ export interface AdminApiParts {
   readonly terminal: Pick<Terminal, 'readText'>;
   readonly control: () => ControlMetrics | undefined;
   readonly explain: ExplainParts;
-  /** Packed estimates of a place and of a network cell in it. */
-  readonly packed: (keys: { place: string; network: string | undefined }) => Promise<Packed>;
+  /** Packed estimates of a client's cells. */
+  readonly packed: (keys: CellKeys) => Promise<Packed>;
 }
 
 /** Zones that `status` names; it tells the number of all. */
@@ -109,7 +110,7 @@ async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise
   if (decided === undefined)
     throw new OperatorError('not-found', [{ file: 'name', message: whyNotSteered(parts.world, asked) }]);
   const { image, located, client } = decided;
-  const keys = parts.explain.explainer.keysOf(image, located.placeId, located.asn);
+  const keys = parts.explain.explainer.keysOf(image, located);
   const [packed, where] = await Promise.all([parts.packed(keys), parts.world.describer.describe(client)]);
   const explanation = explainDecided(parts.explain, decided, packed);
   return explainView(parts.explain, question, { decided, explanation, where });

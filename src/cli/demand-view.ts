@@ -1,5 +1,8 @@
+import { formatPrefix } from '../base/address.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
+import { networkOfKey } from '../base/network-key.ts';
 import type { DemandView } from '../console/api.ts';
+import { emptyLocated, locate } from '../geo/client-image.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import type { World } from './world.ts';
 
@@ -8,9 +11,13 @@ const METRIC_ROWS = 20;
 
 /** Who asks for what, in words, the busiest first. */
 export function demandView(world: World, nameServer: Pick<NameServer, 'demand'>, max: number): DemandView {
-  const { places, config } = world;
+  const { places, config, answering } = world;
   const { cells, cellCount, qps, overflowQps } = nameServer.demand(max);
-  const rows = cells.map(({ placeId, asn, serviceIndex, qps: own }) => {
+  const located = emptyLocated();
+  const rows = cells.map(({ leafKey, serviceIndex, qps: own, ...cell }) => {
+    const leaf = leafKey < 0 ? undefined : networkOfKey(leafKey);
+    if (leaf !== undefined) locate(answering.clients(), leaf.address, located);
+    const { placeId, asn } = leaf === undefined ? cell : located;
     const [country = '', name = ''] = [places.country[placeId], places.name[placeId]];
     const service = config.services[serviceIndex]?.name;
     const place = country === '' || name === country ? name : `${name}, ${country}`;
@@ -18,6 +25,7 @@ export function demandView(world: World, nameServer: Pick<NameServer, 'demand'>,
       place,
       key: places.key[placeId] ?? '',
       asn,
+      ...(leaf !== undefined && { network: formatPrefix(leaf) }),
       ...(service !== undefined && { service }),
       qps: own,
     };
@@ -31,8 +39,8 @@ export function demandCounters(world: World, nameServer: Pick<NameServer, 'deman
   const single = (name: string, help: string, value: number) => {
     return { name, help, kind: 'gauge', labels: [], samples: [{ values: [], value }] } as const;
   };
-  const samples = rows.map(({ key, asn, service = '', qps }) => {
-    return { values: [key, asn === 0 ? '' : `AS${asn}`, service], value: qps };
+  const samples = rows.map(({ key, asn, network, service = '', qps }) => {
+    return { values: [key, network ?? (asn === 0 ? '' : `AS${asn}`), service], value: qps };
   });
   return {
     families: [

@@ -113,11 +113,11 @@ function choiceFor(
   const decided = decide(options.world, { name, type: TYPE.A, client: question.client });
   if (decided === undefined) return undefined;
   const { image, located } = decided;
-  const keys = explain.explainer.keysOf(image, located.placeId, located.asn);
-  const explanation = explainDecided(explain, decided, {
-    place: packed(keys.place),
-    network: keys.network === undefined ? undefined : packed(keys.network),
-  });
+  const keys = explain.explainer.keysOf(image, located);
+  const find = (key: string | undefined) => (key === undefined ? undefined : packed(key));
+  const { place, network, leaf } = keys;
+  const own = { place: find(place), network: find(network), leaf: find(leaf) };
+  const explanation = explainDecided(explain, decided, own);
   const { chosen, runnerUp } = explanation;
   return {
     service: options.world.config.services[decided.outcome.serviceIndex]?.name ?? '',

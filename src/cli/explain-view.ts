@@ -3,6 +3,7 @@ import { splitHash } from '../answer/steered.ts';
 import { type Address, formatAddress, parseAddress, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { networkKey } from '../base/network-key.ts';
 import type { ExplainQuestion, ExplainView } from '../console/api.ts';
 import { emptyLocated, type Located, locate } from '../geo/client-image.ts';
 import type { Description } from '../geo/describe.ts';
@@ -28,14 +29,15 @@ export interface Decided {
   readonly client: Address;
   readonly image: SteeringImage;
   readonly outcome: Outcome;
-  /** Where the client is taken to be. */
-  readonly located: Located;
+  /** Where the client is taken to be, and the key of its /24 or /48. */
+  readonly located: Located & { readonly key: number };
 }
 
-/** Packed estimates of a cell, and of its place. */
+/** Packed estimates of a client's cells. */
 export interface Packed {
   readonly place: Uint8Array | undefined;
   readonly network: Uint8Array | undefined;
+  readonly leaf: Uint8Array | undefined;
 }
 
 /** Reads a question. Throws `OperatorError('bad-usage')` with everything wrong with it. */
@@ -66,7 +68,7 @@ export function decide(
   if (outcome.kind !== OUTCOME.STEERED || outcome.linkIndex < 0 || image === undefined) return undefined;
   const located = emptyLocated();
   locate(world.answering.clients(), question.client, located);
-  return { ...question, image, outcome, located };
+  return { ...question, image, outcome, located: { ...located, key: networkKey(question.client) } };
 }
 
 /** Why `decide` gave nothing, in words. */
@@ -104,10 +106,12 @@ export function explainDecided(parts: ExplainParts, decided: Decided, packed: Pa
     groupIndex: must(world.groupOf[outcome.serviceIndex], 'group of a service'),
     placeId: located.placeId,
     asn: located.asn,
+    key: located.key,
     clientHash: splitHash(client, outcome.serviceIndex),
     popState: world.popState,
     packedPlace: packed.place,
     packedNetwork: packed.network,
+    packedLeaf: packed.leaf,
   });
 }
 
@@ -140,7 +144,7 @@ export function explainView(
       asName: where.asName,
       source: where.source,
     },
-    cell: { key: cell.key, label: cell.label },
+    cell: { key: cell.key, label: cell.label, ...(cell.inherits && { inherits: cell.inherits.key }) },
     scopeLength: outcome.scopeLength,
     ...(explanation.split === undefined ? {} : { split: explanation.split }),
     ttl: ttlOf(outcome.ttl, explanation.ttl),

@@ -65,7 +65,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
   const fields: [string, string][] = [
     ['question', `${view.name} ${view.type}, service ${view.service}`],
     ['client', `${client.address}, ${client.place}, ${asn} (${client.source})`],
-    ['cell', `${cell.label} (${cell.key})`],
+    ['cell', cellText(cell)],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
     ['margin', margin],
     ['scope', `/${view.scopeLength}`],
@@ -82,6 +82,11 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ...popTable(shown, view, colour),
     ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
   ];
+}
+
+/** `network of AS3320 in Frankfurt am Main, DE (203.0.113.0/24); by itself, else as AS3320/DE/50.0,8.5`. */
+function cellText({ label, key, inherits }: ExplainView['cell']): string {
+  return `${label} (${key})${inherits === undefined ? '' : `; by itself, else as ${inherits}`}`;
 }
 
 /** `FRA 60.0 %, AMS 40.0 %; this client's network is in the part of AMS`. */

@@ -164,9 +164,9 @@ function packedFrom(options: LiveOptions): AdminApiParts['packed'] {
     // With the store away the explanation rests on geography alone, and its sources say so.
     return store.estimate(key).catch(() => undefined);
   };
-  return async ({ place, network }) => {
-    const [ofPlace, ofNetwork] = await Promise.all([find(place), find(network)]);
-    return { place: ofPlace, network: ofNetwork };
+  return async (keys) => {
+    const [place, network, leaf] = await Promise.all([find(keys.place), find(keys.network), find(keys.leaf)]);
+    return { place, network, leaf };
   };
 }
 

@@ -73,7 +73,8 @@ function statusLines(status: StatusView, invocation: Invocation): string[] {
 /** The busiest client networks; no line where nobody asked lately. */
 function demandLines({ rows, cells }: StatusView['demand']): string[] {
   if (rows.length === 0) return [];
-  const network = ({ asn }: DemandRow): string => (asn === 0 ? '' : `AS${asn} `);
+  const network = ({ network: own, asn }: DemandRow): string =>
+    own !== undefined ? `${own} ` : asn === 0 ? '' : `AS${asn} `;
   const text = rows.map(
     (row) => `${network(row)}${row.place} ${formatCount(row.qps)}/s ${row.service ?? 'static'}`,
   );

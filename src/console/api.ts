@@ -88,6 +88,8 @@ export interface DemandRow {
   readonly key: string;
   /** 0: not known. */
   readonly asn: number;
+  /** `203.0.113.0/24`: a network with a row of its own; absent: all others of the place and AS. */
+  readonly network?: string;
   /** Absent: names that are not steered. */
   readonly service?: string;
   /** Queries a second. */
@@ -161,7 +163,8 @@ export interface ExplainView {
     /** Which database or override said so. */
     readonly source: string;
   };
-  readonly cell: { readonly key: string; readonly label: string };
+  /** `inherits`: key of the cell whose answers a /24 or /48 would get without a row of its own. */
+  readonly cell: { readonly key: string; readonly label: string; readonly inherits?: string };
   /** Prefix length of the answer's ECS scope. */
   readonly scopeLength: number;
   /** The clients of this cell are divided among links; absent where all get the same. */

@@ -2,9 +2,12 @@ import { type DemandCount, turnDemand } from './demand-table.ts';
 
 /** What a network asks of a service, as of the last whole period. */
 export interface DemandCell {
+  /** 0 where `leafKey` says it. */
   readonly placeId: number;
   /** 0: the network is not known. */
   readonly asn: number;
+  /** `networkKey` of a /24 or /48 with a row of its own; -1: all others of the place and AS. */
+  readonly leafKey: number;
   /** Position in the configuration; -1: names that are not steered. */
   readonly serviceIndex: number;
   /** Queries a second, estimated from one query in 16. */
@@ -56,7 +59,7 @@ function demandOf(turns: readonly ReturnType<typeof turnDemand>[], seconds: numb
     overflow += turn.overflow;
     for (const cell of turn.cells) {
       queries += cell.queries;
-      const key = `${cell.placeId} ${cell.asn} ${cell.serviceIndex}`;
+      const key = `${cell.placeId} ${cell.asn} ${cell.leafKey} ${cell.serviceIndex}`;
       const total = totals.get(key);
       if (total === undefined) totals.set(key, { cell, queries: cell.queries });
       else total.queries += cell.queries;
@@ -64,8 +67,8 @@ function demandOf(turns: readonly ReturnType<typeof turnDemand>[], seconds: numb
   }
   const cells = [...totals.values()]
     .sort((a, b) => b.queries - a.queries)
-    .map(({ cell: { placeId, asn, serviceIndex }, queries: own }) => {
-      return { placeId, asn, serviceIndex, qps: own / seconds };
+    .map(({ cell: { placeId, asn, leafKey, serviceIndex }, queries: own }) => {
+      return { placeId, asn, leafKey, serviceIndex, qps: own / seconds };
     });
   const all = (queries + overflow) / seconds;
   return { cells, cellCount: cells.length, qps: all, overflowQps: overflow / seconds };

@@ -90,7 +90,7 @@ export function cellKey(placeKey: string, asn: number): string {
 export interface CellName {
   /** `AS3320/DE/50.0,8.5`. */
   readonly key: string;
-  readonly level: 'network' | 'tile' | 'country' | 'world';
+  readonly level: 'leaf' | 'network' | 'tile' | 'country' | 'world';
   /** `AS3320 in Frankfurt am Main, DE`. */
   readonly label: string;
 }

@@ -1,185 +1,234 @@
-import {
-  addLoad,
-  bestCandidate,
-  forEachUnit,
-  isOver,
-  leanMs,
-  type Market,
-  pairAt,
-  scoreAt,
-} from './market.ts';
-import { clearingPrice } from './price.ts';
-import { isFirst, pairShare, RAMP_MS } from './split.ts';
-import { CANDIDATES, NONE, type Units } from './units.ts';
+import { scanPart } from './decide-parts.ts';
+import { createPairs, excessRps, type Pairs, stepJointly } from './joint-prices.ts';
+import { boundDrift, type Market, scoreUnit, setLeastExtra, setPrice, supplyRps } from './market.ts';
+import { BUCKETS, bucketOf, loweredPrice, raisedPrice } from './price.ts';
+import { partsOf } from './unit-moves.ts';
+import { NONE } from './units.ts';
 
-/** Sweeps over the POPs in a tick, at most. */
-const SWEEPS_MAX = 5;
-/** Prices that change less than this are settled, ms. */
-const SETTLED_MS = 0.01;
-/** Value of a POP to a unit that has no other, ms: above any price. */
-const NO_OTHER_MS = 1e9;
+/** Sweeps over all units in a tick: at least so many, if prices have not settled … */
+const SWEEPS_LEAST = 6;
+/** … and in small worlds so many, or as many as look at so many units. */
+const SWEEPS_MOST = 200;
+const UNITS_MOST = 4_000_000;
+/** Steps down in a tick, at most: each may make steps up necessary. */
+const FALLS_MAX = 40;
+/** What is wanted of a POP may be more or less than it takes by this share of its capacity … */
+const SLACK_SHARE = 0.003;
+/** … and a price that would fall by less stays, ms. */
+const FALL_LEAST_MS = 0.05;
+/** A price falls to this share of itself in a tick at most, so that clients come back in steps … */
+const RELEASE_SHARE = 0.25;
+/** … until it is this low, ms. */
+const RELEASED_MS = 2;
+
+/** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
+const MARGINAL_BUCKETS = bucketOf(0.1);
+/** Prices are set jointly while more of all demand than this does not fit … */
+const JOINT_SHARE = 0.005;
+/** … looking at units within so much of changing at first, ms; less as it comes nearer, more where it is far. */
+const JOINT_WIDTH_MS = 2;
+const JOINT_LEAST_MS = 0.2;
+
+/** Units whose candidates turn out to be out or too dear, found in a sweep. */
+export interface Shortage {
+  readonly units: Int32Array;
+  count: number;
+  /** Picks candidates among the whole fleet; false when no more may be looked at in this tick. */
+  readonly widen: (unit: number) => boolean;
+}
+
+/** Demand by POP and bucket of margin: of units that want the POP, and that would want it next. */
+interface Histograms {
+  readonly own: Float64Array;
+  readonly next: Float64Array;
+  /** By POP: 1 where it is counted. */
+  readonly counted: Uint8Array;
+}
 
 /**
- * Sets the prices: coordinate descent on the dual of "least demand x score within capacity". Each POP in
- * turn that is overloaded or priced gets its clearing price against the present prices of all others
- * (Gauss-Seidel), 1 to 5 sweeps, starting from the prices of the last tick. Works on predicted load alone,
- * never on reported utilisation.
+ * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the units
+ * anew for which something may have changed, adds up what is wanted, and counts the margins of those at the
+ * edge of POPs that have a price or too many. Then every POP with too many gets the least price at which what
+ * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices of the last
+ * tick, and stays there where these clear. Returns the number of sweeps.
  */
-export function clearPrices(market: Market): void {
-  const { units, terms } = market;
-  const popCount = terms.priceMs.length;
+export function clearPrices(market: Market, shortage: Shortage): number {
+  const { terms } = market;
   const beforeMs = Float64Array.from(terms.priceMs);
-  const loadRps = new Float64Array(popCount);
-  const plan = emptyPlan(units.groupCount * units.cellStride);
-  forEachUnit(market, (unit, group, demand) => {
-    const best = bestCandidate(market, { unit, group, except: NONE });
-    if (best === NONE) return;
-    const isHeavy = units.heavy[unit] === 1;
-    const other = isHeavy ? bestCandidate(market, { unit, group, except: units.pop[best] as number }) : NONE;
-    const share = other === NONE ? 1 : planShare(market, { unit, group, one: best, other });
-    setPlan(plan, { units, loadRps, unit, demand }, { at: best, other, share });
-  });
-  const needs = (pop: number): boolean =>
-    (terms.priceMs[pop] as number) > 0 || isOver(market, pop, loadRps[pop] as number);
-  const anyNeeds = (): boolean => loadRps.some((_, pop) => needs(pop));
-  if (!anyNeeds()) return;
-  const index = indexByPop(market);
-  for (let sweep = 0; sweep < SWEEPS_MAX; sweep++) {
-    let isSettled = true;
-    for (let pop = 0; pop < popCount; pop++) {
-      if (!needs(pop)) continue;
-      const old = terms.priceMs[pop] as number;
-      clearPop(market, { pop, index, plan, loadRps, beforeMs: beforeMs[pop] as number });
-      if (Math.abs((terms.priceMs[pop] as number) - old) > SETTLED_MS) isSettled = false;
-    }
-    if (isSettled) return;
-  }
-}
-
-/** What the clearing gives each unit: a candidate, and of a split one the other candidate and the shares. */
-interface Plan {
-  readonly at: Int32Array;
-  readonly other: Int32Array;
-  /** Of the first. */
-  readonly share: Float32Array;
-}
-
-function emptyPlan(count: number): Plan {
-  return {
-    at: new Int32Array(count).fill(NONE),
-    other: new Int32Array(count).fill(NONE),
-    share: new Float32Array(count).fill(1),
+  const popCount = beforeMs.length;
+  const histograms: Histograms = {
+    own: new Float64Array(popCount * BUCKETS),
+    next: new Float64Array(popCount * BUCKETS),
+    counted: Uint8Array.from(terms.priceMs, (ms) => (ms > 0 ? 1 : 0)),
   };
-}
-
-function setPlan(
-  plan: Plan,
-  of: { units: Units; loadRps: Float64Array; unit: number; demand: number },
-  to: { at: number; other: number; share: number },
-): void {
-  const { units, loadRps, unit, demand } = of;
-  const was = plan.share[unit] as number;
-  const [at, other] = [plan.at[unit] as number, plan.other[unit] as number];
-  if (at !== NONE) addLoad(loadRps, units.pop[at] as number, -demand * was);
-  if (other !== NONE) addLoad(loadRps, units.pop[other] as number, -demand * (1 - was));
-  plan.at[unit] = to.share > 0 ? to.at : to.other;
-  plan.other[unit] = to.share > 0 && to.share < 1 ? to.other : NONE;
-  plan.share[unit] = to.share > 0 ? to.share : 1;
-  const share = plan.share[unit] as number;
-  addLoad(loadRps, units.pop[plan.at[unit] as number] as number, demand * share);
-  if (share < 1) addLoad(loadRps, units.pop[to.other] as number, demand * (1 - share));
-}
-
-function clearPop(
-  market: Market,
-  state: {
-    pop: number;
-    index: { starts: Int32Array; entries: Int32Array };
-    plan: Plan;
-    loadRps: Float64Array;
-    beforeMs: number;
-  },
-): void {
-  const { units, terms, params, availableRps, demandRps } = market;
-  const { pop, index, plan, loadRps, beforeMs } = state;
-  const priced = terms.priceMs[pop] as number;
-  const from = index.starts[pop] as number;
-  const to = index.starts[pop + 1] as number;
-  const values: number[] = [];
-  const demands: number[] = [];
-  const others: number[] = [];
-  const heavy: number[] = [];
-  for (let i = from; i < to; i++) {
-    const at = index.entries[i] as number;
-    const unit = Math.floor(at / CANDIDATES);
-    const group = Math.floor(unit / units.cellStride);
-    const other = bestCandidate(market, { unit, group, except: pop });
-    const own = scoreAt(market, group, at) - priced;
-    const isSplit = units.heavy[unit] === 1 && other !== NONE;
-    const ramp = isSplit && isFirstAt(market, { unit, group, one: at, other }) ? RAMP_MS : 0;
-    values.push(other === NONE ? NO_OTHER_MS : scoreAt(market, group, other) - own + ramp);
-    demands.push(demandRps[unit] as number);
-    others.push(other);
-    heavy.push(isSplit ? 1 : 0);
-  }
-  const price = clearingPrice(
-    { values, demands, heavy, availableRps: availableRps[pop] as number, beforeMs },
-    params,
-  );
-  terms.priceMs[pop] = price;
-  for (let i = from; i < to; i++) {
-    const at = index.entries[i] as number;
-    const unit = Math.floor(at / CANDIDATES);
-    const other = others[i - from] as number;
-    const above = (values[i - from] as number) - price;
-    const isAll = other === NONE || above >= (heavy[i - from] === 1 ? RAMP_MS : Number.MIN_VALUE);
-    const share = isAll ? 1 : heavy[i - from] === 1 ? Math.max(0, above / RAMP_MS) : 0;
-    const isHere = plan.at[unit] === at || plan.other[unit] === at;
-    if (share === 0 && !isHere) continue;
-    if (share === 1 && plan.at[unit] === at && plan.share[unit] === 1) continue;
-    setPlan(plan, { units, loadRps, unit, demand: demands[i - from] as number }, { at, other, share });
+  boundDrift(market);
+  const visits = market.units.groupCount * market.activeCells.length;
+  const sweepsMax = Math.max(SWEEPS_LEAST, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const pairs = createPairs(popCount, JOINT_WIDTH_MS);
+  let falls = 0;
+  for (let sweep = 1; ; sweep++) {
+    shortage.count = 0;
+    sweepUnits(market, { histograms, pairs }, shortage);
+    if (sweep >= sweepsMax) return sweep;
+    if (widenShort(shortage)) continue;
+    if (isJoint(market, pairs)) {
+      stepJointly(market, pairs, SLACK_SHARE);
+      continue;
+    }
+    pairs.widthMs = 0;
+    const rose = raise(market, histograms);
+    if (rose === 'later') continue;
+    if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) return sweep;
+    setLeastExtra(market);
   }
 }
 
-function planShare(
-  market: Market,
-  which: { unit: number; group: number; one: number; other: number },
-): number {
-  return pairShare(pairAt(market, which), leanMs(market, which));
+/** Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more. */
+function isJoint(market: Market, pairs: Pairs): boolean {
+  if (pairs.widthMs < JOINT_LEAST_MS) return false;
+  let over = 0;
+  let total = 0;
+  for (let pop = 0; pop < market.wantedRps.length; pop++) {
+    over += Math.max(0, excessRps(market, pop));
+    total += market.wantedRps[pop] as number;
+  }
+  return over > JOINT_SHARE * total;
 }
 
-function isFirstAt(
+/** Scores what must be, adds up what is wanted by POP, and fills the histograms and pairs. */
+function sweepUnits(
   market: Market,
-  which: { unit: number; group: number; one: number; other: number },
-): boolean {
-  return isFirst(pairAt(market, which), leanMs(market, which));
-}
-
-/** Positions of the candidates that name each POP, of units with demand. */
-function indexByPop(market: Market): { starts: Int32Array; entries: Int32Array } {
-  const { units, out, terms } = market;
-  const popCount = terms.priceMs.length;
-  const starts = new Int32Array(popCount + 1);
-  const visit = (use: (pop: number, at: number) => void): void =>
-    forEachUnit(market, (unit, group, demand) => {
-      if (demand === 0) return;
-      const groupOut = out[group] as Uint8Array;
-      for (let at = unit * CANDIDATES; at < (unit + 1) * CANDIDATES; at++) {
-        const pop = units.pop[at] as number;
-        if (pop === NONE) break;
-        if (groupOut[pop] === 0) use(pop, at);
+  into: { histograms: Histograms; pairs: Pairs },
+  shortage: Shortage,
+): void {
+  const { units, activeCells, demandRps, riseMs, drift, wantedRps } = market;
+  const { bestPop, nextPop, slackMs } = units;
+  const { own, next, counted } = into.histograms;
+  const { demandRps: pairRps, widthMs } = into.pairs;
+  const popCount = wantedRps.length;
+  const { fallMs } = drift;
+  pairRps.fill(0);
+  wantedRps.fill(0);
+  own.fill(0);
+  next.fill(0);
+  for (let group = 0; group < units.groupCount; group++) {
+    const first = group * units.cellStride;
+    for (let i = 0; i < activeCells.length; i++) {
+      const unit = first + (activeCells[i] as number);
+      let pop = bestPop[unit] as number;
+      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + fallMs)) {
+        if (scoreUnit(market, group, unit)) noteShort(shortage, unit);
+        pop = bestPop[unit] as number;
       }
-    });
-  visit((pop) => {
-    starts[pop + 1] = (starts[pop + 1] as number) + 1;
-  });
-  for (let pop = 0; pop < popCount; pop++)
-    starts[pop + 1] = (starts[pop + 1] as number) + (starts[pop] as number);
-  const entries = new Int32Array(starts[popCount] as number);
-  const next = starts.slice(0, popCount);
-  visit((pop, at) => {
-    entries[next[pop] as number] = at;
-    next[pop] = (next[pop] as number) + 1;
-  });
-  return { starts, entries };
+      const demand = demandRps[unit] as number;
+      if (pop < 0 || demand === 0) continue;
+      wantedRps[pop] = (wantedRps[pop] as number) + demand;
+      const rival = nextPop[unit] as number;
+      const isOwn = counted[pop] === 1;
+      const isNext = rival !== NONE && counted[rival] === 1;
+      if (!isOwn && !isNext && widthMs === 0) continue;
+      const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
+      if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
+      const bucket = bucketOf(marginMs);
+      if (isOwn) add(own, pop * BUCKETS + bucket, demand);
+      if (isNext) add(next, rival * BUCKETS + bucket, demand);
+    }
+  }
+  for (const unit of units.splits.keys()) if (!sweepParts(market, into, unit)) noteShort(shortage, unit);
+}
+
+/** Prices rise only for want of room, not because units do not look far enough. */
+function widenShort(shortage: Shortage): boolean {
+  for (let i = 0; i < shortage.count; i++) if (!shortage.widen(shortage.units[i] as number)) return i > 0;
+  return shortage.count > 0;
+}
+
+function noteShort(shortage: Shortage, unit: number): void {
+  if (shortage.count < shortage.units.length) shortage.units[shortage.count++] = unit;
+}
+
+function add(sums: Float64Array, at: number, rps: number): void {
+  sums[at] = (sums[at] as number) + rps;
+}
+
+/**
+ * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates are
+ * out.
+ */
+function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs }, unit: number): boolean {
+  const { units, demandRps, wantedRps } = market;
+  const { own, next, counted } = into.histograms;
+  const { pairs } = into;
+  for (const part of partsOf(units, unit)) {
+    const { pop, ms, nextPop, nextMs } = scanPart(market, unit, part);
+    if (pop === NONE) return false;
+    const demand = (demandRps[unit] as number) * part.share;
+    add(wantedRps, pop, demand);
+    const bucket = bucketOf(nextMs - ms);
+    if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
+    if (counted[pop] === 1) add(own, pop * BUCKETS + bucket, demand);
+    if (nextPop !== NONE && counted[nextPop] === 1) add(next, nextPop * BUCKETS + bucket, demand);
+  }
+  return true;
+}
+
+/** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
+function raise(market: Market, histograms: Histograms): boolean | 'later' {
+  const { terms, params, wantedRps, capacityRps, rising } = market;
+  let rose: boolean | 'later' = false;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const priceMs = terms.priceMs[pop] as number;
+    const wanted = wantedRps[pop] as number;
+    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
+    if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
+    if (histograms.counted[pop] === 0) {
+      histograms.counted[pop] = 1;
+      if (rose === false) rose = 'later';
+      continue;
+    }
+    if (wanted - supplyRps(market, pop, priceMs) <= marginalRps(histograms.own, pop)) continue;
+    rising[pop] = 1;
+    setPrice(market, pop, raisedPrice(popMarket(market, pop, histograms.own), params.priceMaxMs));
+    rose = true;
+  }
+  return rose;
+}
+
+/** What would leave a POP at the next little rise of its price. */
+function marginalRps(demandRps: Float64Array, pop: number): number {
+  let sum = 0;
+  for (let bucket = 0; bucket < MARGINAL_BUCKETS; bucket++)
+    sum += demandRps[pop * BUCKETS + bucket] as number;
+  return sum;
+}
+
+/** Lowers prices as far as what would come fits. */
+function lower(market: Market, histograms: Histograms, beforeMs: Float64Array): boolean {
+  const { terms, wantedRps, capacityRps, drift } = market;
+  let fallMs = 0;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const priceMs = terms.priceMs[pop] as number;
+    if (priceMs === 0) continue;
+    const spareRps = supplyRps(market, pop, priceMs) - (wantedRps[pop] as number);
+    if (spareRps <= SLACK_SHARE * (capacityRps[pop] as number)) continue;
+    const before = beforeMs[pop] as number;
+    const leastMs = before > RELEASED_MS ? before * RELEASE_SHARE : 0;
+    if (leastMs >= priceMs) continue;
+    const toMs = loweredPrice(popMarket(market, pop, histograms.next), leastMs);
+    if (priceMs - toMs < FALL_LEAST_MS && toMs > 0) continue;
+    setPrice(market, pop, toMs);
+    fallMs = Math.max(fallMs, priceMs - toMs);
+  }
+  drift.fallMs += fallMs;
+  return fallMs > 0;
+}
+
+function popMarket(market: Market, pop: number, demandRps: Float64Array) {
+  return {
+    demandRps,
+    first: pop * BUCKETS,
+    wantedRps: market.wantedRps[pop] as number,
+    priceMs: market.terms.priceMs[pop] as number,
+    supplyRps: (priceMs: number): number => supplyRps(market, pop, priceMs),
+  };
 }

@@ -1,32 +1,32 @@
 import { type Cells, placeOf } from './cells.ts';
-import { decideHeavy, startHeavy } from './decide-heavy.ts';
+import { chooseGains, type Gain } from './churn.ts';
+import { decideParts } from './decide-parts.ts';
 import type { Estimates } from './estimate.ts';
+import { type Market, predictedLoad } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
 import type { PopTerms } from './score.ts';
-import { TTL_REASONS, ttlOf } from './ttl.ts';
-import { moveUnit } from './unit-moves.ts';
+import { type Moving, moveUnit } from './unit-moves.ts';
 import {
   CANDIDATES,
+  CODES_PER_MS,
   candidateOf,
-  candidateScore,
   NONE,
   pickCandidates,
   type ServiceGroup,
   type Units,
 } from './units.ts';
-import { writeRow } from './write-row.ts';
 
 /** Everything that deciding one unit reads and writes. */
-export interface Deciding {
+export interface Deciding extends Moving {
   readonly params: SteeringParams;
   readonly cells: Cells;
   readonly estimates: Estimates;
   readonly distances: Float32Array;
-  readonly units: Units;
   readonly groups: readonly ServiceGroup[];
   readonly terms: PopTerms;
+  readonly market: Market;
   /** By group, by POP: 1 where the POP must not be answered; all 0 where the group fails open. */
   readonly groupOut: readonly Uint8Array[];
   readonly failOpen: boolean[];
@@ -34,29 +34,27 @@ export interface Deciding {
   readonly alarmedAtMs: Float64Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
-  /** By unit: requests/s. */
-  readonly demandRps: Float32Array;
-  /** By POP: requests/s that fit in beyond what its rows bring now; negative when it has too many. */
-  readonly roomRps: Float64Array;
   /** Room to work in. */
   readonly view: CellView;
 }
 
 /** What a pass over all units did. */
 export interface DecidePass {
-  /** Units that were given another POP, or other shares of two, by why. */
+  /** Units that were given another POP, or other shares of several, by why. */
   readonly moves: Record<Exclude<Move, 'stay'> | 'share', number>;
   /** Rows whose candidates or TTL changed. */
   changedRows: number;
   /** Units whose whole fleet had to be looked at. */
   wideUnits: number;
+  /** Demand that moved for its gain alone, and that waits for the next tick, requests/s. */
+  churnRps: number;
+  waitingRps: number;
 }
 
 /** After an alarm of its POP a unit may leave at once for this long, ms. */
 const ALARM_HOLD_MS = 3000;
-const LEAD_MAX = 30;
-/** What a row can say; 18 hours. */
-const TTL_MAX_SECONDS = 0xffff;
+/** A rival's lead is counted up to this: then the threshold is at its floor, and the unit sleeps. */
+export const LEAD_MAX = 30;
 
 /** A pass that did nothing yet. */
 export function emptyPass(): DecidePass {
@@ -64,32 +62,29 @@ export function emptyPass(): DecidePass {
     moves: { out: 0, overflow: 0, alarm: 0, home: 0, gain: 0, share: 0 },
     changedRows: 0,
     wideUnits: 0,
+    churnRps: 0,
+    waitingRps: 0,
   };
 }
 
 /** Looks a cell's estimates up anew and picks its candidates, for every group. */
 export function refreshCell(deciding: Deciding, cell: number, nowMs: number): void {
-  const { units, groups, view } = deciding;
-  viewCell(viewSource(deciding), whichCell(deciding, cell, nowMs), view);
+  const { units, groups } = deciding;
+  viewOf(deciding, cell, nowMs);
   for (const [group, definition] of groups.entries())
-    pickCandidates(units, group * units.cellStride + cell, definition, view);
+    pickCandidates(units, group * units.cellStride + cell, definition, deciding.view);
 }
 
-/** Least that a POP of the group that may be answered adds to RTT + bias, ms: below 0 when one got faster. */
-export function leastExtraMs(deciding: Deciding, group: number): number {
-  const { terms, groups, groupOut } = deciding;
-  const { serves } = groups[group] as ServiceGroup;
-  let least = Infinity;
-  for (let pop = 0; pop < serves.length; pop++) {
-    if (serves[pop] === 0 || groupOut[group]?.[pop] === 1) continue;
-    const extra =
-      (terms.shiftMs[pop] as number) +
-      (terms.lossMs[pop] as number) +
-      (terms.congestionMs[pop] as number) +
-      (terms.priceMs[pop] as number);
-    if (extra < least) least = extra;
-  }
-  return least;
+/** Fills the view of a cell, and returns it. */
+export function viewOf(deciding: Deciding, cell: number, nowMs: number): CellView {
+  const { params, estimates, distances, terms, cells, view } = deciding;
+  const placeId = placeOf(cells, cell);
+  viewCell(
+    { params, estimates, distances, priorBiasMs: terms.priorBiasMs },
+    { placeId, placeCell: placeId, networkCell: cell === placeId ? NONE : cell, nowMs },
+    view,
+  );
+  return view;
 }
 
 /** A unit's best candidate, its best but one and its incumbent, of those that may be answered. */
@@ -111,109 +106,98 @@ const scan: Scan = {
   incumbentMs: Infinity,
 };
 
-/** Decides one unit: scores its candidates, moves it by the rule of moves, sets its TTL, writes its row. */
-export function decideUnit(
-  deciding: Deciding,
-  which: { unit: number; cell: number; group: number; nowMs: number; leastExtraMs: number },
-  pass: DecidePass,
-): void {
-  const { units } = deciding;
-  const { unit, group } = which;
-  scanUnit(deciding, unit, group);
-  const isShort = (): boolean => scan.bestMs > (units.outsideMs[unit] as number) + which.leastExtraMs;
-  if (units.wide[unit] === 1 || isShort()) widen(deciding, which, isShort, pass);
-  if (scan.best === NONE) return;
-  const before = units.incumbent[unit] as number;
-  if (before !== NONE && decideHeavy(deciding, which, scan, pass)) scanUnit(deciding, unit, group);
-  else decideWhole(deciding, which, pass);
-  const pop = units.incumbent[unit] as number;
-  const isBest = pop === units.pop[scan.best];
-  const ownMs = isBest ? scan.bestMs : scan.incumbentMs;
-  const rivalMs = isBest ? scan.secondMs : scan.bestMs;
-  setTtl(deciding, which, { pop, marginMs: rivalMs - ownMs }, pass);
-  if (units.stale[unit] === 1) writeRow(deciding, which, pass);
-}
-
-/** The rule of moves. */
-function decideWhole(
-  deciding: Deciding,
-  which: { unit: number; group: number; nowMs: number },
-  pass: DecidePass,
-): void {
-  const { units } = deciding;
-  const { unit } = which;
-  const bestPop = units.pop[scan.best] as number;
-  const before = units.incumbent[unit] as number;
-  if (before === NONE) {
-    units.incumbent[unit] = bestPop;
-    units.stale[unit] = 1;
-    startHeavy(deciding, which, scan);
-  } else if (bestPop === before) {
-    units.lead[unit] = 0;
-    units.challenger[unit] = NONE;
-  } else weigh(deciding, which, { bestPop, before }, pass);
-}
-
-function viewSource(deciding: Deciding) {
-  const { params, estimates, distances, terms } = deciding;
-  return { params, estimates, distances, priorBiasMs: terms.priorBiasMs };
-}
-
-function whichCell(deciding: Deciding, cell: number, nowMs: number) {
-  const placeId = placeOf(deciding.cells, cell);
-  return { placeId, placeCell: placeId, networkCell: cell === placeId ? NONE : cell, nowMs };
-}
-
-function scanUnit(deciding: Deciding, unit: number, group: number): void {
-  const { units, groups, terms, groupOut } = deciding;
-  const { biasMs } = groups[group] as ServiceGroup;
-  const out = groupOut[group] as Uint8Array;
+/** Scores a unit's candidates; what it returns is valid until the next call. */
+export function scanUnit(deciding: Deciding, unit: number, group: number): Scan {
+  const { units, market } = deciding;
+  const { pop: pops, costMs } = units;
+  const extra = market.extraMs[group] as Float64Array;
   const incumbent = units.incumbent[unit] as number;
-  scan.best = NONE;
-  scan.bestMs = Infinity;
-  scan.second = NONE;
-  scan.secondMs = Infinity;
+  let best = NONE;
+  let bestMs = Infinity;
+  let second = NONE;
+  let secondMs = Infinity;
   scan.incumbent = NONE;
   scan.incumbentMs = Infinity;
   const first = unit * CANDIDATES;
   for (let at = first; at < first + CANDIDATES; at++) {
-    const pop = units.pop[at] as number;
+    const pop = pops[at] as number;
     if (pop === NONE) break;
-    if (out[pop] === 1) continue;
-    const score = candidateScore(units, at, terms, biasMs);
+    const ms = (costMs[at] as number) + (extra[pop] as number);
+    if (ms === Infinity) continue;
     if (pop === incumbent) {
       scan.incumbent = at;
-      scan.incumbentMs = score;
+      scan.incumbentMs = ms;
     }
-    if (score < scan.bestMs) {
-      scan.second = scan.best;
-      scan.secondMs = scan.bestMs;
-      scan.best = at;
-      scan.bestMs = score;
-    } else if (score < scan.secondMs) {
-      scan.second = at;
-      scan.secondMs = score;
+    if (ms < bestMs) {
+      second = best;
+      secondMs = bestMs;
+      best = at;
+      bestMs = ms;
+    } else if (ms < secondMs) {
+      second = at;
+      secondMs = ms;
     }
   }
+  scan.best = best;
+  scan.bestMs = bestMs;
+  scan.second = second;
+  scan.secondMs = secondMs;
+  return scan;
 }
 
-/** Picks the candidates from the whole fleet by score; back by nearness once those nearest suffice again. */
-function widen(
+/**
+ * Decides the units that are awake, by the rule of moves; those that move for their gain alone as far as the
+ * bound of churn allows, the most gain x demand first.
+ */
+export function decideUnits(
   deciding: Deciding,
-  which: { unit: number; cell: number; group: number; nowMs: number },
-  isShort: () => boolean,
+  activeCells: Int32Array,
+  nowMs: number,
   pass: DecidePass,
 ): void {
-  const { units, groups, terms, groupOut, view } = deciding;
-  const { unit, cell, group, nowMs } = which;
-  const definition = groups[group] as ServiceGroup;
-  viewCell(viewSource(deciding), whichCell(deciding, cell, nowMs), view);
-  pickCandidates(units, unit, definition, view, { terms, out: groupOut[group] as Uint8Array });
-  scanUnit(deciding, unit, group);
-  pass.wideUnits++;
-  if (isShort()) return;
-  pickCandidates(units, unit, definition, view);
-  scanUnit(deciding, unit, group);
+  const { units } = deciding;
+  const gains: Gain[] = [];
+  for (let group = 0; group < units.groupCount; group++)
+    for (let i = 0; i < activeCells.length; i++) {
+      const unit = group * units.cellStride + (activeCells[i] as number);
+      if (units.awake[unit] === 0) continue;
+      if (units.splits.has(unit)) decideParts(deciding, { unit, group, nowMs }, pass);
+      else decideUnit(deciding, { unit, group, nowMs }, { pass, gains });
+    }
+  const totalRps = deciding.market.wantedRps.reduce((sum, rps) => sum + rps, 0);
+  const budgetRps = deciding.params.churnShare * totalRps;
+  const roomRps = roomLeft(deciding.market, gains);
+  const { chosen, chosenRps, waitingRps } = chooseGains(gains, budgetRps, roomRps);
+  for (const { unit, pop, event } of chosen) moveUnit(deciding, unit, { pop, event, nowMs });
+  pass.moves.gain += chosen.length;
+  pass.churnRps = chosenRps;
+  pass.waitingRps = waitingRps;
+}
+
+/** Requests/s that still fit into each POP after what moved before. */
+function roomLeft(market: Market, gains: readonly Gain[]): Float64Array {
+  if (gains.length === 0) return market.hardRps;
+  return predictedLoad(market).map((rps, pop) => Math.max(0, (market.hardRps[pop] as number) - rps));
+}
+
+/** The rule of moves for a whole unit. */
+function decideUnit(
+  deciding: Deciding,
+  which: { unit: number; group: number; nowMs: number },
+  into: { pass: DecidePass; gains: Gain[] },
+): void {
+  const { units, params } = deciding;
+  const { unit, group } = which;
+  const { best, incumbentMs, bestMs } = scanUnit(deciding, unit, group);
+  if (best === NONE) return;
+  const bestPop = units.pop[best] as number;
+  const before = units.incumbent[unit] as number;
+  if (before === NONE) moveUnit(deciding, unit, { pop: bestPop, event: false, nowMs: 0 });
+  else if (incumbentMs - bestMs > params.hysteresisFloorMs) weigh(deciding, which, { bestPop, before }, into);
+  else {
+    units.lead[unit] = 0;
+    units.challenger[unit] = NONE;
+  }
 }
 
 /** Holds the best rival against the incumbent. */
@@ -221,66 +205,51 @@ function weigh(
   deciding: Deciding,
   which: { unit: number; group: number; nowMs: number },
   pops: { bestPop: number; before: number },
-  pass: DecidePass,
+  into: { pass: DecidePass; gains: Gain[] },
 ): void {
-  const { params, units, terms, alarmedAtMs, groups } = deciding;
+  const { params, units, terms, alarmedAtMs, groups, market } = deciding;
   const { unit, nowMs } = which;
   const { bestPop, before } = pops;
   const isOut = scan.incumbent === NONE;
   const lead = units.challenger[unit] === bestPop ? (units.lead[unit] as number) : 0;
+  const gainMs = scan.incumbentMs - scan.bestMs;
   const move = moveOf(
     {
       incumbentOut: isOut,
       incumbentMs: scan.incumbentMs,
-      gainMs: scan.incumbentMs - scan.bestMs,
-      deviationMs: isOut
-        ? 0
-        : Math.hypot(units.deviationMs[scan.incumbent] as number, units.deviationMs[scan.best] as number),
+      gainMs,
+      deviationMs: isOut ? 0 : deviationMs(units, scan.incumbent, scan.best),
       lead,
-      incumbentPriced: (terms.priceMs[before] as number) > 0,
+      incumbentPriced: market.rising[before] === 1,
       rivalPriced: (terms.priceMs[bestPop] as number) > 0,
       incumbentAlarmed: nowMs - (alarmedAtMs[before] as number) <= ALARM_HOLD_MS,
       rivalIsHome: units.home[unit] === bestPop,
     },
     params,
   );
-  if (move === 'stay') {
+  if (move === 'stay' || move === 'gain') {
     units.challenger[unit] = bestPop;
     units.lead[unit] = Math.min(LEAD_MAX, lead + 1);
-    return;
   }
+  if (move === 'stay') return;
   const { biasMs } = groups[which.group] as ServiceGroup;
   const plain = (at: number): number =>
-    (units.rttMs[at] as number) + (biasMs[units.pop[at] as number] as number);
+    (units.costMs[at] as number) -
+    (units.lossCode[at] as number) / CODES_PER_MS +
+    (biasMs[units.pop[at] as number] as number);
   const home = candidateOf(units, unit, units.home[unit] as number);
   const longsForHome = home !== NONE && plain(home) <= plain(scan.best);
-  const isEvent = isOut || longsForHome || plain(scan.incumbent) <= plain(scan.best);
-  moveUnit(units, unit, { pop: bestPop, event: isEvent, nowMs });
-  pass.moves[move]++;
+  const event = isOut || longsForHome || plain(scan.incumbent) <= plain(scan.best);
+  if (move === 'gain') {
+    into.gains.push({ unit, pop: bestPop, event, gainMs, rps: deciding.demandRps[unit] as number });
+    return;
+  }
+  moveUnit(deciding, unit, { pop: bestPop, event, nowMs });
+  into.pass.moves[move]++;
 }
 
-function setTtl(
-  deciding: Deciding,
-  which: { unit: number; group: number; nowMs: number },
-  answer: { pop: number; marginMs: number },
-  pass: DecidePass,
-): void {
-  const { params, units, alarmedAtMs, failOpen } = deciding;
-  const { unit, group, nowMs } = which;
-  const { seconds, reason } = ttlOf(
-    {
-      marginMs: answer.marginMs,
-      sinceMoveMs: units.movedAtMs[unit] === 0 ? Infinity : nowMs - (units.movedAtMs[unit] as number),
-      alarmed: nowMs - (alarmedAtMs[answer.pop] as number) <= params.ttlRecentMs,
-      failOpen: failOpen[group] === true,
-    },
-    params,
-  );
-  const code = TTL_REASONS.indexOf(reason);
-  const { ttlSeconds, ttlReason } = units.rows;
-  const ttl = Math.min(TTL_MAX_SECONDS, seconds);
-  if (ttlSeconds[unit] === ttl && ttlReason[unit] === code) return;
-  ttlSeconds[unit] = ttl;
-  ttlReason[unit] = code;
-  pass.changedRows++;
+/** Deviation of the difference of two candidates' estimates, ms. */
+export function deviationMs(units: Units, one: number, other: number): number {
+  const { deviationCode } = units;
+  return Math.hypot(deviationCode[one] as number, deviationCode[other] as number) / CODES_PER_MS;
 }

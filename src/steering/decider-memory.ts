@@ -3,7 +3,7 @@ import { type DeciderState, listCells, startCell } from './decider-state.ts';
 import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
-import { NONE } from './units.ts';
+import { adoptParts } from './unit-moves.ts';
 
 /** Bursts that an adopted correction of a prior is worth. */
 const ADOPTED_BURSTS = 100;
@@ -76,16 +76,16 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
 function adoptRow(state: DeciderState, unit: number, from: { image: SteeringImage; row: number }): void {
   const { units, options } = state;
   const { image, row } = from;
-  let alt = NONE;
-  let share = 0;
+  const shares = new Map<number, number>();
   for (let k = 0; k <= ROW_SHARES; k++) {
     const part = rowShare(image, row, k);
     const pop = options.fleet.links[candidate(image, row, k)]?.popIndex;
     if (part === 0 || pop === undefined) break;
-    if (k === 0) units.incumbent[unit] = pop;
-    if (pop === units.incumbent[unit]) share += part;
-    else alt = pop;
+    shares.set(pop, (shares.get(pop) ?? 0) + part);
   }
-  units.alt[unit] = alt;
-  units.share[unit] = alt === NONE ? 1 : share;
+  adoptParts(
+    units,
+    unit,
+    [...shares].map(([pop, share]) => ({ pop, share })),
+  );
 }

@@ -5,6 +5,7 @@ import type { Deciding } from './decide.ts';
 import { createEstimates, dropCell, type Estimates } from './estimate.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
 import type { Learning } from './ingest.ts';
+import { createMarket } from './market.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
@@ -53,8 +54,9 @@ export interface DeciderState {
   readonly unsaved: Set<number>;
   ticks: number;
   lastTickMs: number;
-  /** Share of demand by POP at the last tick. */
+  /** Demand by POP at the last tick, and what of it moved for its gain alone. */
   predictedRps: Float64Array;
+  churnRps: number;
 }
 
 /**
@@ -79,8 +81,12 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const units = createUnits(groups.length, cells.capacity);
   const terms = emptyPopTerms(popCount);
   const fleetState = createFleetState(fleet);
+  const { softRps, hardRps, capacityRps } = fleetState;
   const alarmedAtMs = new Float64Array(popCount).fill(-Infinity);
   const demandRps = new Float32Array(groups.length * cells.capacity);
+  const groupOut = groups.map(() => new Uint8Array(popCount));
+  const activeCells = Int32Array.from({ length: geometry.count }, (_, place) => place);
+  const room = { softRps, hardRps, capacityRps };
   const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
   return {
     options,
@@ -101,21 +107,24 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       ...shared,
       units,
       groups,
-      groupOut: groups.map(() => new Uint8Array(popCount)),
+      market: createMarket({ params, units, groups, out: groupOut, activeCells, demandRps, terms, ...room }),
+      groupOut,
       failOpen: groups.map(() => false),
       linkChoices: fleetState.linkChoices,
       demandRps,
-      roomRps: new Float64Array(popCount).fill(Infinity),
+      leftRps: new Float64Array(popCount),
+      cameRps: new Float64Array(popCount),
       view: createCellView(popCount),
     },
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),
     demandRps,
-    activeCells: Int32Array.from({ length: geometry.count }, (_, place) => place),
+    activeCells,
     unsaved: new Set(),
     ticks: 0,
     lastTickMs: 0,
     predictedRps: new Float64Array(popCount),
+    churnRps: 0,
   };
 }
 

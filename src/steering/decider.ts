@@ -1,6 +1,6 @@
 import type { LocatedSample, Refusal } from './accept.ts';
-import { clearPrices } from './clearing.ts';
-import { type DecidePass, decideUnit, emptyPass, leastExtraMs, refreshCell } from './decide.ts';
+import { assignUnits } from './assign.ts';
+import { type DecidePass, refreshCell } from './decide.ts';
 import { adoptImage, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
 import {
   createDeciderState,
@@ -13,18 +13,16 @@ import {
   setDemand,
   startCell,
 } from './decider-state.ts';
-import { type FleetOverride, type FleetReport, observeCapacity, observeFleet } from './fleet-state.ts';
-import { guardTable } from './guard.ts';
+import { type FleetOverride, type FleetReport, observeFleet } from './fleet-state.ts';
+import { type GuardedLoad, guardLoad, guardTable } from './guard.ts';
+import { markHeavy } from './heavy.ts';
 import type { SteeringImage } from './image.ts';
-import type { ImageParts } from './image-encode.ts';
+import { type ImageParts, NO_LEAVES } from './image-encode.ts';
 import { learn } from './ingest.ts';
-import { type Market, predictedLoad } from './market.ts';
-import { repairOverload } from './repair.ts';
-import { markHeavy } from './split.ts';
+import { predictedLoad } from './market.ts';
+import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
-import { moveUnit, setShares } from './unit-moves.ts';
-import { CANDIDATES, NONE } from './units.ts';
-import { writeRow } from './write-row.ts';
+import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
 
 /** What comes in at a tick. */
 export interface TickInputs {
@@ -55,6 +53,12 @@ export interface TickStats {
   readonly estimates: number;
   /** Units for which the whole fleet was looked at. */
   readonly wideUnits: number;
+  /** Passes over all units that prices took. */
+  readonly sweeps: number;
+  /** Demand that would gain by moving but waits for the next tick, by the bound of churn; requests/s. */
+  readonly waitingRps: number;
+  /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits. */
+  readonly shortRps: number;
   /** Names of service groups that are answered although all their POPs are out. */
   readonly failOpen: readonly string[];
 }
@@ -109,50 +113,43 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   for (const cell of learned.madeCells) startCell(state, cell);
   const released = releaseOldCells(state, nowMs);
   if (state.ticks === 0 || learned.madeCells.length > 0 || released) listCells(state);
-  const demandChangeRps = takeDemand(state, demand);
+  if (demand !== undefined) setDemand(state, demand);
   for (const cell of learned.touched) unsaved.add(cell);
   refreshCells(state, learned.touched, nowMs);
-  const { capacityRps } = fleetState;
-  markHeavy(state.units, { activeCells: state.activeCells, demandRps: state.demandRps, capacityRps });
-  const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
-  const predictedRps = predictedLoad(marketOf(state));
-  observeCapacity(fleetState, { params, predictedRps, demandChangeRps, elapsedMs });
-  deciding.roomRps.set(predictedRps.map((rps, pop) => (fleetState.availableRps[pop] as number) - rps));
-  const market = marketOf(state);
-  clearPrices(market);
-  const pass = decideAll(state, nowMs);
-  repair(state, market, pass, nowMs);
-  state.predictedRps = predictedLoad(market);
+  takeRoom(state, nowMs);
+  const { activeCells } = state;
+  const assigned = assignUnits(deciding, { activeCells, nowMs, relinked: fleetChange.relinked });
+  state.predictedRps = assigned.loadRps;
+  state.churnRps = assigned.churnRps;
   state.ticks++;
   state.lastTickMs = nowMs;
-  const moved = Object.values(pass.moves).some((count) => count > 0);
+  const moved = Object.values(assigned.moves).some((count) => count > 0);
   return {
     accepted: learned.accepted,
     refused: learned.refused,
-    moves: pass.moves,
+    moves: assigned.moves,
     alarms: learned.alarms.map((pop) => fleet.pops[pop]?.code ?? ''),
-    changedRows: pass.changedRows,
+    changedRows: assigned.changedRows,
     urgent: moved || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size,
     estimates: state.estimates.slots.size,
-    wideUnits: pass.wideUnits,
+    wideUnits: assigned.wideUnits,
+    sweeps: assigned.sweeps,
+    waitingRps: assigned.waitingRps,
+    shortRps: overloadRps(fleetState, assigned.loadRps),
     failOpen: options.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
   };
 }
 
-/**
- * POPs went out or came back, or links changed: every row is written anew, and each group sees whether it
- * fails open.
- */
+/** POPs went out or came back: each group sees whether it fails open. */
 function takeFleetChange(state: DeciderState): void {
-  const { fleetState, deciding, units, options } = state;
+  const { fleetState, deciding, options } = state;
   for (const [group, { serves }] of options.groups.entries()) {
     const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
     deciding.failOpen[group] = isOpen;
     if (isOpen) deciding.groupOut[group]?.fill(0);
     else deciding.groupOut[group]?.set(fleetState.out);
   }
-  units.stale.fill(1);
 }
 
 /** Cells that were measured, have no candidates yet, or whose turn it is. */
@@ -168,51 +165,40 @@ function refreshCells(state: DeciderState, touched: ReadonlySet<number>, nowMs: 
   }
 }
 
-function decideAll(state: DeciderState, nowMs: number): DecidePass {
-  const { deciding, units, activeCells } = state;
-  const pass = emptyPass();
-  for (let group = 0; group < units.groupCount; group++) {
-    const least = leastExtraMs(deciding, group);
-    for (const cell of activeCells) {
-      const unit = group * units.cellStride + cell;
-      decideUnit(deciding, { unit, cell, group, nowMs, leastExtraMs: least }, pass);
-    }
-  }
-  return pass;
-}
-
-function repair(state: DeciderState, market: Market, pass: DecidePass, nowMs: number): void {
-  const { deciding, units } = state;
-  repairOverload(market, (unit, group, to) => {
-    const pop = units.pop[to.at] as number;
-    if (pop !== units.incumbent[unit]) moveUnit(units, unit, { pop, event: true, nowMs });
-    const alt = to.alt === NONE ? NONE : (units.pop[to.alt] as number);
-    setShares(units, unit, { alt, share: to.share, nowMs });
-    writeRow(deciding, { unit, cell: unit % units.cellStride, group }, pass);
-    pass.moves.overflow++;
-  });
-}
-
-function marketOf(state: DeciderState): Market {
-  const { options, units, activeCells, demandRps, terms, fleetState, deciding } = state;
+/** Learns what others put on the POPs, and sets the room that is left for each. */
+function takeRoom(state: DeciderState, nowMs: number): void {
+  const { options, units, activeCells, demandRps, fleetState, deciding } = state;
   const { params, groups } = options;
-  const { availableRps } = fleetState;
-  return { params, units, groups, out: deciding.groupOut, activeCells, demandRps, availableRps, terms };
+  const { leftRps, cameRps, groupOut } = deciding;
+  const { capacityRps } = fleetState;
+  markHeavy(units, { activeCells, demandRps, capacityRps });
+  const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
+  const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
+  observeCapacity(fleetState, { params, predictedRps, leftRps, cameRps, elapsedMs });
+  leftRps.fill(0);
+  cameRps.fill(0);
+  setRoom(
+    fleetState,
+    groups.map(({ serves }, group) => ({
+      demandRps: demandOf(state, group),
+      out: serves.map((one, pop) => (one === 0 || groupOut[group]?.[pop] === 1 ? 1 : 0)),
+    })),
+    params,
+  );
 }
 
-/**
- * Sets the demand, if it is given. By POP: how much more the present rows bring because of it, requests/s.
- */
-function takeDemand(state: DeciderState, demand: readonly LocatedDemand[] | undefined): Float64Array {
-  const before = predictedLoad(marketOf(state));
-  if (demand === undefined) return before.fill(0);
-  setDemand(state, demand);
-  return predictedLoad(marketOf(state)).map((load, pop) => load - (before[pop] as number));
+/** Demand of a service group, requests/s. */
+function demandOf(state: DeciderState, group: number): number {
+  const { demandRps, activeCells, units } = state;
+  const first = group * units.cellStride;
+  let sum = 0;
+  for (let i = 0; i < activeCells.length; i++) sum += demandRps[first + (activeCells[i] as number)] as number;
+  return sum;
 }
 
 function guard(state: DeciderState): readonly string[] {
   const { units, activeCells, deciding, cells, options } = state;
-  return guardTable({
+  const reasons = guardTable({
     rows: units.rows,
     groupCount: units.groupCount,
     activeCells,
@@ -220,6 +206,26 @@ function guard(state: DeciderState): readonly string[] {
     groupOut: deciding.groupOut,
     rowsMax: units.groupCount * cells.capacity,
   });
+  return [...reasons, ...guardLoad(loadOf(state))];
+}
+
+function loadOf(state: DeciderState): GuardedLoad {
+  const { units, deciding, options, demandRps, predictedRps, fleetState, churnRps } = state;
+  const isUsable = (pop: number): boolean =>
+    options.groups.every(({ serves }, group) => serves[pop] === 1 && deciding.groupOut[group]?.[pop] === 0);
+  const crammed = new Uint8Array(predictedRps.length);
+  for (const parts of units.splits.values())
+    if (parts.length === PARTS_MAX) for (const { pop } of parts) crammed[pop] = 1;
+  return {
+    loadRps: predictedRps,
+    hardRps: fleetState.hardRps,
+    usable: Uint8Array.from(predictedRps, (_, pop) => (isUsable(pop) ? 1 : 0)),
+    crammed,
+    totalRps: predictedRps.reduce((sum, rps) => sum + rps, 0),
+    largestRps: demandRps.reduce((most, rps) => Math.max(most, rps), 0),
+    churnRps,
+    churnShare: options.params.churnShare,
+  };
 }
 
 function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts {
@@ -234,6 +240,7 @@ function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts
     networkAsn: cells.networkAsn,
     networkPlace: cells.networkPlace,
     networkCount: cells.networkCount,
+    ...NO_LEAVES,
     rows: units.rows,
     termsText: encodeTerms(termsOf(state)),
   };
@@ -257,7 +264,7 @@ function termsOf(state: DeciderState): SteeringTerms {
       ...(fleetState.reportedRps[index] === undefined ? {} : { reportedRps: fleetState.reportedRps[index] }),
       capacityRps: at(fleetState.capacityRps, index),
       externalRps: fleetState.capacity[index]?.externalRps ?? 0,
-      availableRps: at(fleetState.availableRps, index),
+      availableRps: at(fleetState.hardRps, index),
       share: total === 0 ? 0 : at(predictedRps, index) / total,
     })),
     links: options.fleet.links.map(({ id, index }) => ({

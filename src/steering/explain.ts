@@ -1,12 +1,18 @@
 import type { Fleet, Pop } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
-import { type CellName, cellKey, describeCell } from './cells.ts';
 import { createEstimates, type Estimates, findEstimate } from './estimate.ts';
+import {
+  type CellClient,
+  type CellKeys,
+  cellKeysOf,
+  cellsOfClient,
+  describeClientCell,
+  type ExplainedCell,
+} from './explain-cell.ts';
 import { type ExplainedSplit, explainSplit, notesOf, rounded } from './explain-notes.ts';
 import {
   candidate,
   choose,
-  networkSlot,
   ROW_CANDIDATES,
   rowOf,
   rowTtl,
@@ -30,8 +36,11 @@ export interface ExplainedPop {
   readonly rttMs: number;
   /** Where the RTT comes from. `prior`: distance alone. */
   readonly rttSource: 'measured' | 'modelled' | 'prior';
-  /** Whose bursts they are: the client's network's, those of all networks of its place, or nobody's. */
-  readonly rttOf: 'network' | 'place' | 'geography';
+  /**
+   * Whose bursts they are: the client's own /24 or /48's, its AS's there, those of all networks of its place,
+   * or nobody's.
+   */
+  readonly rttOf: 'leaf' | 'network' | 'place' | 'geography';
   /** Bursts credited to the estimate. */
   readonly bursts: number;
   readonly lossMs: number;
@@ -49,7 +58,7 @@ export interface Explanation {
   /** ms since 1970 UTC. */
   readonly madeAtMs: number;
   readonly group: string;
-  readonly cell: CellName;
+  readonly cell: ExplainedCell;
   readonly chosen: { readonly pop: string; readonly link: string };
   /** The best of the others; `marginMs`: by how much it is worse, negative when it is better. */
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
@@ -68,32 +77,28 @@ export interface Explanation {
 }
 
 /** A client's cell, and what the store has of it. */
-export interface ExplainQuestion {
+export interface ExplainQuestion extends CellClient {
   readonly image: SteeringImage;
   readonly groupIndex: number;
-  readonly placeId: number;
-  readonly asn: number;
   /** As the answer had it: picks the client's part of a split row. */
   readonly clientHash: number;
   readonly popState: Int32Array;
-  /** Packed estimates of the place, and of the network cell; undefined where nothing was measured. */
+  /** Packed estimates of the client's cells (`keysOf`); undefined where nothing was measured. */
   readonly packedPlace: Uint8Array | undefined;
   readonly packedNetwork: Uint8Array | undefined;
+  readonly packedLeaf?: Uint8Array | undefined;
 }
 
 /** Explains decisions from an image and packed estimates alone, with the functions that made them. */
 export interface Explainer {
   readonly explain: (question: ExplainQuestion) => Explanation;
-  /** Key of the client's place, and of its network's cell if the image has one: what to ask the store for. */
-  readonly keysOf: (
-    image: SteeringImage,
-    placeId: number,
-    asn: number,
-  ) => { readonly place: string; readonly network: string | undefined };
+  /** Keys of the cells that the image has for a client: what to ask the store for. */
+  readonly keysOf: (image: SteeringImage, client: CellClient) => CellKeys;
 }
 
 const PLACE_CELL = 0;
 const NETWORK_CELL = 1;
+const LEAF_CELL = 2;
 
 /** An explainer for a fleet and places; distances are worked out at the first question (some 40 ms). */
 export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry }): Explainer {
@@ -101,30 +106,29 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
   const linkPop = Int32Array.from(fleet.links, (link) => link.popIndex);
   const hashes = popHashes(fleet.pops.map(({ code }) => code));
   let distances: Float32Array | undefined;
-  const keysOf: Explainer['keysOf'] = (image, placeId, asn) => {
-    const place = geometry.key[placeId] as string;
-    return { place, network: networkSlot(image, placeId, asn) < 0 ? undefined : cellKey(place, asn) };
-  };
   const explain = (question: ExplainQuestion): Explanation => {
-    const { image, groupIndex, placeId, asn, popState, clientHash, packedPlace, packedNetwork } = question;
+    const { image, groupIndex, placeId, asn, key, popState, clientHash } = question;
+    const { packedPlace, packedNetwork, packedLeaf } = question;
     distances ??= placeDistances(geometry, fleet.pops);
     const terms = decodeTerms(image.termsText);
-    const estimates = createEstimates({ cellCount: 2, popCount: fleet.pops.length });
-    const isNetwork = networkSlot(image, placeId, asn) >= 0;
-    if (packedPlace !== undefined) unpackCell(estimates, PLACE_CELL, packedPlace, hashes.popOf);
-    if (isNetwork && packedNetwork !== undefined)
-      unpackCell(estimates, NETWORK_CELL, packedNetwork, hashes.popOf);
+    const estimates = createEstimates({ cellCount: 3, popCount: fleet.pops.length });
+    const cells = cellsOfClient(image, question);
+    const unpack = (cell: number, packed: Uint8Array | undefined): boolean =>
+      packed !== undefined && unpackCell(estimates, cell, packed, hashes.popOf);
+    unpack(PLACE_CELL, packedPlace);
+    if (cells.hasNetwork) unpack(NETWORK_CELL, packedNetwork);
+    const isLeafMeasured = cells.hasLeaf && unpack(LEAF_CELL, packedLeaf);
     const arrays = popTermsOf(terms);
     const view = createCellView(fleet.pops.length);
     const which = {
       placeId,
       placeCell: PLACE_CELL,
-      networkCell: isNetwork ? NETWORK_CELL : -1,
+      networkCell: isLeafMeasured ? LEAF_CELL : cells.hasNetwork ? NETWORK_CELL : -1,
       nowMs: image.madeAtMs,
     };
     viewCell({ params: terms.params, estimates, distances, priorBiasMs: arrays.priorBiasMs }, which, view);
-    const row = rowOf(image, groupIndex, placeId, asn);
-    const cell = describeCell(geometry, placeId, isNetwork ? asn : 0);
+    const row = rowOf(image, groupIndex, placeId, asn, key);
+    const cell = describeClientCell(geometry, question, cells);
     return explainRow({
       fleet,
       terms,
@@ -140,7 +144,7 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
       linkIndex: choose(image, row, popState, linkPop, clientHash),
     });
   };
-  return { explain, keysOf };
+  return { explain, keysOf: (image, client) => cellKeysOf(geometry, image, client) };
 }
 
 /** What an explanation is made from. */
@@ -248,6 +252,7 @@ function linkFor(known: Known, pop: Pop): string {
 function sourceOf(known: Known, pop: number): Pick<ExplainedPop, 'rttSource' | 'rttOf' | 'bursts'> {
   const { estimates } = known;
   for (const [cell, rttOf] of [
+    [LEAF_CELL, 'leaf'],
     [NETWORK_CELL, 'network'],
     [PLACE_CELL, 'place'],
   ] as const) {

@@ -1,5 +1,5 @@
 import type { Fleet, Link, Pop } from '../base/fleet.ts';
-import { CAPACITY_UNKNOWN, type CapacityState, nextCapacity } from './capacity.ts';
+import { CAPACITY_UNKNOWN, type CapacityState, nextMbpsPerRps } from './capacity.ts';
 import { linkCongestionMs, linkShares, nextCongestionMs, spreadLinks } from './congestion.ts';
 import { HEALTH_UNKNOWN, nextHealth, type PopHealth, reportsFlow } from './health.ts';
 import type { SteeringParams } from './params.ts';
@@ -42,8 +42,15 @@ export interface FleetState {
   readonly why: string[];
   readonly reportedRps: (number | undefined)[];
   readonly steeredRps: (number | undefined)[];
+  /** What its servers can serve, and its links carry, whichever is less. */
   readonly capacityRps: Float64Array;
-  readonly availableRps: Float64Array;
+  /** Requests/s that steering may send there: while it has no price, and at most. */
+  readonly softRps: Float64Array;
+  readonly hardRps: Float64Array;
+  /** By service group, then of all together: share of their capacity that POPs are filled to. */
+  readonly levels: number[];
+  /** Megabits a second that its links carry for each request a second; NaN while unknown. */
+  readonly mbpsPerRps: Float64Array;
   /** By link. */
   readonly congestionMs: Float64Array;
   readonly shared: Uint8Array;
@@ -70,7 +77,10 @@ export function createFleetState(fleet: Fleet): FleetState {
     reportedRps: fleet.pops.map(() => undefined),
     steeredRps: fleet.pops.map(() => undefined),
     capacityRps: Float64Array.from(fleet.pops, (pop) => pop.capacityRps),
-    availableRps: new Float64Array(fleet.pops.length).fill(Infinity),
+    softRps: new Float64Array(fleet.pops.length).fill(Infinity),
+    hardRps: new Float64Array(fleet.pops.length).fill(Infinity),
+    levels: [],
+    mbpsPerRps: new Float64Array(fleet.pops.length).fill(Number.NaN),
     congestionMs: new Float64Array(fleet.links.length),
     shared: new Uint8Array(fleet.links.length).fill(1),
     linkChoices: fleet.pops.map((pop) => spreadLinks(pop.links)),
@@ -89,7 +99,7 @@ export function activeOverrides(
 
 /**
  * Takes reports and overrides in. `changed`: POPs went out or came back, or a POP's set of shared links
- * changed.
+ * changed; `relinked`: by POP, 1 where the latter did.
  */
 export function observeFleet(
   state: FleetState,
@@ -101,7 +111,7 @@ export function observeFleet(
     overrides: readonly FleetOverride[];
     nowMs: number;
   },
-): { readonly changed: boolean } {
+): { readonly changed: boolean; readonly relinked: Uint8Array } {
   const { fleet, params, terms, overrides, nowMs } = seen;
   const reports = new Map(seen.reports.map((report) => [report.pop, report]));
   const drains = activeOverrides(overrides, nowMs);
@@ -116,6 +126,7 @@ export function observeFleet(
   }
   const flowingSinceMs = observeReporting(state, nowMs, params);
   let changed = false;
+  const relinked = new Uint8Array(fleet.pops.length);
   for (const pop of fleet.pops) {
     const { code, index } = pop;
     const report = reports.get(code);
@@ -129,11 +140,11 @@ export function observeFleet(
     state.out[index] = word === 'up' ? 0 : 1;
     state.reportedRps[index] = finite(report?.loadRps);
     state.steeredRps[index] = finite(report?.steeredRps);
-    state.capacityRps[index] = finite(report?.capacityRps) ?? pop.capacityRps;
-    if (observeLinks(state, pop, report, params)) changed = true;
+    state.capacityRps[index] = servableRps(state, pop, report, params);
+    if (observeLinks(state, pop, report, params)) relinked[index] = 1;
     terms.congestionMs[index] = bestLinkMs(state, pop);
   }
-  return { changed };
+  return { changed: changed || relinked.includes(1), relinked };
 }
 
 /**
@@ -149,33 +160,30 @@ function observeReporting(state: FleetState, nowMs: number, params: SteeringPara
   return reporting.sinceMs;
 }
 
-/** Sets the room of each POP from the load that the rows in force are expected to bring. */
-export function observeCapacity(
+/** A POP's links are judged by its requests only when it has so many, as a share of its capacity. */
+const RATIO_LOAD_SHARE = 0.02;
+
+/**
+ * What a POP can serve, requests/s: its servers, or its links up to the knee of congestion if these carry
+ * less. So what steering itself would bring onto a full link is kept away by the POP's price.
+ */
+function servableRps(
   state: FleetState,
-  seen: {
-    params: SteeringParams;
-    predictedRps: Float64Array;
-    demandChangeRps: Float64Array;
-    elapsedMs: number;
-  },
-): void {
-  const { params, predictedRps, demandChangeRps, elapsedMs } = seen;
-  for (let pop = 0; pop < state.capacity.length; pop++) {
-    const next = nextCapacity(
-      state.capacity[pop] as CapacityState,
-      {
-        capacityRps: state.capacityRps[pop] as number,
-        reportedRps: state.reportedRps[pop],
-        steeredRps: state.steeredRps[pop],
-        predictedRps: predictedRps[pop] as number,
-        demandChangeRps: demandChangeRps[pop] as number,
-        elapsedMs,
-      },
-      params,
-    );
-    state.capacity[pop] = next;
-    state.availableRps[pop] = next.availableRps;
+  pop: Pop,
+  report: FleetReport | undefined,
+  params: SteeringParams,
+): number {
+  const capacityRps = finite(report?.capacityRps) ?? pop.capacityRps;
+  const loadRps = finite(report?.loadRps) ?? 0;
+  const sum = (of: (link: FleetReport['links'][number]) => number): number =>
+    report?.links.reduce((total, link) => total + (finite(of(link)) ?? 0), 0) ?? 0;
+  if (loadRps > RATIO_LOAD_SHARE * capacityRps) {
+    const seen = sum(({ throughputMbps }) => throughputMbps) / loadRps;
+    state.mbpsPerRps[pop.index] = nextMbpsPerRps(state.mbpsPerRps[pop.index] as number, seen);
   }
+  const linksMbps = sum(({ capacityMbps }) => capacityMbps);
+  const linksRps = (params.congestionKnee * linksMbps) / (state.mbpsPerRps[pop.index] as number);
+  return linksMbps > 0 && linksRps < capacityRps ? linksRps : capacityRps;
 }
 
 /** Updates a POP's links; whether the set that shares its clients changed. */

@@ -51,3 +51,46 @@ function startsOf(rows: RowTable, unit: number): number {
   while (starts <= ROW_SHARES && (rows.shares?.[unit * ROW_SHARES + starts - 1] ?? 0) !== 0) starts++;
   return starts;
 }
+
+/** The load that a table would bring, and what it moved. */
+export interface GuardedLoad {
+  /** By POP: requests/s that its rows send, and that it may be filled to. */
+  readonly loadRps: Float64Array;
+  readonly hardRps: Float64Array;
+  /** By POP: 1 where every service group may be answered with it. */
+  readonly usable: Uint8Array;
+  /** By POP: 1 where a unit is that cannot be divided further. */
+  readonly crammed: Uint8Array;
+  /** Demand of all units, of the largest, and what moved for its gain alone, requests/s. */
+  readonly totalRps: number;
+  readonly largestRps: number;
+  readonly churnRps: number;
+  readonly churnShare: number;
+}
+
+/** Load beyond what a POP may be filled to that is forgiven, as a share: a defect is more. */
+const OVER_SHARE = 0.01;
+
+/**
+ * Why a table must not be published for the load that it brings; empty when it may: no POP over what it may be
+ * filled to while the others have room for the excess, and no more moved for its gain alone than the bound.
+ */
+export function guardLoad(load: GuardedLoad): readonly string[] {
+  const { loadRps, hardRps, usable, crammed, totalRps, largestRps, churnRps, churnShare } = load;
+  const reasons: string[] = [];
+  const most = Math.max(churnShare * totalRps, largestRps);
+  if (churnRps > most * (1 + 1e-6))
+    reasons.push(
+      `${Math.round(churnRps)} requests/s would move for their gain, more than ${Math.round(most)}`,
+    );
+  let roomRps = 0;
+  for (let pop = 0; pop < usable.length; pop++)
+    if (usable[pop] === 1) roomRps += Math.max(0, (hardRps[pop] as number) - (loadRps[pop] as number));
+  for (let pop = 0; pop < usable.length && reasons.length < REASONS_MAX; pop++) {
+    const overRps = (loadRps[pop] as number) - (hardRps[pop] as number);
+    const forgivenRps = OVER_SHARE * Math.max(hardRps[pop] as number, (totalRps || 1) / usable.length);
+    if (overRps <= forgivenRps || crammed[pop] === 1 || overRps > roomRps * (1 - OVER_SHARE)) continue;
+    reasons.push(`POP ${pop} would get ${Math.round(overRps)} requests/s too many, and others have room`);
+  }
+  return reasons;
+}

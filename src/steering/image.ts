@@ -2,19 +2,17 @@
  * Room `steering`: which POP suits which clients, decided from samples, reports, demand and operators'
  * words, and the packed table ("steering image") that name servers answer from. Pure: time comes in as
  * `nowMs`. May import `base`.
- *
- * The image: one buffer, little-endian, read in place. The header of base/image-file.ts, whose source is the
- * digests of the fleet and of the places, then sections:
- *   rows        Int16  [rows x 16]        candidates x 8: link indexes in order of preference, -1 ends;
- *                                         TTL in seconds; its reason, see ttl.ts; shares x 3, see `choose`
- *   placeRow    Uint32 [groups x places]  row of each place
- *   networkStart Uint32 [places + 1]      first slot of each place's networks; they end where the next begin
- *   networks    Uint32 [slots x (1 + groups)]  ASN, row in each group; open addressing among the slots of the
- *                                         place, ASN 0 = empty
- *   terms       UTF-8 JSON                what `explain` and metrics need of the decision (terms.ts)
  */
-import { IMAGE_HEADER, IMAGE_KIND, imageFault, imageStamp } from '../base/image-file.ts';
-import { mix32 } from '../base/random.ts';
+import { IMAGE_KIND, imageFault, imageStamp } from '../base/image-file.ts';
+import { IPV6_KEYS } from '../base/network-key.ts';
+import {
+  firstSlot,
+  type ImageCounts,
+  imageLayout,
+  networkStride,
+  ROW,
+  STEERING_HEADER,
+} from './image-layout.ts';
 
 /** Candidates in a row, at most. */
 export const ROW_CANDIDATES = 8;
@@ -23,23 +21,11 @@ export const ROW_SHARES = 3;
 /** The whole, of which shares are counted. */
 export const SHARE_WHOLE = 0x8000;
 
-/** What is where in a row, in words of 16 bits: one row is half a cache line. */
-export const ROW = { CANDIDATES: 0, TTL: 8, REASON: 9, SHARES: 10, WORDS: 16 } as const;
-
-const at = IMAGE_HEADER.KIND_WORDS;
-/** Position of this kind's header words, in octets. */
-export const STEERING_HEADER = {
-  EPOCH: at,
-  GROUPS: at + 4,
-  PLACES: at + 8,
-  SLOTS: at + 12,
-  NETWORK_CELLS: at + 16,
-  ROWS: at + 20,
-  TERMS_LENGTH: at + 24,
-} as const;
-
 /** Raised whenever the layout changes: readers refuse other versions. */
-export const STEERING_VERSION = 2;
+export const STEERING_VERSION = 3;
+
+/** The networks' hash table in an image. */
+type NetworkSlots = Pick<SteeringImage, 'networks' | 'networkStart' | 'groupCount'>;
 
 /** An opened image: views into `bytes`, nothing copied. Immutable. */
 export interface SteeringImage {
@@ -56,6 +42,10 @@ export interface SteeringImage {
   readonly placeRow: Uint32Array;
   readonly networkStart: Uint32Array;
   readonly networks: Uint32Array;
+  readonly leafIpv4: Uint32Array;
+  readonly leafIpv6: Uint32Array;
+  readonly leafIpv6Low: Uint16Array;
+  readonly leafRow: Uint32Array;
   /** UTF-8 JSON of `SteeringTerms`. */
   readonly termsText: Uint8Array;
 }
@@ -64,40 +54,6 @@ export interface SteeringImage {
 export interface ImageSource {
   readonly fleetDigest: number;
   readonly placesDigest: number;
-}
-
-/** Counts that fix where each section lies. */
-export interface ImageCounts {
-  readonly groups: number;
-  readonly places: number;
-  readonly slots: number;
-  readonly rows: number;
-  readonly termsLength: number;
-}
-
-/** Octet offset of each section, and the total length. */
-interface ImageLayout {
-  readonly rows: number;
-  readonly placeRow: number;
-  readonly networkStart: number;
-  readonly networks: number;
-  readonly terms: number;
-  readonly end: number;
-}
-
-/** Lays the sections out for these counts. */
-export function imageLayout(counts: ImageCounts): ImageLayout {
-  const rows = IMAGE_HEADER.OCTETS;
-  const placeRow = rows + counts.rows * ROW.WORDS * 2;
-  const networkStart = placeRow + counts.groups * counts.places * 4;
-  const networks = networkStart + (counts.places + 1) * 4;
-  const terms = networks + counts.slots * networkStride(counts.groups) * 4;
-  return { rows, placeRow, networkStart, networks, terms, end: terms + counts.termsLength };
-}
-
-/** Words of one slot of the table of networks. */
-export function networkStride(groups: number): number {
-  return 1 + groups;
 }
 
 /** The source in an image's header: both digests, 16 hexadecimal digits. */
@@ -121,6 +77,7 @@ export function openImage(
     isSummed: expected.isSummed,
   });
   if (fault !== undefined) return fault;
+  if (bytes.length < STEERING_HEADER.OCTETS) return `only ${bytes.length} octets long`;
   const { source, madeAtMs } = imageStamp(bytes);
   const wanted = sourceOf(expected);
   if (source.slice(0, 8) !== wanted.slice(0, 8)) return 'made for another list of POPs';
@@ -131,6 +88,8 @@ export function openImage(
     groups: word(STEERING_HEADER.GROUPS),
     places: word(STEERING_HEADER.PLACES),
     slots: word(STEERING_HEADER.SLOTS),
+    leavesIpv4: word(STEERING_HEADER.LEAVES_IPV4),
+    leavesIpv6: word(STEERING_HEADER.LEAVES_IPV6),
     rows: word(STEERING_HEADER.ROWS),
     termsLength: word(STEERING_HEADER.TERMS_LENGTH),
   };
@@ -144,7 +103,7 @@ export function openImage(
 }
 
 function openSections(bytes: Uint8Array, counts: ImageCounts) {
-  const { groups, places, slots, rows, termsLength } = counts;
+  const { groups, places, slots, leavesIpv4, leavesIpv6, rows, termsLength } = counts;
   const layout = imageLayout(counts);
   const { buffer, byteOffset } = bytes;
   const words = (offset: number, count: number) => new Uint32Array(buffer, byteOffset + offset, count);
@@ -157,24 +116,58 @@ function openSections(bytes: Uint8Array, counts: ImageCounts) {
     placeRow: words(layout.placeRow, groups * places),
     networkStart: words(layout.networkStart, places + 1),
     networks: words(layout.networks, slots * networkStride(groups)),
+    leafIpv4: words(layout.leafIpv4, leavesIpv4),
+    leafIpv6: words(layout.leafIpv6, leavesIpv6),
+    leafIpv6Low: new Uint16Array(buffer, byteOffset + layout.leafIpv6Low, leavesIpv6),
+    leafRow: words(layout.leafRow, (leavesIpv4 + leavesIpv6) * groups),
     termsText: bytes.subarray(layout.terms, layout.terms + termsLength),
   };
 }
 
 /**
- * Row of a client in a service group: its network's if the network (ASN at that place) has a cell, else its
+ * Row of a client in a service group: that of its client network (`key`: `networkKey` of its address; -1:
+ * none is meant) if this has a row of its own, else that of its AS at its place if that has a cell, else its
  * place's.
  */
-export function rowOf(image: SteeringImage, groupIndex: number, placeId: number, asn: number): number {
+export function rowOf(
+  image: SteeringImage,
+  groupIndex: number,
+  placeId: number,
+  asn: number,
+  key = -1,
+): number {
+  const leaf = key < 0 ? -1 : leafSlot(image, key);
+  if (leaf >= 0) return image.leafRow[leaf * image.groupCount + groupIndex] as number;
   const slot = networkSlot(image, placeId, asn);
   if (slot >= 0) return image.networks[slot * networkStride(image.groupCount) + 1 + groupIndex] as number;
   return image.placeRow[groupIndex * image.placeCount + placeId] as number;
 }
 
+/** Position of a client network among the image's leaves, by its key; -1 where it has no row of its own. */
+export function leafSlot(image: SteeringImage, key: number): number {
+  const { leafIpv4, leafIpv6, leafIpv6Low } = image;
+  const isIpv6 = key >= IPV6_KEYS;
+  const high = isIpv6 ? Math.floor((key - IPV6_KEYS) / 0x10000) : key;
+  const low = isIpv6 ? (key - IPV6_KEYS) % 0x10000 : 0;
+  const starts = isIpv6 ? leafIpv6 : leafIpv4;
+  let from = 0;
+  let to = starts.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const start = starts[middle] as number;
+    if (start < high || (isIpv6 && start === high && (leafIpv6Low[middle] as number) < low))
+      from = middle + 1;
+    else to = middle;
+  }
+  if (from === starts.length || starts[from] !== high) return -1;
+  if (!isIpv6) return from;
+  return leafIpv6Low[from] === low ? leafIpv4.length + from : -1;
+}
+
 /**
  * Slot of the network cell (ASN at that place) in the image's hash table; -1 where the place's row counts.
  */
-export function networkSlot(image: SteeringImage, placeId: number, asn: number): number {
+export function networkSlot(image: NetworkSlots, placeId: number, asn: number): number {
   const { networks, networkStart, groupCount } = image;
   const from = networkStart[placeId] as number;
   const slots = (networkStart[placeId + 1] as number) - from;
@@ -188,12 +181,6 @@ export function networkSlot(image: SteeringImage, placeId: number, asn: number):
     if (++slot === slots) slot = 0;
   }
   return -1;
-}
-
-/** Where an AS is looked for first among a place's `slots`: the same in every process. */
-export function firstSlot(asn: number, slots: number): number {
-  // The upper bits of hash x slots: slots need be no power of two. Exact enough that it stays below `slots`.
-  return Math.floor(mix32(Math.imul(asn, 0x9e3779b1)) * (slots / 2 ** 32));
 }
 
 /** Link index of the row's k-th candidate, 0 the best; -1 when there is none. */

@@ -1,5 +1,6 @@
 import { mix32 } from '../base/random.ts';
-import { ROW, ROW_CANDIDATES, ROW_SHARES } from './image.ts';
+import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
+import { ROW } from './image-layout.ts';
 
 /**
  * Rows by (service group, cell): unit = group x cellStride + cell; cells are the places, then the network

@@ -90,13 +90,24 @@ export const STEERING_PARAMETERS = {
   congestionRise: spec('', 0.7, [0.01, 1], 'Share of a rise of congestion that counts at once.'),
   congestionFall: spec('', 0.6, [0.01, 1], 'Share of a fall of congestion that counts at once.'),
   linkSlackMs: spec('ms', 8, [0, 1000], 'Links of a POP within this of its best one share its clients.'),
-  utilisationTarget: spec('', 0.9, [0.01, 1], 'Share of its capacity that a POP is filled to.'),
+  utilisationTarget: spec(
+    '',
+    0.9,
+    [0.01, 1],
+    'Share of its capacity that a POP is filled to before its room gets a price.',
+  ),
   priceMaxMs: spec('ms', 1000, [1, 100_000], 'Bound of the price of a POP.'),
   drainMs: spec(
     'ms',
-    120_000,
+    300_000,
     [1000, 86_400_000],
-    'Load that was moved away counts as still expected in reports for about this long (old TTLs).',
+    'Load that was moved away counts as still expected in reports for about this long (the longest TTL).',
+  ),
+  churnShare: spec(
+    '',
+    0.02,
+    [0.0001, 1],
+    'Share of demand that may move in a tick for its gain alone; the largest gains x demand go first.',
   ),
   badReports: spec(
     'reports',

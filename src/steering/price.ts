@@ -1,86 +1,110 @@
-import type { SteeringParams } from './params.ts';
-import { RAMP_MS } from './split.ts';
+/**
+ * Steps of prices, from a histogram instead of a sorted list: by POP, the demand in requests/s whose margin
+ * falls into each bucket. Buckets are as wide as a sixteenth of their margin, so a step may be off by that; the
+ * next, shorter one is exact to a sixteenth of the rest.
+ */
 
-/** Who wants one POP, and how much room there is. Arrays are parallel. */
-export interface PopMarket {
-  /**
-   * By unit: the price from which on it wants nothing of the POP, ms: what its next best POP costs it beyond
-   * this one without this one's price.
-   */
-  readonly values: readonly number[];
-  /** By unit: requests/s. */
-  readonly demands: readonly number[];
-  /** By unit: 1 for a heavy one, which leaves step by step over the `RAMP_MS` below its value. */
-  readonly heavy: readonly number[];
-  readonly availableRps: number;
-  /** Price at the last tick, ms. */
-  readonly beforeMs: number;
+/** Buckets of a POP; margins from 1/32 ms to 2048 ms, those below and above go into the first and last. */
+export const BUCKETS = 256;
+const PER_OCTAVE_BITS = 4;
+const SHIFT = 23 - PER_OCTAVE_BITS;
+/** The first bucket begins where the bits of a Float32 say 1/32. */
+const FIRST = (127 - 5) << PER_OCTAVE_BITS;
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** Bucket of a margin in ms. */
+export function bucketOf(marginMs: number): number {
+  float[0] = marginMs;
+  const bucket = ((bits[0] as number) >> SHIFT) - FIRST;
+  return bucket < 0 ? 0 : bucket >= BUCKETS ? BUCKETS - 1 : bucket;
 }
 
-/** A price stands this far above the value of the last unit that it keeps out, at most, ms. */
-const ABOVE_MS = 0.25;
-/** A price so little above what splits a heavy unit just right does as well, ms. */
-const RAMP_KEPT_MS = 0.2;
-/** A price falls to this share of itself in a tick at most, so that clients come back in steps … */
-const RELEASE_SHARE = 0.25;
-/** … until it is this low, ms. */
-const RELEASED_MS = 0.5;
+/** Least margin of a bucket, ms: 0 of the first. */
+export function bucketMs(bucket: number): number {
+  if (bucket === 0) return 0;
+  if (bucket >= BUCKETS) return Infinity;
+  bits[0] = (FIRST + bucket) << SHIFT;
+  return float[0] as number;
+}
+
+/** One POP at its present price. */
+export interface PopMarket {
+  /** Demand by bucket of margin, of `BUCKETS` entries from `first` on. */
+  readonly demandRps: Float64Array;
+  readonly first: number;
+  /** What is wanted there now, and what it takes at a price. */
+  readonly wantedRps: number;
+  readonly priceMs: number;
+  readonly supplyRps: (priceMs: number) => number;
+}
 
 /**
- * The price of a POP's capacity: the lowest at which what is still wanted there fits into its room; 0 when
- * all fits. Among prices that do about as well the last one stays, so that constant demand gives constant
- * prices. Bounded by `priceMaxMs`; falls in steps.
+ * About the least price from which on what is still wanted fits: margins are those of the units that want the
+ * POP. Within a bucket they are held to be spread evenly. `priceMaxMs` where nothing suffices.
  */
-export function clearingPrice(market: PopMarket, params: SteeringParams): number {
-  const step = market.beforeMs * RELEASE_SHARE;
-  const leastMs = step < RELEASED_MS ? 0 : step;
-  return Math.min(params.priceMaxMs, Math.max(lowestPrice(market), leastMs));
-}
-
-/** Goes down from the highest value, adding what is wanted at each price, until the room is full. */
-function lowestPrice(market: PopMarket): number {
-  const { values, demands, heavy, availableRps } = market;
-  const order: number[] = [];
-  for (let i = 0; i < values.length; i++) if ((values[i] as number) > 0) order.push(i);
-  order.sort((one, other) => (values[other] as number) - (values[one] as number) || one - other);
-  /** Heavy units that are on their ramp, in the order in which they end: all ramps are equally long. */
-  const ramps: number[] = [];
-  let ended = 0;
-  let takenRps = 0;
-  let rpsPerMs = 0;
-  let levelMs = Infinity;
-  let aboveMs = Infinity;
-  for (let rank = 0; rank < order.length || ended < ramps.length; ) {
-    const begins = rank < order.length ? (values[order[rank] as number] as number) : 0;
-    const ends = ended < ramps.length ? (values[ramps[ended] as number] as number) - RAMP_MS : 0;
-    const nextMs = Math.max(0, begins, ends);
-    if (rpsPerMs > 0) {
-      const fullMs = levelMs - (availableRps - takenRps) / rpsPerMs;
-      if (fullMs > nextMs) return kept(market.beforeMs, fullMs, fullMs + RAMP_KEPT_MS) ?? fullMs;
-      takenRps += rpsPerMs * (levelMs - nextMs);
+export function raisedPrice(market: PopMarket, priceMaxMs: number): number {
+  const { demandRps, first, priceMs, supplyRps } = market;
+  let wantedRps = market.wantedRps;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const fromMs = priceMs + bucketMs(bucket);
+    const toMs = priceMs + bucketMs(bucket + 1);
+    if (fromMs >= priceMaxMs) return priceMaxMs;
+    const leaves = demandRps[first + bucket] as number;
+    const excess = wantedRps - supplyRps(toMs);
+    if (leaves > 0 && excess <= leaves) {
+      const share = bucket === 0 ? 1 : Math.max(LEAST_STEP, Math.min(1, excess / leaves));
+      return Math.min(priceMaxMs, fromMs + share * (toMs - fromMs));
     }
-    if (nextMs === 0) return 0;
-    if (nextMs < levelMs) {
-      aboveMs = levelMs;
-      levelMs = nextMs;
-    }
-    const isEnd = ended < ramps.length && ends >= begins;
-    const unit = (isEnd ? ramps[ended++] : order[rank++]) as number;
-    const demand = demands[unit] as number;
-    if (isEnd) rpsPerMs -= demand / RAMP_MS;
-    else if (heavy[unit] === 1) {
-      rpsPerMs += demand / RAMP_MS;
-      ramps.push(unit);
-    } else {
-      takenRps += demand;
-      if (takenRps > availableRps)
-        return kept(market.beforeMs, nextMs, aboveMs) ?? nextMs + Math.min(ABOVE_MS, (aboveMs - nextMs) / 2);
-    }
+    // Nobody need leave where supply rises fast enough.
+    if (excess <= 0) return leastFitting(market, wantedRps, { beforeMs: fromMs, toMs });
+    wantedRps -= leaves;
   }
-  return 0;
+  return priceMaxMs;
 }
 
-/** The last price where it does as well: from `leastMs` on, below `mostMs`. */
-function kept(beforeMs: number, leastMs: number, mostMs: number): number | undefined {
-  return beforeMs >= leastMs && beforeMs < mostMs ? beforeMs : undefined;
+/** A price is raised by so much of the bucket that it falls into, at least. */
+const LEAST_STEP = 0.1;
+
+/**
+ * The least price, up to the width of a bucket, at which what would be wanted still fits: margins are those of
+ * the units that would want the POP next. Not below `leastMs`.
+ */
+export function loweredPrice(market: PopMarket, leastMs: number): number {
+  const { demandRps, first, priceMs } = market;
+  let wantedRps = market.wantedRps;
+  let loweredMs = priceMs;
+  for (let bucket = 0; bucket < BUCKETS && loweredMs > leastMs; bucket++) {
+    const toMs = Math.max(leastMs, priceMs - bucketMs(bucket));
+    if (!fits(market, wantedRps, toMs))
+      return fits(market, wantedRps, loweredMs)
+        ? leastFitting(market, wantedRps, { beforeMs: toMs, toMs: loweredMs })
+        : loweredMs;
+    loweredMs = toMs;
+    wantedRps += demandRps[first + bucket] as number;
+  }
+  return loweredMs;
+}
+
+/** Prices are found to a few thousandths of the step between them. */
+const HALVINGS = 10;
+
+function fits(market: PopMarket, wantedRps: number, priceMs: number): boolean {
+  return wantedRps <= market.supplyRps(priceMs);
+}
+
+/** The least price between one at which it does not fit and one at which it does. */
+function leastFitting(
+  market: PopMarket,
+  wantedRps: number,
+  between: { beforeMs: number; toMs: number },
+): number {
+  let { beforeMs, toMs } = between;
+  for (let i = 0; i < HALVINGS; i++) {
+    const middleMs = (beforeMs + toMs) / 2;
+    if (fits(market, wantedRps, middleMs)) toMs = middleMs;
+    else beforeMs = middleMs;
+  }
+  return toMs;
 }

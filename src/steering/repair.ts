@@ -1,134 +1,204 @@
+import { type Deciding, viewOf } from './decide.ts';
+import { isOver, predictedLoad } from './market.ts';
+import { BUCKETS, bucketOf } from './price.ts';
+import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
-  addLoad,
-  bestCandidate,
-  forEachUnit,
-  isOver,
-  type Market,
-  predictedLoad,
-  scoreAt,
-} from './market.ts';
-import { shareOf } from './unit-moves.ts';
-import { candidateOf, NONE } from './units.ts';
+  CANDIDATES,
+  candidateOf,
+  NONE,
+  type Part,
+  pickCandidates,
+  type ServiceGroup,
+  SPLIT,
+} from './units.ts';
 
-/** Part of a heavy unit's demand that leaves beyond what must: so that little more demand moves nobody. */
-const SPARE_SHARE = 0.02;
-/** A smaller part of a unit is not left behind. */
-const PART_MIN = 0.05;
+/** What leaves beyond what must, as a share of the capacity: so that little more demand moves nobody. */
+const SPARE_SHARE = 0.002;
+/** A unit with less than this share of a POP's capacity is moved whole. */
+const WHOLE_SHARE = 0.002;
+/** Units looked at beyond those that must move: what loses least may not fit anywhere. */
+const CHOICE = 3;
+/** Units whose whole fleet is looked at in a tick, at most, because all their candidates are full. */
+const WIDE_MAX = 5000;
 
-/** Where a unit's clients are to be: candidates, and the share 0..1 of the first; -1 and 1: whole. */
-export interface Assignment {
-  readonly at: number;
-  readonly alt: number;
-  readonly share: number;
-}
-
-/** A unit, or its part, at a POP that is over its room. */
+/** A unit's part at a POP that is filled beyond what it may be. */
 interface Movable {
   readonly unit: number;
-  readonly group: number;
   readonly pop: number;
-  /** All that the unit demands, requests/s. */
-  readonly demand: number;
-  /** What it loses by going elsewhere, ms. */
+  /** What it loses by going to its best POP with room, ms; Infinity where none of its candidates has any. */
   readonly lossMs: number;
 }
 
+/** What the repair works with. */
+interface Repair {
+  readonly deciding: Deciding;
+  readonly activeCells: Int32Array;
+  readonly nowMs: number;
+  readonly loadRps: Float64Array;
+  moves: number;
+}
+
 /**
- * Repairs what hysteresis and whole units left over: takes from each overloaded POP the units that lose
- * least by going to their best POP with room, of heavy ones as much as must go, until it fits or nobody has
- * room.
+ * Repairs what whole units, hysteresis and late moves left over: takes from each POP that is filled beyond
+ * what it may be the units that lose least by going to their best POP with room, of large ones as much as must
+ * go; where all candidates of a unit are full, among the whole fleet. Returns the number of moves, and the
+ * load by POP after them.
  */
 export function repairOverload(
-  market: Market,
-  assign: (unit: number, group: number, to: Assignment) => void,
-): void {
-  const loadRps = predictedLoad(market);
-  const over = new Set([...loadRps.keys()].filter((pop) => isOver(market, pop, loadRps[pop] as number)));
-  if (over.size === 0) return;
-  for (const movable of movables(market, over)) {
-    const { unit, group, pop, demand } = movable;
+  deciding: Deciding,
+  activeCells: Int32Array,
+  nowMs: number,
+): { readonly moves: number; readonly loadRps: Float64Array } {
+  const { market } = deciding;
+  const repair: Repair = { deciding, activeCells, nowMs, loadRps: predictedLoad(market), moves: 0 };
+  const { loadRps } = repair;
+  const anyOver = (): boolean => loadRps.some((rps, pop) => isOver(market, pop, rps));
+  if (!anyOver()) return repair;
+  for (const movable of movables(repair)) relieve(repair, movable);
+  if (!anyOver()) return repair;
+  let wide = 0;
+  for (const { unit, pop } of movables(repair)) {
     if (!isOver(market, pop, loadRps[pop] as number)) continue;
-    if (market.units.heavy[unit] === 1 || market.units.alt[unit] !== NONE) {
-      const to = takePart(market, movable, loadRps);
-      if (to !== undefined) assign(unit, group, to);
-      continue;
-    }
-    const roomFor = (target: number): boolean => demand <= roomOf(market, loadRps, target);
-    const at = bestCandidate(market, { unit, group, except: pop, roomFor });
-    if (at === NONE) continue;
-    addLoad(loadRps, pop, -demand);
-    addLoad(loadRps, market.units.pop[at] as number, demand);
-    assign(unit, group, { at, alt: NONE, share: 1 });
+    if (wide++ >= WIDE_MAX) break;
+    widen(repair, unit);
+    relieve(repair, { unit, pop });
   }
+  return repair;
 }
 
-/** Everything at those POPs, that which loses least first. */
-function movables(market: Market, over: ReadonlySet<number>): Movable[] {
-  const { units } = market;
-  const found: Movable[] = [];
-  forEachUnit(market, (unit, group, demand) => {
-    if (demand === 0) return;
-    for (const pop of [units.incumbent[unit] as number, units.alt[unit] as number]) {
-      if (!over.has(pop)) continue;
-      const own = candidateOf(units, unit, pop);
-      const other = otherOf(market, { unit, group, pop });
-      if (own === NONE || other === NONE) continue;
-      const lossMs = scoreAt(market, group, other) - scoreAt(market, group, own);
-      found.push({ unit, group, pop, demand, lossMs });
+/**
+ * The parts of units at POPs that are over, that which loses least first; of those that lose most only as many
+ * as may be needed.
+ */
+function movables(repair: Repair): Movable[] {
+  const { deciding, loadRps } = repair;
+  const { market, demandRps } = deciding;
+  const over = Uint8Array.from(loadRps, (rps, pop) => (isOver(market, pop, rps) ? 1 : 0));
+  const lossRps = loadRps.map((rps, pop) => CHOICE * (rps - (market.hardRps[pop] as number)));
+  const sums = new Map<number, Float64Array>();
+  forEachPart(repair, over, (unit, { pop, share }) => {
+    const bucket = bucketOf(Math.max(0, lossOf(repair, unit, pop)));
+    let sum = sums.get(pop);
+    if (sum === undefined) {
+      sum = new Float64Array(BUCKETS);
+      sums.set(pop, sum);
     }
+    sum[bucket] = (sum[bucket] as number) + (demandRps[unit] as number) * share;
   });
-  return found.sort((one, another) => one.lossMs - another.lossMs || one.unit - another.unit);
+  const last = new Map<number, number>();
+  for (const [pop, sum] of sums) {
+    let bucket = 0;
+    for (let rps = sum[0] as number; bucket < BUCKETS - 1 && rps < (lossRps[pop] as number); )
+      rps += sum[++bucket] as number;
+    last.set(pop, bucket);
+  }
+  const found: Movable[] = [];
+  forEachPart(repair, over, (unit, { pop }) => {
+    const lossMs = lossOf(repair, unit, pop);
+    if (bucketOf(Math.max(0, lossMs)) <= (last.get(pop) as number)) found.push({ unit, pop, lossMs });
+  });
+  return found.sort((one, other) =>
+    one.lossMs === other.lossMs ? one.unit - other.unit : one.lossMs - other.lossMs,
+  );
 }
 
-/** Where a part of the unit would go: a split one has no third POP. */
-function otherOf(market: Market, which: { unit: number; group: number; pop: number }): number {
-  const { units } = market;
-  const { unit, group, pop } = which;
-  if (units.alt[unit] === NONE) return bestCandidate(market, { unit, group, except: pop });
-  const partner = pop === units.incumbent[unit] ? units.alt[unit] : units.incumbent[unit];
-  return candidateOf(units, unit, partner as number);
+/** Calls with every part with demand at one of these POPs. */
+function forEachPart(repair: Repair, over: Uint8Array, visit: (unit: number, part: Part) => void): void {
+  const { deciding, activeCells } = repair;
+  const { units, demandRps } = deciding;
+  for (let group = 0; group < units.groupCount; group++)
+    for (let i = 0; i < activeCells.length; i++) {
+      const unit = group * units.cellStride + (activeCells[i] as number);
+      const pop = units.incumbent[unit] as number;
+      if (pop === NONE || (demandRps[unit] as number) === 0) continue;
+      if (units.bestPop[unit] !== SPLIT) {
+        if (over[pop] === 1) visit(unit, { pop, share: 1 });
+      } else for (const part of partsOf(units, unit)) if (over[part.pop] === 1) visit(unit, part);
+    }
 }
 
-/** Takes of a heavy or split unit as much as must go; undefined if none of its POPs has room. */
-function takePart(market: Market, movable: Movable, loadRps: Float64Array): Assignment | undefined {
-  const { units } = market;
-  const { unit, group, pop, demand } = movable;
-  const part = shareOf(units, unit, pop);
-  const room = (target: number): number => roomOf(market, loadRps, target) / demand;
-  const excess = -room(pop);
-  const wanted = Math.min(part, excess + SPARE_SHARE);
-  const isWhole = units.alt[unit] === NONE;
-  const partner = isWhole ? NONE : otherOf(market, movable);
-  const partnerPop = isWhole ? NONE : (units.pop[partner] as number);
-  const best = (least: number): number =>
-    bestCandidate(market, { unit, group, except: pop, roomFor: (target) => room(target) >= least });
-  const hasRoom = !isWhole && room(partnerPop) >= Math.min(wanted, excess);
-  // A split unit has no third POP: where its other one is full, all of this part goes to one that is not.
-  const at = hasRoom ? partner : isWhole ? firstOf(best(wanted), best(PART_MIN)) : best(part);
-  if (at === NONE) return undefined;
-  const target = units.pop[at] as number;
-  const most = hasRoom || isWhole ? Math.min(wanted, room(target)) : part;
-  const goes = part - most < PART_MIN && room(target) >= part ? part : most;
-  addLoad(loadRps, pop, -goes * demand);
-  addLoad(loadRps, target, goes * demand);
-  const own = candidateOf(units, unit, pop);
-  const isIncumbent = pop === units.incumbent[unit];
-  if (hasRoom || isWhole)
-    return isIncumbent ? pairOf(own, at, part - goes) : pairOf(at, own, 1 - part + goes);
-  return isIncumbent ? pairOf(at, partner, part) : pairOf(partner, at, 1 - part);
+/** What a part at `pop` loses by going to its best POP with room, ms. */
+function lossOf(repair: Repair, unit: number, pop: number): number {
+  const own = candidateOf(repair.deciding.units, unit, pop);
+  const at = bestWithRoom(repair, unit, { except: pop, leastRps: 0 });
+  return at === NONE ? Infinity : scoreAt(repair, unit, at) - (own === NONE ? 0 : scoreAt(repair, unit, own));
 }
 
-/** Shares of two candidates; one that has none is left out. */
-function pairOf(at: number, alt: number, share: number): Assignment {
-  if (share <= 0) return { at: alt, alt: NONE, share: 1 };
-  return share >= 1 ? { at, alt: NONE, share: 1 } : { at, alt, share };
-}
-
-function firstOf(one: number, other: number): number {
-  return one === NONE ? other : one;
+function scoreAt(repair: Repair, unit: number, at: number): number {
+  const { units, market } = repair.deciding;
+  const extra = market.extraMs[Math.floor(unit / units.cellStride)] as Float64Array;
+  return (units.costMs[at] as number) + (extra[units.pop[at] as number] as number);
 }
 
 /** Requests/s that still fit into a POP. */
-function roomOf(market: Market, loadRps: Float64Array, pop: number): number {
-  return (market.availableRps[pop] as number) - (loadRps[pop] as number);
+function roomAt(repair: Repair, pop: number): number {
+  return (repair.deciding.market.hardRps[pop] as number) - (repair.loadRps[pop] as number);
+}
+
+/** Position of the unit's best candidate with more room than `leastRps`; -1 if there is none. */
+function bestWithRoom(repair: Repair, unit: number, which: { except: number; leastRps: number }): number {
+  const { units } = repair.deciding;
+  let best = NONE;
+  let bestMs = Infinity;
+  for (let at = unit * CANDIDATES; at < (unit + 1) * CANDIDATES; at++) {
+    const pop = units.pop[at] as number;
+    if (pop === NONE) break;
+    if (pop === which.except || roomAt(repair, pop) <= which.leastRps) continue;
+    const ms = scoreAt(repair, unit, at);
+    if (ms >= bestMs) continue;
+    best = at;
+    bestMs = ms;
+  }
+  return best;
+}
+
+/** Moves of a unit at a POP as much as must go, to one POP after the other. */
+function relieve(repair: Repair, movable: { unit: number; pop: number }): void {
+  const { deciding, loadRps } = repair;
+  const { market, demandRps } = deciding;
+  const { unit, pop } = movable;
+  const demand = demandRps[unit] as number;
+  const capacityRps = market.capacityRps[pop] as number;
+  for (let step = 0; step < CANDIDATES && isOver(market, pop, loadRps[pop] as number); step++) {
+    const hereRps = demand * shareOf(deciding.units, unit, pop);
+    if (hereRps <= 0) return;
+    const mustRps = -roomAt(repair, pop) + SPARE_SHARE * capacityRps;
+    const isWhole = hereRps <= Math.max(mustRps, WHOLE_SHARE * capacityRps);
+    const wantedRps = isWhole ? hereRps : mustRps;
+    let at = bestWithRoom(repair, unit, { except: pop, leastRps: wantedRps });
+    if (at === NONE) at = bestWithRoom(repair, unit, { except: pop, leastRps: WHOLE_SHARE * hereRps });
+    if (at === NONE) return;
+    const target = deciding.units.pop[at] as number;
+    const goesRps = Math.min(wantedRps, roomAt(repair, target));
+    if (!give(repair, unit, { from: pop, to: target, goesRps, hereRps })) return;
+  }
+}
+
+function give(
+  repair: Repair,
+  unit: number,
+  what: { from: number; to: number; goesRps: number; hereRps: number },
+): boolean {
+  const { deciding, loadRps, nowMs } = repair;
+  const { from, to, goesRps, hereRps } = what;
+  const here = shareOf(deciding.units, unit, from);
+  const share = goesRps >= hereRps ? here : (here * goesRps) / hereRps;
+  if (share >= 1) moveUnit(deciding, unit, { pop: to, event: true, nowMs });
+  else if (!movePart(deciding, unit, { from, to, share, nowMs })) return false;
+  loadRps[from] = (loadRps[from] as number) - goesRps;
+  loadRps[to] = (loadRps[to] as number) + goesRps;
+  repair.moves++;
+  return true;
+}
+
+/** Picks the unit's candidates among all POPs with room. */
+function widen(repair: Repair, unit: number): void {
+  const { deciding, nowMs } = repair;
+  const { units, market, groups } = deciding;
+  const group = Math.floor(unit / units.cellStride);
+  const extra = market.extraMs[group] as Float64Array;
+  const withRoom = extra.map((ms, pop) => (roomAt(repair, pop) > 0 ? ms : Infinity));
+  const view = viewOf(deciding, unit % units.cellStride, nowMs);
+  pickCandidates(units, unit, groups[group] as ServiceGroup, view, withRoom);
+  units.outsideMs[unit] = -Infinity;
 }

@@ -1,12 +1,15 @@
 import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
 import type { RowTable } from './intern-rows.ts';
 import type { CellView } from './rtt.ts';
-import { type PopTerms, scoreMs } from './score.ts';
 
 /** POPs that a cell's decision looks at; the whole fleet when these are all out or too dear. */
 export const CANDIDATES = 12;
 /** No POP. */
 export const NONE = -1;
+/** `bestPop` of a unit that is split: its parts are looked at one by one. */
+export const SPLIT = -2;
+/** Parts that a unit's clients are divided into, at most: as many as a row has shares. */
+export const PARTS_MAX = ROW_SHARES + 1;
 
 /** A service group: services with the same POPs and biases share its rows. */
 export interface ServiceGroup {
@@ -17,27 +20,37 @@ export interface ServiceGroup {
   readonly biasMs: Float64Array;
 }
 
+/** Some of a unit's clients, 0..1, and the POP that they get. */
+export interface Part {
+  readonly pop: number;
+  readonly share: number;
+}
+
 /**
- * What is decided, by unit = group x cellStride + cell. `pop`, `rttMs`, `lossMs` and `deviationMs` hold
- * `CANDIDATES` entries a unit, sorted by RTT + bias; POP -1 ends.
+ * What is decided, by unit = group x cellStride + cell. `pop`, `costMs`, `lossCode` and `deviationCode` hold
+ * `CANDIDATES` entries a unit, sorted by RTT + bias; POP -1 ends. Some 180 octets a unit.
  */
 export interface Units {
   readonly groupCount: number;
   readonly cellStride: number;
   readonly pop: Int16Array;
-  readonly rttMs: Float32Array;
-  readonly lossMs: Float32Array;
-  readonly deviationMs: Float32Array;
-  /** No POP outside the candidates has a lower RTT + bias than this, ms. */
+  /** RTT + the cell's own loss, ms: all of the score that is not of the whole POP. */
+  readonly costMs: Float32Array;
+  /** How much of that is loss, and the deviation of what was measured: in 1/`CODES_PER_MS` ms. */
+  readonly lossCode: Uint16Array;
+  readonly deviationCode: Uint16Array;
+  /**
+   * No POP outside the candidates has a lower RTT + bias than this, ms; of a `wide` unit, a lower score
+   * than this less what scores fell since (market.ts).
+   */
   readonly outsideMs: Float32Array;
   /** 1 where the candidates were picked by the whole score, as those nearest were out or too dear. */
   readonly wide: Uint8Array;
-  /** POP answered now; -1 before the first decision. */
+  /** POP answered now, or with most of a split unit's clients; -1 before the first decision. */
   readonly incumbent: Int16Array;
-  /** POP with the rest of a split unit's clients, and the incumbent's share 0..1; -1 and 1: whole. */
-  readonly alt: Int16Array;
-  readonly share: Float32Array;
-  /** 1 for a unit whose demand is heavy for one of its POPs: see split.ts. */
+  /** Parts of the units whose clients are divided between POPs, the largest first. Few. */
+  readonly splits: Map<number, readonly Part[]>;
+  /** 1 for a unit that could fill a link alone: its clients are spread over several. */
   readonly heavy: Uint8Array;
   /** POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced. */
   readonly challenger: Int16Array;
@@ -46,11 +59,20 @@ export interface Units {
   readonly home: Int16Array;
   /** When the incumbent came, ms since 1970; 0 at the first decision. */
   readonly movedAtMs: Float64Array;
-  /** 1 where the row must be written anew. */
+  /** 1 where the row must be written anew, and where the unit must be looked at in this tick. */
   readonly stale: Uint8Array;
+  readonly awake: Uint8Array;
+  /** What the clearing holds of a unit: see market.ts. */
+  readonly bestPop: Int16Array;
+  readonly nextPop: Int16Array;
+  readonly slackMs: Float32Array;
   /** What goes into the image. */
   readonly rows: RowTable & { readonly shares: Uint16Array };
 }
+
+/** Loss and deviation are kept in steps of 1/32 ms. */
+export const CODES_PER_MS = 32;
+const CODE_MAX = 0xffff;
 
 /** No decisions yet. */
 export function createUnits(groupCount: number, cellStride: number): Units {
@@ -59,20 +81,23 @@ export function createUnits(groupCount: number, cellStride: number): Units {
     groupCount,
     cellStride,
     pop: new Int16Array(count * CANDIDATES).fill(NONE),
-    rttMs: new Float32Array(count * CANDIDATES),
-    lossMs: new Float32Array(count * CANDIDATES),
-    deviationMs: new Float32Array(count * CANDIDATES),
+    costMs: new Float32Array(count * CANDIDATES),
+    lossCode: new Uint16Array(count * CANDIDATES),
+    deviationCode: new Uint16Array(count * CANDIDATES),
     outsideMs: new Float32Array(count),
     wide: new Uint8Array(count),
     incumbent: new Int16Array(count).fill(NONE),
-    alt: new Int16Array(count).fill(NONE),
-    share: new Float32Array(count).fill(1),
+    splits: new Map(),
     heavy: new Uint8Array(count),
     challenger: new Int16Array(count).fill(NONE),
     lead: new Uint8Array(count),
     home: new Int16Array(count).fill(NONE),
     movedAtMs: new Float64Array(count),
     stale: new Uint8Array(count).fill(1),
+    awake: new Uint8Array(count).fill(1),
+    bestPop: new Int16Array(count).fill(NONE),
+    nextPop: new Int16Array(count).fill(NONE),
+    slackMs: new Float32Array(count).fill(-Infinity),
     rows: {
       cellStride,
       candidates: new Int16Array(count * ROW_CANDIDATES).fill(NONE),
@@ -90,27 +115,22 @@ export function createUnits(groupCount: number, cellStride: number): Units {
 export function resetUnit(units: Units, unit: number, like: number): void {
   units.incumbent[unit] = like === NONE ? NONE : (units.incumbent[like] as number);
   units.home[unit] = like === NONE ? NONE : (units.home[like] as number);
-  units.alt[unit] = NONE;
-  units.share[unit] = 1;
+  units.splits.delete(unit);
   units.heavy[unit] = 0;
   units.movedAtMs[unit] = 0;
   units.challenger[unit] = NONE;
   units.lead[unit] = 0;
   units.wide[unit] = 0;
-  units.stale[unit] = 1;
+  units.bestPop[unit] = NONE;
   units.pop.fill(NONE, unit * CANDIDATES, (unit + 1) * CANDIDATES);
+  wakeUnit(units, unit);
 }
 
-/** Score of the k-th candidate of a unit, ms. */
-export function candidateScore(units: Units, at: number, terms: PopTerms, biasMs: Float64Array): number {
-  const pop = units.pop[at] as number;
-  return scoreMs(
-    (units.rttMs[at] as number) + (terms.shiftMs[pop] as number),
-    (terms.lossMs[pop] as number) + (units.lossMs[at] as number),
-    terms.congestionMs[pop] as number,
-    terms.priceMs[pop] as number,
-    biasMs[pop] as number,
-  );
+/** Has the unit scored anew, looked at and its row written in this tick. */
+export function wakeUnit(units: Units, unit: number): void {
+  units.slackMs[unit] = -Infinity;
+  units.awake[unit] = 1;
+  units.stale[unit] = 1;
 }
 
 const pickedPop = new Int16Array(CANDIDATES + 1);
@@ -118,69 +138,67 @@ const pickedKey = new Float64Array(CANDIDATES + 1);
 
 /**
  * Picks a unit's candidates from the cell's view: the `CANDIDATES` POPs of the group with the lowest RTT +
- * bias, or with `terms` the lowest whole score among those not `out`. The POPs that it has and the home stay
- * among them.
+ * bias, or with `extraMs` (by POP: all that a whole POP adds to its scores; Infinity: out) the lowest whole
+ * score. The POPs that it has and the home stay among them.
  */
 export function pickCandidates(
   units: Units,
   unit: number,
   group: ServiceGroup,
   view: CellView,
-  wide?: { terms: PopTerms; out: Uint8Array },
+  extraMs?: Float64Array,
 ): void {
-  const count = pickLowest(group, view, wide);
-  if (wide === undefined)
-    units.outsideMs[unit] = count < CANDIDATES ? Infinity : (pickedKey[CANDIDATES - 1] as number);
-  units.wide[unit] = wide === undefined ? 0 : 1;
-  let kept = count;
-  kept = keepPop(group, units.home[unit] as number, kept, CANDIDATES - 2);
+  const count = extraMs === undefined ? pickNearest(group, view) : pickBest(view, extraMs);
+  units.outsideMs[unit] = count < CANDIDATES ? Infinity : (pickedKey[CANDIDATES - 1] as number);
+  units.wide[unit] = extraMs === undefined ? 0 : 1;
+  let kept = keepPop(group, units.home[unit] as number, count, CANDIDATES - 2);
   kept = keepPop(group, units.incumbent[unit] as number, kept, CANDIDATES - 1);
-  kept = keepPop(group, units.alt[unit] as number, kept, CANDIDATES - 3);
+  const parts = units.splits.get(unit);
+  for (let k = 1; parts !== undefined && k < parts.length; k++)
+    kept = keepPop(group, (parts[k] as Part).pop, kept, CANDIDATES - 2 - k);
   const first = unit * CANDIDATES;
   for (let k = 0; k < CANDIDATES; k++) {
     const pop = k < kept ? (pickedPop[k] as number) : NONE;
     units.pop[first + k] = pop;
     if (pop === NONE) break;
-    units.rttMs[first + k] = view.rttMs[pop] as number;
-    units.lossMs[first + k] = view.lossMs[pop] as number;
-    units.deviationMs[first + k] = view.deviationMs[pop] as number;
+    const lossMs = view.lossMs[pop] as number;
+    units.costMs[first + k] = (view.rttMs[pop] as number) + lossMs;
+    units.lossCode[first + k] = Math.min(CODE_MAX, Math.round(lossMs * CODES_PER_MS));
+    const deviationMs = view.deviationMs[pop] as number;
+    units.deviationCode[first + k] = Math.min(CODE_MAX, Math.round(deviationMs * CODES_PER_MS));
   }
+  units.slackMs[unit] = -Infinity;
+  units.awake[unit] = 1;
 }
 
-function pickLowest(
-  group: ServiceGroup,
-  view: CellView,
-  wide: { terms: PopTerms; out: Uint8Array } | undefined,
-): number {
+function pickNearest(group: ServiceGroup, view: CellView): number {
+  const { serves, biasMs } = group;
   let count = 0;
-  for (let pop = 0; pop < group.serves.length; pop++) {
-    if (group.serves[pop] === 0 || wide?.out[pop] === 1) continue;
-    const key =
-      wide === undefined
-        ? (view.rttMs[pop] as number) + (group.biasMs[pop] as number)
-        : viewScore(view, pop, wide.terms, group.biasMs);
-    if (count === CANDIDATES && key >= (pickedKey[CANDIDATES - 1] as number)) continue;
-    let k = count < CANDIDATES ? count++ : CANDIDATES - 1;
-    while (k > 0 && (pickedKey[k - 1] as number) > key) {
-      pickedKey[k] = pickedKey[k - 1] as number;
-      pickedPop[k] = pickedPop[k - 1] as number;
-      k--;
-    }
-    pickedKey[k] = key;
-    pickedPop[k] = pop;
+  for (let pop = 0; pop < serves.length; pop++)
+    if (serves[pop] === 1) count = insert(count, pop, (view.rttMs[pop] as number) + (biasMs[pop] as number));
+  return count;
+}
+
+function pickBest(view: CellView, extraMs: Float64Array): number {
+  let count = 0;
+  for (let pop = 0; pop < extraMs.length; pop++) {
+    const key = (view.rttMs[pop] as number) + (view.lossMs[pop] as number) + (extraMs[pop] as number);
+    if (key !== Infinity) count = insert(count, pop, key);
   }
   return count;
 }
 
-/** Score of a POP for the cell of the view, ms. */
-function viewScore(view: CellView, pop: number, terms: PopTerms, biasMs: Float64Array): number {
-  return scoreMs(
-    (view.rttMs[pop] as number) + (terms.shiftMs[pop] as number),
-    (terms.lossMs[pop] as number) + (view.lossMs[pop] as number),
-    terms.congestionMs[pop] as number,
-    terms.priceMs[pop] as number,
-    biasMs[pop] as number,
-  );
+function insert(count: number, pop: number, key: number): number {
+  if (count === CANDIDATES && key >= (pickedKey[CANDIDATES - 1] as number)) return count;
+  let k = count < CANDIDATES ? count : CANDIDATES - 1;
+  while (k > 0 && (pickedKey[k - 1] as number) > key) {
+    pickedKey[k] = pickedKey[k - 1] as number;
+    pickedPop[k] = pickedPop[k - 1] as number;
+    k--;
+  }
+  pickedKey[k] = key;
+  pickedPop[k] = pop;
+  return Math.min(CANDIDATES, count + 1);
 }
 
 /** Makes sure that `pop` is among the first `count` picked, at `place` if it must displace one. */
@@ -195,6 +213,9 @@ function keepPop(group: ServiceGroup, pop: number, count: number, place: number)
 /** Position of a POP among a unit's candidates; -1 if it is none of them. */
 export function candidateOf(units: Units, unit: number, pop: number): number {
   const first = unit * CANDIDATES;
-  for (let at = first; pop !== NONE && at < first + CANDIDATES; at++) if (units.pop[at] === pop) return at;
+  for (let at = first; pop !== NONE && at < first + CANDIDATES; at++) {
+    if (units.pop[at] === pop) return at;
+    if (units.pop[at] === NONE) break;
+  }
   return NONE;
 }

@@ -2,8 +2,8 @@ import { mix32 } from '../base/random.ts';
 import { asnOf, placeOf } from './cells.ts';
 import type { DecidePass, Deciding } from './decide.ts';
 import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE } from './image.ts';
-import { shareOf } from './unit-moves.ts';
-import { CANDIDATES, candidateScore, NONE, type ServiceGroup } from './units.ts';
+import { partsOf, shareOf } from './unit-moves.ts';
+import { CANDIDATES, NONE } from './units.ts';
 
 const order = new Int32Array(CANDIDATES);
 const orderMs = new Float64Array(CANDIDATES);
@@ -13,7 +13,7 @@ const bounds = new Uint16Array(ROW_SHARES);
 let length = 0;
 
 /**
- * Writes the row: the incumbent first, then the other POP of a split unit, then the others by score. Each by
+ * Writes the row: the incumbent first, then the other POPs of a split unit, then the others by score. Each by
  * one of the links that share its clients; a heavy unit's clients are spread over several, as it would fill
  * one.
  */
@@ -29,8 +29,8 @@ export function writeRow(
   links.fill(NONE);
   bounds.fill(0);
   length = 0;
-  const parts = count === 0 ? 0 : units.alt[unit] === NONE ? 1 : 2;
-  if (units.heavy[unit] === 1 || parts === 2) startParts(deciding, unit, { parts, spread });
+  const parts = Math.min(count, partsOf(units, unit).length);
+  if (parts > 0 && (units.heavy[unit] === 1 || parts > 1)) startParts(deciding, unit, { parts, spread });
   for (let k = length === 0 ? 0 : parts; k < count && length < ROW_CANDIDATES; k++) {
     const choices = linkChoices[order[k] as number] as readonly number[];
     links[length++] = choices[spread % choices.length] as number;
@@ -41,22 +41,20 @@ export function writeRow(
 
 /** Fills `order` with the POPs that may be answered; how many there are. */
 function orderPops(deciding: Deciding, which: { unit: number; group: number }): number {
-  const { units, groupOut, terms, groups } = deciding;
+  const { units, market } = deciding;
   const { unit, group } = which;
-  const { biasMs } = groups[group] as ServiceGroup;
-  const out = groupOut[group] as Uint8Array;
+  const extra = market.extraMs[group] as Float64Array;
+  const incumbent = units.incumbent[unit] as number;
+  const isSplit = units.splits.has(unit);
   let count = 0;
   const first = unit * CANDIDATES;
   for (let at = first; at < first + CANDIDATES; at++) {
     const pop = units.pop[at] as number;
     if (pop === NONE) break;
-    if (out[pop] === 1) continue;
-    const ms =
-      pop === units.incumbent[unit]
-        ? -Infinity
-        : pop === units.alt[unit]
-          ? -Number.MAX_VALUE
-          : candidateScore(units, at, terms, biasMs);
+    if (extra[pop] === Infinity) continue;
+    const share = isSplit ? shareOf(units, unit, pop) : pop === incumbent ? 1 : 0;
+    // Shares first, the largest of them at the head.
+    const ms = share > 0 ? -SHARE_FIRST_MS * share : (units.costMs[at] as number) + (extra[pop] as number);
     let k = count++;
     while (k > 0 && (orderMs[k - 1] as number) > ms) {
       orderMs[k] = orderMs[k - 1] as number;
@@ -69,11 +67,16 @@ function orderPops(deciding: Deciding, which: { unit: number; group: number }): 
   return count;
 }
 
+/** Below any score. */
+const SHARE_FIRST_MS = 1e9;
+
 /** Begins the row with the links that its clients start from, each with its share. */
 function startParts(deciding: Deciding, unit: number, how: { parts: number; spread: number }): void {
   const { units, linkChoices } = deciding;
   const { parts, spread } = how;
   const linksMax = units.heavy[unit] === 1 ? Math.floor((ROW_SHARES + 1) / parts) : 1;
+  let whole = 0;
+  for (let part = 0; part < parts; part++) whole += shareOf(units, unit, order[part] as number);
   let given = 0;
   for (let part = 0; part < parts; part++) {
     const pop = order[part] as number;
@@ -81,7 +84,7 @@ function startParts(deciding: Deciding, unit: number, how: { parts: number; spre
     const own = linksMax === 1 ? [choices[spread % choices.length] as number] : commonest(choices, linksMax);
     const slots = own.map((link) => choices.filter((choice) => choice === link).length);
     const total = slots.reduce((sum, count) => sum + count, 0);
-    const share = parts === 1 ? 1 : shareOf(units, unit, pop);
+    const share = parts === 1 ? 1 : shareOf(units, unit, pop) / whole;
     for (const [i, link] of own.entries()) {
       links[length] = link;
       given += (share * (slots[i] as number)) / total;

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../src/base/random.ts';
 import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE } from '../../src/steering/image.ts';
-import type { ImageParts } from '../../src/steering/image-encode.ts';
+import { type ImageParts, NO_LEAVES } from '../../src/steering/image-encode.ts';
 
 /** Places of the default geo databases: the world, countries, tiles of half a degree. */
 const PLACES = 10_746;
@@ -65,6 +65,7 @@ export function randomParts(options: RandomParts): ImageParts {
     networkAsn: networks.asn,
     networkPlace: networks.place,
     networkCount,
+    ...NO_LEAVES,
     rows,
     termsText: new TextEncoder().encode('{}'),
   };

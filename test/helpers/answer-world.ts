@@ -9,7 +9,7 @@ import type { Fleet } from '../../src/base/fleet.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import type { ClientImage } from '../../src/geo/client-image.ts';
 import { openImage, ROW_CANDIDATES } from '../../src/steering/image.ts';
-import { encodeImage } from '../../src/steering/image-encode.ts';
+import { encodeImage, NO_LEAVES } from '../../src/steering/image-encode.ts';
 import { parseName } from '../../src/wire/name.ts';
 import { openZoneImage, type ZoneImage } from '../../src/zone/image.ts';
 import { createZoneImageBuilder } from '../../src/zone/image-build.ts';
@@ -104,6 +104,7 @@ function table(): SteeringTable {
     networkAsn: new Uint32Array(0),
     networkPlace: new Uint32Array(0),
     networkCount: 0,
+    ...NO_LEAVES,
     rows: {
       cellStride: PLACES,
       candidates,

@@ -8,7 +8,7 @@ import { compileClientImage } from '../../src/geo/client-build.ts';
 import { type Places, readPlaces } from '../../src/geo/places.ts';
 import type { AnswerData } from '../../src/server/answering.ts';
 import { ROW_CANDIDATES } from '../../src/steering/image.ts';
-import { encodeImage } from '../../src/steering/image-encode.ts';
+import { encodeImage, NO_LEAVES } from '../../src/steering/image-encode.ts';
 import { writeMmdb } from './mmdb-writer.ts';
 import { compileZones } from './zones.ts';
 
@@ -85,6 +85,7 @@ export function nearestImage(
     networkAsn: new Uint32Array(0),
     networkPlace: new Uint32Array(0),
     networkCount: 0,
+    ...NO_LEAVES,
     rows: {
       cellStride: places.count,
       candidates,
