@@ -26,6 +26,8 @@ const WIDTH = 720;
 const HEIGHT = 280;
 const SIZE = { width: WIDTH, height: HEIGHT };
 const BOX = { left: 56, right: 16, top: 12, bottom: 44 } as const;
+/** Letters of a label that fit beside the end of an axis. */
+const SHORT = 4;
 /** Points of a line at most: more cannot be seen. */
 const POINTS_MAX = 700;
 
@@ -87,7 +89,7 @@ function axes(options: ChartOptions, { x, y }: Scales): string {
   );
   const columns = xTicks.map((tick, i) => {
     // The last one must not stick out.
-    const anchor = i === xTicks.length - 1 ? 'end' : 'middle';
+    const anchor = i === xTicks.length - 1 && xFormat(tick).length > SHORT ? 'end' : 'middle';
     const at = `x="${px(x(tick) + (anchor === 'end' ? BOX.right : 0))}" y="${bottom + 18}"`;
     return (
       `<path class="axis" d="M${px(x(tick))} ${bottom}v5"/>` +

@@ -155,11 +155,9 @@ function reactionCard({ world, run }: ReportOptions): string {
     `tick ${reaction.tick}: ${what(reaction)}`,
     String(reaction.affected),
     `${formatNumber(100 * reaction.followed)} %`,
-    reaction.ticksTo95 < 0
-      ? 'never'
-      : `${reaction.ticksTo95} ticks (${formatNumber(reaction.secondsTo95)} s)`,
+    reaction.ticksTo95 < 0 ? 'never' : `tick ${reaction.ticksTo95} (${formatNumber(reaction.secondsTo95)} s)`,
   ]);
-  const header = ['event', 'affected cells', 'followed', '95 % followed within'];
+  const header = ['event', 'affected cells', 'followed', '95 % followed at the latest by'];
   const about = 'How cells left POPs that got worse, and came to those that got better (simulated).';
   return card('Reactions', about, table(header, rows));
 }

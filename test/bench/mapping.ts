@@ -83,7 +83,7 @@ const COLUMNS = [
   'flaps a cell-hour',
   'over capacity',
   'served over best fixed',
-  'moved away, back',
+  'ticks to move away, back',
 ];
 
 console.log(`| ${COLUMNS.join(' | ')} |`);
@@ -127,5 +127,5 @@ function reactionWords(results: readonly RunResult[]): string {
     const ticks = results.map(({ figures }) => figures.reactions[i]?.ticksTo95 ?? -1);
     return ticks.includes(-1) ? 'never' : String(Math.max(...ticks));
   });
-  return words.length === 0 ? '' : `${words.join(', ')} ticks`;
+  return words.length === 0 ? '' : `${words.join(', ')}`;
 }
