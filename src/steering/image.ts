@@ -6,7 +6,7 @@
  * The image: one buffer, little-endian, read in place. The header of base/image-file.ts, whose source is the
  * digests of the fleet and of the places, then sections:
  *   rows        Int16  [rows x 16]        candidates x 8: link indexes in order of preference, -1 ends;
- *                                         TTL in seconds; its reason, see ttl.ts; shares x 3, see `choose`
+ *                                         TTL in seconds; its reason, see ttl.ts; shares x 6, see `choose`
  *   placeRow    Uint32 [groups x places]  row of each place
  *   networkStart Uint32 [places + 1]      first slot of each place's networks; they end where the next begin
  *   networks    Uint32 [slots x (1 + groups)]  ASN, row in each group; open addressing among the slots of the
@@ -19,7 +19,7 @@ import { mix32 } from '../base/random.ts';
 /** Candidates in a row, at most. */
 export const ROW_CANDIDATES = 8;
 /** Shares in a row: of all candidates but the last that clients may start from. */
-export const ROW_SHARES = 3;
+export const ROW_SHARES = 6;
 /** The whole, of which shares are counted. */
 export const SHARE_WHOLE = 0x8000;
 
@@ -39,7 +39,7 @@ export const STEERING_HEADER = {
 } as const;
 
 /** Raised whenever the layout changes: readers refuse other versions. */
-export const STEERING_VERSION = 2;
+export const STEERING_VERSION = 3;
 
 /** An opened image: views into `bytes`, nothing copied. Immutable. */
 export interface SteeringImage {
