@@ -71,7 +71,7 @@ export function clearPrices(market: Market, shortage: Shortage): number {
     sweepUnits(market, { histograms, pairs }, shortage);
     if (sweep >= sweepsMax) return sweep;
     if (widenShort(shortage)) continue;
-    if (isJoint(market, pairs)) {
+    if (isJoint(market, { histograms, pairs })) {
       stepJointly(market, pairs, SLACK_SHARE);
       continue;
     }
@@ -83,14 +83,20 @@ export function clearPrices(market: Market, shortage: Shortage): number {
   }
 }
 
-/** Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more. */
-function isJoint(market: Market, pairs: Pairs): boolean {
+/**
+ * Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more.
+ * Units that are about to leave are not too much.
+ */
+function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs }): boolean {
+  const { capacityRps, wantedRps } = market;
+  const { histograms, pairs } = counts;
   if (pairs.widthMs < JOINT_LEAST_MS) return false;
   let over = 0;
   let total = 0;
-  for (let pop = 0; pop < market.wantedRps.length; pop++) {
-    over += Math.max(0, excessRps(market, pop));
-    total += market.wantedRps[pop] as number;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number) + marginalRps(histograms.own, pop);
+    over += Math.max(0, excessRps(market, pop) - forgivenRps);
+    total += wantedRps[pop] as number;
   }
   return over > JOINT_SHARE * total;
 }

@@ -52,22 +52,26 @@ export function scanPart(market: Market, unit: number, part: Part): PartScan {
 }
 
 /**
- * Decides a split unit, part by part: a part goes where it is better off, as a whole unit would at a POP with
- * a price. When none of its POPs has had a price for `MERGE_TICKS` the unit is whole again: at the POP that
+ * Decides a split unit, part by part: a part goes where it is better off, if there is room or its own POP is
+ * out; `roomRps`, by POP, is kept up to date. When none of its POPs has had a price for `MERGE_TICKS` the unit is whole again: at the POP that
  * has most of it, unless another of them is better by `hysteresisMs`.
  */
 export function decideParts(
   deciding: Deciding,
-  which: { unit: number; group: number; nowMs: number },
+  which: { unit: number; group: number; nowMs: number; roomRps: Float64Array },
   pass: DecidePass,
 ): void {
-  const { units, market, terms } = deciding;
-  const { unit, nowMs } = which;
+  const { units, market, terms, demandRps } = deciding;
+  const { unit, nowMs, roomRps } = which;
   const lead = units.lead[unit] as number;
   for (const part of partsOf(units, unit)) {
     const { pop } = scanPart(market, unit, part);
     if (pop === NONE || pop === part.pop) continue;
     const isOut = deciding.groupOut[which.group]?.[part.pop] === 1;
+    const rps = part.share * (demandRps[unit] as number);
+    if (!isOut && rps > (roomRps[pop] as number)) continue;
+    roomRps[part.pop] = (roomRps[part.pop] as number) + rps;
+    roomRps[pop] = (roomRps[pop] as number) - rps;
     const moved = movePart(deciding, unit, { from: part.pop, to: pop, share: part.share, nowMs });
     if (moved) pass.moves[isOut ? 'out' : 'share']++;
   }

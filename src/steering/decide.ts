@@ -145,6 +145,20 @@ export function scanUnit(deciding: Deciding, unit: number, group: number): Scan 
   return scan;
 }
 
+/** What a pass works with. */
+interface Pass {
+  readonly nowMs: number;
+  readonly pass: DecidePass;
+  /** By POP: requests/s that still fit, given where units are now. */
+  readonly roomRps: Float64Array;
+  readonly gains: Gain[];
+  /** Units that would leave a POP that is too dear, if there were room where they want to go. */
+  readonly blocked: number[];
+}
+
+/** Units that were blocked are tried again so often, as others make room. */
+const ROUNDS_MAX = 3;
+
 /**
  * Decides the units that are awake, by the rule of moves; those that move for their gain alone as far as the
  * bound of churn allows, the most gain x demand first.
@@ -155,37 +169,34 @@ export function decideUnits(
   nowMs: number,
   pass: DecidePass,
 ): void {
-  const { units } = deciding;
-  const gains: Gain[] = [];
+  const { units, market } = deciding;
+  const running: Pass = { nowMs, pass, roomRps: roomLeft(market), gains: [], blocked: [] };
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
       if (units.awake[unit] === 0) continue;
-      if (units.splits.has(unit)) decideParts(deciding, { unit, group, nowMs }, pass);
-      else decideUnit(deciding, { unit, group, nowMs }, { pass, gains });
+      if (units.splits.size > 0 && units.splits.has(unit))
+        decideParts(deciding, { unit, group, nowMs, roomRps: running.roomRps }, pass);
+      else decideUnit(deciding, { unit, group }, running);
     }
-  const totalRps = deciding.market.wantedRps.reduce((sum, rps) => sum + rps, 0);
+  for (let round = 0; round < ROUNDS_MAX && running.blocked.length > 0; round++)
+    for (const unit of running.blocked.splice(0))
+      decideUnit(deciding, { unit, group: Math.floor(unit / units.cellStride) }, running);
+  const totalRps = market.wantedRps.reduce((sum, rps) => sum + rps, 0);
   const budgetRps = deciding.params.churnShare * totalRps;
-  const roomRps = roomLeft(deciding.market, gains);
-  const { chosen, chosenRps, waitingRps } = chooseGains(gains, budgetRps, roomRps);
+  const { chosen, chosenRps, waitingRps } = chooseGains(running.gains, budgetRps, running.roomRps);
   for (const { unit, pop, event } of chosen) moveUnit(deciding, unit, { pop, event, nowMs });
   pass.moves.gain += chosen.length;
   pass.churnRps = chosenRps;
   pass.waitingRps = waitingRps;
 }
 
-/** Requests/s that still fit into each POP after what moved before. */
-function roomLeft(market: Market, gains: readonly Gain[]): Float64Array {
-  if (gains.length === 0) return market.hardRps;
-  return predictedLoad(market).map((rps, pop) => Math.max(0, (market.hardRps[pop] as number) - rps));
+function roomLeft(market: Market): Float64Array {
+  return predictedLoad(market).map((rps, pop) => (market.hardRps[pop] as number) - rps);
 }
 
 /** The rule of moves for a whole unit. */
-function decideUnit(
-  deciding: Deciding,
-  which: { unit: number; group: number; nowMs: number },
-  into: { pass: DecidePass; gains: Gain[] },
-): void {
+function decideUnit(deciding: Deciding, which: { unit: number; group: number }, running: Pass): void {
   const { units, params } = deciding;
   const { unit, group } = which;
   const { best, incumbentMs, bestMs } = scanUnit(deciding, unit, group);
@@ -193,7 +204,8 @@ function decideUnit(
   const bestPop = units.pop[best] as number;
   const before = units.incumbent[unit] as number;
   if (before === NONE) moveUnit(deciding, unit, { pop: bestPop, event: false, nowMs: 0 });
-  else if (incumbentMs - bestMs > params.hysteresisFloorMs) weigh(deciding, which, { bestPop, before }, into);
+  else if (incumbentMs - bestMs > params.hysteresisFloorMs)
+    weigh(deciding, which, { bestPop, before }, running);
   else {
     units.lead[unit] = 0;
     units.challenger[unit] = NONE;
@@ -203,12 +215,13 @@ function decideUnit(
 /** Holds the best rival against the incumbent. */
 function weigh(
   deciding: Deciding,
-  which: { unit: number; group: number; nowMs: number },
+  which: { unit: number; group: number },
   pops: { bestPop: number; before: number },
-  into: { pass: DecidePass; gains: Gain[] },
+  running: Pass,
 ): void {
-  const { params, units, terms, alarmedAtMs, groups, market } = deciding;
-  const { unit, nowMs } = which;
+  const { params, units, terms, alarmedAtMs, groups, market, demandRps } = deciding;
+  const { roomRps, nowMs } = running;
+  const { unit } = which;
   const { bestPop, before } = pops;
   const isOut = scan.incumbent === NONE;
   const lead = units.challenger[unit] === bestPop ? (units.lead[unit] as number) : 0;
@@ -240,12 +253,19 @@ function weigh(
   const home = candidateOf(units, unit, units.home[unit] as number);
   const longsForHome = home !== NONE && plain(home) <= plain(scan.best);
   const event = isOut || longsForHome || plain(scan.incumbent) <= plain(scan.best);
+  const rps = demandRps[unit] as number;
   if (move === 'gain') {
-    into.gains.push({ unit, pop: bestPop, event, gainMs, rps: deciding.demandRps[unit] as number });
+    running.gains.push({ unit, pop: bestPop, event, gainMs, rps });
     return;
   }
+  if (move === 'overflow' && rps > (roomRps[bestPop] as number)) {
+    running.blocked.push(unit);
+    return;
+  }
+  roomRps[before] = (roomRps[before] as number) + rps;
+  roomRps[bestPop] = (roomRps[bestPop] as number) - rps;
   moveUnit(deciding, unit, { pop: bestPop, event, nowMs });
-  into.pass.moves[move]++;
+  running.pass.moves[move]++;
 }
 
 /** Deviation of the difference of two candidates' estimates, ms. */

@@ -1,5 +1,5 @@
 import type { Deciding } from './decide.ts';
-import { scoreUnit, supplyRps } from './market.ts';
+import { marginMs, scoreUnit, supplyRps } from './market.ts';
 import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
 
@@ -59,19 +59,20 @@ export function fillRoom(
 /** Units that want a POP with room next, and parts of split ones; those that lose least first. */
 function takers(deciding: Deciding, activeCells: Int32Array, roomRps: Float64Array): Taker[] {
   const { units, market, demandRps, params } = deciding;
-  const { bestPop, nextPop, slackMs } = units;
+  const { bestPop, nextPop } = units;
+  const gapMostMs = GAP_MS + params.hysteresisFloorMs;
   const found: Taker[] = [];
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
-      if (bestPop[unit] === NONE) scoreUnit(market, group, unit);
+      // Margins are held from below: those that seem small enough are looked at anew.
+      if (bestPop[unit] === NONE || marginMs(market, unit) <= gapMostMs) scoreUnit(market, group, unit);
       const to = nextPop[unit] as number;
       const from = bestPop[unit] as number;
       if (from < 0 || to === NONE || (roomRps[to] as number) <= 0 || units.lead[unit] !== 0) continue;
       if (from !== units.incumbent[unit]) continue;
       if ((demandRps[unit] as number) < ROOM_SHARE * (roomRps[to] as number)) continue;
-      const marginMs = (slackMs[unit] as number) - (market.riseMs[from] as number) - market.drift.fallMs;
-      take(deciding, found, { unit, from, to, gapMs: marginMs - params.hysteresisFloorMs });
+      take(deciding, found, { unit, from, to, gapMs: marginMs(market, unit) - params.hysteresisFloorMs });
     }
   for (const unit of units.splits.keys()) takersOfParts(deciding, found, { unit, roomRps });
   return found.sort((one, other) => one.gapMs - other.gapMs || one.unit - other.unit);

@@ -17,7 +17,7 @@ import {
 /** Candidates in a row, at most. */
 export const ROW_CANDIDATES = 8;
 /** Shares in a row: of all candidates but the last that clients may start from. */
-export const ROW_SHARES = 3;
+export const ROW_SHARES = 6;
 /** The whole, of which shares are counted. */
 export const SHARE_WHOLE = 0x8000;
 

@@ -32,7 +32,7 @@ interface RowSet {
 }
 
 /** 32-bit words of a row that may differ from 0, and of a whole row. */
-const USED_WORDS = 7;
+const USED_WORDS = 8;
 const ROW_WORDS32 = ROW.WORDS / 2;
 const PAIRS = ROW_CANDIDATES / 2;
 const ROWS_AT_FIRST = 1024;
@@ -111,8 +111,10 @@ function packRow(set: RowSet, unit: number, to: number): void {
   const { shares } = table;
   const first = unit * ROW_SHARES;
   const isSplit = shares !== undefined && shares[first] !== 0;
-  wanted[to + PAIRS + 1] = isSplit ? (shares[first] as number) | ((shares[first + 1] as number) << 16) : 0;
-  wanted[to + PAIRS + 2] = isSplit ? (shares[first + 2] as number) : 0;
+  for (let k = 0; k < ROW_SHARES; k += 2)
+    wanted[to + PAIRS + 1 + k / 2] = isSplit
+      ? (shares[first + k] as number) | ((shares[first + k + 1] as number) << 16)
+      : 0;
 }
 
 function addRow(set: RowSet, slot: number, i: number): number {

@@ -14,7 +14,7 @@ export interface GroupDemand {
 }
 
 /** Overloaded POPs are filled to so much more than demand needs: so that cells need not fit exactly. */
-const SPARE = 0.01;
+const SPARE = 0.003;
 /** A level that is higher than needed by up to this stays: demand is never quite constant. */
 const KEPT = 0.005;
 const HALVINGS = 40;

@@ -245,12 +245,19 @@ export function scoreUnit(market: Market, group: number, unit: number): boolean 
   if (units.bestPop[unit] !== best || best !== incumbent) units.awake[unit] = 1;
   units.bestPop[unit] = best;
   units.nextPop[unit] = next;
-  const marginMs = isHeld ? 0 : nextMs - bestMs - ROUNDING_MS;
+  const margin = isHeld ? 0 : nextMs - bestMs - ROUNDING_MS;
   units.slackMs[unit] =
-    best === NONE ? -Infinity : Math.min(NO_OTHER_MS, marginMs) + (riseMs[best] as number) + drift.fallMs;
+    best === NONE ? -Infinity : Math.min(NO_OTHER_MS, margin) + (riseMs[best] as number) + drift.fallMs;
   const isWide = units.wide[unit] === 1;
   const outsideMs = (units.outsideMs[unit] as number) + (isWide ? -drift.fallMs : 0);
   return leastMs > outsideMs + (isWide ? 0 : (market.leastExtraMs[group] as number));
+}
+
+/** By how much a whole unit wants its best POP more than the next, at least, ms. */
+export function marginMs(market: Market, unit: number): number {
+  const { units, riseMs, drift } = market;
+  const pop = units.bestPop[unit] as number;
+  return pop < 0 ? Infinity : (units.slackMs[unit] as number) - (riseMs[pop] as number) - drift.fallMs;
 }
 
 /** Slack of a unit that has no other POP, ms: above any price. */
