@@ -75,8 +75,7 @@ export function createInputs(options: {
     if (reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
     return demand?.map(({ network, rps, service = '' }) => {
-      const { placeId, asn } = find(network);
-      return { placeId, asn, rps, group: groupOfService.get(service) ?? -1 };
+      return { ...find(network), rps, group: groupOfService.get(service) ?? -1 };
     });
   };
   return {
@@ -107,8 +106,8 @@ function locateBatch(
 ): void {
   const { atMs } = batch;
   const modelled = batch.source === 'modelled';
-  for (const { network, rttMs, sent, lost } of batch.samples) {
-    const { placeId, asn } = find(network);
-    into.push({ popIndex, placeId, asn, rttMs, sent, lost, atMs, modelled });
+  for (const { network: text, rttMs, jitterMs, sent, lost } of batch.samples) {
+    const { network, placeId, asn } = find(text);
+    into.push({ popIndex, network, placeId, asn, rttMs, jitterMs, sent, lost, atMs, modelled });
   }
 }

@@ -1,4 +1,5 @@
 import { parsePrefix } from '../base/address.ts';
+import { NETWORK_BITS, networkKey } from '../base/network-key.ts';
 import { emptyLocated } from '../geo/client-image.ts';
 import type { Locator } from '../geo/locator.ts';
 
@@ -6,11 +7,13 @@ import type { Locator } from '../geo/locator.ts';
 export interface NetworkPlace {
   readonly placeId: number;
   readonly asn: number;
+  /** `networkKey`; -1 where the prefix is wider than one network, or none. */
+  readonly network: number;
 }
 
 /** Networks remembered at most; then all are forgotten and looked up anew. */
 const REMEMBERED_MAX = 200_000;
-const NOWHERE: NetworkPlace = { placeId: -1, asn: 0 };
+const NOWHERE: NetworkPlace = { placeId: -1, asn: 0, network: -1 };
 
 /**
  * A function from a network's text (`203.0.113.0/24`) to where it is; remembers, bounded, until the
@@ -31,7 +34,9 @@ export function networkFinder(
     let place = NOWHERE;
     if (typeof prefix !== 'string') {
       locator.locate(prefix.address, located);
-      place = { placeId: located.placeId, asn: located.asn };
+      const isSingle = prefix.length >= NETWORK_BITS[prefix.address.family];
+      const network = isSingle ? networkKey(prefix) : -1;
+      place = { placeId: located.placeId, asn: located.asn, network };
     }
     known.set(network, place);
     return place;

@@ -13,6 +13,7 @@ import type { SteeringImage } from '../steering/image.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Store, StoreTopic } from '../store/store.ts';
 import { createInputs, type Inputs } from './inputs.ts';
+import { networkFinder } from './locate-networks.ts';
 import { type MadeImage, makeImage } from './made-image.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
@@ -142,10 +143,11 @@ async function warmUp(running: Running): Promise<boolean> {
   const untilMs = performance.now() + RESTORE_MS;
   const published = await publisher.newest();
   if (published === 'away') return false;
+  const locate = networkFinder(options.locator);
   let restored = 0;
   try {
     for await (const [key, packed] of store.allEstimates()) {
-      if (decider.restore(key, packed)) restored++;
+      if (decider.restore({ key, packed }, locate)) restored++;
       if (performance.now() > untilMs) break;
     }
   } catch (error) {

@@ -72,9 +72,6 @@ export function claimedPlaces({ cells }: ClaimedWorld): ClaimedPlaces {
     return idOf({ ...draftOf({ key, name, country, level: 2, parent: above }), latitude, longitude });
   });
   for (const [index, cell] of cells.entries()) addUpward(drafts, placeOf[index] as number, cell);
-  for (const draft of drafts)
-    if (draft.level !== 2 && Number.isNaN(draft.latitude))
-      Object.assign(draft, { latitude: 0, longitude: 0 });
   const geometry: CellGeometry = {
     count: drafts.length,
     latitude: Float32Array.from(drafts, ({ latitude }) => latitude),

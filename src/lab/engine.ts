@@ -1,53 +1,61 @@
+import { type Prefix, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
-import { mix32 } from '../base/random.ts';
+import { networkKey } from '../base/network-key.ts';
 import { createDecider, type Decider } from '../steering/decider.ts';
 import { serviceGroups } from '../steering/groups.ts';
 import { candidate, openImage, rowOf, rowShare, rowTtl, type SteeringImage } from '../steering/image.ts';
 import { encodeImage } from '../steering/image-encode.ts';
 import { STEERING_PARAMETERS, type SteeringParams } from '../steering/params.ts';
 import { claimedFleet, claimedPlaces } from './claimed-places.ts';
-import type { Answer, Share, Steerer, SteererOptions, WantedBurst } from './steerer.ts';
+import type { Answer, Share, Steerer, SteererOptions } from './steerer.ts';
 
 /** The production engine as a policy. */
 export function isochroneSteerer(options: SteererOptions): Steerer {
-  const { claimed } = options;
+  const { claimed, burstsPerCell } = options;
   const fleet = claimedFleet(claimed);
   const { geometry, digest, placeOf } = claimedPlaces(claimed);
-  const isLocated = fleet.pops.every(({ latitude }) => !Number.isNaN(latitude));
-  const placed = isLocated
-    ? fleet
-    : { ...fleet, pops: fleet.pops.map((pop) => ({ ...pop, latitude: 0, longitude: 0 })) };
   const everything = { name: 'world', popIndexes: fleet.pops.map(({ index }) => index), biasMs: [] };
   const { groups } = serviceGroups(fleet.pops.length, [everything]);
   const decider = createDecider({
-    fleet: placed,
+    fleet,
     geometry,
     placesDigest: digest,
     groups,
     params: defaultParams(),
+    leafCellsMax: claimed.cells.length,
+    ...(burstsPerCell === undefined ? {} : { burstsPerNetworkMax: burstsPerCell }),
   });
   const source = { fleetDigest: fleet.digest, placesDigest: digest };
   let image: SteeringImage | undefined;
-  const asnOf = (cell: number): number => cell + 1;
+  // The reader has checked every prefix. Worlds say nothing of ASes.
+  const networks = claimed.cells.map(({ prefix }) => networkKey(parsePrefix(prefix) as Prefix));
+  const cellOf = new Map(networks.map((network, cell) => [network, cell]));
+  const at = (cell: number) => ({
+    network: networks[cell] as number,
+    placeId: placeOf[cell] as number,
+    asn: 0,
+  });
   return {
-    plan: rotation(options),
+    plan: (nowMs, burstsMax) => {
+      if (burstsPerCell === 0) return [];
+      return decider.plan(nowMs, burstsMax).map(({ network, popIndex }) => {
+        return { cell: must(cellOf.get(network), 'a cell'), pop: popIndex };
+      });
+    },
     tick: ({ nowMs, bursts, reports, overrides, demandRps }) => {
       decider.tick({
         nowMs,
         reports,
         overrides,
-        samples: bursts.map(({ cell, pop, rttMs, sent, lost }) => {
-          const at = { placeId: placeOf[cell] as number, asn: asnOf(cell) };
-          return { popIndex: pop, ...at, rttMs, sent, lost, atMs: nowMs, modelled: false };
+        samples: bursts.map(({ cell, pop, rttMs, jitterMs, sent, lost }) => {
+          return { popIndex: pop, ...at(cell), rttMs, jitterMs, sent, lost, atMs: nowMs, modelled: false };
         }),
-        demand: [...demandRps].map((rps, cell) => {
-          const at = { placeId: placeOf[cell] as number, asn: asnOf(cell) };
-          return { ...at, rps, group: 0 };
-        }),
+        demand: [...demandRps].map((rps, cell) => ({ ...at(cell), rps, group: 0 })),
       });
-      image = imageOf(decider, nowMs, source);
+      // What the guard keeps back is not published: the last table stays.
+      if (image === undefined || decider.guard().length === 0) image = imageOf(decider, nowMs, source);
     },
-    answer: (cell) => answerOf(must(image, 'a tick'), placeOf[cell] as number, asnOf(cell)),
+    answer: (cell) => answerOf(must(image, 'a tick'), at(cell)),
   };
 }
 
@@ -68,8 +76,11 @@ function imageOf(
   return opened;
 }
 
-function answerOf(image: SteeringImage, placeId: number, asn: number): Answer {
-  const row = rowOf(image, 0, placeId, asn);
+function answerOf(
+  image: SteeringImage,
+  { placeId, asn, network }: { placeId: number; asn: number; network: number },
+): Answer {
+  const row = rowOf(image, 0, placeId, asn, network);
   const shares: Share[] = [];
   let left = 1;
   for (let k = 0; left > 0; k++) {
@@ -79,21 +90,4 @@ function answerOf(image: SteeringImage, placeId: number, asn: number): Answer {
     left -= share;
   }
   return { shares, ttlSeconds: rowTtl(image, row) };
-}
-
-/** Every cell measures one POP a tick, in an order of its own. */
-function rotation({ claimed, seed, burstsPerCell = Infinity }: SteererOptions): Steerer['plan'] {
-  let ticks = 0;
-  const popCount = claimed.pops.length;
-  return (_, burstsMax) => {
-    const tick = ticks++;
-    const wanted: WantedBurst[] = [];
-    for (
-      let cell = 0;
-      cell < claimed.cells.length && wanted.length < burstsMax && tick < burstsPerCell;
-      cell++
-    )
-      wanted.push({ cell, pop: (mix32(seed + cell) + tick) % popCount });
-    return wanted;
-  };
 }

@@ -6,6 +6,8 @@ import type { Truth } from './truth.ts';
 export interface BurstResult {
   /** Least time of the burst, ms; undefined when every ping was lost. */
   readonly rttMs: number | undefined;
+  /** Mean of those that came back less the least, ms. */
+  readonly jitterMs: number;
   readonly sent: number;
   readonly lost: number;
 }
@@ -34,14 +36,20 @@ export function createNetwork(truth: Truth, seed: number): Network {
       const aboveMs = truth.rttMs(cell, pop) - minMs;
       const arrives = truth.isUp(pop) ? 1 - truth.lossRate(cell, pop) : 0;
       let least = Number.POSITIVE_INFINITY;
+      let sum = 0;
       let lost = 0;
       for (let i = 0; i < PINGS_MAX; i++) {
         const noiseMs = gamma(random, aboveMs, truth.jitterMs(cell, pop));
         const rttMs = minMs + noiseMs + exponential(random, truth.lastMileMs(cell));
         if (random.next() >= arrives || rttMs > TIMEOUT_MS) lost++;
-        else least = Math.min(least, rttMs);
+        else {
+          least = Math.min(least, rttMs);
+          sum += rttMs;
+        }
       }
-      return { rttMs: lost === PINGS_MAX ? undefined : least, sent: PINGS_MAX, lost };
+      const came = PINGS_MAX - lost;
+      if (came === 0) return { rttMs: undefined, jitterMs: 0, sent: PINGS_MAX, lost };
+      return { rttMs: least, jitterMs: sum / came - least, sent: PINGS_MAX, lost };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
-import { networkKey } from './networks.ts';
+import { networkKey } from '../base/network-key.ts';
 import { type Named, readNamed } from './read-names.ts';
 import { noProblems, type Problems, type TableRow } from './read-table.ts';
 import { readEvents, readRtts } from './read-truth.ts';

@@ -19,7 +19,10 @@ export interface WantedBurst {
 
 /** What came of a burst. */
 export interface MeasuredBurst extends WantedBurst {
+  /** Minimum; undefined when every ping was lost. */
   readonly rttMs: number | undefined;
+  /** Mean less minimum. */
+  readonly jitterMs: number;
   readonly sent: number;
   readonly lost: number;
 }

@@ -1,15 +1,28 @@
 import type { CellGeometry } from './prior.ts';
 
-/** Network cells at most: places come on top. */
+/** Network cells and leaf cells at most: places come on top. */
 export const NETWORK_CELLS_MAX = 20_000;
+export const LEAF_CELLS_MAX = 20_000;
+
+/** A client network as a geo database has it. */
+export interface LocatedNetwork {
+  /** `networkKey` of base/network-key.ts; -1: the clients of the AS at the place at large. */
+  readonly network: number;
+  readonly placeId: number;
+  /** 0: not known. */
+  readonly asn: number;
+}
 
 /**
- * The cells that decisions are made for. Cell index 0..placeCount-1 is the place of that id; from
- * placeCount on are network cells, (ASN, place) pairs, made when a network located there was measured.
+ * The cells that decisions are made for, in one row of indexes. From 0 on the places: the world, countries,
+ * tiles. From placeCount on the network cells, (ASN, place) pairs: an AS in a city, or in a country where
+ * nobody knows its city. From firstLeaf on the leaf cells, single client networks (/24, /48). A network cell
+ * and a leaf are made when a network located there is measured; what was never measured inherits.
  */
 export interface Cells {
   readonly placeCount: number;
-  /** placeCount + NETWORK_CELLS_MAX: length of arrays indexed by cell. */
+  readonly firstLeaf: number;
+  /** Length of arrays indexed by cell. */
   readonly capacity: number;
   /** By network cell (cell - placeCount); ASN 0 = free. */
   readonly networkAsn: Uint32Array;
@@ -20,25 +33,88 @@ export interface Cells {
   readonly lastSampleMs: Float64Array;
   readonly ids: Map<number, number>;
   readonly free: number[];
+  /** By leaf (cell - firstLeaf), as `ImageParts` has them. */
+  readonly leafKey: Float64Array;
+  readonly leafPlace: Uint32Array;
+  readonly leafAsn: Uint32Array;
+  /** 1 once it was measured: it has a decision of its own. */
+  readonly leafActive: Uint8Array;
+  leafCount: number;
+  readonly leafIds: Map<number, number>;
+  readonly freeLeaves: number[];
 }
 
 /** Cells of the places alone. */
-export function createCells(placeCount: number, networkMax = NETWORK_CELLS_MAX): Cells {
+export function createCells(
+  placeCount: number,
+  { networkMax = NETWORK_CELLS_MAX, leafMax = LEAF_CELLS_MAX } = {},
+): Cells {
+  const firstLeaf = placeCount + networkMax;
   return {
     placeCount,
-    capacity: placeCount + networkMax,
+    firstLeaf,
+    capacity: firstLeaf + leafMax,
     networkAsn: new Uint32Array(networkMax),
     networkPlace: new Uint32Array(networkMax),
     networkCount: 0,
-    lastSampleMs: new Float64Array(placeCount + networkMax),
+    lastSampleMs: new Float64Array(firstLeaf + leafMax),
     ids: new Map(),
     free: [],
+    leafKey: new Float64Array(leafMax).fill(-1),
+    leafPlace: new Uint32Array(leafMax),
+    leafAsn: new Uint32Array(leafMax),
+    leafActive: new Uint8Array(leafMax),
+    leafCount: 0,
+    leafIds: new Map(),
+    freeLeaves: [],
   };
 }
 
-/** Cell that a client belongs to: its network's if there is one, else its place's. */
-export function cellOf(cells: Cells, placeId: number, asn: number): number {
+/** Cell whose decision counts for a client: its own network's, else its AS's at the place, else the place's. */
+export function cellOf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
+  const leaf = cells.leafIds.get(network);
+  if (leaf !== undefined && cells.leafActive[leaf - cells.firstLeaf] === 1) return leaf;
   return (asn === 0 ? undefined : cells.ids.get(networkKey(placeId, asn))) ?? placeId;
+}
+
+/** Cell that a cell inherits from: a leaf from its AS at the place, that from the place; -1 of a place. */
+export function parentOf(cells: Cells, cell: number): number {
+  if (cell < cells.placeCount) return -1;
+  const placeId = placeOf(cells, cell);
+  if (cell < cells.firstLeaf) return placeId;
+  return cellOf(cells, { network: -1, placeId, asn: asnOf(cells, cell) });
+}
+
+/**
+ * The leaf of a network; makes it if it is missing. Moves it when the databases say that the network lies
+ * elsewhere. -1 for no single network, and when there is no room for more.
+ */
+export function ensureLeaf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
+  if (network < 0) return -1;
+  let leaf = cells.leafIds.get(network);
+  if (leaf === undefined) {
+    const index = cells.freeLeaves.pop() ?? cells.leafCount;
+    if (index >= cells.leafKey.length) return -1;
+    if (index === cells.leafCount) cells.leafCount++;
+    cells.leafKey[index] = network;
+    leaf = cells.firstLeaf + index;
+    cells.leafIds.set(network, leaf);
+  }
+  cells.leafPlace[leaf - cells.firstLeaf] = placeId;
+  cells.leafAsn[leaf - cells.firstLeaf] = asn;
+  return leaf;
+}
+
+/** Gives a leaf up; its index may be used again. */
+export function releaseLeaf(cells: Cells, leaf: number): void {
+  const index = leaf - cells.firstLeaf;
+  const key = cells.leafKey[index] as number;
+  if (key < 0) return;
+  cells.leafIds.delete(key);
+  cells.leafKey[index] = -1;
+  cells.leafActive[index] = 0;
+  cells.lastSampleMs[leaf] = 0;
+  cells.freeLeaves.push(index);
 }
 
 /**
@@ -73,12 +149,21 @@ export function releaseCell(cells: Cells, cell: number): void {
 
 /** Place of a cell: itself, or where the network is. */
 export function placeOf(cells: Cells, cell: number): number {
-  return cell < cells.placeCount ? cell : (cells.networkPlace[cell - cells.placeCount] as number);
+  if (cell < cells.placeCount) return cell;
+  if (cell >= cells.firstLeaf) return cells.leafPlace[cell - cells.firstLeaf] as number;
+  return cells.networkPlace[cell - cells.placeCount] as number;
 }
 
-/** ASN of a network cell; 0 for a place. */
+/** ASN of a network cell or of a leaf; 0 for a place and where it is not known. */
 export function asnOf(cells: Cells, cell: number): number {
-  return cell < cells.placeCount ? 0 : (cells.networkAsn[cell - cells.placeCount] as number);
+  if (cell < cells.placeCount) return 0;
+  if (cell >= cells.firstLeaf) return cells.leafAsn[cell - cells.firstLeaf] as number;
+  return cells.networkAsn[cell - cells.placeCount] as number;
+}
+
+/** `networkKey` of a leaf; -1 for other cells. */
+export function networkOf(cells: Cells, cell: number): number {
+  return cell < cells.firstLeaf ? -1 : (cells.leafKey[cell - cells.firstLeaf] as number);
 }
 
 /** Text that names a cell everywhere: `DE/50.0,8.5`, `AS3320/DE/50.0,8.5`. */

@@ -1,7 +1,7 @@
-import { type Cells, placeOf } from './cells.ts';
+import { asnOf, type Cells, cellOf, placeOf } from './cells.ts';
 import { chooseGains, type Gain } from './churn.ts';
 import { decideParts } from './decide-parts.ts';
-import type { Estimates } from './estimate.ts';
+import type { Estimates } from './estimates.ts';
 import { type Market, predictedLoad } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
@@ -34,6 +34,8 @@ export interface Deciding extends Moving {
   readonly alarmedAtMs: Float64Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
+  /** Whether a cell is a network that is explored for the first time. */
+  readonly isYoung: (cell: number) => boolean;
   /** Room to work in. */
   readonly view: CellView;
 }
@@ -59,7 +61,7 @@ export const LEAD_MAX = 30;
 /** A pass that did nothing yet. */
 export function emptyPass(): DecidePass {
   return {
-    moves: { out: 0, overflow: 0, alarm: 0, home: 0, gain: 0, share: 0 },
+    moves: { out: 0, overflow: 0, alarm: 0, home: 0, learned: 0, gain: 0, share: 0 },
     changedRows: 0,
     wideUnits: 0,
     churnRps: 0,
@@ -79,9 +81,17 @@ export function refreshCell(deciding: Deciding, cell: number, nowMs: number): vo
 export function viewOf(deciding: Deciding, cell: number, nowMs: number): CellView {
   const { params, estimates, distances, terms, cells, view } = deciding;
   const placeId = placeOf(cells, cell);
+  const isLeaf = cell >= cells.firstLeaf;
+  const network = isLeaf ? cellOf(cells, { network: NONE, placeId, asn: asnOf(cells, cell) }) : cell;
   viewCell(
     { params, estimates, distances, priorBiasMs: terms.priorBiasMs },
-    { placeId, placeCell: placeId, networkCell: cell === placeId ? NONE : cell, nowMs },
+    {
+      placeId,
+      placeCell: placeId,
+      networkCell: network === placeId ? NONE : network,
+      leafCell: isLeaf ? cell : NONE,
+      nowMs,
+    },
     view,
   );
   return view;
@@ -237,6 +247,7 @@ function weigh(
       rivalPriced: (terms.priceMs[bestPop] as number) > 0,
       incumbentAlarmed: nowMs - (alarmedAtMs[before] as number) <= ALARM_HOLD_MS,
       rivalIsHome: units.home[unit] === bestPop,
+      isYoung: deciding.isYoung(unit % units.cellStride),
     },
     params,
   );

@@ -1,53 +1,94 @@
-import { asnOf, cellKey, cellOf, ensureCell, parseCellKey, placeOf } from './cells.ts';
+import { formatPrefix, parsePrefix } from '../base/address.ts';
+import { networkKey, networkOfKey } from '../base/network-key.ts';
+import { asnOf, cellKey, cellOf, ensureCell, ensureLeaf, networkOf, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
 import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
 import { adoptParts } from './unit-moves.ts';
+import { NONE } from './units.ts';
 
 /** Bursts that an adopted correction of a prior is worth. */
 const ADOPTED_BURSTS = 100;
 
+/** Where a network of the store lies: its key says only which it is. Undefined: it is no prefix. */
+export type LocateKey = (network: string) => { readonly placeId: number; readonly asn: number } | undefined;
+
 /** Packed estimates of at most `max` cells that changed since they were last taken, by cell key. */
 export function takeUnsaved(state: DeciderState, max: number): Map<string, Uint8Array> {
-  const { cells, unsaved, options, estimates, hashes } = state;
+  const { cells, unsaved } = state;
   const taken = new Map<string, Uint8Array>();
   for (const cell of unsaved) {
     if (taken.size >= max) break;
     unsaved.delete(cell);
-    const packed = packCell(estimates, cell, hashes.hashes);
-    const placeKey = options.geometry.key[placeOf(cells, cell)] as string;
-    if (packed !== undefined) taken.set(cellKey(placeKey, asnOf(cells, cell)), packed);
+    const packed = pack(state, cell);
+    if (packed === undefined) continue;
+    const network = networkOf(cells, cell);
+    const placeKey = state.options.geometry.key[placeOf(cells, cell)] as string;
+    const key = network < 0 ? cellKey(placeKey, asnOf(cells, cell)) : formatPrefix(networkOfKey(network));
+    taken.set(key, packed);
   }
   return taken;
 }
 
 /** Packed estimates of a cell; undefined if there is no such cell or nothing was measured of it. */
 export function packedCell(state: DeciderState, key: string): Uint8Array | undefined {
+  const leaf = networkIn(key);
+  if (leaf >= 0) {
+    const cell = state.cells.leafIds.get(leaf);
+    return cell === undefined ? undefined : pack(state, cell);
+  }
   const { placeKey, asn } = parseCellKey(key);
   const placeId = state.keyIds.get(placeKey);
   if (placeId === undefined) return undefined;
-  const cell = cellOf(state.cells, placeId, asn);
-  if (asn !== 0 && cell === placeId) return undefined;
-  return packCell(state.estimates, cell, state.hashes.hashes);
+  const cell = cellOf(state.cells, { network: NONE, placeId, asn });
+  return asn !== 0 && cell === placeId ? undefined : pack(state, cell);
 }
 
-/** Takes saved estimates back; false when the key or the bytes mean nothing here, or there is no room. */
-export function restoreCell(state: DeciderState, key: string, packed: Uint8Array): boolean {
+/**
+ * Takes saved estimates back; false when the key or the bytes mean nothing here, or there is no room.
+ * `locate` tells where a network lies; without it those of single networks are not taken.
+ */
+export function restoreCell(
+  state: DeciderState,
+  saved: { readonly key: string; readonly packed: Uint8Array },
+  locate: LocateKey,
+): boolean {
   const { cells, estimates, hashes } = state;
+  const cell = cellForKey(state, saved.key, locate);
+  if (cell < 0) return false;
+  const lastMs = unpackCell(estimates, cell, saved.packed, hashes.popOf);
+  if (lastMs === undefined) return false;
+  cells.lastSampleMs[cell] = lastMs;
+  if (cell >= cells.firstLeaf) cells.leafActive[cell - cells.firstLeaf] = 1;
+  if (cell >= cells.placeCount) startCell(state, cell);
+  return true;
+}
+
+/** The cell of a key, made if need be; -1 for none. */
+function cellForKey(state: DeciderState, key: string, locate: LocateKey): number {
+  const { cells } = state;
+  const network = networkIn(key);
+  if (network >= 0) {
+    const at = locate(key);
+    return at === undefined || at.placeId < 0 ? NONE : ensureLeaf(cells, { network, ...at });
+  }
   const { placeKey, asn } = parseCellKey(key);
   const placeId = state.keyIds.get(placeKey);
-  if (placeId === undefined || asn > 0xffffffff) return false;
-  const before = cells.ids.size;
+  if (placeId === undefined || asn > 0xffffffff) return NONE;
   const cell = ensureCell(cells, placeId, asn);
-  if (asn !== 0 && cell === placeId) return false;
-  if (!unpackCell(estimates, cell, packed, hashes.popOf)) return false;
-  let lastMs = 0;
-  for (let slot = estimates.head[cell] as number; slot >= 0; slot = estimates.next[slot] as number)
-    lastMs = Math.max(lastMs, estimates.atMs[slot] as number);
-  cells.lastSampleMs[cell] = lastMs;
-  if (cells.ids.size > before) startCell(state, cell);
-  return true;
+  return asn !== 0 && cell === placeId ? NONE : cell;
+}
+
+/** `networkKey` of a key that names a single network; -1 for other keys. */
+function networkIn(key: string): number {
+  const prefix = parsePrefix(key);
+  return typeof prefix === 'string' ? NONE : networkKey(prefix);
+}
+
+function pack(state: DeciderState, cell: number): Uint8Array | undefined {
+  const { estimates, hashes, lastTickMs } = state;
+  return packCell(estimates, cell, { popHashes: hashes.hashes, nowMs: lastTickMs });
 }
 
 /**
@@ -67,7 +108,7 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
     const from = terms.groups.findIndex((other) => other.name === name);
     if (from < 0 || from >= image.groupCount) continue;
     for (const cell of state.activeCells) {
-      const row = rowOf(image, from, placeOf(cells, cell), asnOf(cells, cell));
+      const row = rowOf(image, from, placeOf(cells, cell), asnOf(cells, cell), networkOf(cells, cell));
       adoptRow(state, group * units.cellStride + cell, { image, row });
     }
   }

@@ -1,13 +1,15 @@
 import type { Fleet } from '../base/fleet.ts';
 import { NO_LOSS } from './alarm.ts';
-import { type Cells, cellOf, createCells, placeOf, releaseCell } from './cells.ts';
+import { type Cells, cellOf, createCells, ensureLeaf, parentOf, releaseCell, releaseLeaf } from './cells.ts';
 import type { Deciding } from './decide.ts';
-import { createEstimates, dropCell, type Estimates } from './estimate.ts';
+import { createEstimates, dropCell, dropOldEntries, type Estimates } from './estimates.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
 import type { Learning } from './ingest.ts';
+import { lightBetween } from './light.ts';
 import { createMarket } from './market.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
+import { createPlanner, forgetTarget, isYoung, type Planner } from './plan.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
 import { createCellView } from './rtt.ts';
 import { emptyPopTerms, type PopTerms } from './score.ts';
@@ -20,12 +22,17 @@ export interface DeciderOptions {
   readonly placesDigest: number;
   readonly groups: readonly ServiceGroup[];
   readonly params: SteeringParams;
-  /** Network cells at most; `NETWORK_CELLS_MAX` by default. */
+  /** Network cells and leaf cells at most; `NETWORK_CELLS_MAX` and `LEAF_CELLS_MAX` by default. */
   readonly networkCellsMax?: number;
+  readonly leafCellsMax?: number;
+  /** Bursts that a network may be sent in all; 0, the default: as the policy sees fit. */
+  readonly burstsPerNetworkMax?: number;
 }
 
 /** Demand of one client network, located. */
 export interface LocatedDemand {
+  /** `networkKey` of base/network-key.ts; -1 where it is wider than one network. */
+  readonly network: number;
   readonly placeId: number;
   readonly asn: number;
   readonly rps: number;
@@ -44,6 +51,9 @@ export interface DeciderState {
   readonly fleetState: FleetState;
   readonly learning: Learning;
   readonly deciding: Deciding;
+  readonly planner: Planner;
+  /** By POP: 1 where it is down: nothing is measured from it. */
+  readonly downPops: Uint8Array;
   readonly hashes: ReturnType<typeof popHashes>;
   readonly keyIds: ReadonlyMap<string, number>;
   /** Requests/s by unit. */
@@ -64,8 +74,10 @@ export interface DeciderState {
  * corrected.
  */
 export const REFRESH_TICKS = 16;
-/** A network cell that was not measured for this long is given up, ms: a day. */
+/** A network or leaf cell that was not measured for this long is given up, ms: a day. */
 const CELL_EXPIRY_MS = 86_400_000;
+/** What was measured longer ago says nothing any more, ms. */
+const ENTRY_EXPIRY_MS = 43_200_000;
 /**
  * Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights.
  */
@@ -75,8 +87,11 @@ const ASSUMED_RPS = 1;
 export function createDeciderState(options: DeciderOptions): DeciderState {
   const { fleet, geometry, groups, params } = options;
   const popCount = fleet.pops.length;
-  const cells = createCells(geometry.count, options.networkCellsMax);
-  const estimates = createEstimates({ cellCount: cells.capacity, popCount });
+  const cells = createCells(geometry.count, {
+    networkMax: options.networkCellsMax,
+    leafMax: options.leafCellsMax,
+  });
+  const estimates = createEstimates(cells.capacity);
   const distances = placeDistances(geometry, fleet.pops);
   const units = createUnits(groups.length, cells.capacity);
   const terms = emptyPopTerms(popCount);
@@ -88,6 +103,10 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const activeCells = Int32Array.from({ length: geometry.count }, (_, place) => place);
   const room = { softRps, hardRps, capacityRps };
   const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
+  const downPops = new Uint8Array(popCount);
+  const incumbentOf = (leaf: number): number => units.incumbent[leaf] as number;
+  const planSource = { ...shared, geometry, down: downPops, incumbentOf };
+  const planner = createPlanner(planSource, fleet.pops, options.burstsPerNetworkMax);
   return {
     options,
     cells,
@@ -99,9 +118,13 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     learning: {
       ...shared,
       level: geometry.level,
+      between: lightBetween(fleet.pops),
       popLoss: fleet.pops.map(() => NO_LOSS),
       residualMeanMs: new Float64Array(popCount),
       residualCount: new Float64Array(popCount),
+      offsetMs: new Float32Array(cells.capacity),
+      offsetCount: new Uint8Array(cells.capacity),
+      marked: new Uint8Array(cells.capacity),
     },
     deciding: {
       ...shared,
@@ -111,11 +134,14 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       groupOut,
       failOpen: groups.map(() => false),
       linkChoices: fleetState.linkChoices,
+      isYoung: (cell) => isYoung(planner, cell),
       demandRps,
       leftRps: new Float64Array(popCount),
       cameRps: new Float64Array(popCount),
       view: createCellView(popCount),
     },
+    planner,
+    downPops,
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),
     demandRps,
@@ -128,35 +154,53 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   };
 }
 
-/** Starts a new network cell from its place's answers. */
+/** Starts a new network or leaf cell from the answers that its clients had. */
 export function startCell(state: DeciderState, cell: number): void {
   const { units, cells } = state;
+  const parent = parentOf(cells, cell);
   for (let group = 0; group < units.groupCount; group++) {
     const first = group * units.cellStride;
-    resetUnit(units, first + cell, first + placeOf(cells, cell));
+    resetUnit(units, first + cell, first + parent);
   }
 }
 
 /** Lists the cells in use anew, after some came or went. */
 export function listCells(state: DeciderState): void {
   const { cells } = state;
-  const active: number[] = [];
-  for (let place = 0; place < cells.placeCount; place++) active.push(place);
-  for (let index = 0; index < cells.networkCount; index++)
-    if (cells.networkAsn[index] !== 0) active.push(cells.placeCount + index);
-  state.activeCells = Int32Array.from(active);
+  const { placeCount, networkCount, firstLeaf, leafCount, networkAsn, leafActive } = cells;
+  const active = new Int32Array(placeCount + networkCount + leafCount);
+  let count = 0;
+  for (let place = 0; place < placeCount; place++) active[count++] = place;
+  for (let index = 0; index < networkCount; index++)
+    if (networkAsn[index] !== 0) active[count++] = placeCount + index;
+  for (let index = 0; index < leafCount; index++)
+    if (leafActive[index] === 1) active[count++] = firstLeaf + index;
+  state.activeCells = active.subarray(0, count);
 }
 
-/** Gives up network cells that nobody measured for a day: one share of them a tick. Whether any went. */
+/**
+ * Gives up networks that nobody measured for a day, and what was measured half a day ago: one share of the
+ * cells a tick. Whether any went.
+ */
 export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
-  const { cells, estimates, units, unsaved } = state;
+  const { cells, estimates, units, unsaved, learning, planner } = state;
+  const isOld = (cell: number): boolean => nowMs - (cells.lastSampleMs[cell] as number) >= CELL_EXPIRY_MS;
   let released = false;
-  for (let index = state.ticks % REFRESH_TICKS; index < cells.networkCount; index += REFRESH_TICKS) {
-    const cell = cells.placeCount + index;
-    if (cells.networkAsn[index] === 0) continue;
-    if (nowMs - (cells.lastSampleMs[cell] as number) < CELL_EXPIRY_MS) continue;
+  const turn = state.ticks % REFRESH_TICKS;
+  for (let i = turn; i < state.activeCells.length; i += REFRESH_TICKS) {
+    const cell = state.activeCells[i] as number;
+    if (cell < cells.placeCount || !isOld(cell)) {
+      dropOldEntries(estimates, cell, nowMs, ENTRY_EXPIRY_MS);
+      continue;
+    }
     dropCell(estimates, cell);
-    releaseCell(cells, cell);
+    learning.offsetMs[cell] = 0;
+    learning.offsetCount[cell] = 0;
+    if (cell < cells.firstLeaf) releaseCell(cells, cell);
+    else {
+      forgetTarget(planner, cell);
+      releaseLeaf(cells, cell);
+    }
     unsaved.delete(cell);
     for (let group = 0; group < units.groupCount; group++)
       resetUnit(units, group * units.cellStride + cell, NONE);
@@ -172,10 +216,13 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
 export function setDemand(state: DeciderState, demand: readonly LocatedDemand[]): void {
   const { cells, options } = state;
   state.demandRps.fill(0);
+  state.planner.rps.fill(0);
   let total = 0;
-  for (const { placeId, asn, rps, group } of demand) {
+  for (const { network, placeId, asn, rps, group } of demand) {
     if (!(rps > 0) || !Number.isFinite(rps) || placeId < 0) continue;
-    addDemand(state, { cell: cellOf(cells, placeId, asn), group, rps });
+    const leaf = ensureLeaf(cells, { network, placeId, asn });
+    if (leaf >= 0) addTargetRps(state, leaf, rps);
+    addDemand(state, { cell: cellOf(cells, { network, placeId, asn }), group, rps });
     total += rps;
   }
   if (total > 0) return;
@@ -196,4 +243,10 @@ function addDemand(state: DeciderState, demand: { cell: number; group: number; r
     const unit = one * units.cellStride + cell;
     demandRps[unit] = (demandRps[unit] as number) + share;
   }
+}
+
+/** A network with demand is worth measuring by it. */
+function addTargetRps({ planner, cells }: DeciderState, leaf: number, rps: number): void {
+  const index = leaf - cells.firstLeaf;
+  planner.rps[index] = (planner.rps[index] as number) + rps;
 }

@@ -1,7 +1,7 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { assignUnits } from './assign.ts';
 import { type DecidePass, refreshCell } from './decide.ts';
-import { adoptImage, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
+import { adoptImage, type LocateKey, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
 import {
   createDeciderState,
   type DeciderOptions,
@@ -17,12 +17,16 @@ import { type FleetOverride, type FleetReport, observeFleet } from './fleet-stat
 import { type GuardedLoad, guardLoad, guardTable } from './guard.ts';
 import { markHeavy } from './heavy.ts';
 import type { SteeringImage } from './image.ts';
-import { type ImageParts, NO_LEAVES } from './image-encode.ts';
-import { learn } from './ingest.ts';
+import type { ImageParts } from './image-encode.ts';
+import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './market.ts';
+import { noteMeasured, type PlannedBurst, planBursts, watchAsn } from './plan.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
+
+/** Cells looked up anew in a tick though nobody measured them, at most. */
+const REFRESHED_MAX = 4096;
 
 /** What comes in at a tick. */
 export interface TickInputs {
@@ -50,6 +54,8 @@ export interface TickStats {
   /** Something that clients should learn at once: moves, POPs out or back, links left or taken up. */
   readonly urgent: boolean;
   readonly networkCells: number;
+  /** Single networks known, measured or not. */
+  readonly leafCells: number;
   readonly estimates: number;
   /** Units for which the whole fleet was looked at. */
   readonly wideUnits: number;
@@ -73,12 +79,17 @@ export interface Decider {
   readonly terms: () => SteeringTerms;
   /** By POP: 1 down, 0 not; drains are not in it. */
   readonly downPops: () => readonly boolean[];
+  /** What to measure now, the most worthwhile first, at most `burstsMax`. */
+  readonly plan: (nowMs: number, burstsMax: number) => readonly PlannedBurst[];
   /** Packed estimates of cells changed since they were last taken, at most `max`, by cell key. */
   readonly takeUnsaved: (max: number) => Map<string, Uint8Array>;
   /** Packed estimates of a cell; undefined if nothing was measured of it. */
   readonly packed: (key: string) => Uint8Array | undefined;
   /** Takes saved estimates back; false when the key or the bytes mean nothing here. */
-  readonly restore: (key: string, packed: Uint8Array) => boolean;
+  readonly restore: (
+    saved: { readonly key: string; readonly packed: Uint8Array },
+    locate: LocateKey,
+  ) => boolean;
   /**
    * Starts from the answers of an image, so that a new controller moves nobody. After `restore`, before the
    * first tick.
@@ -96,16 +107,17 @@ export function createDecider(options: DeciderOptions): Decider {
     parts: (epoch, madeAtMs) => parts(state, epoch, madeAtMs),
     terms: () => termsOf(state),
     downPops: () => state.fleetState.health.map((health) => health.state === 'down'),
+    plan: (nowMs, burstsMax) => planBursts(state.planner, nowMs, burstsMax),
     takeUnsaved: (max) => takeUnsaved(state, max),
     packed: (key) => packedCell(state, key),
-    restore: (key, packed) => restoreCell(state, key, packed),
+    restore: (saved, locate) => restoreCell(state, saved, locate),
     adopt: (image, terms) => adoptImage(state, image, terms),
   };
 }
 
 function tick(state: DeciderState, inputs: TickInputs): TickStats {
   const { nowMs, samples, reports, overrides, demand } = inputs;
-  const { options, terms, fleetState, learning, deciding, cells, unsaved } = state;
+  const { options, terms, fleetState, learning, deciding, cells } = state;
   const { fleet, params } = options;
   const fleetChange = observeFleet(fleetState, { fleet, params, terms, reports, overrides, nowMs });
   if (fleetChange.changed) takeFleetChange(state);
@@ -114,8 +126,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   const released = releaseOldCells(state, nowMs);
   if (state.ticks === 0 || learned.madeCells.length > 0 || released) listCells(state);
   if (demand !== undefined) setDemand(state, demand);
-  for (const cell of learned.touched) unsaved.add(cell);
-  refreshCells(state, learned.touched, nowMs);
+  takeLearned(state, learned, nowMs);
   takeRoom(state, nowMs);
   const { activeCells } = state;
   const assigned = assignUnits(deciding, { activeCells, nowMs, relinked: fleetChange.relinked });
@@ -132,7 +143,8 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     changedRows: assigned.changedRows,
     urgent: moved || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size,
-    estimates: state.estimates.slots.size,
+    leafCells: cells.leafIds.size,
+    estimates: state.estimates.used,
     wideUnits: assigned.wideUnits,
     sweeps: assigned.sweeps,
     waitingRps: assigned.waitingRps,
@@ -152,13 +164,24 @@ function takeFleetChange(state: DeciderState): void {
   }
 }
 
-/** Cells that were measured, have no candidates yet, or whose turn it is. */
-function refreshCells(state: DeciderState, touched: ReadonlySet<number>, nowMs: number): void {
-  const { deciding, units, activeCells, ticks } = state;
-  for (const cell of activeCells) {
-    const isNew = units.pop[cell * CANDIDATES] === NONE;
-    const isTurn = cell % REFRESH_TICKS === ticks % REFRESH_TICKS;
-    if (!isNew && !isTurn && !touched.has(cell)) continue;
+/**
+ * Looks up anew the cells that were measured, those that have no candidates yet, and of the others one share
+ * a tick, so many at most: estimates age, priors are corrected.
+ */
+function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void {
+  const { deciding, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
+  for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
+  for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
+  for (const cell of learned.touched) {
+    unsaved.add(cell);
+    noteMeasured(planner, cell);
+    refreshCell(deciding, cell, nowMs);
+  }
+  const turns = Math.max(REFRESH_TICKS, Math.ceil(activeCells.length / REFRESHED_MAX));
+  for (let i = 0; i < activeCells.length; i++) {
+    const cell = activeCells[i] as number;
+    const isTurn = i % turns === ticks % turns;
+    if (!isTurn && units.pop[cell * CANDIDATES] !== NONE) continue;
     refreshCell(deciding, cell, nowMs);
     if (isTurn)
       for (let group = 0; group < units.groupCount; group++) units.stale[group * units.cellStride + cell] = 1;
@@ -240,7 +263,12 @@ function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts
     networkAsn: cells.networkAsn,
     networkPlace: cells.networkPlace,
     networkCount: cells.networkCount,
-    ...NO_LEAVES,
+    firstLeaf: cells.firstLeaf,
+    leafCount: cells.leafCount,
+    leafKey: cells.leafKey,
+    leafPlace: cells.leafPlace,
+    leafAsn: cells.leafAsn,
+    leafActive: cells.leafActive,
     rows: units.rows,
     termsText: encodeTerms(termsOf(state)),
   };

@@ -1,6 +1,6 @@
 import type { Fleet, Pop } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
-import { createEstimates, type Estimates, findEstimate } from './estimate.ts';
+import { burstsOf, createEstimates, type Estimates, findEstimate, isModelled } from './estimates.ts';
 import {
   type CellClient,
   type CellKeys,
@@ -111,10 +111,10 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
     const { packedPlace, packedNetwork, packedLeaf } = question;
     distances ??= placeDistances(geometry, fleet.pops);
     const terms = decodeTerms(image.termsText);
-    const estimates = createEstimates({ cellCount: 3, popCount: fleet.pops.length });
+    const estimates = createEstimates(3);
     const cells = cellsOfClient(image, question);
     const unpack = (cell: number, packed: Uint8Array | undefined): boolean =>
-      packed !== undefined && unpackCell(estimates, cell, packed, hashes.popOf);
+      packed !== undefined && unpackCell(estimates, cell, packed, hashes.popOf) !== undefined;
     unpack(PLACE_CELL, packedPlace);
     if (cells.hasNetwork) unpack(NETWORK_CELL, packedNetwork);
     const isLeafMeasured = cells.hasLeaf && unpack(LEAF_CELL, packedLeaf);
@@ -123,7 +123,8 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
     const which = {
       placeId,
       placeCell: PLACE_CELL,
-      networkCell: isLeafMeasured ? LEAF_CELL : cells.hasNetwork ? NETWORK_CELL : -1,
+      networkCell: cells.hasNetwork ? NETWORK_CELL : -1,
+      leafCell: isLeafMeasured ? LEAF_CELL : -1,
       nowMs: image.madeAtMs,
     };
     viewCell({ params: terms.params, estimates, distances, priorBiasMs: arrays.priorBiasMs }, which, view);
@@ -257,9 +258,9 @@ function sourceOf(known: Known, pop: number): Pick<ExplainedPop, 'rttSource' | '
     [PLACE_CELL, 'place'],
   ] as const) {
     const slot = findEstimate(estimates, cell, pop);
-    if (slot < 0 || estimates.bursts[slot] === 0) continue;
-    const rttSource = estimates.modelled[slot] === 1 ? 'modelled' : 'measured';
-    return { rttSource, rttOf, bursts: Math.ceil(estimates.bursts[slot] as number) };
+    if (slot < 0 || burstsOf(estimates, slot) === 0) continue;
+    const rttSource = isModelled(estimates, slot) ? 'modelled' : 'measured';
+    return { rttSource, rttOf, bursts: burstsOf(estimates, slot) };
   }
   return { rttSource: 'prior', rttOf: 'geography', bursts: 0 };
 }
@@ -278,6 +279,7 @@ function neededMs(known: Known, own: ExplainedPop, rival: ExplainedPop): number 
     rivalPriced: rival.priceMs > 0,
     incumbentAlarmed: false,
     rivalIsHome: false,
+    isYoung: false,
   };
   return rounded(thresholdMs(standing, terms.params));
 }

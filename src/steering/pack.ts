@@ -1,77 +1,102 @@
 import { hashText } from '../base/random.ts';
-import { type Estimates, ensureEstimate } from './estimate.ts';
+import { putEstimate } from './estimate.ts';
+import {
+  ageMsOf,
+  burstsOf,
+  deviationMsOf,
+  type Estimates,
+  entryCount,
+  findEstimate,
+  firstEntry,
+  isModelled,
+  levelMs,
+  popAt,
+} from './estimates.ts';
+import { lossOf, putLoss } from './loss.ts';
 
 /** Raised whenever the packed form changes; others are ignored. */
-const PACK_VERSION = 1;
+const PACK_VERSION = 2;
 const HEADER_OCTETS = 4;
-const ENTRY_OCTETS = 36;
+const ENTRY_OCTETS = 20;
+const MODELLED = 1;
+/** Levels and deviations are packed in steps of 1/32 and 1/64 ms, packets of loss in eighths. */
+const LEVEL_STEPS = 32;
+const DEVIATION_STEPS = 64;
+const PACKET_STEPS = 8;
+const TIME_STEP_MS = 2000;
 
 /**
  * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then
- * per POP: hash of its code (Uint32), level, deviation, bursts, excess lost, sent (Float32), time (Float64
- * ms), modelled (Uint32). By hash, so that a fleet may change around it. Undefined when nothing was
- * measured.
+ * per POP: hash of its code (Uint32), time of the last burst (Uint32, in 2 s since 1970), deviation (Uint32),
+ * level (Uint16), lost beyond the POP's loss, sent (Uint16), bursts, modelled (Uint8). By hash, so that a
+ * fleet may change around it. Undefined when nothing was measured.
  */
 export function packCell(
   estimates: Estimates,
   cell: number,
-  popHashes: Uint32Array,
+  how: { popHashes: Uint32Array; nowMs: number },
 ): Uint8Array<ArrayBuffer> | undefined {
-  const slots: number[] = [];
-  for (let slot = estimates.head[cell] as number; slot >= 0; slot = estimates.next[slot] as number)
-    slots.push(slot);
-  if (slots.length === 0) return undefined;
-  const bytes = new Uint8Array(HEADER_OCTETS + slots.length * ENTRY_OCTETS);
+  const count = entryCount(estimates, cell);
+  if (count === 0) return undefined;
+  const bytes = new Uint8Array(HEADER_OCTETS + count * ENTRY_OCTETS);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, PACK_VERSION);
-  view.setUint16(2, slots.length, true);
-  for (const [i, slot] of slots.entries()) {
+  view.setUint16(2, count, true);
+  const now = Math.floor(how.nowMs / TIME_STEP_MS);
+  for (let i = 0; i < count; i++) {
+    const entry = firstEntry(cell) + i;
     const at = HEADER_OCTETS + i * ENTRY_OCTETS;
-    view.setUint32(at, popHashes[estimates.pop[slot] as number] as number, true);
-    view.setFloat32(at + 4, estimates.level[slot] as number, true);
-    view.setFloat32(at + 8, estimates.deviation[slot] as number, true);
-    view.setFloat32(at + 12, estimates.bursts[slot] as number, true);
-    view.setFloat32(at + 16, estimates.excessLost[slot] as number, true);
-    view.setFloat32(at + 20, estimates.sent[slot] as number, true);
-    view.setFloat64(at + 24, estimates.atMs[slot] as number, true);
-    view.setUint32(at + 32, estimates.modelled[slot] as number, true);
+    const { excess, sent } = lossOf(estimates, entry);
+    const age = Math.round(ageMsOf(estimates, entry, how.nowMs) / TIME_STEP_MS);
+    view.setUint32(at, how.popHashes[popAt(estimates, entry)] as number, true);
+    view.setUint32(at + 4, now - age, true);
+    view.setUint32(at + 8, Math.round(deviationMsOf(estimates, entry) * DEVIATION_STEPS), true);
+    view.setUint16(at + 12, Math.round(levelMs(estimates, entry) * LEVEL_STEPS), true);
+    view.setUint16(at + 14, Math.min(0xffff, Math.round(excess * PACKET_STEPS)), true);
+    view.setUint16(at + 16, Math.min(0xffff, Math.round(sent * PACKET_STEPS)), true);
+    view.setUint8(at + 18, burstsOf(estimates, entry));
+    view.setUint8(at + 19, isModelled(estimates, entry) ? MODELLED : 0);
   }
   return bytes;
 }
 
 /**
- * Puts packed estimates into a cell. False when they are damaged or of another version: then nothing
- * changed.
+ * Puts packed estimates into a cell. Undefined when they are damaged or of another version: then nothing
+ * changed. Else when the last of its bursts was, ms since 1970.
  */
 export function unpackCell(
   estimates: Estimates,
   cell: number,
   packed: Uint8Array,
   popOfHash: ReadonlyMap<number, number>,
-): boolean {
+): number | undefined {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
-  if (packed.length < HEADER_OCTETS || view.getUint8(0) !== PACK_VERSION) return false;
+  if (packed.length < HEADER_OCTETS || view.getUint8(0) !== PACK_VERSION) return undefined;
   const count = view.getUint16(2, true);
-  if (packed.length !== HEADER_OCTETS + count * ENTRY_OCTETS) return false;
+  if (packed.length !== HEADER_OCTETS + count * ENTRY_OCTETS) return undefined;
+  let lastMs = 0;
   for (let i = 0; i < count; i++) {
     const at = HEADER_OCTETS + i * ENTRY_OCTETS;
-    for (const offset of [4, 8, 12, 16, 20]) if (!(view.getFloat32(at + offset, true) >= 0)) return false;
-    if (!Number.isFinite(view.getFloat64(at + 24, true))) return false;
-  }
-  for (let i = count - 1; i >= 0; i--) {
-    const at = HEADER_OCTETS + i * ENTRY_OCTETS;
     const pop = popOfHash.get(view.getUint32(at, true));
-    const slot = pop === undefined ? -1 : ensureEstimate(estimates, cell, pop);
-    if (slot < 0) continue;
-    estimates.level[slot] = view.getFloat32(at + 4, true);
-    estimates.deviation[slot] = view.getFloat32(at + 8, true);
-    estimates.bursts[slot] = view.getFloat32(at + 12, true);
-    estimates.excessLost[slot] = view.getFloat32(at + 16, true);
-    estimates.sent[slot] = view.getFloat32(at + 20, true);
-    estimates.atMs[slot] = view.getFloat64(at + 24, true);
-    estimates.modelled[slot] = view.getUint32(at + 32, true) === 1 ? 1 : 0;
+    if (pop === undefined) continue;
+    const atMs = view.getUint32(at + 4, true) * TIME_STEP_MS;
+    lastMs = Math.max(lastMs, atMs);
+    putEstimate(
+      estimates,
+      { cell, pop },
+      {
+        level: view.getUint16(at + 12, true) / LEVEL_STEPS,
+        deviation: view.getUint32(at + 8, true) / DEVIATION_STEPS,
+        bursts: view.getUint8(at + 18),
+        modelled: view.getUint8(at + 19) === MODELLED,
+        atMs,
+      },
+    );
+    const excess = view.getUint16(at + 14, true) / PACKET_STEPS;
+    const sent = view.getUint16(at + 16, true) / PACKET_STEPS;
+    putLoss(estimates, findEstimate(estimates, cell, pop), { excess, sent, atMs });
   }
-  return true;
+  return lastMs;
 }
 
 /** Hash by POP index, and back: how packed estimates name POPs. */

@@ -44,9 +44,15 @@ export function placeDistances(geometry: CellGeometry, pops: readonly Location[]
   return km;
 }
 
-/** Expected round-trip time in ms over a distance, before anything was measured. */
+/** Expected round-trip time where nobody knows how far it is: the middle of what the world has. */
+const UNLOCATED_MS = 150;
+
+/**
+ * Expected round-trip time in ms over a distance, before anything was measured. `km` NaN: the location of
+ * the POP or of the client is not known.
+ */
 export function priorMs(params: SteeringParams, km: number): number {
-  return params.priorBaseMs + params.priorMsPerKm * km;
+  return Number.isNaN(km) ? UNLOCATED_MS : params.priorBaseMs + params.priorMsPerKm * km;
 }
 
 /** Uncertainty of a prior, in ms: also what an unmeasured POP is charged where others were measured. */

@@ -18,10 +18,12 @@ export interface Standing {
   readonly incumbentAlarmed: boolean;
   /** The rival is the POP that the unit left only because of an event. */
   readonly rivalIsHome: boolean;
+  /** The clients' network is explored for the first time: its answer so far is only a guess. */
+  readonly isYoung: boolean;
 }
 
 /** Whether a unit moves to its rival, and why. */
-export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'gain';
+export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'learned' | 'gain';
 
 /**
  * The rule of moves (hysteresis). At once: from a POP that is out, from one with a price, after an alarm,
@@ -35,6 +37,7 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentPriced && gainMs > params.hysteresisFloorMs) return 'overflow';
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
   if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
+  if (standing.isYoung && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'learned';
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
 }
 

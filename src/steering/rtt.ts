@@ -1,4 +1,6 @@
-import { creditOf, type Estimates, excessLossRate } from './estimate.ts';
+import { creditOf } from './estimate.ts';
+import { deviationMsOf, ENTRIES, type Estimates, firstEntry, levelMs, popAt } from './estimates.ts';
+import { excessLossRate } from './loss.ts';
 import type { SteeringParams } from './params.ts';
 import { priorDeviationMs, priorMs } from './prior.ts';
 
@@ -12,16 +14,28 @@ export interface CellView {
   readonly deviationMs: Float32Array;
   /** How much of `rttMs` is still prior, 0..1. */
   readonly priorShare: Float32Array;
+  /** Variance of what is known of `rttMs`, ms2. */
+  readonly varianceMs2: Float32Array;
 }
 
 /** Where `viewCell` reads. */
 export interface ViewSource {
   readonly params: SteeringParams;
   readonly estimates: Estimates;
-  /** Float32 [places x POPs], km. */
+  /** Float32 [places x POPs], km; NaN where a location is not known. */
   readonly distances: Float32Array;
   /** Learned correction of the prior by POP, ms. */
   readonly priorBiasMs: Float64Array;
+}
+
+/** Whose estimates a view is made of, from the widest to the closest; -1: there is no such cell. */
+export interface ViewedCells {
+  /** Row of `distances`. */
+  readonly placeId: number;
+  readonly placeCell: number;
+  readonly networkCell: number;
+  readonly leafCell: number;
+  readonly nowMs: number;
 }
 
 /** A view for so many POPs. */
@@ -31,6 +45,7 @@ export function createCellView(popCount: number): CellView {
     lossMs: new Float32Array(popCount),
     deviationMs: new Float32Array(popCount),
     priorShare: new Float32Array(popCount),
+    varianceMs2: new Float32Array(popCount),
   };
 }
 
@@ -39,60 +54,97 @@ export function createCellView(popCount: number): CellView {
  * doubt.
  */
 const POOLED_SPREAD = 0.5;
+/** Networks of a place differ by so much from its level, of an AS at a place by half: ms, and a share of RTT. */
+const SIBLINGS_MS = 3;
+const SIBLINGS_SHARE = 0.05;
+/** A mean absolute deviation of a normal variate is its standard deviation times this. */
+const ABSOLUTE_TO_STANDARD = 1.25;
+/** Bursts that a moving average is worth at most: (2 - alpha) / alpha. */
+const AVERAGED_MAX = 5.7;
+/** Share of the squared difference between what was known and what is measured that adds to the former's variance. */
+const CONTRADICTED = 0.5;
 /** Weight of estimates, in whole ones, that no offset is worth against those measured. */
 const OFFSET_SHRINK = 0.5;
 /** An estimate counts for an offset as if it were at most this far from what was expected, ms. */
 const OFFSET_MAX_MS = 50;
 
 /**
- * Fills the view of a cell. The prior is a + b x km + the POP's correction; what was measured of the
- * place, then of the network itself, takes its place as bursts come: w = n / (n + shrinkBursts), n fading
- * with age. What a network adds to the RTT of every POP (its access lines) is added to those that it was
- * not measured from, else they would look better. Where some POP was measured, the part of another that
- * still is prior costs the prior's deviation: an unmeasured POP must be clearly better to be preferred to
- * a measured one.
+ * Fills the view of a cell. The prior is a + b x km + the POP's correction, and knows how little it knows.
+ * What was measured of the place, of the AS there, then of the network itself is held against what was
+ * known before, each by its variance (a Kalman filter without motion): few bursts, scattered, old, or of
+ * other networks weigh little. What a network adds to the RTT of every POP (its access lines) is added to
+ * those that it was not measured from, else they would look better. Where some POP was measured, the part
+ * of another that still is prior costs its deviation: an unmeasured POP must be clearly better to be
+ * preferred to a measured one, and the best measured one is never left for a POP that was never measured.
  */
-export function viewCell(
-  source: ViewSource,
-  which: {
-    /** Row of `distances`. */
-    placeId: number;
-    /** Cell whose estimates are the place's, and the network's or -1. */
-    placeCell: number;
-    networkCell: number;
-    nowMs: number;
-  },
-  view: CellView,
-): void {
-  const { params, estimates, distances, priorBiasMs } = source;
-  const { placeId, placeCell, networkCell, nowMs } = which;
+export function viewCell(source: ViewSource, which: ViewedCells, view: CellView): void {
+  const { params, distances, priorBiasMs } = source;
+  const { placeId, placeCell, networkCell, leafCell, nowMs } = which;
   const popCount = priorBiasMs.length;
-  const { rttMs, lossMs, deviationMs, priorShare } = view;
+  const { rttMs, lossMs, deviationMs, priorShare, varianceMs2 } = view;
   const from = placeId * popCount;
-  for (let pop = 0; pop < popCount; pop++)
-    rttMs[pop] = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
+  for (let pop = 0; pop < popCount; pop++) {
+    const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
+    rttMs[pop] = prior;
+    varianceMs2[pop] = priorDeviationMs(params, prior) ** 2;
+  }
   lossMs.fill(0);
   deviationMs.fill(0);
   priorShare.fill(1);
-  const isMeasured = (estimates.head[placeCell] as number) >= 0;
-  const isNetworkMeasured = networkCell >= 0 && (estimates.head[networkCell] as number) >= 0;
-  if (!isMeasured && !isNetworkMeasured) return;
-  blend(source, { cell: placeCell, nowMs, spread: POOLED_SPREAD }, view);
-  if (isNetworkMeasured) {
-    const offset = offsetMs(source, { cell: networkCell, nowMs }, (pop) => rttMs[pop] as number);
-    for (let pop = 0; pop < popCount; pop++) rttMs[pop] = (rttMs[pop] as number) + offset;
-    blend(source, { cell: networkCell, nowMs, spread: 1 }, view);
-  }
+  let isMeasured = take(source, { cell: placeCell, nowMs, siblings: 1, spread: POOLED_SPREAD }, view);
+  if (networkCell >= 0)
+    isMeasured =
+      take(source, { cell: networkCell, nowMs, siblings: 0.5, spread: POOLED_SPREAD }, view) || isMeasured;
+  const isOwn = leafCell >= 0 && take(source, { cell: leafCell, nowMs, siblings: 0, spread: 1 }, view);
+  if (!isMeasured && !isOwn) return;
+  const floorMs = isOwn ? ownFloorMs(source.estimates, leafCell) + params.priorDeviationMs : 0;
   for (let pop = 0; pop < popCount; pop++) {
     const share = priorShare[pop] as number;
     if (share < 1e-3) continue;
     const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
-    rttMs[pop] = (rttMs[pop] as number) + share * priorDeviationMs(params, prior);
+    rttMs[pop] = Math.max(floorMs, (rttMs[pop] as number) + share * priorDeviationMs(params, prior));
   }
 }
 
+/** Takes a cell's estimates into the view; whether it has any. */
+function take(
+  source: ViewSource,
+  which: { cell: number; nowMs: number; siblings: number; spread: number },
+  view: CellView,
+): boolean {
+  const { estimates, params } = source;
+  const { cell, nowMs, siblings, spread } = which;
+  const { rttMs, lossMs, deviationMs, priorShare, varianceMs2 } = view;
+  const first = firstEntry(cell);
+  if (popAt(estimates, first) < 0) return false;
+  const offset = offsetMs(source, which, (pop) => rttMs[pop] as number);
+  for (let pop = 0; pop < rttMs.length; pop++) rttMs[pop] = (rttMs[pop] as number) + offset;
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    const pop = popAt(estimates, entry);
+    if (pop < 0) break;
+    lossMs[pop] = params.lossMsPerUnit * excessLossRate(estimates, entry, nowMs);
+    const credit = creditOf(estimates, entry, nowMs, params);
+    if (credit === 0) continue;
+    const level = levelMs(estimates, entry);
+    const deviation = deviationMsOf(estimates, entry);
+    const scatter = ABSOLUTE_TO_STANDARD * deviation;
+    const noise =
+      (scatter * scatter) / Math.min(credit, AVERAGED_MAX) +
+      (siblings * (SIBLINGS_MS + SIBLINGS_SHARE * level)) ** 2;
+    const before = rttMs[pop] as number;
+    // What is contradicted was less certain than it seemed: a wrong claim is not held on to.
+    const known = (varianceMs2[pop] as number) + CONTRADICTED * (level - before) ** 2;
+    const weight = known / (known + noise);
+    rttMs[pop] = weight * level + (1 - weight) * before;
+    varianceMs2[pop] = (1 - weight) * known;
+    deviationMs[pop] = spread * deviation;
+    priorShare[pop] = (1 - weight) * (priorShare[pop] as number);
+  }
+  return true;
+}
+
 /**
- * What a cell's estimates have in common beyond what was expected of them, ms: their mean, weighted by
+ * What a network's estimates have in common beyond what was expected of them, ms: their mean, weighted by
  * credit, shrunk toward 0 while there are few.
  */
 export function offsetMs(
@@ -101,35 +153,39 @@ export function offsetMs(
   expectedMs: (pop: number) => number,
 ): number {
   const { params, estimates } = source;
+  const first = firstEntry(which.cell);
   let sum = 0;
   let weights = OFFSET_SHRINK;
-  for (let slot = estimates.head[which.cell] as number; slot >= 0; slot = estimates.next[slot] as number) {
-    const credit = creditOf(estimates, slot, which.nowMs, params);
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    const pop = popAt(estimates, entry);
+    if (pop < 0) break;
+    const credit = creditOf(estimates, entry, which.nowMs, params);
     if (credit === 0) continue;
-    const weight = credit / (credit + params.shrinkBursts);
-    const residual = (estimates.level[slot] as number) - expectedMs(estimates.pop[slot] as number);
+    const weight = credit / (credit + 1);
+    const residual = levelMs(estimates, entry) - expectedMs(pop);
     sum += weight * Math.max(-OFFSET_MAX_MS, Math.min(OFFSET_MAX_MS, residual));
     weights += weight;
   }
   return sum / weights;
 }
 
-/** Replaces what the view holds by the cell's own estimates, as far as these are worth it. */
-function blend(
-  source: ViewSource,
-  which: { cell: number; nowMs: number; spread: number },
-  view: CellView,
-): void {
-  const { params, estimates } = source;
-  const { rttMs, lossMs, deviationMs, priorShare } = view;
-  for (let slot = estimates.head[which.cell] as number; slot >= 0; slot = estimates.next[slot] as number) {
-    const pop = estimates.pop[slot] as number;
-    lossMs[pop] = params.lossMsPerUnit * excessLossRate(estimates, slot, which.nowMs);
-    const credit = creditOf(estimates, slot, which.nowMs, params);
-    if (credit === 0) continue;
-    const weight = credit / (credit + params.shrinkBursts);
-    rttMs[pop] = weight * (estimates.level[slot] as number) + (1 - weight) * (rttMs[pop] as number);
-    deviationMs[pop] = which.spread * (estimates.deviation[slot] as number);
-    priorShare[pop] = (1 - weight) * (priorShare[pop] as number);
+/**
+ * Round-trip time that no POP is believed to beat which this network never measured, ms: that of the best it
+ * did; where all its entries are taken, that of the worst, as others were measured and found worse.
+ */
+function ownFloorMs(estimates: Estimates, cell: number): number {
+  const first = firstEntry(cell);
+  let best = Infinity;
+  let worst = 0;
+  let count = 0;
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    if (popAt(estimates, entry) < 0) break;
+    const level = levelMs(estimates, entry);
+    if (level === 0) continue;
+    count++;
+    if (level < best) best = level;
+    if (level > worst) worst = level;
   }
+  if (count === 0) return 0;
+  return count === ENTRIES ? worst : best;
 }

@@ -13,6 +13,8 @@ export interface Sample {
    * link's report has; absent when every ping was lost.
    */
   readonly rttMs?: number;
+  /** Mean of the burst less its minimum, ms; absent: not told. */
+  readonly jitterMs?: number;
   /** Pings sent and lost in the burst. */
   readonly sent: number;
   readonly lost: number;

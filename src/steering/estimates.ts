@@ -1,0 +1,210 @@
+import type { Loss } from './loss.ts';
+
+/** POPs remembered of a cell: those with the lowest round-trip times. */
+export const ENTRIES = 12;
+/** Words of 16 bits of an entry, and what is in them. A cell takes 96 octets. */
+const WORDS = 4;
+const AT = { POP: 0, LEVEL: 1, TIME: 2, SPREAD: 3 } as const;
+/** Levels are kept in steps of 1/32 ms, up to 2 s. */
+const LEVEL_STEPS_PER_MS = 32;
+const LEVEL_MAX = 0xffff;
+/** Times are kept in steps of 2 s, of the last day and a half. */
+const TIME_STEP_MS = 2000;
+const TIME_MASK = 0xffff;
+/** A time so many steps ahead is a little in the future, not a day old. */
+const FUTURE_STEPS = 0xff00;
+/** Deviations are kept in steps of 6 % from 0.05 ms on. */
+const DEVIATION_LEAST_MS = 0.05;
+const DEVIATION_STEP = Math.log(1.06);
+/** An entry that nobody measured for an hour makes room for any. */
+const STALE_MS = 3_600_000;
+/** In the upper octet of the last word: bursts, side of the last outlier, and where it came from. */
+const BURSTS_MASK = 31;
+const SIDE_SHIFT = 5;
+const MODELLED = 0x80;
+
+/**
+ * Estimates by (cell, POP): the entries of a cell lie side by side, those in use first, so that a look at a
+ * cell is a look at two lines of memory. Levels are without the POP's present shift (alarm.ts).
+ */
+export interface Estimates {
+  readonly cellCount: number;
+  readonly words: Uint16Array;
+  /** By entry, those that lost packets. */
+  readonly losses: Map<number, Loss>;
+  /** Entries in use. */
+  used: number;
+}
+
+/** No estimates yet, for cells 0..cellCount-1. Memory is taken as cells are measured. */
+export function createEstimates(cellCount: number): Estimates {
+  return { cellCount, words: new Uint16Array(cellCount * ENTRIES * WORDS), losses: new Map(), used: 0 };
+}
+
+/** First of a cell's entries; they end after `ENTRIES` or where `popAt` is -1. */
+export function firstEntry(cell: number): number {
+  return cell * ENTRIES;
+}
+
+/** POP of an entry; -1 for an empty one. */
+export function popAt(estimates: Estimates, entry: number): number {
+  return (estimates.words[entry * WORDS + AT.POP] as number) - 1;
+}
+
+/** Round-trip time, ms. */
+export function levelMs(estimates: Estimates, entry: number): number {
+  return (estimates.words[entry * WORDS + AT.LEVEL] as number) / LEVEL_STEPS_PER_MS;
+}
+
+/** Mean absolute deviation of bursts from the level, ms. */
+export function deviationMsOf(estimates: Estimates, entry: number): number {
+  const code = (estimates.words[entry * WORDS + AT.SPREAD] as number) & 0xff;
+  return DEVIATION_MS[code] as number;
+}
+
+/** Bursts credited when it was last measured; 0: only losses so far. */
+export function burstsOf(estimates: Estimates, entry: number): number {
+  return metaOf(estimates, entry) & BURSTS_MASK;
+}
+
+/** Whether the last burst came from the modelled internet. */
+export function isModelled(estimates: Estimates, entry: number): boolean {
+  return (metaOf(estimates, entry) & MODELLED) !== 0;
+}
+
+/** Since the last burst, ms, to within 2 s; 0 for one a little in the future. */
+export function ageMsOf(estimates: Estimates, entry: number, nowMs: number): number {
+  const steps = (timeCode(nowMs) - (estimates.words[entry * WORDS + AT.TIME] as number)) & TIME_MASK;
+  return steps >= FUTURE_STEPS ? 0 : steps * TIME_STEP_MS;
+}
+
+/** Entry of a pair; -1 if it was never measured, or is not among the cell's best. */
+export function findEstimate(estimates: Estimates, cell: number, pop: number): number {
+  const { words } = estimates;
+  const from = cell * ENTRIES;
+  for (let entry = from; entry < from + ENTRIES; entry++) {
+    const word = words[entry * WORDS] as number;
+    if (word === pop + 1) return entry;
+    if (word === 0) return -1;
+  }
+  return -1;
+}
+
+/** POPs measured of a cell. */
+export function entryCount(estimates: Estimates, cell: number): number {
+  let count = 0;
+  while (count < ENTRIES && estimates.words[(cell * ENTRIES + count) * WORDS] !== 0) count++;
+  return count;
+}
+
+/** Forgets everything measured of a cell. */
+export function dropCell(estimates: Estimates, cell: number): void {
+  estimates.used -= entryCount(estimates, cell);
+  const from = cell * ENTRIES;
+  for (let entry = from; entry < from + ENTRIES; entry++) estimates.losses.delete(entry);
+  estimates.words.fill(0, from * WORDS, (from + ENTRIES) * WORDS);
+}
+
+/** Forgets a cell's entries that were not measured for `ageMs`: their time would soon say another day's. */
+export function dropOldEntries(estimates: Estimates, cell: number, nowMs: number, ageMs: number): void {
+  for (let entry = firstEntry(cell) + entryCount(estimates, cell) - 1; entry >= firstEntry(cell); entry--)
+    if (ageMsOf(estimates, entry, nowMs) > ageMs) removeEntry(estimates, cell, entry);
+}
+
+/** Finds the pair's entry or makes one, if need be in place of the slowest or of one that nobody measures. */
+export function ensureEntry(
+  estimates: Estimates,
+  cell: number,
+  pop: number,
+  burst: { readonly rttMs: number; readonly atMs: number },
+): number {
+  const { words } = estimates;
+  const from = cell * ENTRIES;
+  let slowest = -1;
+  let slowestCode = -1;
+  for (let entry = from; entry < from + ENTRIES; entry++) {
+    const word = words[entry * WORDS] as number;
+    if (word === pop + 1) return entry;
+    if (word === 0) {
+      estimates.used++;
+      return startEntry(estimates, entry, pop, burst.atMs);
+    }
+    const isOld = ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
+    const code = isOld ? LEVEL_MAX + 1 : (words[entry * WORDS + AT.LEVEL] as number);
+    if (code > slowestCode) {
+      slowest = entry;
+      slowestCode = code;
+    }
+  }
+  if (!(burst.rttMs * LEVEL_STEPS_PER_MS < slowestCode)) return -1;
+  estimates.losses.delete(slowest);
+  return startEntry(estimates, slowest, pop, burst.atMs);
+}
+
+/** Side of the last burst if it was an outlier: 1 above the level, 2 below, else 0. */
+export function sideOf(estimates: Estimates, entry: number): number {
+  return (metaOf(estimates, entry) >> SIDE_SHIFT) & 3;
+}
+
+/** Marks what is known of an entry's bursts. */
+export function setBursts(
+  estimates: Estimates,
+  entry: number,
+  to: { bursts: number; modelled: boolean; side: number },
+): void {
+  const bursts = Math.min(BURSTS_MASK, Math.round(to.bursts));
+  const meta = bursts | (to.side << SIDE_SHIFT) | (to.modelled ? MODELLED : 0);
+  const at = entry * WORDS + AT.SPREAD;
+  estimates.words[at] = (meta << 8) | ((estimates.words[at] as number) & 0xff);
+}
+
+/** Sets when an entry was last measured, ms since 1970. */
+export function setTime(estimates: Estimates, entry: number, atMs: number): void {
+  estimates.words[entry * WORDS + AT.TIME] = timeCode(atMs);
+}
+
+/** Sets level and deviation, ms. */
+export function setLevel(estimates: Estimates, entry: number, level: number, deviation: number): void {
+  const { words } = estimates;
+  words[entry * WORDS + AT.LEVEL] = Math.max(1, Math.min(LEVEL_MAX, Math.round(level * LEVEL_STEPS_PER_MS)));
+  const code = Math.round(
+    Math.log(Math.max(deviation, DEVIATION_LEAST_MS) / DEVIATION_LEAST_MS) / DEVIATION_STEP,
+  );
+  const at = entry * WORDS + AT.SPREAD;
+  words[at] = ((words[at] as number) & 0xff00) | Math.min(255, code);
+}
+
+function startEntry(estimates: Estimates, entry: number, pop: number, atMs: number): number {
+  const { words } = estimates;
+  words[entry * WORDS + AT.POP] = pop + 1;
+  words[entry * WORDS + AT.LEVEL] = 0;
+  words[entry * WORDS + AT.TIME] = timeCode(atMs);
+  words[entry * WORDS + AT.SPREAD] = 0;
+  return entry;
+}
+
+/** Forgets an entry; the cell's last one takes its place. */
+export function removeEntry(estimates: Estimates, cell: number, entry: number): void {
+  const { words, losses } = estimates;
+  const last = firstEntry(cell) + entryCount(estimates, cell) - 1;
+  words.copyWithin(entry * WORDS, last * WORDS, (last + 1) * WORDS);
+  words.fill(0, last * WORDS, (last + 1) * WORDS);
+  const moved = losses.get(last);
+  losses.delete(last);
+  losses.delete(entry);
+  if (moved !== undefined && last !== entry) losses.set(entry, moved);
+  estimates.used--;
+}
+
+function metaOf(estimates: Estimates, entry: number): number {
+  return (estimates.words[entry * WORDS + AT.SPREAD] as number) >>> 8;
+}
+
+function timeCode(atMs: number): number {
+  return Math.floor(atMs / TIME_STEP_MS) & TIME_MASK;
+}
+
+const DEVIATION_MS = Float64Array.from(
+  { length: 256 },
+  (_, code) => DEVIATION_LEAST_MS * Math.exp(code * DEVIATION_STEP),
+);

@@ -1,0 +1,54 @@
+import { distanceKm, type Location } from '../base/geodesy.ts';
+import { burstsOf, ENTRIES, type Estimates, firstEntry, levelMs, popAt, removeEntry } from './estimates.ts';
+
+/** There and back at the speed of light in vacuum: 2 / 299.792458 km a ms. */
+export const LIGHT_MS_PER_KM = 2 / 299.792458;
+/** Clocks and estimates err by so much, ms. */
+const SLACK_MS = 1;
+
+/**
+ * Least round-trip time by way of light between each two POPs, ms: Float32 [POPs x POPs]; 0 where a location
+ * is not known.
+ */
+export function lightBetween(pops: readonly Location[]): Float32Array {
+  const least = new Float32Array(pops.length * pops.length);
+  for (const [i, one] of pops.entries())
+    for (const [j, other] of pops.entries()) {
+      const km = distanceKm(one, other);
+      least[i * pops.length + j] = Number.isNaN(km) ? 0 : km * LIGHT_MS_PER_KM;
+    }
+  return least;
+}
+
+/** A burst to a network, and what its claimed location allows. */
+export interface LitBurst {
+  readonly cell: number;
+  readonly pop: number;
+  readonly rttMs: number;
+  /** By POP: least round-trip time from the claimed location less what may be wrong with it, ms. */
+  readonly claimLeastMs: (pop: number) => number;
+}
+
+/**
+ * Whether a burst can be true beside what else was measured of the network: light needs at least the time
+ * between two POPs for the way from one to the network and on to the other, wherever the network is. So a
+ * wrong claim refuses nothing. Of two that contradict each other the one goes that the claim contradicts
+ * too: the burst (false), or the estimate, which is forgotten.
+ */
+export function agreesWithOthers(estimates: Estimates, between: Float32Array, burst: LitBurst): boolean {
+  const { cell, pop, rttMs, claimLeastMs } = burst;
+  const popCount = Math.sqrt(between.length);
+  const isClaimed = rttMs >= claimLeastMs(pop);
+  const first = firstEntry(cell);
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    const other = popAt(estimates, entry);
+    if (other < 0) break;
+    if (other === pop || burstsOf(estimates, entry) === 0) continue;
+    const level = levelMs(estimates, entry);
+    if (rttMs + level >= (between[pop * popCount + other] as number) - SLACK_MS) continue;
+    if (!isClaimed || level >= claimLeastMs(other)) return false;
+    removeEntry(estimates, cell, entry);
+    entry--;
+  }
+  return true;
+}

@@ -1,0 +1,104 @@
+import type { Atlas } from './atlas.ts';
+import { type Belief, expectedMs, type Measured, spotKm } from './belief.ts';
+import type { Library } from './library.ts';
+
+/** A POP to measure, and what is to be won by it, ms. */
+export interface Worth {
+  readonly pop: number;
+  readonly ms: number;
+}
+
+/** What is known of a network when its next burst is chosen. */
+export interface Prospect {
+  /** POPs measured that may be answered. */
+  readonly measured: readonly Measured[];
+  /** By POP: 1 where a burst makes no sense: out, or tried in vain. */
+  readonly excluded: Uint8Array;
+}
+
+/** Nothing is known to be worse than this, ms. */
+const NOTHING_MS = 400;
+/** Spread of a POP's round-trip time around what its distance lets expect: ms, and a share of the latter. */
+const SPREAD_MS = 4;
+const SPREAD_SHARE = 0.25;
+/** Spread of one burst around its mean, ms, and as a share. */
+const BURST_MS = 2.5;
+const BURST_SHARE = 0.03;
+
+/**
+ * The POP not measured yet whose burst promises most, by expected improvement (Jones, Schonlau and Welch
+ * 1998): the mean of what it would be better than the best so far, over the belief where the network is.
+ */
+export function bestUnmeasured(
+  atlas: Atlas,
+  claimKm: Float32Array,
+  belief: Belief,
+  prospect: Prospect,
+): Worth | undefined {
+  const bestMs = prospect.measured.reduce((least, { ms }) => Math.min(least, ms), NOTHING_MS);
+  let best: Worth | undefined;
+  for (let pop = 0; pop < claimKm.length; pop++) {
+    if (prospect.excluded[pop] === 1 || prospect.measured.some((one) => one.pop === pop)) continue;
+    let sum = 0;
+    for (let spot = 0; spot <= atlas.count; spot++) {
+      const share = belief.weight[spot] as number;
+      if (share === 0) continue;
+      const distanceMs = expectedMs(spotKm(atlas, claimKm, spot, pop)) + belief.offsetMs;
+      sum += share * improvementMs(bestMs - distanceMs, SPREAD_MS + SPREAD_SHARE * distanceMs);
+    }
+    if (best === undefined || sum > best.ms) best = { pop, ms: sum };
+  }
+  return best;
+}
+
+/**
+ * The same where nobody knows where the network or the POPs are: from networks that were measured from
+ * several POPs, each counting by how like this one it is where both were measured (fingerprints).
+ */
+export function bestByLikeness(library: Library, cell: number, prospect: Prospect): Worth | undefined {
+  const bestMs = prospect.measured.reduce((least, { ms }) => Math.min(least, ms), NOTHING_MS);
+  const promise = library.promise(cell, prospect.measured, bestMs);
+  let best: Worth | undefined;
+  for (let pop = 0; pop < promise.length; pop++) {
+    if (prospect.excluded[pop] === 1 || prospect.measured.some((one) => one.pop === pop)) continue;
+    const ms = promise[pop] as number;
+    if (best === undefined || ms > best.ms) best = { pop, ms };
+  }
+  return best;
+}
+
+/**
+ * What another burst to a POP that was measured already is worth: it may show that the second best is the
+ * best, or that the best is not (the knowledge gradient, Frazier, Powell and Dayanik 2008).
+ */
+export function bestRepeat(measured: readonly (Measured & { readonly bursts: number })[]): Worth | undefined {
+  const order = measured.toSorted((one, other) => one.ms - other.ms);
+  const [first, second] = order;
+  if (first === undefined || second === undefined) return undefined;
+  const worth = (repeated: typeof first): Worth => {
+    const spread = BURST_MS + BURST_SHARE * repeated.ms;
+    const variance = (spread * spread) / repeated.bursts;
+    const won = Math.sqrt(variance - (spread * spread) / (repeated.bursts + 1));
+    return { pop: repeated.pop, ms: improvementMs(first.ms - second.ms, won) };
+  };
+  const [one, other] = [worth(first), worth(second)];
+  return one.ms >= other.ms ? one : other;
+}
+
+/** Mean of max(0, X) where X is normal with this mean and standard deviation. */
+export function improvementMs(mean: number, deviation: number): number {
+  const z = mean / deviation;
+  if (z > 4) return mean;
+  if (z < -4) return 0;
+  return mean * cumulative(z) + (deviation * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI);
+}
+
+/** Standard normal distribution, to 1e-7 (Abramowitz and Stegun 7.1.26). */
+function cumulative(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * x);
+  const polynomial =
+    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+  const half = 0.5 * polynomial * Math.exp(-x * x);
+  return z >= 0 ? 1 - half : half;
+}
