@@ -61,7 +61,8 @@ export interface Run {
 
 /** Simulated time of tick 0, ms since 1970. */
 const START_MS = 1_700_000_000_000;
-/** Bursts that all agents together make in a tick: as many as there are cells, and at least so many. */
+/** Bursts that all agents together make at most, a second and cell: less than half a ping a second each. */
+const BURSTS_PER_SECOND = 0.3;
 const BURSTS_PER_TICK_MIN = 64;
 
 /** Starts a run in simulated time. The same options give the same result. */
@@ -76,7 +77,7 @@ export function startRun(options: RunOptions): Run {
   const judge = createJudge(truth, head);
   const clients = createClients({ cellCount: cells.length, popCount: pops.length, seed });
   const stage = { claimed, truth, steerer, clients, network: createNetwork(truth, seed) };
-  const budget = burstBudget(cells.length, burstsPerCell);
+  const budget = burstBudget(cells.length, head.tickSeconds, burstsPerCell);
   const probes: ProbeRow[] = [];
   const decisions: DecisionRow[] = [];
   const last: (readonly Share[])[] = [];
@@ -157,10 +158,10 @@ interface BurstBudget {
   readonly take: (cell: number) => boolean;
 }
 
-function burstBudget(cellCount: number, perCell = Number.POSITIVE_INFINITY): BurstBudget {
+function burstBudget(cellCount: number, tickSeconds: number, perCell = Infinity): BurstBudget {
   const spent = new Uint32Array(cellCount);
   return {
-    perTick: Math.max(BURSTS_PER_TICK_MIN, cellCount),
+    perTick: Math.max(BURSTS_PER_TICK_MIN, Math.ceil(cellCount * tickSeconds * BURSTS_PER_SECOND)),
     take: (cell) => {
       if ((spent[cell] as number) >= perCell) return false;
       spent[cell] = (spent[cell] as number) + 1;

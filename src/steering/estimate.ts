@@ -5,11 +5,11 @@ import {
   type Estimates,
   ensureEntry,
   isModelled,
+  lastMs,
   levelMs,
   setBursts,
   setLevel,
   setTime,
-  sideOf,
 } from './estimates.ts';
 import { updateLoss } from './loss.ts';
 import type { SteeringParams } from './params.ts';
@@ -19,6 +19,22 @@ const POOLED_SHARE = 0.25;
 /** First deviation of an estimate: ms, and a share of its first burst. */
 const FIRST_DEVIATION_MS = 1.5;
 const FIRST_DEVIATION_SHARE = 0.03;
+/**
+ * A path that jumped may jump back: this share of the jump is its deviation from then on, which calms down so
+ * much slower than it rises.
+ */
+const JUMP_SHARE = 0.5;
+const CALMING_SHARE = 0.3;
+/**
+ * Paths that deviate so many times more than those at rest are restless: their level is the mean over the
+ * states that they are in by turns, so a burst counts by how much of news it is, as a share of alpha.
+ */
+const RESTLESS = 2.5;
+const RESTLESS_SHARE = 0.3;
+const STILL_SHARE = 0.03;
+const RESTLESS_BURSTS = 1.5;
+/** A mean absolute deviation of a normal variate is its standard deviation times this. */
+const ABSOLUTE_TO_STANDARD = 1.25;
 
 /** One burst, as it counts for one estimate. */
 export interface Burst {
@@ -45,7 +61,7 @@ export interface Counting {
 /**
  * Takes one burst in: clipped moving average of the level and of its absolute deviation (alpha; the plain
  * mean at first). A second outlier in a row on one side is a changed path: the level jumps to it, unless
- * `holdJumps`. Returns the entry; -1 where the cell knows `ENTRIES` better POPs.
+ * `holdJumps`. A path that jumps time and again is restless, and averaged. Returns the entry; -1 where the cell knows `ENTRIES` better POPs.
  */
 export function updateEstimate(
   estimates: Estimates,
@@ -64,13 +80,13 @@ export function updateEstimate(
 export function putEstimate(
   estimates: Estimates,
   which: { cell: number; pop: number },
-  saved: { level: number; deviation: number; bursts: number; modelled: boolean; atMs: number },
+  saved: { level: number; deviation: number; last: number; bursts: number; modelled: boolean; atMs: number },
 ): void {
   const entry = ensureEntry(estimates, which.cell, which.pop, { rttMs: saved.level, atMs: saved.atMs });
   if (entry < 0) return;
-  setLevel(estimates, entry, saved.level, saved.deviation);
+  setLevel(estimates, entry, { level: saved.level, deviation: saved.deviation, last: saved.last });
   setTime(estimates, entry, saved.atMs);
-  setBursts(estimates, entry, { bursts: saved.bursts, modelled: saved.modelled, side: 0 });
+  setBursts(estimates, entry, saved.bursts, saved.modelled);
 }
 
 /** Bursts that an estimate is still worth: their count, fading with age. */
@@ -81,33 +97,68 @@ export function creditOf(estimates: Estimates, entry: number, nowMs: number, par
 
 function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Counting): void {
   const { params, pooled, holdJumps, isFast = false } = how;
+  const { rttMs } = burst;
   const count = burstsOf(estimates, entry);
   const credit = creditOf(estimates, entry, burst.atMs, params);
   const isNewer = count === 0 || ageMsOf(estimates, entry, burst.atMs) > 0;
   if (isNewer) setTime(estimates, entry, burst.atMs);
   const modelled = isNewer ? burst.modelled : isModelled(estimates, entry);
-  const bursts = Math.min(credit + 1, params.burstsMax);
+  setBursts(estimates, entry, Math.min(credit + 1, params.burstsMax), modelled);
   if (count === 0) {
-    const own = FIRST_DEVIATION_MS + FIRST_DEVIATION_SHARE * burst.rttMs;
-    const first = Math.max(params.deviationMinMs, own);
-    setLevel(estimates, entry, burst.rttMs, first);
-    setBursts(estimates, entry, { bursts, modelled, side: 0 });
+    setLevel(estimates, entry, { level: rttMs, deviation: calmMs(rttMs, params), last: rttMs });
     return;
   }
   const level = levelMs(estimates, entry);
   const deviation = deviationMsOf(estimates, entry);
-  const residual = burst.rttMs - level;
+  const last = lastMs(estimates, entry);
+  const residual = rttMs - level;
   const limit = params.clipDeviations * deviation;
-  const side = Math.abs(residual) <= limit ? 0 : residual > 0 ? 1 : 2;
-  const isAgain = side !== 0 && (isFast || side === sideOf(estimates, entry));
-  if (isAgain && !pooled && !holdJumps) {
-    setLevel(estimates, entry, burst.rttMs, deviation);
-    setBursts(estimates, entry, { bursts, modelled, side: 0 });
+  const isRestless = restless(level, deviation, params);
+  const isOut = Math.abs(residual) > limit;
+  const isAgain = isOut && (isFast || (Math.abs(last - level) > limit && (last - level) * residual > 0));
+  if (isAgain && !pooled && !holdJumps && (isFast || !isRestless)) {
+    const jumped = Math.max(deviation, JUMP_SHARE * Math.abs(residual));
+    setLevel(estimates, entry, { level: rttMs, deviation: jumped, last: rttMs });
     return;
   }
-  const weight = Math.max(pooled ? params.alpha * POOLED_SHARE : params.alpha, 1 / (credit + 1));
-  const step = Math.max(-limit, Math.min(limit, residual));
-  const next = deviation + weight * (Math.abs(step) - deviation);
-  setLevel(estimates, entry, level + weight * step, Math.max(params.deviationMinMs, next));
-  setBursts(estimates, entry, { bursts, modelled, side });
+  const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
+  // The plain mean at first; a restless path goes on longer in small steps.
+  const isEarly = !isRestless || credit < params.burstsMax - 1;
+  const weight = Math.max(params.alpha * share, isEarly ? 1 / (credit + 1) : 0);
+  const step = isRestless ? residual : Math.max(-limit, Math.min(limit, residual));
+  const off = Math.abs(step) - deviation;
+  const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
+  const least = Math.max(params.deviationMinMs, next);
+  setLevel(estimates, entry, { level: level + weight * step, deviation: least, last: rttMs });
+}
+
+function restless(level: number, deviation: number, params: SteeringParams): boolean {
+  return deviation > RESTLESS * calmMs(level, params);
+}
+
+/**
+ * Standard error of an estimate's level, squared, ms2; `credit` is what its bursts are worth. A moving average
+ * is worth (2 - alpha) / alpha of them at most, that of a restless path more.
+ */
+export function errorMs2(
+  estimates: Estimates,
+  entry: number,
+  credit: number,
+  params: SteeringParams,
+): number {
+  const deviation = deviationMsOf(estimates, entry);
+  const scatter = ABSOLUTE_TO_STANDARD * deviation;
+  const isRestless = restless(levelMs(estimates, entry), deviation, params);
+  const bursts = isRestless ? RESTLESS_BURSTS * credit : Math.min(credit, (2 - params.alpha) / params.alpha);
+  return (scatter * scatter) / bursts;
+}
+
+/** How much of news a burst is after the last one, 0..1. */
+function novelty(rttMs: number, last: number): number {
+  return Math.min(1, Math.abs(rttMs - last) / (2 * FIRST_DEVIATION_MS + 2 * FIRST_DEVIATION_SHARE * rttMs));
+}
+
+/** Deviation of a path that is at rest, ms. */
+function calmMs(rttMs: number, params: SteeringParams): number {
+  return Math.max(params.deviationMinMs, FIRST_DEVIATION_MS + FIRST_DEVIATION_SHARE * rttMs);
 }

@@ -4,7 +4,13 @@ import type { Loss } from './loss.ts';
 export const ENTRIES = 12;
 /** Words of 16 bits of an entry, and what is in them. A cell takes 96 octets. */
 const WORDS = 4;
-const AT = { POP: 0, LEVEL: 1, TIME: 2, SPREAD: 3 } as const;
+const AT = { POP: 0, LEVEL: 1, TIME: 2, BURST: 3 } as const;
+/** POPs of a fleet at most, so that one fits beside the bursts credited and where they came from. */
+export const ESTIMATED_POPS_MAX = 1022;
+const POP_MASK = 1023;
+const BURSTS_SHIFT = 10;
+const BURSTS_MAX = 31;
+const MODELLED = 0x8000;
 /** Levels are kept in steps of 1/32 ms, up to 2 s. */
 const LEVEL_STEPS_PER_MS = 32;
 const LEVEL_MAX = 0xffff;
@@ -18,10 +24,9 @@ const DEVIATION_LEAST_MS = 0.05;
 const DEVIATION_STEP = Math.log(1.06);
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
-/** In the upper octet of the last word: bursts, side of the last outlier, and where it came from. */
-const BURSTS_MASK = 31;
-const SIDE_SHIFT = 5;
-const MODELLED = 0x80;
+/** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
+const LAST_LEAST_MS = 0.25;
+const LAST_STEP = Math.log(1.04);
 
 /**
  * Estimates by (cell, POP): the entries of a cell lie side by side, those in use first, so that a look at a
@@ -48,7 +53,7 @@ export function firstEntry(cell: number): number {
 
 /** POP of an entry; -1 for an empty one. */
 export function popAt(estimates: Estimates, entry: number): number {
-  return (estimates.words[entry * WORDS + AT.POP] as number) - 1;
+  return ((estimates.words[entry * WORDS + AT.POP] as number) & POP_MASK) - 1;
 }
 
 /** Round-trip time, ms. */
@@ -58,18 +63,22 @@ export function levelMs(estimates: Estimates, entry: number): number {
 
 /** Mean absolute deviation of bursts from the level, ms. */
 export function deviationMsOf(estimates: Estimates, entry: number): number {
-  const code = (estimates.words[entry * WORDS + AT.SPREAD] as number) & 0xff;
-  return DEVIATION_MS[code] as number;
+  return DEVIATION_MS[(estimates.words[entry * WORDS + AT.BURST] as number) & 0xff] as number;
 }
 
 /** Bursts credited when it was last measured; 0: only losses so far. */
 export function burstsOf(estimates: Estimates, entry: number): number {
-  return metaOf(estimates, entry) & BURSTS_MASK;
+  return ((estimates.words[entry * WORDS + AT.POP] as number) >> BURSTS_SHIFT) & BURSTS_MAX;
 }
 
 /** Whether the last burst came from the modelled internet. */
 export function isModelled(estimates: Estimates, entry: number): boolean {
-  return (metaOf(estimates, entry) & MODELLED) !== 0;
+  return ((estimates.words[entry * WORDS + AT.POP] as number) & MODELLED) !== 0;
+}
+
+/** The last burst, ms, to within 2 %. */
+export function lastMs(estimates: Estimates, entry: number): number {
+  return LAST_MS[(estimates.words[entry * WORDS + AT.BURST] as number) >>> 8] as number;
 }
 
 /** Since the last burst, ms, to within 2 s; 0 for one a little in the future. */
@@ -83,9 +92,9 @@ export function findEstimate(estimates: Estimates, cell: number, pop: number): n
   const { words } = estimates;
   const from = cell * ENTRIES;
   for (let entry = from; entry < from + ENTRIES; entry++) {
-    const word = words[entry * WORDS] as number;
-    if (word === pop + 1) return entry;
-    if (word === 0) return -1;
+    const known = (words[entry * WORDS + AT.POP] as number) & POP_MASK;
+    if (known === pop + 1) return entry;
+    if (known === 0) return -1;
   }
   return -1;
 }
@@ -123,9 +132,9 @@ export function ensureEntry(
   let slowest = -1;
   let slowestCode = -1;
   for (let entry = from; entry < from + ENTRIES; entry++) {
-    const word = words[entry * WORDS] as number;
-    if (word === pop + 1) return entry;
-    if (word === 0) {
+    const known = (words[entry * WORDS + AT.POP] as number) & POP_MASK;
+    if (known === pop + 1) return entry;
+    if (known === 0) {
       estimates.used++;
       return startEntry(estimates, entry, pop, burst.atMs);
     }
@@ -141,21 +150,13 @@ export function ensureEntry(
   return startEntry(estimates, slowest, pop, burst.atMs);
 }
 
-/** Side of the last burst if it was an outlier: 1 above the level, 2 below, else 0. */
-export function sideOf(estimates: Estimates, entry: number): number {
-  return (metaOf(estimates, entry) >> SIDE_SHIFT) & 3;
-}
-
-/** Marks what is known of an entry's bursts. */
-export function setBursts(
-  estimates: Estimates,
-  entry: number,
-  to: { bursts: number; modelled: boolean; side: number },
-): void {
-  const bursts = Math.min(BURSTS_MASK, Math.round(to.bursts));
-  const meta = bursts | (to.side << SIDE_SHIFT) | (to.modelled ? MODELLED : 0);
-  const at = entry * WORDS + AT.SPREAD;
-  estimates.words[at] = (meta << 8) | ((estimates.words[at] as number) & 0xff);
+/** Sets how many bursts an entry is worth, and where the last came from. */
+export function setBursts(estimates: Estimates, entry: number, bursts: number, modelled: boolean): void {
+  const at = entry * WORDS + AT.POP;
+  // Rounded up: rounded down, many bursts a minute apart would never count as more than a few.
+  const count = Math.min(BURSTS_MAX, Math.ceil(bursts));
+  const pop = (estimates.words[at] as number) & POP_MASK;
+  estimates.words[at] = pop | (count << BURSTS_SHIFT) | (modelled ? MODELLED : 0);
 }
 
 /** Sets when an entry was last measured, ms since 1970. */
@@ -163,15 +164,17 @@ export function setTime(estimates: Estimates, entry: number, atMs: number): void
   estimates.words[entry * WORDS + AT.TIME] = timeCode(atMs);
 }
 
-/** Sets level and deviation, ms. */
-export function setLevel(estimates: Estimates, entry: number, level: number, deviation: number): void {
+/** Sets level, deviation and the last burst, ms. */
+export function setLevel(
+  estimates: Estimates,
+  entry: number,
+  to: { level: number; deviation: number; last: number },
+): void {
   const { words } = estimates;
-  words[entry * WORDS + AT.LEVEL] = Math.max(1, Math.min(LEVEL_MAX, Math.round(level * LEVEL_STEPS_PER_MS)));
-  const code = Math.round(
-    Math.log(Math.max(deviation, DEVIATION_LEAST_MS) / DEVIATION_LEAST_MS) / DEVIATION_STEP,
-  );
-  const at = entry * WORDS + AT.SPREAD;
-  words[at] = ((words[at] as number) & 0xff00) | Math.min(255, code);
+  const level = Math.round(to.level * LEVEL_STEPS_PER_MS);
+  words[entry * WORDS + AT.LEVEL] = Math.max(1, Math.min(LEVEL_MAX, level));
+  const deviation = codeOf(to.deviation, DEVIATION_LEAST_MS, DEVIATION_STEP);
+  words[entry * WORDS + AT.BURST] = (codeOf(to.last, LAST_LEAST_MS, LAST_STEP) << 8) | deviation;
 }
 
 function startEntry(estimates: Estimates, entry: number, pop: number, atMs: number): number {
@@ -179,7 +182,7 @@ function startEntry(estimates: Estimates, entry: number, pop: number, atMs: numb
   words[entry * WORDS + AT.POP] = pop + 1;
   words[entry * WORDS + AT.LEVEL] = 0;
   words[entry * WORDS + AT.TIME] = timeCode(atMs);
-  words[entry * WORDS + AT.SPREAD] = 0;
+  words[entry * WORDS + AT.BURST] = 0;
   return entry;
 }
 
@@ -196,15 +199,16 @@ export function removeEntry(estimates: Estimates, cell: number, entry: number): 
   estimates.used--;
 }
 
-function metaOf(estimates: Estimates, entry: number): number {
-  return (estimates.words[entry * WORDS + AT.SPREAD] as number) >>> 8;
-}
-
 function timeCode(atMs: number): number {
   return Math.floor(atMs / TIME_STEP_MS) & TIME_MASK;
 }
 
-const DEVIATION_MS = Float64Array.from(
-  { length: 256 },
-  (_, code) => DEVIATION_LEAST_MS * Math.exp(code * DEVIATION_STEP),
-);
+/** Position of a time on a scale of ratios, in one octet. */
+function codeOf(ms: number, leastMs: number, step: number): number {
+  return Math.min(255, Math.round(Math.log(Math.max(ms, leastMs) / leastMs) / step));
+}
+
+const scale = (leastMs: number, step: number): Float64Array =>
+  Float64Array.from({ length: 256 }, (_, code) => leastMs * Math.exp(code * step));
+const DEVIATION_MS = scale(DEVIATION_LEAST_MS, DEVIATION_STEP);
+const LAST_MS = scale(LAST_LEAST_MS, LAST_STEP);

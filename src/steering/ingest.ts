@@ -7,9 +7,9 @@ import {
   deviationMsOf,
   type Estimates,
   findEstimate,
+  lastMs,
   levelMs,
   popAt,
-  sideOf,
 } from './estimates.ts';
 import { agreesWithOthers } from './light.ts';
 import type { SteeringParams } from './params.ts';
@@ -153,7 +153,8 @@ function admit(state: Learning, sample: LocatedSample, nowMs: number, madeCells:
   const leaf = ensureLeaf(cells, sample);
   // A country or the world is no network: a burst says nothing of all of it.
   if (leaf < 0) return network === placeId && !isTile ? (asn === 0 ? 'unknown-network' : 'no-room') : network;
-  const claimMs = (pop: number): number => (isTile ? claimLeastMs(distances[first + pop] as number, params) : 0);
+  const claimMs = (pop: number): number =>
+    isTile ? claimLeastMs(distances[first + pop] as number, params) : 0;
   const { estimates, between } = state;
   const rttMs = sample.rttMs ?? Infinity;
   const lit = { cell: leaf, pop: popIndex, rttMs, claimLeastMs: claimMs };
@@ -284,8 +285,13 @@ function update(
   if (!isTile || cell === placeId) return;
   poolPlace(state, { sample, cell }, burst, pooled);
   mark(placeId);
-  if (!Number.isNaN(rttMs) && entry >= 0 && sideOf(estimates, entry) === 0)
-    learnResidual(state, sample, rttMs);
+  if (!Number.isNaN(rttMs) && entry >= 0 && isOrdinary(state, entry)) learnResidual(state, sample, rttMs);
+}
+
+/** Whether the last burst was no outlier. */
+function isOrdinary({ estimates, params }: Learning, entry: number): boolean {
+  const off = Math.abs(lastMs(estimates, entry) - levelMs(estimates, entry));
+  return off <= params.clipDeviations * deviationMsOf(estimates, entry);
 }
 
 /** Networks of a place share their way to the POPs, not their access lines: what these add is taken off. */

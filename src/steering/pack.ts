@@ -9,6 +9,7 @@ import {
   findEstimate,
   firstEntry,
   isModelled,
+  lastMs,
   levelMs,
   popAt,
 } from './estimates.ts';
@@ -17,18 +18,17 @@ import { lossOf, putLoss } from './loss.ts';
 /** Raised whenever the packed form changes; others are ignored. */
 const PACK_VERSION = 2;
 const HEADER_OCTETS = 4;
-const ENTRY_OCTETS = 20;
+const ENTRY_OCTETS = 24;
 const MODELLED = 1;
-/** Levels and deviations are packed in steps of 1/32 and 1/64 ms, packets of loss in eighths. */
+/** Levels are packed in steps of 1/32 ms, packets of loss in eighths. */
 const LEVEL_STEPS = 32;
-const DEVIATION_STEPS = 64;
 const PACKET_STEPS = 8;
 const TIME_STEP_MS = 2000;
 
 /**
  * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then
- * per POP: hash of its code (Uint32), time of the last burst (Uint32, in 2 s since 1970), deviation (Uint32),
- * level (Uint16), lost beyond the POP's loss, sent (Uint16), bursts, modelled (Uint8). By hash, so that a
+ * per POP: hash of its code, time of the last burst in 2 s since 1970 (Uint32), deviation, last burst
+ * (Float32), level, lost beyond the POP's loss, sent (Uint16), bursts, modelled (Uint8). By hash, so that a
  * fleet may change around it. Undefined when nothing was measured.
  */
 export function packCell(
@@ -50,12 +50,13 @@ export function packCell(
     const age = Math.round(ageMsOf(estimates, entry, how.nowMs) / TIME_STEP_MS);
     view.setUint32(at, how.popHashes[popAt(estimates, entry)] as number, true);
     view.setUint32(at + 4, now - age, true);
-    view.setUint32(at + 8, Math.round(deviationMsOf(estimates, entry) * DEVIATION_STEPS), true);
-    view.setUint16(at + 12, Math.round(levelMs(estimates, entry) * LEVEL_STEPS), true);
-    view.setUint16(at + 14, Math.min(0xffff, Math.round(excess * PACKET_STEPS)), true);
-    view.setUint16(at + 16, Math.min(0xffff, Math.round(sent * PACKET_STEPS)), true);
-    view.setUint8(at + 18, burstsOf(estimates, entry));
-    view.setUint8(at + 19, isModelled(estimates, entry) ? MODELLED : 0);
+    view.setFloat32(at + 8, deviationMsOf(estimates, entry), true);
+    view.setFloat32(at + 12, lastMs(estimates, entry), true);
+    view.setUint16(at + 16, Math.round(levelMs(estimates, entry) * LEVEL_STEPS), true);
+    view.setUint16(at + 18, Math.min(0xffff, Math.round(excess * PACKET_STEPS)), true);
+    view.setUint16(at + 20, Math.min(0xffff, Math.round(sent * PACKET_STEPS)), true);
+    view.setUint8(at + 22, burstsOf(estimates, entry));
+    view.setUint8(at + 23, isModelled(estimates, entry) ? MODELLED : 0);
   }
   return bytes;
 }
@@ -85,15 +86,16 @@ export function unpackCell(
       estimates,
       { cell, pop },
       {
-        level: view.getUint16(at + 12, true) / LEVEL_STEPS,
-        deviation: view.getUint32(at + 8, true) / DEVIATION_STEPS,
-        bursts: view.getUint8(at + 18),
-        modelled: view.getUint8(at + 19) === MODELLED,
+        level: view.getUint16(at + 16, true) / LEVEL_STEPS,
+        deviation: view.getFloat32(at + 8, true),
+        last: view.getFloat32(at + 12, true),
+        bursts: view.getUint8(at + 22),
+        modelled: view.getUint8(at + 23) === MODELLED,
         atMs,
       },
     );
-    const excess = view.getUint16(at + 14, true) / PACKET_STEPS;
-    const sent = view.getUint16(at + 16, true) / PACKET_STEPS;
+    const excess = view.getUint16(at + 18, true) / PACKET_STEPS;
+    const sent = view.getUint16(at + 20, true) / PACKET_STEPS;
     putLoss(estimates, findEstimate(estimates, cell, pop), { excess, sent, atMs });
   }
   return lastMs;

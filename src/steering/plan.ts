@@ -66,8 +66,8 @@ export interface Planner {
 const BUSY_MS = 5000;
 /** A network that was explored is looked at again after so many refreshings. */
 const EXPLORE_REFRESHES = 60;
-/** How often a POP is measured again, in refreshings, by its rank among those measured of the network. */
-const RANK_REFRESHES = [1, 3, 3, 10, 10, 10] as const;
+/** A POP is measured again after so many refreshings, by its rank among those measured of the network. */
+const RANK_REFRESHES = [1, 3, 3, 10, 10, 10, 30] as const;
 /** Those whose POP or AS just changed are measured so much more often, for so long, ms. */
 const ALARM_REFRESHES = 0.25;
 const ALARM_MS = 30_000;
@@ -243,7 +243,7 @@ function refresh(planner: Planner, leaf: number, nowMs: number): number[] {
   return due;
 }
 
-/** Calls back with the entries of a cell that are kept fresh; rank 0: the POP that its clients get. */
+/** Calls back with the entries of a cell, and their ranks; 0: the POP that its clients get. */
 function forEachRanked(planner: Planner, leaf: number, visit: (entry: number, rank: number) => void): void {
   const { estimates, incumbentOf } = planner.source;
   const incumbent = incumbentOf(leaf);
@@ -258,7 +258,7 @@ function forEachRanked(planner: Planner, leaf: number, visit: (entry: number, ra
       if (rival < 0) break;
       if (rival !== incumbent && levelMs(estimates, other) < level) rank++;
     }
-    if (rank < RANK_REFRESHES.length) visit(entry, rank);
+    visit(entry, Math.min(rank, RANK_REFRESHES.length - 1));
   }
 }
 

@@ -1,5 +1,5 @@
-import { creditOf } from './estimate.ts';
-import { deviationMsOf, ENTRIES, type Estimates, firstEntry, levelMs, popAt } from './estimates.ts';
+import { creditOf, errorMs2 } from './estimate.ts';
+import { ENTRIES, type Estimates, findEstimate, firstEntry, levelMs, popAt } from './estimates.ts';
 import { excessLossRate } from './loss.ts';
 import type { SteeringParams } from './params.ts';
 import { priorDeviationMs, priorMs } from './prior.ts';
@@ -10,7 +10,7 @@ export interface CellView {
   readonly rttMs: Float32Array;
   /** Score for the cell's own loss beyond the POP's, ms. */
   readonly lossMs: Float32Array;
-  /** Deviation of what was measured, ms; 0 where nothing was. */
+  /** Standard error of what was measured, ms; 0 where nothing was. */
   readonly deviationMs: Float32Array;
   /** How much of `rttMs` is still prior, 0..1. */
   readonly priorShare: Float32Array;
@@ -57,10 +57,6 @@ const POOLED_SPREAD = 0.5;
 /** Networks of a place differ by so much from its level, of an AS at a place by half: ms, and a share of RTT. */
 const SIBLINGS_MS = 3;
 const SIBLINGS_SHARE = 0.05;
-/** A mean absolute deviation of a normal variate is its standard deviation times this. */
-const ABSOLUTE_TO_STANDARD = 1.25;
-/** Bursts that a moving average is worth at most: (2 - alpha) / alpha. */
-const AVERAGED_MAX = 5.7;
 /** Share of the squared difference between what was known and what is measured that adds to the former's variance. */
 const CONTRADICTED = 0.5;
 /** Weight of estimates, in whole ones, that no offset is worth against those measured. */
@@ -102,7 +98,9 @@ export function viewCell(source: ViewSource, which: ViewedCells, view: CellView)
     const share = priorShare[pop] as number;
     if (share < 1e-3) continue;
     const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
-    rttMs[pop] = Math.max(floorMs, (rttMs[pop] as number) + share * priorDeviationMs(params, prior));
+    rttMs[pop] = (rttMs[pop] as number) + share * priorDeviationMs(params, prior);
+    if ((rttMs[pop] as number) < floorMs && findEstimate(source.estimates, leafCell, pop) < 0)
+      rttMs[pop] = floorMs;
   }
 }
 
@@ -126,18 +124,15 @@ function take(
     const credit = creditOf(estimates, entry, nowMs, params);
     if (credit === 0) continue;
     const level = levelMs(estimates, entry);
-    const deviation = deviationMsOf(estimates, entry);
-    const scatter = ABSOLUTE_TO_STANDARD * deviation;
-    const noise =
-      (scatter * scatter) / Math.min(credit, AVERAGED_MAX) +
-      (siblings * (SIBLINGS_MS + SIBLINGS_SHARE * level)) ** 2;
+    const error2 = errorMs2(estimates, entry, credit, params);
+    const noise = error2 + (siblings * (SIBLINGS_MS + SIBLINGS_SHARE * level)) ** 2;
     const before = rttMs[pop] as number;
     // What is contradicted was less certain than it seemed: a wrong claim is not held on to.
     const known = (varianceMs2[pop] as number) + CONTRADICTED * (level - before) ** 2;
     const weight = known / (known + noise);
     rttMs[pop] = weight * level + (1 - weight) * before;
     varianceMs2[pop] = (1 - weight) * known;
-    deviationMs[pop] = spread * deviation;
+    deviationMs[pop] = spread * Math.sqrt(error2);
     priorShare[pop] = (1 - weight) * (priorShare[pop] as number);
   }
   return true;
