@@ -1,6 +1,7 @@
 import { parseAddress } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { serverPort } from './free-port.ts';
 import type { ListenAddress } from './handler.ts';
 import { failureCode, failureProblem, type ListenFailure } from './listen-failure.ts';
 import { LINUX, type Libc } from './native-libc.ts';
@@ -30,7 +31,7 @@ export interface NativeSockets {
   readonly sets: readonly (readonly NativeSocket[])[];
 }
 
-/** Where any port will do, the one that UDP got may be taken for TCP: ports tried before giving up. */
+/** Where any port will do, one may be taken, for UDP or for TCP: ports tried before giving up. */
 const FREE_PORT_TRIES = 20;
 /** Connections that the kernel may complete before they are accepted; it takes at most net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -141,12 +142,17 @@ function openPair(
   options: SocketOptions,
 ): NativeSocket[] | ListenFailure {
   for (let left = FREE_PORT_TRIES; ; left--) {
-    const udp = openSocket(scratch, { kind: 'udp', listen }, options);
-    if ('code' in udp) return udp;
-    const tcp = openSocket(scratch, { kind: 'tcp', listen: udp.address }, options);
-    if (!('code' in tcp)) return [udp, tcp];
-    scratch.libc.close(udp.fd);
-    if (listen.port !== 0 || left <= 1 || tcp.code !== 'EADDRINUSE') return { ...tcp, listen };
+    const port = listen.port === 0 ? serverPort() : listen.port;
+    const udp = openSocket(scratch, { kind: 'udp', listen: { ...listen, port } }, options);
+    let failed: ListenFailure;
+    if ('code' in udp) failed = udp;
+    else {
+      const tcp = openSocket(scratch, { kind: 'tcp', listen: udp.address }, options);
+      if (!('code' in tcp)) return [udp, tcp];
+      scratch.libc.close(udp.fd);
+      failed = tcp;
+    }
+    if (listen.port !== 0 || left <= 1 || failed.code !== 'EADDRINUSE') return { ...failed, listen };
   }
 }
 
