@@ -37,6 +37,8 @@ const FREE_PORT_TRIES = 20;
 const BACKLOG = 4096;
 /** Connections that may be open on the word of a TCP Fast Open cookie alone (RFC 7413 §5.1). */
 const FASTOPEN_QUEUE = 256;
+/** Receive buffer of a socket on the loopback interface alone, octets: some full batches. */
+const LOOPBACK_OCTETS = 1 << 18;
 /** A client that sends nothing for this long after connecting is accepted all the same, s. */
 const DEFER_ACCEPT_S = 1;
 const { AF_INET, AF_INET6, SOL_SOCKET, SOL_IP, SOL_IPV6, SOL_TCP } = LINUX;
@@ -87,6 +89,14 @@ export function joinNativeSockets(
   { listen, recvBufferOctets }: Pick<NativeSocketsOptions, 'listen' | 'recvBufferOctets'>,
 ): readonly NativeSocket[] {
   return openSet(createScratch(libc), { listen, sets: 1, recvBufferOctets }, { listen, reusePort: true });
+}
+
+/** A UDP socket on a free port of 127.0.0.1; undefined if it cannot be had. */
+export function openLoopback(libc: Libc): NativeSocket | undefined {
+  const listen = { host: '127.0.0.1', port: 0 };
+  const options = { recvBufferOctets: LOOPBACK_OCTETS, reusePort: false };
+  const socket = openSocket(createScratch(libc), { kind: 'udp', listen }, options);
+  return 'code' in socket ? undefined : socket;
 }
 
 /** Lets further sockets of this user share the socket's port. */

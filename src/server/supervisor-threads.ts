@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { OperatorError } from '../base/errors.ts';
-import type { AnswerData } from './answering.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
 
 /**
  * One thread that answers, seen from the main thread. It opens its images first, says `ready`, and waits:
@@ -36,10 +35,10 @@ export interface ThreadEvents {
  */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 };
 
-/** Starts a thread; it opens `data`'s images. */
-export function startThread(data: AnswerData, events: ThreadEvents): ServingThread {
+/** Starts a thread; it opens the images. */
+export function startThread(setup: WorkerSetup, events: ThreadEvents): ServingThread {
   const worker = new Worker(new URL('worker.ts', import.meta.url), {
-    workerData: data,
+    workerData: setup,
     name: 'dns',
     resourceLimits: RESOURCE_LIMITS,
   });
