@@ -14,7 +14,7 @@ const RESTART_MS_MAX = 1_000;
  * A place that was served for so long by one thread starts with a clean record, ms. Short, for a place that
  * waits answers nobody: the delay is there for threads that die as soon as they begin.
  */
-const RECORD_MS = 500;
+const RECORD_MS = 100;
 /** Threads that stand by. */
 const SPARES = 1;
 const SPARES_OF_ONE = 2;
