@@ -23,7 +23,7 @@ export interface Asked {
   /** Lists of `name TYPE` lines, and one name of each, without its last dot. */
   readonly lists: Readonly<Record<Mode['qname'], string>>;
   readonly one: Readonly<Record<Mode['qname'], string>>;
-  /** A list of client addresses, out of which load.c draws networks; absent: one network, where none is drawn. */
+  /** A list of client addresses, out of which load.c draws networks. */
   readonly clients?: string;
 }
 
