@@ -40,11 +40,7 @@ try {
   const { table } = setup;
   if (table !== undefined) take(answering, { kind: 'table', image: table.image, rows: table.rows });
   const isWanted = (): boolean => Atomics.load(setup.wanted, 0) > 0;
-  if ('libc' in loaded) {
-    warmUp({ libc: loaded.libc, answering, data, isWanted });
-    // What it took of memory would stay for good: see `collectGarbage`.
-    if (!isWanted()) collectGarbage('all');
-  }
+  if ('libc' in loaded) warmUp({ libc: loaded.libc, answering, data, isWanted });
   tell({ kind: 'ready' });
 } catch (error) {
   end(error);

@@ -49,7 +49,7 @@ const { values } = parseArgs({
   options: {
     parts: { type: 'string', default: Object.keys(PARTS).join(',') },
     rounds: { type: 'string', default: '20' },
-    every: { type: 'string', default: '2000,500' },
+    every: { type: 'string', default: '2000,1000,500' },
     queries: { type: 'string', default: '10000000' },
     port: { type: 'string', default: '20720' },
     cores: { type: 'string', default: SERVER_CORE },
