@@ -38,7 +38,7 @@ const RUNS = 2;
 const DIRECT = 20_000;
 const LOOPED = 6_000;
 /** Time after which it leaves it at that, ms. */
-const WARM_MS_MAX = 500;
+const WARM_MS_MAX = 1_000;
 /** Sizes of batches, in turn: full ones, which are followed by the next at once, and others. */
 const BATCHES = [BATCH_MAX, 24, BATCH_MAX, 5];
 const LIMITS = { ...TCP_LIMITS, connectionsMax: 1 };
