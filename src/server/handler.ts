@@ -32,7 +32,7 @@ export const DROPPED = -1;
 export interface ListenAddress {
   /** IPv4 or IPv6 address in presentation form; never a name. */
   readonly host: string;
-  /** 0: any free port, the same for UDP and TCP. */
+  /** 0: any free port that no client can be given (free-port.ts), the same for UDP and TCP. */
   readonly port: number;
 }
 

@@ -1,6 +1,7 @@
 import { counterBlock } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import { openCounters, type ServerCounters, serverLayout } from './counters.ts';
+import { serverPort } from './free-port.ts';
 import type { Handler, ListenAddress } from './handler.ts';
 import { failureCode, failureProblem, type ListenFailure } from './listen-failure.ts';
 import { listenTcp } from './tcp.ts';
@@ -26,7 +27,7 @@ export interface Listeners {
 
 type Closable = { close(): Promise<void> };
 
-/** Where any port will do, the one that UDP got may be taken for TCP: ports tried before giving up. */
+/** Where any port will do, one may be taken, for UDP or for TCP: ports tried before giving up. */
 const FREE_PORT_TRIES = 20;
 
 /**
@@ -80,16 +81,20 @@ async function openPair(
   const { handle, counters, reusePort, recvBufferOctets, udpResponseMax, tcpLimits } = options;
   for (let left = FREE_PORT_TRIES; ; left--) {
     const shared = { handle, counters, reusePort };
+    const asked = listen.port === 0 ? { ...listen, port: serverPort() } : listen;
     const udp = await attempt(() =>
-      listenUdp({ ...shared, listen, recvBufferOctets, responseMax: udpResponseMax }),
+      listenUdp({ ...shared, listen: asked, recvBufferOctets, responseMax: udpResponseMax }),
     );
-    if ('code' in udp) return { ...udp, listen, transport: 'udp' };
-    const { address } = udp;
-    const tcp = await attempt(() => listenTcp({ ...shared, listen: address, limits: tcpLimits }));
-    if (!('code' in tcp)) return { open: [udp, tcp], address };
-    await udp.close();
-    if (listen.port !== 0 || left <= 1 || tcp.code !== 'EADDRINUSE')
-      return { ...tcp, listen, transport: 'tcp' };
+    let failure: ListenFailure;
+    if ('code' in udp) failure = { ...udp, listen, transport: 'udp' };
+    else {
+      const { address } = udp;
+      const tcp = await attempt(() => listenTcp({ ...shared, listen: address, limits: tcpLimits }));
+      if (!('code' in tcp)) return { open: [udp, tcp], address };
+      await udp.close();
+      failure = { ...tcp, listen, transport: 'tcp' };
+    }
+    if (listen.port !== 0 || left <= 1 || failure.code !== 'EADDRINUSE') return failure;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CounterBlock } from '../base/counters.ts';
 import type { OperatorErrorCode, Problem } from '../base/errors.ts';
+import type { AnswerData } from './answering.ts';
 import type { ListenAddress } from './handler.ts';
 import type { NativeSocket } from './native-sockets.ts';
 import type { TcpLimits } from './tcp-limits.ts';
@@ -8,6 +9,15 @@ import type { TcpLimits } from './tcp-limits.ts';
 export interface TableBytes {
   readonly image: Uint8Array<SharedArrayBuffer>;
   readonly rows: Uint8Array<SharedArrayBuffer>;
+}
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly data: AnswerData;
+  /** The table in use, if there is one by then. */
+  readonly table: TableBytes | undefined;
+  /** Its only word: places that wait for a thread. Written by the supervisor. */
+  readonly wanted: Int32Array<SharedArrayBuffer>;
 }
 
 /** How a worker reads and writes. */

@@ -39,6 +39,8 @@ const LATE_LOOKS_MIN = 2;
  * late is late then, and what is not may be up to twice as late.
  */
 const DATAGRAM_OCTETS = 2 * 832;
+/** Response codes of errors that a client gets for what it sent: FORMERR, NOTIMP, REFUSED. */
+const ERROR_RCODES = (1 << 1) | (1 << 4) | (1 << 5);
 /** `struct sk_meminfo`: nine words, of which these. */
 const MEMINFO_OCTETS = 36;
 const RMEM_ALLOC = 0;
@@ -97,6 +99,17 @@ export function readDrops({ libc, arena, counters }: Looking, queue: Queue): num
   const dropped = known === 0 ? 0 : (now - known) >>> 0;
   if (dropped > 0) countDrop(counters, 'udp', 'kernel-buffer', dropped);
   return dropped;
+}
+
+/**
+ * Whether this response is FORMERR, NOTIMP or REFUSED; or BADVERS, whose upper bits are in OPT: an empty
+ * NOERROR that is whole.
+ */
+export function isError(out: Uint8Array): boolean {
+  const rcode = (out[3] as number) & 15;
+  if (rcode !== 0) return ((ERROR_RCODES >> rcode) & 1) !== 0;
+  const records = (out[6] as number) | (out[7] as number) | (out[8] as number) | (out[9] as number);
+  return records === 0 && ((out[2] as number) & 0x02) === 0;
 }
 
 /** Receives and forgets this many datagrams, or fewer if fewer wait. */

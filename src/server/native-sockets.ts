@@ -1,6 +1,7 @@
 import { parseAddress } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { serverPort } from './free-port.ts';
 import type { ListenAddress } from './handler.ts';
 import { failureCode, failureProblem, type ListenFailure } from './listen-failure.ts';
 import { LINUX, type Libc } from './native-libc.ts';
@@ -30,12 +31,14 @@ export interface NativeSockets {
   readonly sets: readonly (readonly NativeSocket[])[];
 }
 
-/** Where any port will do, the one that UDP got may be taken for TCP: ports tried before giving up. */
+/** Where any port will do, one may be taken, for UDP or for TCP: ports tried before giving up. */
 const FREE_PORT_TRIES = 20;
 /** Connections that the kernel may complete before they are accepted; it takes at most net.core.somaxconn. */
 const BACKLOG = 4096;
 /** Connections that may be open on the word of a TCP Fast Open cookie alone (RFC 7413 §5.1). */
 const FASTOPEN_QUEUE = 256;
+/** Receive buffer of a socket on the loopback interface alone, octets: some full batches. */
+const LOOPBACK_OCTETS = 1 << 18;
 /** A client that sends nothing for this long after connecting is accepted all the same, s. */
 const DEFER_ACCEPT_S = 1;
 const { AF_INET, AF_INET6, SOL_SOCKET, SOL_IP, SOL_IPV6, SOL_TCP } = LINUX;
@@ -86,6 +89,14 @@ export function joinNativeSockets(
   { listen, recvBufferOctets }: Pick<NativeSocketsOptions, 'listen' | 'recvBufferOctets'>,
 ): readonly NativeSocket[] {
   return openSet(createScratch(libc), { listen, sets: 1, recvBufferOctets }, { listen, reusePort: true });
+}
+
+/** A UDP socket on a free port of 127.0.0.1; undefined if it cannot be had. */
+export function openLoopback(libc: Libc): NativeSocket | undefined {
+  const listen = { host: '127.0.0.1', port: 0 };
+  const options = { recvBufferOctets: LOOPBACK_OCTETS, reusePort: false };
+  const socket = openSocket(createScratch(libc), { kind: 'udp', listen }, options);
+  return 'code' in socket ? undefined : socket;
 }
 
 /** Lets further sockets of this user share the socket's port. */
@@ -141,12 +152,17 @@ function openPair(
   options: SocketOptions,
 ): NativeSocket[] | ListenFailure {
   for (let left = FREE_PORT_TRIES; ; left--) {
-    const udp = openSocket(scratch, { kind: 'udp', listen }, options);
-    if ('code' in udp) return udp;
-    const tcp = openSocket(scratch, { kind: 'tcp', listen: udp.address }, options);
-    if (!('code' in tcp)) return [udp, tcp];
-    scratch.libc.close(udp.fd);
-    if (listen.port !== 0 || left <= 1 || tcp.code !== 'EADDRINUSE') return { ...tcp, listen };
+    const port = listen.port === 0 ? serverPort() : listen.port;
+    const udp = openSocket(scratch, { kind: 'udp', listen: { ...listen, port } }, options);
+    let failed: ListenFailure;
+    if ('code' in udp) failed = udp;
+    else {
+      const tcp = openSocket(scratch, { kind: 'tcp', listen: udp.address }, options);
+      if (!('code' in tcp)) return [udp, tcp];
+      scratch.libc.close(udp.fd);
+      failed = tcp;
+    }
+    if (listen.port !== 0 || left <= 1 || failed.code !== 'EADDRINUSE') return { ...failed, listen };
   }
 }
 

@@ -20,7 +20,7 @@ import {
   UDP_QUERY_MAX,
 } from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
-import { newQueue, type Queue } from './native-overload.ts';
+import { isError, newQueue, type Queue } from './native-overload.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
 import { WORD } from './worker-memory.ts';
 
@@ -64,36 +64,41 @@ const TIMED_EVERY = 64;
 /** Waits for the kernel to take a response, of one batch at most, and how long each is. */
 const SEND_WAITS_MAX = 4;
 const SEND_WAIT_NS = 250_000;
-/** Response codes of errors that a client gets for what it sent: FORMERR, NOTIMP, REFUSED. */
-const ERROR_RCODES = (1 << 1) | (1 << 4) | (1 << 5);
 const HEADER_WORDS = MMSGHDR.OCTETS / 4;
 const LENGTH_WORD = MMSGHDR.LENGTH / 4;
 const CONTROL_LENGTH_WORD = MMSGHDR.CONTROL_LENGTH / 4;
 const NAME_WORDS = NAME_OCTETS / 4;
-const IOV_WORDS = 4;
-const IOV_LENGTH_WORD = 2;
+export const IOV_WORDS = 4;
+export const IOV_LENGTH_WORD = 2;
 
 type UdpParts = Pick<Udp, 'libc' | 'arena' | 'words' | 'handle' | 'foreseer' | 'counters'> & {
   readonly sockets: readonly NativeSocket[];
 };
 
 /** Work on these sockets. */
-export function createUdp({ sockets, ...parts }: UdpParts): Udp {
+export function createUdp(parts: UdpParts): Udp {
+  const { libc, arena, words, handle, foreseer, counters, sockets } = parts;
   const address = emptyAddress();
-  const { shapes } = parts.arena;
+  const { shapes } = arena;
   const shapeOf = ({ address: { host } }: NativeSocket): Shape => {
     const [v6, wildcard] = [isIpv6(host), isWildcard(host)];
     return shapes.find((shape) => shape.v6 === v6 && shape.wildcard === wildcard) as Shape;
   };
+  // Field by field: compiled code is for one layout of objects.
   return {
-    ...parts,
+    libc,
+    arena,
+    words,
+    handle,
+    foreseer,
+    counters,
     sockets: sockets
       .filter(({ kind }) => kind === 'udp')
       .map((socket, index) => {
         const { fd } = socket;
         const shape = shapeOf(socket);
-        const receiveFrom = headerAddresses(parts.arena, shape.receive);
-        const sendFrom = headerAddresses(parts.arena, shape.send);
+        const receiveFrom = headerAddresses(arena, shape.receive);
+        const sendFrom = headerAddresses(arena, shape.send);
         const queue = newQueue({ fd, index, receiveFrom });
         return { fd, index, shape, queue, receiveFrom, sendFrom, hot: true };
       }),
@@ -275,14 +280,6 @@ function moveName(i32: Int32Array, shape: Shape, move: { readonly from: number; 
   const words = shape.controlOctets >> 2;
   const controls = shape.controls >> 2;
   i32.copyWithin(controls + to * words, controls + from * words, controls + (from + 1) * words);
-}
-
-/** FORMERR, NOTIMP and REFUSED; and BADVERS, whose upper bits are in OPT: an empty NOERROR that is whole. */
-function isError(out: Uint8Array): boolean {
-  const rcode = (out[3] as number) & 15;
-  if (rcode !== 0) return ((ERROR_RCODES >> rcode) & 1) !== 0;
-  const records = (out[6] as number) | (out[7] as number) | (out[8] as number) | (out[9] as number);
-  return records === 0 && ((out[2] as number) & 0x02) === 0;
 }
 
 /** Sleeps; a signal may end it early. */

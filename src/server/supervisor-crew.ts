@@ -14,7 +14,10 @@ const RESTART_MS_MAX = 1_000;
  * A place that was served for so long by one thread starts with a clean record, ms. Short, for a place that
  * waits answers nobody: the delay is there for threads that die as soon as they begin.
  */
-const RECORD_MS = 500;
+const RECORD_MS = 100;
+/** Threads that stand by. */
+const SPARES = 1;
+const SPARES_OF_ONE = 2;
 /** Time that threads have to end by themselves, ms. */
 const STOP_MS = 800;
 /** Time that the runtime has to end those that did not, ms. */
@@ -35,6 +38,7 @@ export function startCrew(options: CrewOptions): {
     data: options.data,
     table: options.table,
     threads: new Set(),
+    wanted: new Int32Array(new SharedArrayBuffer(4)),
     starting,
     restarts: 0,
     imagesRefused: 0,
@@ -100,27 +104,39 @@ export function fill(crew: Crew): void {
   const working = new Set(crew.slots.map((slot) => slot.thread));
   const waiting = [...crew.threads].filter((thread) => !working.has(thread));
   const ready = waiting.filter((thread) => thread.ready);
-  let missing = 0;
+  const booting = waiting.length - ready.length;
+  let empty = 0;
   for (const slot of crew.slots) {
     if (slot.thread !== undefined) continue;
-    missing++;
     const thread = slot.notBeforeMs <= nowMs ? ready.shift() : undefined;
     if (thread !== undefined) putToWork(crew, slot, thread);
+    else empty++;
   }
-  // While it starts, the processor is for those that will answer.
-  const spares = crew.starting === undefined ? 1 : 0;
+  const starting = crew.starting !== undefined;
+  Atomics.store(crew.wanted, 0, starting ? 0 : empty);
   if (nowMs < crew.bootNotBeforeMs) return;
-  for (let started = waiting.length; started < missing + spares; started++) boot(crew);
+  // While it starts, the processor is for those that will answer.
+  const missing = empty + (starting ? 0 : sparesOf(crew)) - ready.length - booting;
+  // Those that stand by begin one after the other: the first is ready the sooner.
+  const starts = Math.min(missing, Math.max(empty, 1) - booting);
+  for (let started = 0; started < starts; started++) boot(crew);
+}
+
+/** Where there is a single place, nobody answers while it is empty. */
+function sparesOf({ slots }: Crew): number {
+  return slots.length === 1 ? SPARES_OF_ONE : SPARES;
 }
 
 function boot(crew: Crew): void {
-  const thread = startThread(crew.data, {
-    onMessage: (from, message) => hear(crew, from, message),
-    onExit: (gone) => lose(crew, gone),
-  });
+  const { data, table, wanted } = crew;
+  const thread = startThread(
+    { data, table, wanted },
+    {
+      onMessage: (from, message) => hear(crew, from, message),
+      onExit: (gone) => lose(crew, gone),
+    },
+  );
   crew.threads.add(thread);
-  const { table } = crew;
-  if (table !== undefined) post(thread, { kind: 'table', image: table.image, rows: table.rows });
 }
 
 function putToWork(crew: Crew, slot: Slot, thread: ServingThread): void {

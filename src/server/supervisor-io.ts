@@ -58,13 +58,15 @@ function nativeIo(libc: Libc, options: IoOptions): ServerIo {
   const { sets, addresses } =
     inherit === undefined ? openNativeSockets(libc, wanted) : adoptSockets(libc, inherit, wanted);
   const newArena = (): SharedArrayBuffer => workerArena({ udpResponseMax, limits });
+  const open = sets.flat();
   return {
     mode: { kind: 'native' },
     places: sets.map((sockets) => ({ kind: 'native', sockets, arena: newArena(), skipInHand: false })),
     addresses,
     sockets: sets.flat(),
     newArena,
-    close: () => closeNativeSockets(libc, sets.flat()),
+    // Once: by a second time the numbers may be those of other files.
+    close: () => closeNativeSockets(libc, open.splice(0)),
   };
 }
 

@@ -7,8 +7,8 @@ import type { ServingThread } from './supervisor-threads.ts';
 
 /**
  * The threads that answer, and the places they work in. A place has sockets, memory and counters, and
- * outlives its threads; one more thread than there are places stands by with everything open, so that a place
- * is filled again within milliseconds.
+ * outlives its threads; more threads than there are places stand by with everything open and compiled, so
+ * that a place is filled again within milliseconds.
  */
 
 /** What happened to threads. */
@@ -75,6 +75,8 @@ export interface Crew {
   table: TableBytes | undefined;
   /** Those in a place, those that stand by, and those that are opening their images. */
   readonly threads: Set<ServingThread>;
+  /** See `WorkerSetup.wanted`. */
+  readonly wanted: Int32Array<SharedArrayBuffer>;
   /** Settles when every place is served for the first time. */
   starting: PromiseWithResolvers<readonly ListenAddress[]> | undefined;
   restarts: number;

@@ -1,21 +1,16 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
-import {
-  type AnswerData,
-  type Answering,
-  countingHandler,
-  createAnswering,
-  foreseerOf,
-} from './answering.ts';
+import { type Answering, countingHandler, createAnswering, foreseerOf } from './answering.ts';
 import { openCounters, serverLayout } from './counters.ts';
 import { openDemand } from './demand-table.ts';
 import { collectGarbage } from './engine.ts';
 import type { Handler } from './handler.ts';
 import { type Listeners, openListeners } from './listeners.ts';
-import type { FromWorker, ToWorker, WorkerPlace } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerPlace, WorkerSetup } from './messages.ts';
 import { loadLibc } from './native-libc.ts';
 import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
+import { warmUp } from './warm-up.ts';
 import { TURN_MS, WORD } from './worker-memory.ts';
 
 /**
@@ -26,7 +21,8 @@ import { TURN_MS, WORD } from './worker-memory.ts';
 
 const port = must(parentPort, "a parent: this file is a thread's entry");
 // The supervisor, its only starter, sends this type.
-const data = workerData as AnswerData;
+const setup = workerData as WorkerSetup;
+const { data } = setup;
 const tell = (message: FromWorker): void => port.postMessage(message);
 let listeners: Listeners | undefined;
 /** In the loop that allocates nothing. */
@@ -41,6 +37,10 @@ try {
     else if (message.kind === 'stop') void stop();
     else take(answering, message);
   });
+  const { table } = setup;
+  if (table !== undefined) take(answering, { kind: 'table', image: table.image, rows: table.rows });
+  const isWanted = (): boolean => Atomics.load(setup.wanted, 0) > 0;
+  if ('libc' in loaded) warmUp({ libc: loaded.libc, answering, data, isWanted });
   tell({ kind: 'ready' });
 } catch (error) {
   end(error);

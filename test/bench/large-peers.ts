@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { seededRandom } from '../../src/base/random.ts';
 import type { LargeSources } from './large-sources.ts';
-import { nsdServer } from './peer-servers.ts';
+import type { Asked } from './peer-modes.ts';
+import { floorServers, nsdServer, ownServer, type PeerServer } from './peer-servers.ts';
 
-/** NSD and Knot with the zones of a large installation, on 127.0.0.1. */
+/** Isochrone, NSD and Knot with the zones of a large installation, on 127.0.0.1. */
 
 /** A peer that reads plain master files. */
 export interface LargePeer {
@@ -62,3 +64,38 @@ ${origins.map((origin) => `  - domain: ${origin}\n`).join('')}`;
     },
   },
 ];
+
+/** For the modes of `npm run bench:peers`: all of them, and the floors. */
+export function largeServers(sources: LargeSources, floor: string | undefined): readonly PeerServer[] {
+  const peers = LARGE_PEERS.map(
+    (peer): PeerServer => ({
+      ...peer,
+      transports: ['udp', 'tcp'],
+      // What is steered here is a plain record there.
+      steers: false,
+      prepare: (folder) => peer.prepare(folder, sources),
+    }),
+  );
+  return [ownServer(sources.config), ...peers, ...floorServers(floor)];
+}
+
+/** Questions in a list: more than fit into a cache. */
+const LISTED = 300_000;
+
+/** What those servers are asked, by chance out of all names. */
+export function largeAsked(sources: LargeSources, folder: string, seed: number): Asked {
+  const random = seededRandom(seed);
+  const draw = (name: 'steered' | 'static'): string => {
+    const lines = readFileSync(sources[name], 'utf8').trimEnd().split('\n');
+    const drawn = Array.from({ length: LISTED }, () => lines[Math.floor(random.next() * lines.length)]);
+    const path = join(folder, `drawn-${name}`);
+    writeFileSync(path, `${drawn.join('\n')}\n`);
+    return path;
+  };
+  const first = (names: readonly string[]): string => (names[0] ?? '').replace(/\.$/, '');
+  return {
+    lists: { www: draw('steered'), static: draw('static') },
+    one: { www: first(sources.someSteered), static: first(sources.someStatic) },
+    clients: sources.clients,
+  };
+}

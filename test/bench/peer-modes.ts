@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { dnsperf, type LoadFigures, offer, oneAConnection } from './loads.ts';
 
 /** One way of asking the servers that `npm run bench:peers` compares. */
@@ -13,11 +12,19 @@ export interface Mode {
   readonly rate?: number;
 }
 
-/** Compiled programs, as far as they could be had, and the folder with the lists of names. */
+/** Compiled programs, as far as they could be had. */
 export interface LoadPrograms {
-  readonly folder: string;
   readonly load: string | undefined;
   readonly connections: string | undefined;
+}
+
+/** What is asked. */
+export interface Asked {
+  /** Lists of `name TYPE` lines, and one name of each, without its last dot. */
+  readonly lists: Readonly<Record<Mode['qname'], string>>;
+  readonly one: Readonly<Record<Mode['qname'], string>>;
+  /** A list of client addresses, out of which load.c draws networks. */
+  readonly clients?: string;
 }
 
 export const MODES: readonly Mode[] = [
@@ -49,19 +56,21 @@ export async function loadOnce(options: {
   readonly port: number;
   readonly seconds: number;
   readonly programs: LoadPrograms;
+  readonly asked: Asked;
 }): Promise<{ readonly figures: LoadFigures; readonly p99Us?: number }> {
-  const { mode, port, seconds, programs } = options;
+  const { mode, port, seconds, programs, asked } = options;
   const { transport, qname, program, rate } = mode;
-  const names = join(programs.folder, qname);
-  if (program === 'load' && programs.load !== undefined && rate !== undefined) {
-    const load = { program: programs.load, port, names, seconds, rate, clients: '4' };
+  const { clients } = asked;
+  const names = asked.lists[qname];
+  // dnsperf asks in order and for one network: not for what is too large for caches.
+  const draws = program === 'load' || (clients !== undefined && transport === 'udp');
+  if (draws && programs.load !== undefined) {
+    const load = { program: programs.load, port, names, seconds, rate: rate ?? 0, clients: clients ?? '4' };
     const figures = await offer(load).figures;
-    return { figures, p99Us: figures.latencyUs.p99 };
+    return rate === undefined ? { figures } : { figures, p99Us: figures.latencyUs.p99 };
   }
   if (program === 'connections' && programs.connections !== undefined)
-    return {
-      figures: await oneAConnection(programs.connections, { port, name: `${qname}.edge.test`, seconds }),
-    };
+    return { figures: await oneAConnection(programs.connections, { port, name: asked.one[qname], seconds }) };
   const subnet = qname === 'www' ? { subnet: SUBNET } : {};
   return { figures: await dnsperf({ transport, port, names, seconds, ...subnet }) };
 }

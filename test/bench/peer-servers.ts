@@ -37,45 +37,47 @@ const PORT = {
   pdns: 20744,
   bind: 20745,
   floor: 20746,
+  admin: 20749,
 };
 const BOTH = ['udp', 'tcp'] as const;
 
 /** Isochrone first; the floors last. `floor` is the compiled floor.c, absent without a compiler. */
 export function peerServers(floor: string | undefined): readonly PeerServer[] {
-  const floors: PeerServer[] = BOTH.map((transport, index) => ({
+  const own = ownServer(join(root, 'test/bench/edge.yaml'));
+  return [own, GDNSD, KNOT, NSD, POWERDNS, BIND, ...floorServers(floor)];
+}
+
+/** The echo over UDP, and over TCP. */
+export function floorServers(floor: string | undefined): readonly PeerServer[] {
+  if (floor === undefined) return [];
+  return BOTH.map((transport, index) => ({
     name: 'floor',
     port: PORT.floor + index,
     program: 'gcc',
     packages: 'gcc libc6-dev',
     transports: [transport],
     steers: false,
-    prepare: () => [floor as string, transport, `${PORT.floor + index}`],
+    prepare: () => [floor, transport, `${PORT.floor + index}`],
   }));
-  return [ISOCHRONE, GDNSD, KNOT, NSD, POWERDNS, BIND, ...(floor === undefined ? [] : floors)];
 }
 
-const ISOCHRONE: PeerServer = {
-  name: 'isochrone',
-  port: PORT.isochrone,
-  program: 'node',
-  packages: 'nodejs',
-  transports: BOTH,
-  steers: true,
-  prepare: (folder) => [
-    process.execPath,
-    join(root, 'src/main.ts'),
-    ...[
-      'serve',
-      '--config',
-      join(root, 'test/bench/edge.yaml'),
-      '--port',
-      `${PORT.isochrone}`,
-      '--workers',
-      '1',
-    ],
-    ...['--state', join(folder, 'state')],
-  ],
-};
+/** Isochrone with this configuration. */
+export function ownServer(config: string): PeerServer {
+  const { isochrone: port } = PORT;
+  const flags = ['--config', config, '--port', `${port}`, '--workers', '1', '--admin-port', `${PORT.admin}`];
+  return {
+    name: 'isochrone',
+    port,
+    program: 'node',
+    packages: 'nodejs',
+    transports: BOTH,
+    steers: true,
+    prepare: (folder) => {
+      const state = ['--state', join(folder, 'state')];
+      return [process.execPath, join(root, 'src/main.ts'), 'serve', ...flags, ...state];
+    },
+  };
+}
 
 const GDNSD: PeerServer = {
   name: 'gdnsd',

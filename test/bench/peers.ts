@@ -2,6 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.ts';
+import { largeAsked, largeServers } from './large-peers.ts';
+import { writeLargeSources } from './large-sources.ts';
 import { firstAnswer } from './loads.ts';
 import {
   compile,
@@ -17,7 +19,7 @@ import {
   start,
   temporaryFolder,
 } from './machine.ts';
-import { type LoadPrograms, loadOnce, MODES, type Mode } from './peer-modes.ts';
+import { type Asked, type LoadPrograms, loadOnce, MODES, type Mode } from './peer-modes.ts';
 import { type PeerServer, peerServers } from './peer-servers.ts';
 import { markdownTable, textTable, whole } from './report.ts';
 
@@ -25,7 +27,8 @@ import { markdownTable, textTable, whole } from './report.ts';
  * `npm run bench:peers`: what a query costs this server, its peers and a C echo, in one run. The servers are
  * loaded one after the other, round by round, so that what the machine does meanwhile falls on all alike;
  * each runs on one core, what loads it on another. The figure to compare is the CPU time of the server's
- * processes by the kernel's account, over the answers that came.
+ * processes by the kernel's account, over the answers that came. With `--large`, the same with many zones
+ * and client networks, beside the peers that read plain zones.
  */
 
 /** What one server did in one mode; of all rounds. */
@@ -42,7 +45,7 @@ export interface PeerResult {
 
 /** Behind the name of a server that answers the steered name, too, the same to everyone. */
 const SAME_TO_ALL = ' *';
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 180_000;
 /** A program that cannot start is gone by then. */
 const GONE_AFTER_MS = 300;
 
@@ -50,12 +53,20 @@ const { values } = parseArgs({
   options: {
     modes: { type: 'string', default: MODES.map(({ name }) => name).join(',') },
     peers: { type: 'string', default: 'isochrone,gdnsd,knot,nsd,pdns,bind,floor' },
+    large: { type: 'boolean', default: false },
+    zones: { type: 'string', default: '1000' },
+    names: { type: 'string', default: '1000' },
+    networks: { type: 'string', default: '1000000' },
+    pops: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     out: { type: 'string', default: join(root, 'test/bench/results') },
-    chart: { type: 'string', default: join(root, 'docs/bench-peers.svg') },
+    chart: { type: 'string' },
   },
 });
+/** The README's picture is of the small case. */
+const CHART = values.chart ?? (values.large ? '' : join(root, 'docs/bench-peers.svg'));
 await main();
 
 async function main(): Promise<void> {
@@ -67,7 +78,6 @@ async function main(): Promise<void> {
   progress(machineText());
   const folder = temporaryFolder();
   const programs: LoadPrograms = {
-    folder,
     load: path('load', folder),
     connections: path('connections', folder),
   };
@@ -76,7 +86,8 @@ async function main(): Promise<void> {
     ({ program }) => program === undefined || programs[program] !== undefined,
   );
   const wanted = values.peers.split(',');
-  const servers = peerServers(floor)
+  const { servers: all, asked, questions } = values.large ? large(folder, floor) : small(folder, floor);
+  const servers = all
     .filter(({ name }) => wanted.includes(name))
     .filter(({ name, program, packages }) => {
       const there = name === 'isochrone' || hasProgram(program);
@@ -84,15 +95,44 @@ async function main(): Promise<void> {
         progress(`${name} is not measured: ${program} is missing (Debian: apt install ${packages})`);
       return there;
     });
-  for (const qname of ['www', 'static']) writeFileSync(join(folder, qname), `${qname}.edge.test A\n`);
   const results: PeerResult[] = [];
-  const up = await startAll(servers, folder);
+  const up = await startAll(servers, { folder, questions });
   try {
-    for (const mode of modes) results.push(...(await measureMode(mode, up, programs)));
+    for (const mode of modes) results.push(...(await measureMode(mode, up, { programs, asked })));
   } finally {
     await Promise.all(up.map(({ running }) => running.stop()));
   }
   publish(modes, results);
+}
+
+/** What is measured. */
+interface Case {
+  readonly servers: readonly PeerServer[];
+  readonly asked: Asked;
+  /** Names that every server must answer before it counts as started. */
+  readonly questions: readonly string[];
+}
+
+function small(folder: string, floor: string | undefined): Case {
+  const one = { www: 'www.edge.test', static: 'static.edge.test' };
+  const lists = { www: join(folder, 'www'), static: join(folder, 'static') };
+  for (const qname of ['www', 'static'] as const) writeFileSync(lists[qname], `${one[qname]} A\n`);
+  return { servers: peerServers(floor), asked: { one, lists }, questions: [`${one.static}.`] };
+}
+
+function large(folder: string, floor: string | undefined): Case {
+  const [zones, namesPerZone, networks, pops, seed] = (
+    ['zones', 'names', 'networks', 'pops', 'seed'] as const
+  ).map((key) => Number(values[key])) as [number, number, number, number, number];
+  progress(`writing ${whole(zones * namesPerZone)} names in ${zones} zones, ${whole(networks)} networks`);
+  const own = join(folder, 'large');
+  mkdirSync(own, { mode: 0o755 });
+  const sources = writeLargeSources(own, { zones, namesPerZone, networks, pops, seed });
+  return {
+    servers: largeServers(sources, floor),
+    asked: largeAsked(sources, folder, seed),
+    questions: sources.someStatic,
+  };
 }
 
 /** Where the compiled program is; says so and gives undefined if it cannot be had. */
@@ -109,18 +149,21 @@ interface Up {
 }
 
 /** Starts each and waits for its first answer; who does not answer is left out, with the end of its log. */
-async function startAll(servers: readonly PeerServer[], folder: string): Promise<Up[]> {
+async function startAll(
+  servers: readonly PeerServer[],
+  { folder, questions }: Pick<Case, 'questions'> & { readonly folder: string },
+): Promise<Up[]> {
   const up: Up[] = [];
+  const asks = questions.map((name) => ({ name, type: 'A', edns: 1232 }));
   for (const [index, server] of servers.entries()) {
     const own = join(folder, `${index}-${server.name}`);
     mkdirSync(own, { mode: 0o755 });
     const running = start(server.prepare(own), { core: SERVER_CORE, log: join(own, 'log') });
-    const question = { name: 'static.edge.test.', type: 'A', edns: 1232 };
     const options = { withinMs: START_WITHIN_MS, gaveUp: running.ended };
     // The echo answers no question; it listens at once, or it has ended.
     const echo = server.name === 'floor';
     if (echo) await sleep(GONE_AFTER_MS);
-    const ms = echo ? 0 : await firstAnswer(server.port, [question], options);
+    const ms = echo ? 0 : await firstAnswer(server.port, asks, options);
     if (ms !== undefined && !running.ended()) {
       up.push({ server, running });
       if (!echo) progress(`${server.name} answers after ${whole(ms)} ms`);
@@ -135,7 +178,11 @@ async function startAll(servers: readonly PeerServer[], folder: string): Promise
   return up;
 }
 
-async function measureMode(mode: Mode, up: readonly Up[], programs: LoadPrograms): Promise<PeerResult[]> {
+async function measureMode(
+  mode: Mode,
+  up: readonly Up[],
+  load: { readonly programs: LoadPrograms; readonly asked: Asked },
+): Promise<PeerResult[]> {
   const rounds = Number(values.rounds);
   const taking = up.filter(({ server }) => server.transports.includes(mode.transport));
   const results = taking.map(({ server: { name, steers } }) => ({
@@ -152,15 +199,15 @@ async function measureMode(mode: Mode, up: readonly Up[], programs: LoadPrograms
       const result = results[index];
       if (result === undefined) continue;
       const before = cpuSeconds(one.running.pid);
-      const load = { mode, port: one.server.port, seconds: Number(values.seconds), programs };
-      const { figures, p99Us } = await loadOnce(load);
+      const seconds = Number(values.seconds);
+      const { figures, p99Us } = await loadOnce({ ...load, mode, port: one.server.port, seconds });
       const cpu = cpuSeconds(one.running.pid) - before;
-      const { answered, lost, good, seconds } = figures;
+      const { answered, lost, good } = figures;
       // The echo repeats the query's own rcode, which is NOERROR too.
       if (good < answered * 0.99)
         progress(`${one.server.name}: only ${good} of ${answered} answers are NOERROR`);
       result.cpuUs.push((cpu * 1e6) / answered);
-      result.queriesPerSecond.push(answered / seconds);
+      result.queriesPerSecond.push(answered / figures.seconds);
       if (p99Us !== undefined) result.p99Us.push(p99Us);
       result.lost += lost;
       result.answered += answered;
@@ -189,8 +236,9 @@ function publish(modes: readonly Mode[], results: readonly PeerResult[]): void {
   console.log(text.join('\n'));
   mkdirSync(values.out, { recursive: true });
   const stamp = { machine: machineText(), rounds: Number(values.rounds), seconds: Number(values.seconds) };
-  writeFileSync(join(values.out, 'peers.json'), `${JSON.stringify({ ...stamp, results }, undefined, 1)}\n`);
-  writeFileSync(join(values.out, 'peers.md'), pages.join('\n'));
+  const file = values.large ? 'peers-large' : 'peers';
+  writeFileSync(join(values.out, `${file}.json`), `${JSON.stringify({ ...stamp, results }, undefined, 1)}\n`);
+  writeFileSync(join(values.out, `${file}.md`), pages.join('\n'));
   const bars = modes.filter(({ rate }) => rate === undefined);
   const groups = bars.map(({ name, title }) => ({
     title,
@@ -199,9 +247,9 @@ function publish(modes: readonly Mode[], results: readonly PeerResult[]): void {
       .map(({ server, cpuUs }) => ({ label: server, value: median(cpuUs) }))
       .toSorted((a, b) => a.value - b.value),
   }));
-  if (values.chart !== '' && groups.length > 0)
+  if (CHART !== '' && groups.length > 0)
     writeFileSync(
-      values.chart,
+      CHART,
       chart({
         title: 'CPU time of one query',
         unit: `microseconds; shorter is better;${SAME_TO_ALL} does not steer: the same answer to everyone`,

@@ -5,36 +5,49 @@ import { percent, textTable, whole } from './report.ts';
 import type { Stand } from './stand.ts';
 
 const KILL_RATE = 50_000;
-const KILL_EVERY_MS = 2_000;
+const SETTLE_MS = 2_000;
 
-/** Threads that answer are ended one after the other under load. */
+/** Threads that answer are ended one after the other under load, some time apart and close together. */
 export async function measureKills(stand: Stand): Promise<string> {
-  const { config, state, port, load: program, names, rounds } = stand;
   const lines: string[] = [];
-  for (const workers of [1, 2]) {
-    const cores = workers === 1 ? stand.cores : '0,1';
-    const server = await startDataServer({ config, state, port, workers }, { cores });
-    const offering = offer({ program, port, names, rate: KILL_RATE, seconds: 600, clients: '4' });
-    await offering.started;
-    await sleep(1000);
-    const back: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      back.push((await server.order({ kind: 'kill' }, 'killed')).backMs);
-      await sleep(KILL_EVERY_MS);
-    }
-    offering.stop();
-    const { sent, lost, latencyUs, wrongSource, unmatched } = await offering.figures;
-    await server.stop();
-    lines.push(
-      `  ${workers} worker${workers === 1 ? '' : 's'}: ` +
-        `${lost} of ${whole(sent)} queries lost (${percent(lost, sent)}), ` +
-        `${(lost / rounds).toFixed(1)} a kill; the slowest answer ${(latencyUs.max / 1000).toFixed(1)} ms; ` +
-        `another thread at work after ${median(back).toFixed(0)} ms (median); ` +
-        `${wrongSource} answers from a wrong address, ${unmatched} twice or late`,
-    );
+  for (const everyMs of stand.everyMs) {
+    const often = `${stand.rounds} times, one each ${everyMs / 1000} s`;
+    lines.push(`A worker killed ${often}, at ${whole(KILL_RATE)} queries/s:`);
+    for (const workers of [1, 2]) lines.push(await killWorkers(stand, { workers, everyMs }));
   }
-  const often = `${rounds} times, one each ${KILL_EVERY_MS / 1000} s, at ${whole(KILL_RATE)} queries/s`;
-  return `A worker killed ${often}:\n${lines.join('\n')}`;
+  return lines.join('\n');
+}
+
+async function killWorkers(
+  stand: Stand,
+  { workers, everyMs }: { readonly workers: number; readonly everyMs: number },
+): Promise<string> {
+  const { config, state, port, load: program, names, rounds } = stand;
+  const cores = workers === 1 ? stand.cores : '0,1';
+  const server = await startDataServer({ config, state, port, workers }, { cores });
+  const offering = offer({ program, port, names, rate: KILL_RATE, seconds: 600, clients: '4' });
+  await offering.started;
+  // The threads that stand by have opened their images.
+  await sleep(SETTLE_MS);
+  const back: number[] = [];
+  const startMs = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    back.push((await server.order({ kind: 'kill' }, 'killed')).backMs);
+    await sleep(Math.max(0, startMs + (round + 1) * everyMs - performance.now()));
+  }
+  offering.stop();
+  const { sent, lost, latencyUs, wrongSource, unmatched } = await offering.figures;
+  await server.stop();
+  return (
+    `  ${workers} worker${workers === 1 ? '' : 's'}: ` +
+    `${lost} of ${whole(sent)} queries lost (${percent(lost, sent)}), ` +
+    `${(lost / rounds).toFixed(1)} a kill; ` +
+    `p99 ${(latencyUs.p99 / 1000).toFixed(1)} ms, ` +
+    `the slowest answer ${(latencyUs.max / 1000).toFixed(1)} ms; ` +
+    `another thread at work after ${median(back).toFixed(0)} ms (median), ` +
+    `${Math.max(...back).toFixed(0)} ms at most; ` +
+    `${wrongSource} answers from a wrong address, ${unmatched} twice or late`
+  );
 }
 
 const CORES_SECONDS = 4;

@@ -27,6 +27,8 @@ export interface Stand {
   readonly names: string;
   readonly port: number;
   readonly rounds: number;
+  /** Times between the deaths of workers that are measured, ms. */
+  readonly everyMs: readonly number[];
   /** That the server may use, where a part does not say otherwise. */
   readonly cores: string;
   /** Queries of the part that watches the heap. */
@@ -47,6 +49,7 @@ const { values } = parseArgs({
   options: {
     parts: { type: 'string', default: Object.keys(PARTS).join(',') },
     rounds: { type: 'string', default: '20' },
+    every: { type: 'string', default: '2000,1000,500' },
     queries: { type: 'string', default: '10000000' },
     port: { type: 'string', default: '20720' },
     cores: { type: 'string', default: SERVER_CORE },
@@ -69,6 +72,7 @@ async function main(): Promise<void> {
     names,
     port: Number(values.port),
     rounds: Number(values.rounds),
+    everyMs: values.every.split(',').map(Number),
     cores: values.cores,
     queries: Number(values.queries),
   };
