@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { buildRowMap } from '../answer/row-map.ts';
+import { createRowMapper, type RowMapper } from '../answer/row-map.ts';
 import { must } from '../base/assert.ts';
-import { type ClientImage, openClientImage } from '../geo/client-image.ts';
+import { openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
 import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
 import { loadThreadSystem } from './native-memory.ts';
@@ -18,26 +18,27 @@ const tell = (message: FromMapper): void => port.postMessage(message);
 
 const system = await loadThreadSystem();
 system.stepBack();
-let clients = open(setup.clients);
+let mapper = open(setup.clients);
 
 port.on('message', (message: ToMapper) => {
-  if (message.kind === 'clients') clients = open(message.bytes);
+  if (message.kind === 'clients') mapper = open(message.bytes);
   else tell(map(message.image));
 });
 
 function map(given: Uint8Array): FromMapper {
-  if (typeof clients === 'string') return { kind: 'refused', reason: `the client image is bad: ${clients}` };
+  if (typeof mapper === 'string') return { kind: 'refused', reason: `the client image is bad: ${mapper}` };
   const startMs = performance.now();
   const bytes = intoShared(given);
   const image = openImage(bytes, setup);
   if (typeof image === 'string') return { kind: 'refused', reason: image };
   if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
-  const rows = buildRowMap(clients, image, system.allocate);
+  const rows = mapper.map(image);
   return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };
 }
 
-function open(bytes: Uint8Array): ClientImage | string {
-  return openClientImage(bytes, setup);
+function open(bytes: Uint8Array): RowMapper | string {
+  const clients = openClientImage(bytes, setup);
+  return typeof clients === 'string' ? clients : createRowMapper(clients, system.allocate);
 }
 
 /** The octets in memory that threads share: copied only if they are not. */
