@@ -37,15 +37,32 @@ export function writeUnit(tree: Tree, { ranges, units, at }: Upper, sweep: Sweep
   const prefix = units.prefix[unit] as number;
   takeRuns(ranges, sweep, tree.list, prefix, bits);
   const high = prefix << (32 - bits);
+  const place = at + (units.offset[unit] as number);
+  findRoom(tree, tree.output.words[place] as number);
   const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
   // Only now, as writing what is below it may have moved the words.
-  tree.output.words[at + (units.offset[unit] as number)] = entry;
+  tree.output.words[place] = entry;
+}
+
+/** Takes the block of an entry, unless it is wide, for room; a new map has none. */
+function findRoom(tree: Tree, entry: number): void {
+  const { halves, shortRows } = tree.output;
+  tree.roomWords = 0;
+  if (entry < ENTRY.IS_BLOCK) return;
+  const block = entry & ENTRY.POSITION;
+  const count = halves[block] as number;
+  if ((count & WIDE) !== 0) return;
+  tree.roomAt = block >>> 1;
+  tree.roomWords = (1 + count + (count + 1) * (shortRows ? 1 : 2) + 1) >>> 1;
 }
 
 /** What a tree is written to, and the runs that are being written. */
 export interface Tree {
   readonly output: MapOutput;
   readonly list: RunList;
+  /** Words of the block that the unit had before, and where: its room for one of the same size. */
+  roomAt: number;
+  roomWords: number;
 }
 
 /** Used again by the next tree, as they may be long; nothing is written to the lower words of IPv4. */
@@ -55,7 +72,7 @@ const lists = { ipv4: runList(), ipv6: runList() };
 export function startTree(output: MapOutput, ranges: RowRanges): Tree {
   const list = ranges.low.length === 0 ? lists.ipv4 : lists.ipv6;
   list.last = -1;
-  return { output, list };
+  return { output, list, roomAt: 0, roomWords: 0 };
 }
 
 /** The addresses of an entry. */
@@ -153,14 +170,18 @@ function wholeEntry({ list }: Tree, run: number, high: number, low: number): num
 }
 
 /** Writes a block of the runs of a part; returns the entry. */
-function writeBlock({ output, list }: Tree, { depth, first, last }: Part): number {
+function writeBlock(tree: Tree, { depth, first, last }: Part): number {
+  const { output, list } = tree;
   const count = last - first;
   const rowHalves = (count + 1) * (output.shortRows ? 1 : 2);
-  let at = reserveWords(output, (1 + count + rowHalves + 1) >>> 1);
+  const words = (1 + count + rowHalves + 1) >>> 1;
+  const isRoom = words === tree.roomWords;
+  let at = isRoom ? tree.roomAt : reserveWords(output, words);
+  if (isRoom) tree.roomWords = 0;
   let rows = at * 2 + 1 + count;
   if (writeStarts(output.halves, at * 2, list, { depth, first, last })) output.halves[at * 2] = count;
   else {
-    output.used = at;
+    if (!isRoom) output.used = at;
     at = reserveWords(output, (2 + count * 4 + rowHalves + 1) >>> 1);
     rows = at * 2 + 2 + count * 4;
     output.halves[at * 2] = count | WIDE;

@@ -25,7 +25,7 @@ export interface Units {
 export const ROOT_BITS = 16;
 const ROOT_SLOTS = 1 << ROOT_BITS;
 /** Slots of the root table with more ranges than this have a table of their own. */
-const UNIT_RANGES_MAX = 128;
+const UNIT_RANGES_MAX = 60;
 /** Such a table has so many binary orders fewer entries than there are ranges. */
 const SPARSER = 4;
 /** Bits of a root slot's table, at most: no leaf is larger than a unit. */
