@@ -1,6 +1,5 @@
 import type { ClientImage } from '../geo/client-image.ts';
-import { networkSlot, type SteeringImage } from '../steering/image.ts';
-import { networkStride } from '../steering/image-layout.ts';
+import { haveSameNetworks, networkSlot, type SteeringImage, slotRow } from '../steering/image.ts';
 
 /** Row of every site of a client image: halves where these suffice. */
 export type RowOfSite = Uint32Array | Uint16Array;
@@ -34,24 +33,13 @@ function fillRows(
   group: number,
 ): void {
   const { steering, slots, sitePlace } = from;
-  const { networks, placeRow, placeCount, groupCount } = steering;
-  const stride = networkStride(groupCount);
+  const { placeRow, placeCount } = steering;
   const firstRow = group * placeCount;
   for (let site = 0; site < rows.length; site++) {
     const slot = slots[site] as number;
-    rows[site] = (
-      slot < 0 ? placeRow[firstRow + (sitePlace[site] as number)] : networks[slot * stride + 1 + group]
-    ) as number;
+    rows[site] =
+      slot < 0
+        ? (placeRow[firstRow + (sitePlace[site] as number)] as number)
+        : slotRow(steering, slot, group);
   }
-}
-
-/** Whether the same networks stand in the same slots. */
-function haveSameNetworks(one: SteeringImage, other: SteeringImage): boolean {
-  if (one.groupCount !== other.groupCount || one.networks.length !== other.networks.length) return false;
-  for (let i = 0; i < one.networkStart.length; i++)
-    if (one.networkStart[i] !== other.networkStart[i]) return false;
-  const stride = networkStride(one.groupCount);
-  for (let at = 0; at < one.networks.length; at += stride)
-    if (one.networks[at] !== other.networks[at]) return false;
-  return one.networkStart.length === other.networkStart.length;
 }

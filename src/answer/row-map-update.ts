@@ -23,7 +23,7 @@ export function updateTree(output: MapOutput, ranges: RowRanges, units: Units, b
       continue;
     }
     if (sweep === undefined) {
-      // The unit before, if there is one, has the beginning of the run that goes on into this: it has several.
+      // The run that goes on into this unit begins in the one before, which has several.
       const from = Math.max(0, unit - 1);
       sweep = sweepFrom(
         ranges,

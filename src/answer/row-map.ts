@@ -112,7 +112,7 @@ interface MappedGroup {
 /** A service group that is to be mapped. */
 type ReadGroup = Omit<MappedGroup, 'at4' | 'at6'>;
 
-/** A map that grew to this many times of what it was at first, by what nobody reads any more, is made anew. */
+/** A map that grew to so many times of what it was at first, by what nobody reads, is made anew. */
 const GROWTH_MAX = 1.5;
 
 /**
@@ -192,7 +192,7 @@ function roomFor({ v4, v6 }: ClientImage, unitWords: number): number {
   return AT.GROUPS + (v4.count + v6.count) * 2 + unitWords + COPY_ROOM;
 }
 
-/** Whether a map can begin as a copy of the last: the same groups share trees, and it has not grown too far. */
+/** Whether a map can begin as a copy of the last: the same groups share trees, and it has not grown much. */
 function isOfUse(
   { output, wordsAtFirst, groups: before }: Memory,
   groups: readonly ReadGroup[],
