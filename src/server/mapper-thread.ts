@@ -3,6 +3,7 @@ import { createRowMapper, type RowMapper } from '../answer/row-map.ts';
 import { must } from '../base/assert.ts';
 import { openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
+import { collectGarbage } from './engine.ts';
 import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
 import { loadThreadSystem } from './native-memory.ts';
 
@@ -10,6 +11,9 @@ import { loadThreadSystem } from './native-memory.ts';
  * The thread that works out what each steering image means for this process's client image, so that no
  * thread that answers has to. It is started by mapper.ts.
  */
+
+/** Maps and images replaced since memory was given back may be so long together, octets. */
+const REPLACED_OCTETS_MAX = 128 << 20;
 
 const port = must(parentPort, "a parent: this file is a thread's entry");
 // mapper.ts, its only starter, sends this type.
@@ -19,10 +23,14 @@ const tell = (message: FromMapper): void => port.postMessage(message);
 const system = await loadThreadSystem();
 system.stepBack();
 let mapper = open(setup.clients);
+let replacedOctets = 0;
 
 port.on('message', (message: ToMapper) => {
   if (message.kind === 'clients') mapper = open(message.bytes);
-  else tell(map(message.image));
+  else {
+    tell(map(message.image));
+    giveBack();
+  }
 });
 
 function map(given: Uint8Array): FromMapper {
@@ -33,7 +41,15 @@ function map(given: Uint8Array): FromMapper {
   if (typeof image === 'string') return { kind: 'refused', reason: image };
   if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
   const rows = mapper.map(image);
+  replacedOctets += bytes.length + rows.length;
   return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };
+}
+
+/** The engine does not know how large maps are, and this thread makes little else. */
+function giveBack(): void {
+  if (replacedOctets < REPLACED_OCTETS_MAX) return;
+  replacedOctets = 0;
+  collectGarbage('all');
 }
 
 function open(bytes: Uint8Array): RowMapper | string {
