@@ -223,7 +223,9 @@ test('nested, touching and equal networks over a small database', () => {
 });
 
 test('two threads can compile the families apart', () => {
-  const parts = ([4, 6] as const).map((family) => structuredClone(compileClientPart(small, family)));
+  const parts = ([4, 6] as const).map((family) =>
+    structuredClone(compileClientPart({ places: small.places, databases: small }, family)),
+  );
   const joined = joinClientParts(parts, { ...STAMP, placesDigest: places.digest });
   assert.deepEqual(joined, compileClientImage(small, STAMP));
   assert.equal(imageStamp(joined).source, STAMP.source);

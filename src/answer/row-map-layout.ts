@@ -60,6 +60,14 @@ export function mapOutput(room: number, shortRows: boolean, allocate: Allocate):
   return { words, halves: new Uint16Array(words.buffer), used: 0, allocate, shortRows };
 }
 
+/** A copy of what was written, to go on with: readers have the first. Room for so many words more. */
+export function copyOutput({ words, used, shortRows, allocate }: MapOutput, room: number): MapOutput {
+  const copy = mapOutput(used + room, shortRows, allocate);
+  copy.words.set(words.subarray(0, used));
+  copy.used = used;
+  return copy;
+}
+
 /** Makes room for so many words; returns their position. May move what was written before. */
 export function reserveWords(output: MapOutput, count: number): number {
   const at = output.used;

@@ -40,8 +40,8 @@ export interface Sweep {
 }
 
 /**
- * Runs of addresses with one row: those below one entry of the root table, the first of which holds the
- * entry's first address. Mutable, for reuse.
+ * Runs of addresses with one row: those of a unit, the first of which holds its first address. Mutable, for
+ * reuse.
  */
 export interface RunList {
   /** Position of the last run. */
@@ -60,29 +60,36 @@ export function runList(): RunList {
   return { last: -1, hasAfter: false, high: words(), low: words(), row: words() };
 }
 
-/** A sweep at the first address. */
-export function startSweep(ranges: RowRanges): Sweep {
-  const nothing = { isAtLeaf: false, high: 0, low: 0, row: -1, isInLeaf: false };
-  const sweep: Sweep = { next: 0, bound: 0, leaf: 0, ...nothing };
+/** A sweep at the first of a unit's addresses, as if all before them had another row. */
+export function sweepFrom(ranges: RowRanges, next: number, prefix: number, bits: number): Sweep {
+  const { leaves } = ranges;
+  const leaf = leafFrom(leaves, prefix * 2 ** (32 - bits));
+  const sweep: Sweep = { next, bound: 0, leaf, isAtLeaf: false, high: 0, low: 0, row: -1, isInLeaf: false };
   sweep.bound = boundOf(ranges, sweep);
-  if (sweep.bound === 0 && ranges.leaves.count > 0) enterLeaf(ranges, sweep);
+  if (sweep.bound === next && leaf < leaves.count) enterLeaf(ranges, sweep);
   return sweep;
 }
 
+/** The first leaf that begins with an address whose upper word is `high`, or later. */
+export function leafFrom(leaves: LeafRanges, high: number): number {
+  let from = 0;
+  let to = leaves.count;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((leaves.high[middle] as number) < high) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 /**
- * Goes on to the next entry of a root table of `bits` bits, of which no leaf has fewer: the list begins with
- * the run that holds the entry's first address, and has all that begin within it.
+ * Goes on to the next unit, whose addresses begin with these bits: the list begins with the run that holds
+ * its first address, and has all that begin within it. No leaf is larger than a unit.
  */
-export function takeRuns(
-  ranges: RowRanges,
-  sweep: Sweep,
-  list: RunList,
-  entry: { slot: number; bits: number },
-): void {
+export function takeRuns(ranges: RowRanges, sweep: Sweep, list: RunList, prefix: number, bits: number): void {
   const { high, low, site, rowOfSite } = ranges;
   const isIpv6 = low.length > 0;
-  const shift = 32 - entry.bits;
-  const { slot } = entry;
+  const shift = 32 - bits;
   let { last } = list;
   if (last > 0) {
     // The last run of the entry before is the one that goes on into this.
@@ -90,10 +97,10 @@ export function takeRuns(
     list.low[0] = list.low[last] as number;
     list.row[0] = list.row[last] as number;
   }
-  last = isBegin(ranges, sweep, (slot << shift) >>> 0) ? -1 : 0;
+  last = isBegin(ranges, sweep, (prefix << shift) >>> 0) ? -1 : 0;
   for (;;) {
     if (sweep.isAtLeaf) {
-      if (sweep.high >>> shift !== slot) break;
+      if (sweep.high >>> shift !== prefix) break;
       if (++last + 2 >= list.high.length) grow(list);
       list.high[last] = sweep.high;
       list.low[last] = sweep.low;
@@ -104,7 +111,7 @@ export function takeRuns(
     let { next } = sweep;
     const { bound } = sweep;
     let row = -1;
-    while (next < bound && (high[next] as number) >>> shift === slot) {
+    while (next < bound && (high[next] as number) >>> shift === prefix) {
       row = rowOfSite[site[next] as number] as number;
       if (++last + 2 >= list.high.length) grow(list);
       list.high[last] = high[next] as number;

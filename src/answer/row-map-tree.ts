@@ -1,34 +1,78 @@
 import { splitDepth } from './row-map-find.ts';
 import { ENTRY, type MapOutput, reserveWords, TABLE_WORDS, WIDE } from './row-map-layout.ts';
-import { type RowRanges, type RunList, runList, startSweep, takeRuns } from './row-map-runs.ts';
+import { type RowRanges, type RunList, runList, type Sweep, sweepFrom, takeRuns } from './row-map-runs.ts';
+import { ROOT_BITS, type Units } from './row-map-units.ts';
 
-/** Bits that the root table looks at: of IPv4 so many that 16 more tell any starts apart. */
-const ROOT_BITS = { 4: 16, 6: 12 } as const;
 /** Runs of a block after the first, at most: six steps of a search. */
 const BLOCK_STARTS_MAX = 60;
 /** A table has so many binary orders fewer entries than there are runs below it. */
 const SPARSER = 4;
 const BITS_MAX = 20;
 
-/** Writes tables and blocks over all ranges; returns the root table's position and bits. */
-export function writeTree(output: MapOutput, ranges: RowRanges, family: 4 | 6): { at: number; bits: number } {
-  const bits = ROOT_BITS[family];
-  const at = reserveTable(output, bits);
-  const tree: Tree = { output, list: runList() };
-  const sweep = startSweep(ranges);
-  for (let slot = 0; slot < 1 << bits; slot++) {
-    takeRuns(ranges, sweep, tree.list, { slot, bits });
-    const high = slot << (32 - bits);
-    const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
-    // Only now, as writing what is below it may have moved the words.
-    output.words[at + slot] = entry;
+/** Writes tables and blocks over all ranges; returns the root table's position. */
+export function writeTree(output: MapOutput, ranges: RowRanges, units: Units): number {
+  const at = reserveTable(output, units.words);
+  const { tables } = units;
+  for (let i = 0; i < tables.length; i += 3) {
+    const [slot = 0, offset = 0, bits = 0] = tables.subarray(i, i + 3);
+    output.words[at + slot] = tableEntry(at + offset, bits);
   }
-  return { at, bits };
+  const tree = startTree(output, ranges);
+  const sweep = sweepFrom(ranges, 0, 0, ROOT_BITS);
+  for (let unit = 0; unit < units.count; unit++) writeUnit(tree, { ranges, units, at }, sweep, unit);
+  return at;
 }
 
-interface Tree {
+/** The upper part of a tree, and what it is made for. */
+export interface Upper {
+  readonly ranges: RowRanges;
+  readonly units: Units;
+  /** Position of the root table. */
+  readonly at: number;
+}
+
+/** Writes what is below a unit, and its entry. The sweep has come to it. */
+export function writeUnit(tree: Tree, { ranges, units, at }: Upper, sweep: Sweep, unit: number): void {
+  const bits = units.bits[unit] as number;
+  const prefix = units.prefix[unit] as number;
+  takeRuns(ranges, sweep, tree.list, prefix, bits);
+  const high = prefix << (32 - bits);
+  const place = at + (units.offset[unit] as number);
+  findRoom(tree, tree.output.words[place] as number);
+  const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
+  // Only now, as writing what is below it may have moved the words.
+  tree.output.words[place] = entry;
+}
+
+/** Takes the block of an entry, unless it is wide, for room; a new map has none. */
+function findRoom(tree: Tree, entry: number): void {
+  const { halves, shortRows } = tree.output;
+  tree.roomWords = 0;
+  if (entry < ENTRY.IS_BLOCK) return;
+  const block = entry & ENTRY.POSITION;
+  const count = halves[block] as number;
+  if ((count & WIDE) !== 0) return;
+  tree.roomAt = block >>> 1;
+  tree.roomWords = (1 + count + (count + 1) * (shortRows ? 1 : 2) + 1) >>> 1;
+}
+
+/** What a tree is written to, and the runs that are being written. */
+export interface Tree {
   readonly output: MapOutput;
   readonly list: RunList;
+  /** Words of the block that the unit had before, and where: its room for one of the same size. */
+  roomAt: number;
+  roomWords: number;
+}
+
+/** Used again by the next tree, as they may be long; nothing is written to the lower words of IPv4. */
+const lists = { ipv4: runList(), ipv6: runList() };
+
+/** A tree of which nothing is written yet. */
+export function startTree(output: MapOutput, ranges: RowRanges): Tree {
+  const list = ranges.low.length === 0 ? lists.ipv4 : lists.ipv6;
+  list.last = -1;
+  return { output, list, roomAt: 0, roomWords: 0 };
 }
 
 /** The addresses of an entry. */
@@ -55,7 +99,7 @@ function writeTable(tree: Tree, part: Part): number {
   const { output, list } = tree;
   const { depth, last } = part;
   const bits = Math.max(2, Math.min(BITS_MAX, 32 - Math.clz32(last - part.first) - SPARSER));
-  const table = reserveTable(output, bits);
+  const table = reserveTable(output, 1 << bits);
   const inner = depth + bits;
   const slots = 1 << bits;
   let run = part.first;
@@ -79,6 +123,10 @@ function writeTable(tree: Tree, part: Part): number {
     output.words[table + slot] = entry;
     run = to;
   }
+  return tableEntry(table, bits);
+}
+
+function tableEntry(table: number, bits: number): number {
   return ENTRY.IS_TABLE | (bits << ENTRY.BITS_SHIFT) | (table / TABLE_WORDS);
 }
 
@@ -122,14 +170,18 @@ function wholeEntry({ list }: Tree, run: number, high: number, low: number): num
 }
 
 /** Writes a block of the runs of a part; returns the entry. */
-function writeBlock({ output, list }: Tree, { depth, first, last }: Part): number {
+function writeBlock(tree: Tree, { depth, first, last }: Part): number {
+  const { output, list } = tree;
   const count = last - first;
   const rowHalves = (count + 1) * (output.shortRows ? 1 : 2);
-  let at = reserveWords(output, (1 + count + rowHalves + 1) >>> 1);
+  const words = (1 + count + rowHalves + 1) >>> 1;
+  const isRoom = words === tree.roomWords;
+  let at = isRoom ? tree.roomAt : reserveWords(output, words);
+  if (isRoom) tree.roomWords = 0;
   let rows = at * 2 + 1 + count;
   if (writeStarts(output.halves, at * 2, list, { depth, first, last })) output.halves[at * 2] = count;
   else {
-    output.used = at;
+    if (!isRoom) output.used = at;
     at = reserveWords(output, (2 + count * 4 + rowHalves + 1) >>> 1);
     rows = at * 2 + 2 + count * 4;
     output.halves[at * 2] = count | WIDE;
@@ -189,7 +241,7 @@ function writeStarts(halves: Uint16Array, block: number, list: RunList, runs: Ru
   return rest === 0;
 }
 
-function reserveTable(output: MapOutput, bits: number): number {
+function reserveTable(output: MapOutput, words: number): number {
   reserveWords(output, -output.used & (TABLE_WORDS - 1));
-  return reserveWords(output, 1 << bits);
+  return reserveWords(output, words);
 }

@@ -2,11 +2,22 @@ import type { Address } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
 import { IMAGE_HEADER, IMAGE_KIND, plainMemory } from '../base/image-file.ts';
 import type { ClientImage } from '../geo/client-image.ts';
-import { rowOf, type SteeringImage } from '../steering/image.ts';
+import type { SteeringImage } from '../steering/image.ts';
 import { findIpv4, findIpv6 } from './row-map-find.ts';
-import { type MapWords, mapOutput, ROWS_MAX, reserveWords, SHORT_ROWS_MAX } from './row-map-layout.ts';
+import {
+  copyOutput,
+  type MapOutput,
+  type MapWords,
+  mapOutput,
+  ROWS_MAX,
+  reserveWords,
+  SHORT_ROWS_MAX,
+} from './row-map-layout.ts';
 import type { LeafRanges } from './row-map-runs.ts';
+import { type RowOfSite, siteRows } from './row-map-sites.ts';
 import { writeTree } from './row-map-tree.ts';
+import { ROOT_BITS, type Units, unitsOf } from './row-map-units.ts';
+import { updateTree } from './row-map-update.ts';
 
 /**
  * What a steering image means for the client image of this machine: for each service group, which row each
@@ -28,7 +39,7 @@ export interface RowHit {
 }
 
 /** Raised whenever the layout changes. */
-const VERSION = 2;
+const VERSION = 3;
 /** Positions of the header's words, and of what follows it. */
 const AT = {
   KIND: IMAGE_HEADER.KIND / 4,
@@ -39,6 +50,8 @@ const AT = {
   GROUPS: IMAGE_HEADER.OCTETS / 4,
 } as const;
 const GROUP_WORDS = 4;
+/** Words beyond what is copied or foreseen. */
+const COPY_ROOM = 65_536;
 
 /** Opens a map in place; returns what is wrong with it otherwise. */
 export function openRowMap(bytes: Uint8Array): RowMap | string {
@@ -70,6 +83,38 @@ export function rootOf(groupIndex: number, family: number): number {
   return AT.GROUPS + groupIndex * GROUP_WORDS + (family === 4 ? 0 : 2);
 }
 
+/** Works out one map after the other for a client image: what did not change is kept from the one before. */
+export interface RowMapper {
+  readonly map: (steering: SteeringImage) => Uint8Array<SharedArrayBuffer>;
+}
+
+/** What the next map can make use of. */
+interface Memory {
+  readonly output: MapOutput;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** Words of the last map that was made from nothing. */
+  readonly wordsAtFirst: number;
+  readonly groups: readonly MappedGroup[];
+}
+
+/** A service group in a map. */
+interface MappedGroup {
+  /** Position of the first group that has the same rows everywhere: its own, or one before. */
+  readonly sameAs: number;
+  readonly rowOfSite: RowOfSite;
+  readonly v4: LeafRanges;
+  readonly v6: LeafRanges;
+  /** Positions of the root tables. */
+  readonly at4: number;
+  readonly at6: number;
+}
+
+/** A service group that is to be mapped. */
+type ReadGroup = Omit<MappedGroup, 'at4' | 'at6'>;
+
+/** A map that grew to so many times of what it was at first, by what nobody reads, is made anew. */
+const GROWTH_MAX = 1.5;
+
 /**
  * Works out the map of a steering image for a client image. Groups whose rows are the same everywhere share
  * one tree.
@@ -79,54 +124,110 @@ export function buildRowMap(
   steering: SteeringImage,
   allocate = plainMemory,
 ): Uint8Array<SharedArrayBuffer> {
-  const { groupCount, rowCount } = steering;
-  assert(rowCount <= ROWS_MAX, `a steering image has at most ${ROWS_MAX} rows`);
-  const shortRows = rowCount <= SHORT_ROWS_MAX;
-  const output = mapOutput(
-    AT.GROUPS + (clients.v4.count + clients.v6.count) * 2 + 65_536,
-    shortRows,
-    allocate,
-  );
-  const groupsAt = reserveWords(output, AT.GROUPS + groupCount * GROUP_WORDS) + AT.GROUPS;
+  return createRowMapper(clients, allocate).map(steering);
+}
+
+/** A mapper for a client image; nothing is worked out before the first map. */
+export function createRowMapper(clients: ClientImage, allocate = plainMemory): RowMapper {
   const { v4: four, v6: six } = clients;
   const ipv4 = { count: four.count, high: four.start, low: new Uint32Array(0), site: four.site };
   const ipv6 = { count: six.count, high: six.startHigh, low: six.startLow, site: six.site };
-  const known: (Uint32Array | Uint16Array)[] = [];
-  for (let group = 0; group < groupCount; group++) {
-    const rows = rowsOfSites(clients, steering, group, shortRows);
-    const same = known.findIndex((other, at) => isSame(rows, other) && haveSameLeaves(steering, group, at));
-    known.push(rows);
-    const at = groupsAt + group * GROUP_WORDS;
-    if (same >= 0) {
-      const from = groupsAt + same * GROUP_WORDS;
-      output.words.copyWithin(at, from, from + GROUP_WORDS);
-      continue;
-    }
-    const v4 = writeTree(output, { ...ipv4, rowOfSite: rows, leaves: leavesOf(steering, group, 4) }, 4);
-    const v6 = writeTree(output, { ...ipv6, rowOfSite: rows, leaves: leavesOf(steering, group, 6) }, 6);
-    output.words.set([v4.at, v4.bits, v6.at, v6.bits], at);
-  }
-  const { words, used } = output;
+  const rowsOfSites = siteRows(clients);
+  const changed = new Uint8Array(clients.siteCount);
+  let units: { readonly v4: Units; readonly v6: Units } | undefined;
+  let memory: Memory | undefined;
+  return {
+    map: (steering) => {
+      const { rowCount, groupCount } = steering;
+      assert(rowCount <= ROWS_MAX, `a steering image has at most ${ROWS_MAX} rows`);
+      const { v4, v6 } = (units ??= { v4: unitsOf(ipv4, 4), v6: unitsOf(ipv6, 6) });
+      const shortRows = rowCount <= SHORT_ROWS_MAX;
+      const groups = readGroups(steering, rowsOfSites(steering, shortRows));
+      const last = memory !== undefined && isOfUse(memory, groups, shortRows) ? memory : undefined;
+      if (last !== undefined && isAsBefore(last, groups)) return last.bytes;
+      const output =
+        last === undefined
+          ? mapOutput(roomFor(clients, v4.words + v6.words), shortRows, allocate)
+          : copyOutput(last.output, Math.max(COPY_ROOM, last.wordsAtFirst >>> 2));
+      if (last === undefined) reserveWords(output, AT.GROUPS + groupCount * GROUP_WORDS);
+      const mapped: MappedGroup[] = [];
+      for (const [index, group] of groups.entries()) {
+        const { sameAs, rowOfSite } = group;
+        const one = { ...ipv4, rowOfSite, leaves: group.v4 };
+        const other = { ...ipv6, rowOfSite, leaves: group.v6 };
+        const before = last?.groups[index];
+        if (sameAs < index) mapped.push({ ...(mapped[sameAs] as MappedGroup), ...group });
+        else if (before === undefined)
+          mapped.push({ ...group, at4: writeTree(output, one, v4), at6: writeTree(output, other, v6) });
+        else {
+          findChanged(before.rowOfSite, rowOfSite, changed);
+          updateTree(output, one, v4, { at: before.at4, changed, leaves: before.v4 });
+          updateTree(output, other, v6, { at: before.at6, changed, leaves: before.v6 });
+          mapped.push({ ...group, at4: before.at4, at6: before.at6 });
+        }
+      }
+      const bytes = finish(output, mapped);
+      memory = { output, bytes, wordsAtFirst: last?.wordsAtFirst ?? output.used, groups: mapped };
+      return bytes;
+    },
+  };
+}
+
+function finish(
+  { words, used, shortRows }: MapOutput,
+  groups: readonly MappedGroup[],
+): Uint8Array<SharedArrayBuffer> {
   words[AT.KIND] = IMAGE_KIND.ROW_MAP;
   words[AT.VERSION] = VERSION;
   words[AT.LENGTH] = used * 4;
-  words[AT.GROUP_COUNT] = groupCount;
+  words[AT.GROUP_COUNT] = groups.length;
   words[AT.SHORT_ROWS] = shortRows ? 1 : 0;
+  for (const [index, { at4, at6 }] of groups.entries())
+    words.set([at4, ROOT_BITS, at6, ROOT_BITS], AT.GROUPS + index * GROUP_WORDS);
   return new Uint8Array(words.buffer, 0, used * 4);
 }
 
-/** Row of each site in a group. */
-function rowsOfSites(
-  clients: ClientImage,
-  steering: SteeringImage,
-  group: number,
+/** Words that a map takes at most as a rule. */
+function roomFor({ v4, v6 }: ClientImage, unitWords: number): number {
+  return AT.GROUPS + (v4.count + v6.count) * 2 + unitWords + COPY_ROOM;
+}
+
+/** Whether a map can begin as a copy of the last: the same groups share trees, and it has not grown much. */
+function isOfUse(
+  { output, wordsAtFirst, groups: before }: Memory,
+  groups: readonly ReadGroup[],
   shortRows: boolean,
-): Uint32Array | Uint16Array {
-  const { siteCount, sitePlace, siteAsn } = clients;
-  const rows = shortRows ? new Uint16Array(siteCount) : new Uint32Array(siteCount);
-  for (let site = 0; site < siteCount; site++)
-    rows[site] = rowOf(steering, group, sitePlace[site] as number, siteAsn[site] as number);
-  return rows;
+): boolean {
+  if (output.shortRows !== shortRows || output.used > wordsAtFirst * GROWTH_MAX) return false;
+  return groups.length === before.length && groups.every(({ sameAs }, i) => sameAs === before[i]?.sameAs);
+}
+
+/** Whether every address has the same row as in the last map. */
+function isAsBefore({ groups: before }: Memory, groups: readonly ReadGroup[]): boolean {
+  return groups.every(({ rowOfSite, v4, v6 }, i) => {
+    const other = before[i];
+    if (other === undefined || !isSame(rowOfSite, other.rowOfSite)) return false;
+    return areSameLeaves(v4, other.v4) && areSameLeaves(v6, other.v6);
+  });
+}
+
+function areSameLeaves(one: LeafRanges, other: LeafRanges): boolean {
+  if (one.count !== other.count) return false;
+  return (['high', 'low', 'row'] as const).every((name) => isSame(one[name], other[name]));
+}
+
+/** The groups of an image, and which of them are the same everywhere. */
+function readGroups(steering: SteeringImage, rows: readonly RowOfSite[]): ReadGroup[] {
+  return rows.map((rowOfSite, group) => ({
+    sameAs: rows.findIndex((other, at) => isSame(rowOfSite, other) && haveSameLeaves(steering, group, at)),
+    rowOfSite,
+    v4: leavesOf(steering, group, 4),
+    v6: leavesOf(steering, group, 6),
+  }));
+}
+
+function findChanged(before: RowOfSite, now: RowOfSite, changed: Uint8Array): void {
+  for (let site = 0; site < changed.length; site++) changed[site] = before[site] === now[site] ? 0 : 1;
 }
 
 /** The leaves of a family as the sweep takes them, with their rows in a group. */
@@ -151,7 +252,8 @@ function haveSameLeaves({ leafRow, groupCount }: SteeringImage, one: number, oth
   return true;
 }
 
-function isSame(one: Uint32Array | Uint16Array, other: Uint32Array | Uint16Array): boolean {
+function isSame(one: RowOfSite, other: RowOfSite): boolean {
+  if (one === other) return true;
   for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
   return true;
 }

@@ -5,6 +5,7 @@ import { OperatorError } from '../base/errors.ts';
 import { type ClientPart, compileClientPart, joinClientParts } from '../geo/client-build.ts';
 import { CLIENT_IMAGE_VERSION } from '../geo/client-image.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
+import { collectGarbage } from '../server/engine.ts';
 import { loadThreadSystem } from '../server/native-memory.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
@@ -13,7 +14,7 @@ import { createZoneImageBuilder } from '../zone/image-build.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
 import type { ZoneRecord } from '../zone/record.ts';
 import { type CompileJob, type FromCompiler, type MadeFile, startCompiling } from './compile.ts';
-import { clientSources, readGeoData, readGeoSources } from './geo-files.ts';
+import { clientSources, lazyGeoSources, readGeoData } from './geo-files.ts';
 import { writeImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
 import { readZone } from './zone-file.ts';
@@ -103,9 +104,13 @@ function steeredNameIn(records: readonly ZoneRecord[]): string | undefined {
   return names.find((name) => name.startsWith('www.')) ?? names[0];
 }
 
-/** Compiles IPv4 here and IPv6 in another thread at the same time. */
-async function makeClients({ geo, networks, programVersion }: ClientJob): Promise<MadeFile> {
+/** Compiles IPv4 here and IPv6 in another thread: at the same time, or before to save memory. */
+async function makeClients({ geo, networks, programVersion, isFrugal }: ClientJob): Promise<MadeFile> {
   const other = startCompiling({ kind: 'client-part', family: 6, geo, networks }, { onProgress: tell });
+  if (isFrugal) {
+    await other.made;
+    await other.ended;
+  }
   const state = rememberedState();
   const places = readPlacesFile();
   const maker = { programVersion, imageVersion: CLIENT_IMAGE_VERSION };
@@ -117,7 +122,8 @@ async function makeClients({ geo, networks, programVersion }: ClientJob): Promis
 }
 
 function makePart({ family, geo, networks }: PartJob, places: Places): ClientPart {
-  const part = compileClientPart({ ...readGeoSources({ geo, networks }, family), places }, family);
+  const databases = lazyGeoSources({ geo, networks });
+  const part = compileClientPart({ places, databases }, family, () => collectGarbage('all'));
   tell(`IPv${family}: ${part.runs.count} ranges`);
   return part;
 }

@@ -26,6 +26,8 @@ export type CompileJob =
       readonly networks: Config['networks'];
       readonly programVersion: string;
       readonly path: string;
+      /** One family after the other: it takes longer, and less memory. */
+      readonly isFrugal: boolean;
     }
   /** One family of the client image: its thread makes the other meanwhile. */
   | {
@@ -69,6 +71,8 @@ export interface Compiling<Made = MadeFile> {
    * cancelled.
    */
   readonly made: Promise<Made>;
+  /** Resolves once the thread has ended, and its memory is free. */
+  readonly ended: Promise<unknown>;
   /** Ends the thread; one that saves what it made is waited for, but not for long. */
   readonly cancel: () => Promise<void>;
 }
@@ -108,6 +112,7 @@ export function startCompiling<Job extends CompileJob>(
   made.catch(() => undefined);
   return {
     made,
+    ended: exited,
     cancel: async () => {
       cancelled = true;
       if (isMade) await Promise.race([exited, setTimeout(SAVING_MS, undefined, { ref: false })]);

@@ -47,18 +47,34 @@ export function clientSources(
 
 /**
  * Reads the databases: the configuration's, else those that the user dropped into geo-data/, else the
- * packaged ones. With a family, that family's alone: they then stand for the other's too, which nobody may
- * ask for. Throws `OperatorError` for a file that cannot be read.
+ * packaged ones. Throws `OperatorError` for a file that cannot be read.
  */
-export function readGeoSources(config: GeoConfig, family?: 4 | 6): Omit<LocatorSources, 'places'> {
+export function readGeoSources(config: GeoConfig): Omit<LocatorSources, 'places'> {
   const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
   const read = once(readShared);
+  const overrides = readNetworks(config);
+  return { city4: read(city4), city6: read(city6), asn4: read(asn4), asn6: read(asn6), overrides };
+}
+
+/** As `readGeoSources`, but each is read whenever it is asked for, so that it is in memory no longer. */
+export function lazyGeoSources(config: GeoConfig): Omit<LocatorSources, 'places'> {
+  const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
   return {
-    city4: read(family === 6 ? city6 : city4),
-    city6: read(family === 4 ? city4 : city6),
-    asn4: read(family === 6 ? asn6 : asn4),
-    asn6: read(family === 4 ? asn4 : asn6),
-    overrides: readNetworks(config),
+    get city4() {
+      return readShared(city4);
+    },
+    get city6() {
+      return readShared(city6);
+    },
+    get asn4() {
+      return readShared(asn4);
+    },
+    get asn6() {
+      return readShared(asn6);
+    },
+    get overrides() {
+      return readNetworks(config);
+    },
   };
 }
 

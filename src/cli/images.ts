@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatProblem } from '../base/errors.ts';
 import { type Allocate, IMAGE_KIND, imageStamp } from '../base/image-file.ts';
@@ -49,6 +50,8 @@ interface Kind {
 
 /** Progress is shown from then on, ms: what is done before needs none. */
 const PROGRESS_AFTER_MS = 500;
+/** Zone files of more octets than this are many. */
+const LARGE_ZONES_OCTETS = 16 << 20;
 
 /**
  * Takes both images from their files in the state folder where these are whole and their sources are as they
@@ -57,10 +60,14 @@ const PROGRESS_AFTER_MS = 500;
 export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
   const compilings: Compiling[] = [];
   const system = loadThreadSystem();
+  // Both at a time need the memory of both.
+  const isFrugal = areZonesLarge(ground);
+  const turns = isFrugal ? createTurns() : undefined;
   const load = (kind: Kind): Promise<LoadedImage> => {
     const loaded = loadImage(kind, {
       terminal,
       compilings,
+      turns,
       allocate: system.then(({ allocate }) => allocate),
     });
     // Who starts both looks at one after the other; until then a failure is nobody's.
@@ -69,7 +76,7 @@ export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
   };
   return {
     zones: load(zoneKind(ground, terminal)),
-    clients: load(clientKind(ground, terminal)),
+    clients: load(clientKind(ground, terminal, isFrugal)),
     cancel: async () => {
       // Whoever waits for it began to before, and so is under way by then.
       await system;
@@ -85,8 +92,8 @@ export function remakeClients(
 ): Compiling<LoadedImage> {
   const startedMs = performance.now();
   const kind = clientKind(ground, terminal);
-  const { made, cancel } = startCompiling(kind.job, { onUnsaved: warnUnsaved(kind, terminal) });
-  return { made: made.then((file) => describeLoaded(file, 'sources', startedMs)), cancel };
+  const { made, ended, cancel } = startCompiling(kind.job, { onUnsaved: warnUnsaved(kind, terminal) });
+  return { made: made.then((file) => describeLoaded(file, 'sources', startedMs)), ended, cancel };
 }
 
 /** Digest of the client image's sources as they are now. */
@@ -97,6 +104,8 @@ export function clientSourceNow(ground: Ground, terminal: Pick<Terminal, 'readTe
 interface LoadOptions {
   readonly terminal: Terminal;
   readonly compilings: Compiling[];
+  /** Present where images are made one after the other. */
+  readonly turns: Turns | undefined;
   readonly allocate: Promise<Allocate>;
 }
 
@@ -106,6 +115,7 @@ async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage>
   const found = readUsable(kind, await options.allocate);
   if (typeof found === 'object') return describeLoaded(found, 'file', startedMs);
   if (found !== undefined) terminal.err(`${kind.job.path} ${found}; made anew from ${kind.from}`);
+  const done = await options.turns?.take();
   const compiling = startCompiling(kind.job, {
     onProgress: (text) => {
       if (performance.now() - startedMs > PROGRESS_AFTER_MS) terminal.passing(`${kind.job.kind}: ${text}`);
@@ -113,10 +123,41 @@ async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage>
     onUnsaved: warnUnsaved(kind, terminal),
   });
   compilings.push(compiling);
+  void compiling.ended.then(done);
   const made = await compiling.made;
   terminal.passing('');
   for (const problem of made.warnings) terminal.err(`warning: ${formatProblem(problem)}`);
   return describeLoaded(made, 'sources', startedMs);
+}
+
+/** A place in a line: who takes a turn waits for all who took theirs before to be done. */
+interface Turns {
+  readonly take: () => Promise<() => void>;
+}
+
+function createTurns(): Turns {
+  let last = Promise.resolve();
+  return {
+    take: async () => {
+      const before = last;
+      let done = (): void => undefined;
+      last = new Promise((resolve) => {
+        done = resolve;
+      });
+      await before;
+      return done;
+    },
+  };
+}
+
+/** Whether the zone files are so long that making their image takes as much memory as that of the clients. */
+function areZonesLarge({ config }: Ground): boolean {
+  let octets = 0;
+  for (const { file } of config.zones) {
+    octets += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    if (octets > LARGE_ZONES_OCTETS) return true;
+  }
+  return false;
 }
 
 /** The saved image if it may be used; undefined if there is none; else why not, as the end of a sentence. */
@@ -153,7 +194,7 @@ function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>): Kin
   };
 }
 
-function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readText'>): Kind {
+function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readText'>, isFrugal = true): Kind {
   const { geo, networks } = config;
   const path = join(stateFolder(config), 'clients.image');
   const version = programVersion(terminal);
@@ -166,7 +207,7 @@ function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readTe
       const maker = { programVersion: version, imageVersion: CLIENT_IMAGE_VERSION };
       return clientDigest(maker, clientSources(config, places.digest), fileState);
     },
-    job: { kind: 'clients', geo, networks, programVersion: version, path },
+    job: { kind: 'clients', geo, networks, programVersion: version, path, isFrugal },
   };
 }
 

@@ -10,6 +10,7 @@ import type { Locator } from '../geo/locator.ts';
 import type { Decider, TickStats } from '../steering/decider.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
 import type { SteeringImage } from '../steering/image.ts';
+import { createImageEncoder, type ImageEncoder } from '../steering/image-encode.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Store, StoreTopic } from '../store/store.ts';
 import { createInputs, type Inputs } from './inputs.ts';
@@ -68,6 +69,7 @@ interface Running {
   readonly options: ControlOptions;
   readonly inputs: Inputs;
   readonly publisher: Publisher;
+  readonly encoder: ImageEncoder;
   stats: RunningStats;
   unsaved: Map<string, Uint8Array>;
   /** What the store and the snapshot have was taken up. */
@@ -86,6 +88,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     options,
     inputs: createInputs(options),
     publisher: createPublisher(options),
+    encoder: createImageEncoder(),
     stats: emptyStats(),
     unsaved: new Map(),
     isWarm: false,
@@ -212,7 +215,7 @@ function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }
     publisher.retry();
     return;
   }
-  const image = makeImage(options.decider, { epoch: publisher.nextEpoch(), nowMs });
+  const image = makeImage(options.decider, running.encoder, { epoch: publisher.nextEpoch(), nowMs });
   if (!('bytes' in image)) {
     stats.keptBack++;
     options.log(`a table was kept back: ${image.join('; ')}`);

@@ -10,6 +10,7 @@ import {
 } from './client-image.ts';
 import { attributionOf, cityRuns, type LocatorSources, systemRuns } from './client-sources.ts';
 import { overrideRuns } from './override-runs.ts';
+import type { Places } from './places.ts';
 import { type Placer, placer } from './placing.ts';
 import { type Runs, runWriter } from './runs.ts';
 import { createSites, type Sites } from './sites.ts';
@@ -32,24 +33,38 @@ export function compileClientImage(
   stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>,
   onProgress?: (ranges: number, of: 0) => void,
 ): Uint8Array<SharedArrayBuffer> {
-  const v4 = compileClientPart(sources, 4);
+  const { places, ...databases } = sources;
+  const v4 = compileClientPart({ places, databases }, 4);
   onProgress?.(v4.runs.count, 0);
-  const v6 = compileClientPart(sources, 6);
+  const v6 = compileClientPart({ places, databases }, 6);
   onProgress?.(v4.runs.count + v6.runs.count, 0);
-  return joinClientParts([v4, v6], { ...stamp, placesDigest: sources.places.digest });
+  return joinClientParts([v4, v6], { ...stamp, placesDigest: places.digest });
 }
 
-/** Compiles one family alone: two threads can work on the two. Throws as `compileClientImage`. */
-export function compileClientPart(sources: LocatorSources, family: 4 | 6): ClientPart {
+/**
+ * Compiles one family alone: two threads can work on the two. Throws as `compileClientImage`. Each of the
+ * sources is asked for once and let go before the next; `onRelease` is called then.
+ */
+export function compileClientPart(
+  sources: { readonly places: Places; readonly databases: Omit<LocatorSources, 'places'> },
+  family: 4 | 6,
+  onRelease: () => void = () => undefined,
+): ClientPart {
+  const { databases } = sources;
   const place = placer(sources.places);
-  const city = cityRuns(family === 4 ? sources.city4 : sources.city6, family, place);
-  const systems = systemRuns(family === 4 ? sources.asn4 : sources.asn6, family);
+  const city = cityRuns(family === 4 ? databases.city4 : databases.city6, family, place);
+  onRelease();
+  const systems = systemRuns(family === 4 ? databases.asn4 : databases.asn6, family);
+  onRelease();
+  const { overrides } = databases;
+  const override = overrideRuns(overrides, family);
+  onRelease();
   const sites = createSites();
   const runs = mergeRuns(family, {
     place: city.runs,
     asn: systems.runs,
-    override: overrideRuns(sources.overrides, family),
-    siteOf: siteFinder(sites, sources.overrides, place),
+    override,
+    siteOf: siteFinder(sites, overrides, place),
   });
   return { family, runs, ...sites.finish(), databases: [...city.info, ...systems.info] };
 }

@@ -1,8 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { buildRowMap } from '../answer/row-map.ts';
+import { createRowMapper, type RowMapper } from '../answer/row-map.ts';
 import { must } from '../base/assert.ts';
-import { type ClientImage, openClientImage } from '../geo/client-image.ts';
+import { openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
+import { collectGarbage } from './engine.ts';
 import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
 import { loadThreadSystem } from './native-memory.ts';
 
@@ -11,6 +12,9 @@ import { loadThreadSystem } from './native-memory.ts';
  * thread that answers has to. It is started by mapper.ts.
  */
 
+/** Maps and images replaced since memory was given back may be so long together, octets. */
+const REPLACED_OCTETS_MAX = 128 << 20;
+
 const port = must(parentPort, "a parent: this file is a thread's entry");
 // mapper.ts, its only starter, sends this type.
 const setup = workerData as MapperSetup;
@@ -18,26 +22,39 @@ const tell = (message: FromMapper): void => port.postMessage(message);
 
 const system = await loadThreadSystem();
 system.stepBack();
-let clients = open(setup.clients);
+let mapper = open(setup.clients);
+let replacedOctets = 0;
 
 port.on('message', (message: ToMapper) => {
-  if (message.kind === 'clients') clients = open(message.bytes);
-  else tell(map(message.image));
+  if (message.kind === 'clients') mapper = open(message.bytes);
+  else {
+    tell(map(message.image));
+    giveBack();
+  }
 });
 
 function map(given: Uint8Array): FromMapper {
-  if (typeof clients === 'string') return { kind: 'refused', reason: `the client image is bad: ${clients}` };
+  if (typeof mapper === 'string') return { kind: 'refused', reason: `the client image is bad: ${mapper}` };
   const startMs = performance.now();
   const bytes = intoShared(given);
   const image = openImage(bytes, setup);
   if (typeof image === 'string') return { kind: 'refused', reason: image };
   if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
-  const rows = buildRowMap(clients, image, system.allocate);
+  const rows = mapper.map(image);
+  replacedOctets += bytes.length + rows.length;
   return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };
 }
 
-function open(bytes: Uint8Array): ClientImage | string {
-  return openClientImage(bytes, setup);
+/** The engine does not know how large maps are, and this thread makes little else. */
+function giveBack(): void {
+  if (replacedOctets < REPLACED_OCTETS_MAX) return;
+  replacedOctets = 0;
+  collectGarbage('all');
+}
+
+function open(bytes: Uint8Array): RowMapper | string {
+  const clients = openClientImage(bytes, setup);
+  return typeof clients === 'string' ? clients : createRowMapper(clients, system.allocate);
 }
 
 /** The octets in memory that threads share: copied only if they are not. */

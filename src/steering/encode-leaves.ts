@@ -20,17 +20,17 @@ export interface LaidLeaves {
 
 /**
  * The leaves that the image needs, in the order of their keys: those with a decision of their own that in
- * some group differs from what their network gets at their place, or else their place. `rowOfLeaf`: by
- * group, by leaf of `parts`.
+ * some group differs from what their network gets at their place, or else their place.
  */
-export function layLeaves(parts: ImageParts, rowOfLeaf: Uint32Array, inherited: Inherited): LaidLeaves {
-  const { leafCount, leafKey, leafActive, leafPlace, leafAsn, groupCount } = parts;
+export function layLeaves(parts: ImageParts, rowOfUnit: Uint32Array, inherited: Inherited): LaidLeaves {
+  const { leafCount, leafKey, leafActive, leafPlace, leafAsn, groupCount, firstLeaf, rows } = parts;
   const kept = new Uint32Array(leafCount);
   let count = 0;
   for (let leaf = 0; leaf < leafCount; leaf++) {
     if (leafActive[leaf] === 0 || (leafKey[leaf] as number) < 0) continue;
     const parent = { placeId: leafPlace[leaf] as number, asn: leafAsn[leaf] as number };
-    if (!isMerged({ rowOfLeaf, leaf, leafCount }, parent, inherited)) kept[count++] = leaf;
+    if (!isMerged({ rowOfUnit, unit: firstLeaf + leaf, cellStride: rows.cellStride }, parent, inherited))
+      kept[count++] = leaf;
   }
   const order = sortByKey(kept.subarray(0, count), leafKey);
   const ipv4Count = countBelow(order, leafKey, IPV6_KEYS);
@@ -47,14 +47,14 @@ export function layLeaves(parts: ImageParts, rowOfLeaf: Uint32Array, inherited: 
       leafIpv6Low[i - ipv4Count] = (key - IPV6_KEYS) % 0x10000;
     }
     for (let group = 0; group < groupCount; group++)
-      leafRow[i * groupCount + group] = rowOfLeaf[group * leafCount + leaf] as number;
+      leafRow[i * groupCount + group] = rowOfUnit[group * rows.cellStride + firstLeaf + leaf] as number;
   }
   return { leafIpv4, leafIpv6, leafIpv6Low, leafRow };
 }
 
 /** Whether a leaf's clients get the same without it, in every group. */
 function isMerged(
-  own: { readonly rowOfLeaf: Uint32Array; readonly leaf: number; readonly leafCount: number },
+  own: { readonly rowOfUnit: Uint32Array; readonly unit: number; readonly cellStride: number },
   parent: { readonly placeId: number; readonly asn: number },
   inherited: Inherited,
 ): boolean {
@@ -66,7 +66,7 @@ function isMerged(
       slot < 0
         ? placeRow[group * placeCount + placeId]
         : networks[slot * networkStride(groupCount) + 1 + group];
-    if (own.rowOfLeaf[group * own.leafCount + own.leaf] !== row) return false;
+    if (own.rowOfUnit[group * own.cellStride + own.unit] !== row) return false;
   }
   return true;
 }

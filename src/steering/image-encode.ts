@@ -1,15 +1,10 @@
 import { IMAGE_KIND, sealImage } from '../base/image-file.ts';
 import { layLeaves } from './encode-leaves.ts';
+import { haveSameNetworks, type LaidNetworks, layNetworks, updateNetworks } from './encode-networks.ts';
 import { type ImageSource, STEERING_VERSION, sourceOf } from './image.ts';
-import {
-  firstSlot,
-  type ImageCounts,
-  imageLayout,
-  networkStride,
-  ROW,
-  STEERING_HEADER,
-} from './image-layout.ts';
-import { distinctRows, internRows, type RowTable, rowSet } from './intern-rows.ts';
+import { type ImageCounts, imageLayout, ROW, STEERING_HEADER } from './image-layout.ts';
+import { distinctRows, type RowTable } from './intern-rows.ts';
+import { numberRows, type RowNumbers, rowNumbers } from './row-numbers.ts';
 
 /** Everything that goes into an image. */
 export interface ImageParts extends ImageSource {
@@ -46,15 +41,44 @@ export const NO_LEAVES = {
   leafActive: new Uint8Array(0),
 } as const;
 
+/** Packs one image after the other into shared memory: what did not change is not worked out again. */
+export interface ImageEncoder {
+  readonly encode: (parts: ImageParts) => Uint8Array<SharedArrayBuffer>;
+}
+
+/** An encoder for the images of one decider, whose tables keep their form. */
+export function createImageEncoder(): ImageEncoder {
+  let numbers: RowNumbers | undefined;
+  let networks: LaidNetworks | undefined;
+  return {
+    encode: (parts) => {
+      const { rows, groupCount } = parts;
+      if (numbers?.rowOfUnit.length !== groupCount * rows.cellStride) numbers = rowNumbers(rows, groupCount);
+      const cells = { first: 0, count: parts.placeCount + parts.networkCount };
+      const leaves = { first: parts.firstLeaf, count: parts.leafCount };
+      const changed = numberRows(numbers, rows, leaves.count === 0 ? [cells] : [cells, leaves]);
+      if (networks === undefined || changed === undefined || !haveSameNetworks(networks, parts))
+        networks = layNetworks(parts, numbers.rowOfUnit);
+      else updateNetworks(networks, parts, { rowOfUnit: numbers.rowOfUnit, changed });
+      return pack(parts, numbers, networks);
+    },
+  };
+}
+
 /** Packs an image into shared memory. Equal rows are stored once. */
 export function encodeImage(parts: ImageParts): Uint8Array<SharedArrayBuffer> {
+  return createImageEncoder().encode(parts);
+}
+
+function pack(
+  parts: ImageParts,
+  { set, rowOfUnit }: RowNumbers,
+  { networkStart, networks, networkCells }: LaidNetworks,
+): Uint8Array<SharedArrayBuffer> {
   const { groupCount, placeCount, termsText } = parts;
-  const { rows, rowOfUnit, rowOfLeaf } = findRows(parts);
-  const { networkStart, networkCells } = layNetworks(parts);
-  const networks = new Uint32Array((networkStart[placeCount] as number) * networkStride(groupCount));
-  writeNetworks(networks, { parts, networkStart, rowOfUnit });
+  const rows = distinctRows(set);
   const placeRow = placeRows(parts, rowOfUnit);
-  const leaves = layLeaves(parts, rowOfLeaf, { networks, networkStart, groupCount, placeRow, placeCount });
+  const leaves = layLeaves(parts, rowOfUnit, { networks, networkStart, groupCount, placeRow, placeCount });
   const counts: ImageCounts = {
     groups: groupCount,
     places: placeCount,
@@ -105,105 +129,12 @@ function writeCounts(
   put(STEERING_HEADER.LEAVES_IPV6, counts.leavesIpv6);
 }
 
-/** The distinct rows, and which one each cell has. */
-interface FoundRows {
-  readonly rows: Int16Array;
-  /** By group, by place and network cell; those of cells not in use mean nothing. */
-  readonly rowOfUnit: Uint32Array;
-  /** By group, by leaf. */
-  readonly rowOfLeaf: Uint32Array;
-}
-
-function findRows(parts: ImageParts): FoundRows {
-  const { groupCount, placeCount, networkCount, firstLeaf, leafCount } = parts;
-  const cells = placeCount + networkCount;
-  const rowOfUnit = new Uint32Array(groupCount * cells);
-  const rowOfLeaf = new Uint32Array(groupCount * leafCount);
-  const set = rowSet(parts.rows);
-  for (let group = 0; group < groupCount; group++) {
-    const first = group * parts.rows.cellStride;
-    internRows(set, first, rowOfUnit.subarray(group * cells, (group + 1) * cells));
-    internRows(set, first + firstLeaf, rowOfLeaf.subarray(group * leafCount, (group + 1) * leafCount));
-  }
-  return { rows: distinctRows(set), rowOfUnit, rowOfLeaf };
-}
-
 /** By group, by place. */
-function placeRows(
-  { groupCount, placeCount, networkCount }: ImageParts,
-  rowOfUnit: Uint32Array,
-): Uint32Array {
-  const rows = new Uint32Array(groupCount * placeCount);
+function placeRows({ groupCount, placeCount, rows }: ImageParts, rowOfUnit: Uint32Array): Uint32Array {
+  const placeRow = new Uint32Array(groupCount * placeCount);
   for (let group = 0; group < groupCount; group++) {
-    const from = group * (placeCount + networkCount);
-    rows.set(rowOfUnit.subarray(from, from + placeCount), group * placeCount);
+    const from = group * rows.cellStride;
+    placeRow.set(rowOfUnit.subarray(from, from + placeCount), group * placeCount);
   }
-  return rows;
-}
-
-/** First slot of each place's networks. They fill two thirds at most, so that probing stays short. */
-function layNetworks(parts: ImageParts): { networkStart: Uint32Array; networkCells: number } {
-  const { placeCount, networkCount, networkAsn, networkPlace } = parts;
-  const counts = new Uint32Array(placeCount);
-  for (let i = 0; i < networkCount; i++) {
-    const place = networkPlace[i] as number;
-    if (networkAsn[i] !== 0) counts[place] = (counts[place] as number) + 1;
-  }
-  const networkStart = new Uint32Array(placeCount + 1);
-  let networkCells = 0;
-  for (let place = 0; place < placeCount; place++) {
-    const count = counts[place] as number;
-    const slots = count === 0 ? 0 : count + (count >> 1) + 1;
-    networkStart[place + 1] = (networkStart[place] as number) + slots;
-    networkCells += count;
-  }
-  return { networkStart, networkCells };
-}
-
-/**
- * Networks written together: their slots are touched for all of them before the first is written, so that the
- * waits for memory overlap.
- */
-const BATCH = 64;
-const firstSlots = new Int32Array(BATCH);
-const touched = new Int32Array(BATCH);
-
-function writeNetworks(
-  networks: Uint32Array,
-  from: { parts: ImageParts; networkStart: Uint32Array; rowOfUnit: Uint32Array },
-): void {
-  const { parts, networkStart } = from;
-  const { networkCount, networkAsn, networkPlace } = parts;
-  const stride = networkStride(parts.groupCount);
-  for (let done = 0; done < networkCount; done += BATCH) {
-    const count = Math.min(BATCH, networkCount - done);
-    for (let i = 0; i < count; i++) {
-      const place = networkPlace[done + i] as number;
-      const start = networkStart[place] as number;
-      const slots = (networkStart[place + 1] as number) - start;
-      firstSlots[i] = start + firstSlot(networkAsn[done + i] as number, slots);
-    }
-    for (let i = 0; i < count; i++) touched[i] = networks[(firstSlots[i] as number) * stride] as number;
-    for (let i = 0; i < count; i++)
-      if (networkAsn[done + i] !== 0) writeNetwork(networks, from, done + i, firstSlots[i] as number);
-  }
-}
-
-function writeNetwork(
-  networks: Uint32Array,
-  from: { parts: ImageParts; networkStart: Uint32Array; rowOfUnit: Uint32Array },
-  index: number,
-  firstSlot: number,
-): void {
-  const { parts, networkStart, rowOfUnit } = from;
-  const { groupCount, placeCount, networkCount, networkAsn, networkPlace } = parts;
-  const stride = networkStride(groupCount);
-  const cells = placeCount + networkCount;
-  const place = networkPlace[index] as number;
-  let slot = firstSlot;
-  while (networks[slot * stride] !== 0)
-    if (++slot === networkStart[place + 1]) slot = networkStart[place] as number;
-  networks[slot * stride] = networkAsn[index] as number;
-  for (let group = 0; group < groupCount; group++)
-    networks[slot * stride + 1 + group] = rowOfUnit[group * cells + placeCount + index] as number;
+  return placeRow;
 }

@@ -139,7 +139,7 @@ export function rowOf(
   const leaf = key < 0 ? -1 : leafSlot(image, key);
   if (leaf >= 0) return image.leafRow[leaf * image.groupCount + groupIndex] as number;
   const slot = networkSlot(image, placeId, asn);
-  if (slot >= 0) return image.networks[slot * networkStride(image.groupCount) + 1 + groupIndex] as number;
+  if (slot >= 0) return slotRow(image, slot, groupIndex);
   return image.placeRow[groupIndex * image.placeCount + placeId] as number;
 }
 
@@ -181,6 +181,22 @@ export function networkSlot(image: NetworkSlots, placeId: number, asn: number): 
     if (++slot === slots) slot = 0;
   }
   return -1;
+}
+
+/** Row of the network cell in a slot, in a service group. */
+export function slotRow({ networks, groupCount }: SteeringImage, slot: number, groupIndex: number): number {
+  return networks[slot * networkStride(groupCount) + 1 + groupIndex] as number;
+}
+
+/** Whether the same networks stand in the same slots. */
+export function haveSameNetworks(one: SteeringImage, other: SteeringImage): boolean {
+  if (one.groupCount !== other.groupCount || one.networks.length !== other.networks.length) return false;
+  for (let i = 0; i < one.networkStart.length; i++)
+    if (one.networkStart[i] !== other.networkStart[i]) return false;
+  const stride = networkStride(one.groupCount);
+  for (let at = 0; at < one.networks.length; at += stride)
+    if (one.networks[at] !== other.networks[at]) return false;
+  return one.networkStart.length === other.networkStart.length;
 }
 
 /** Link index of the row's k-th candidate, 0 the best; -1 when there is none. */

@@ -20,15 +20,20 @@ export interface RowTable {
 }
 
 /** The distinct rows of a table, in the image's form, as they are found. */
-interface RowSet {
-  readonly table: RowTable;
-  /** The candidates, two to a word. */
-  readonly pairs: Int32Array;
+export interface RowSet {
+  /** Where units' rows are looked up. */
+  table: RowTable;
+  /** Its candidates, two to a word. */
+  pairs: Int32Array;
   /** The rows found, and room for more behind. */
   words: Int32Array;
   count: number;
-  /** Open addressing: row + 1, 0 is empty. A power of two, at most half full. */
+  /**
+   * Open addressing: row + 1, 0 is empty. A power of two, at most half full. A row that was replaced is still
+   * met where it was before: only its words say what it is.
+   */
   slots: Int32Array;
+  usedSlots: number;
 }
 
 /** 32-bit words of a row that may differ from 0, and of a whole row. */
@@ -48,16 +53,66 @@ const likely = new Int32Array(BATCH);
 
 /** No rows yet. */
 export function rowSet(table: RowTable): RowSet {
-  const { candidates } = table;
-  const isAligned = candidates.byteOffset % 4 === 0;
-  const { buffer, byteOffset } = isAligned ? candidates : candidates.slice();
   return {
     table,
-    pairs: new Int32Array(buffer, byteOffset, candidates.length / 2),
+    pairs: pairsOf(table),
     words: new Int32Array(ROWS_AT_FIRST * ROW_WORDS32),
     count: 0,
     slots: new Int32Array(ROWS_AT_FIRST * 2),
+    usedSlots: 0,
   };
+}
+
+/** Looks units up in another table from now on. */
+export function lookAt(set: RowSet, table: RowTable): void {
+  set.table = table;
+  set.pairs = pairsOf(table);
+}
+
+/**
+ * Whether this row is what the unit has. Nearly always it is, so all is compared before anything is decided:
+ * the processor goes on to the next units meanwhile.
+ */
+export function hasRow({ words, pairs, table }: RowSet, row: number, unit: number): boolean {
+  const at = row * ROW_WORDS32;
+  const from = unit * PAIRS;
+  const ttl = (table.ttlSeconds[unit] as number) | ((table.ttlReason[unit] as number) << 16);
+  const differs =
+    ((words[at] as number) ^ (pairs[from] as number)) |
+    ((words[at + 1] as number) ^ (pairs[from + 1] as number)) |
+    ((words[at + 2] as number) ^ (pairs[from + 2] as number)) |
+    ((words[at + 3] as number) ^ (pairs[from + 3] as number)) |
+    ((words[at + PAIRS] as number) ^ ttl);
+  if (differs !== 0) return false;
+  const { shares } = table;
+  const first = unit * ROW_SHARES;
+  if (shares === undefined || shares[first] === 0) return words[at + PAIRS + 1] === 0;
+  const two = (shares[first] as number) | ((shares[first + 1] as number) << 16);
+  return words[at + PAIRS + 1] === two && words[at + PAIRS + 2] === shares[first + 2];
+}
+
+/** Takes up a unit's row, for `foundRow`, `addRow` and `replaceRow`. */
+export function wantRow(set: RowSet, unit: number): void {
+  packRow(set, unit, 0);
+  hashes[0] = hashOf(wanted, 0);
+}
+
+/** Which row is the one that is wanted; -1: none. */
+export function foundRow(set: RowSet): number {
+  const row = (set.slots[slotOf(set, 0)] as number) - 1;
+  return row;
+}
+
+/** Adds the row that is wanted. */
+export function addRow(set: RowSet): number {
+  return addAt(set, slotOf(set, 0), 0);
+}
+
+/** Puts the row that is wanted, and which there is not yet, in the place of another. */
+export function replaceRow(set: RowSet, row: number): void {
+  set.slots[slotOf(set, 0)] = row + 1;
+  writeRow(set, row, 0);
+  if (++set.usedSlots * 2 > set.slots.length) rebuildSlots(set);
 }
 
 /** Writes the index of each unit's row among the distinct ones to `rowOf`; adds those that are new. */
@@ -92,13 +147,19 @@ function prepare(set: RowSet, firstUnit: number, count: number): void {
 }
 
 function findRow(set: RowSet, i: number): number {
+  const slot = slotOf(set, i);
+  const row = (set.slots[slot] as number) - 1;
+  return row < 0 ? addAt(set, slot, i) : row;
+}
+
+/** Slot of the i-th row that is wanted; an empty one if there is none such. */
+function slotOf(set: RowSet, i: number): number {
   const { slots } = set;
   const mask = slots.length - 1;
   let slot = (hashes[i] as number) & mask;
   for (;;) {
     const row = (slots[slot] as number) - 1;
-    if (row < 0) return addRow(set, slot, i);
-    if (isWanted(set, row, i)) return row;
+    if (row < 0 || isWanted(set, row, i)) return slot;
     slot = (slot + 1) & mask;
   }
 }
@@ -117,7 +178,7 @@ function packRow(set: RowSet, unit: number, to: number): void {
       : 0;
 }
 
-function addRow(set: RowSet, slot: number, i: number): number {
+function addAt(set: RowSet, slot: number, i: number): number {
   const row = set.count++;
   set.slots[slot] = row + 1;
   if (set.words.length < set.count * ROW_WORDS32) {
@@ -125,21 +186,34 @@ function addRow(set: RowSet, slot: number, i: number): number {
     more.set(set.words);
     set.words = more;
   }
-  for (let k = 0; k < USED_WORDS; k++)
-    set.words[row * ROW_WORDS32 + k] = wanted[i * ROW_WORDS32 + k] as number;
-  if (set.count * 2 > set.slots.length) growSlots(set);
+  writeRow(set, row, i);
+  if (++set.usedSlots * 2 > set.slots.length) rebuildSlots(set);
   return row;
 }
 
-function growSlots(set: RowSet): void {
-  const slots = new Int32Array(set.slots.length * 4);
-  const mask = slots.length - 1;
+function writeRow({ words }: RowSet, row: number, i: number): void {
+  for (let k = 0; k < USED_WORDS; k++) words[row * ROW_WORDS32 + k] = wanted[i * ROW_WORDS32 + k] as number;
+}
+
+/** Every row where its words say, in slots that are a quarter full at most. */
+function rebuildSlots(set: RowSet): void {
+  let length = set.slots.length;
+  while (length < set.count * 4) length *= 2;
+  const slots = new Int32Array(length);
+  const mask = length - 1;
   for (let row = 0; row < set.count; row++) {
     let slot = hashOf(set.words, row * ROW_WORDS32) & mask;
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
     slots[slot] = row + 1;
   }
   set.slots = slots;
+  set.usedSlots = set.count;
+}
+
+function pairsOf({ candidates }: RowTable): Int32Array {
+  const isAligned = candidates.byteOffset % 4 === 0;
+  const { buffer, byteOffset } = isAligned ? candidates : candidates.slice();
+  return new Int32Array(buffer, byteOffset, candidates.length / 2);
 }
 
 function isWanted(set: RowSet, row: number, i: number): boolean {

@@ -3,7 +3,7 @@ import { IMAGE_KIND } from '../../src/base/image-file.ts';
 import { loadGround } from '../../src/cli/ground.ts';
 import { readImageFile } from '../../src/cli/image-file.ts';
 import { CLIENT_IMAGE_VERSION, type ClientImage, openClientImage } from '../../src/geo/client-image.ts';
-import { encodeImage } from '../../src/steering/image-encode.ts';
+import { encodeImage, type ImageParts } from '../../src/steering/image-encode.ts';
 import { randomParts } from './steering-images.ts';
 import { readBenchConfig, type WorldPaths } from './world.ts';
 
@@ -12,6 +12,8 @@ export interface CellMaker {
   /** Networks that get a row of their own: sites of the client image whose AS is known. */
   readonly cellCount: number;
   readonly clients: ClientImage;
+  /** Parts of an image as `make` makes it. */
+  readonly parts: (epoch: number) => ImageParts;
   /**
    * As uneven as can be: each cell's row is drawn by chance, apart from its neighbours', and one in a
    * hundred is split. `encodeMs` is what `encodeImage` took.
@@ -43,25 +45,28 @@ export function cellMaker(
     place: Uint32Array.from(cells, (site = 0) => clients.sitePlace[site] ?? 0),
   };
   const { fleet } = config;
+  const parts = (epoch: number): ImageParts =>
+    randomParts({
+      cells: cells.length,
+      networks,
+      epoch,
+      seed: epoch,
+      pops: fleet.pops.length,
+      links: fleet.links.length,
+      distinctRows: limits.rows,
+      groups: groups.length,
+      fleetDigest: fleet.digest,
+      placesDigest: places.digest,
+      places: places.count,
+    });
   return {
     cellCount: cells.length,
     clients,
+    parts,
     make: (epoch) => {
-      const parts = randomParts({
-        cells: cells.length,
-        networks,
-        epoch,
-        seed: epoch,
-        pops: fleet.pops.length,
-        links: fleet.links.length,
-        distinctRows: limits.rows,
-        groups: groups.length,
-        fleetDigest: fleet.digest,
-        placesDigest: places.digest,
-        places: places.count,
-      });
+      const made = parts(epoch);
       const startMs = performance.now();
-      const bytes = encodeImage(parts);
+      const bytes = encodeImage(made);
       return { bytes, encodeMs: performance.now() - startMs };
     },
   };

@@ -71,6 +71,17 @@ export function randomParts(options: RandomParts): ImageParts {
   };
 }
 
+/** Gives so many of the parts' cells the row of another cell, as decisions that move cells do. */
+export function moveCells({ rows }: ImageParts, count: number, next: () => number): void {
+  const { candidates, ttlSeconds, shares = new Uint16Array(0) } = rows;
+  for (let i = 0; i < count; i++) {
+    const [to, from] = [Math.floor(next() * ttlSeconds.length), Math.floor(next() * ttlSeconds.length)];
+    candidates.copyWithin(to * ROW_CANDIDATES, from * ROW_CANDIDATES, (from + 1) * ROW_CANDIDATES);
+    shares.copyWithin(to * ROW_SHARES, from * ROW_SHARES, (from + 1) * ROW_SHARES);
+    ttlSeconds[to] = ttlSeconds[from] as number;
+  }
+}
+
 /** Distinct (ASN, place) pairs: each AS at a few places, in no order of places. */
 function randomNetworks(
   cells: number,
