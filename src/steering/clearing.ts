@@ -22,7 +22,8 @@ const RELEASE_SHARE = 0.25;
 const RELEASED_MS = 2;
 
 /** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
-const MARGINAL_BUCKETS = bucketOf(0.1);
+const MARGINAL_MS = 0.1;
+const MARGINAL_BUCKETS = bucketOf(MARGINAL_MS);
 /** Prices are set jointly while more of all demand than this does not fit … */
 const JOINT_SHARE = 0.005;
 /** … looking at units within so much of changing at first, ms; less as it comes nearer, more where it is far. */
@@ -84,18 +85,21 @@ export function clearPrices(market: Market, shortage: Shortage): number {
 }
 
 /**
- * Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more.
- * Units that are about to leave are not too much.
+ * Whether too much or too little is wanted in all for prices to be set POP by POP, and steps are not too small
+ * for more. Units that are about to leave or to come make no difference.
  */
 function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs }): boolean {
-  const { capacityRps, wantedRps } = market;
+  const { capacityRps, wantedRps, terms } = market;
   const { histograms, pairs } = counts;
   if (pairs.widthMs < JOINT_LEAST_MS) return false;
   let over = 0;
   let total = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
-    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number) + marginalRps(histograms.own, pop);
-    over += Math.max(0, excessRps(market, pop) - forgivenRps);
+    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
+    const excess = excessRps(market, pop);
+    if (excess > 0) over += Math.max(0, excess - forgivenRps - marginalRps(histograms.own, pop));
+    else if ((terms.priceMs[pop] as number) > RELEASED_MS)
+      over += Math.max(0, -excess - forgivenRps - marginalRps(histograms.next, pop));
     total += wantedRps[pop] as number;
   }
   return over > JOINT_SHARE * total;
@@ -113,6 +117,8 @@ function sweepUnits(
   const { demandRps: pairRps, widthMs } = into.pairs;
   const popCount = wantedRps.length;
   const { fallMs } = drift;
+  // Margins that count must be exact: those held from below are looked at anew.
+  const soonMs = fallMs + Math.max(MARGINAL_MS, widthMs);
   pairRps.fill(0);
   wantedRps.fill(0);
   own.fill(0);
@@ -122,7 +128,7 @@ function sweepUnits(
     for (let i = 0; i < activeCells.length; i++) {
       const unit = first + (activeCells[i] as number);
       let pop = bestPop[unit] as number;
-      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + fallMs)) {
+      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + soonMs)) {
         if (scoreUnit(market, group, unit)) noteShort(shortage, unit);
         pop = bestPop[unit] as number;
       }

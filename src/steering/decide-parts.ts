@@ -1,5 +1,5 @@
 import type { DecidePass, Deciding } from './decide.ts';
-import type { Market } from './market.ts';
+import { hasRoom, type Market } from './market.ts';
 import { movePart, moveUnit, partsOf, setParts, shareOf } from './unit-moves.ts';
 import { CANDIDATES, CODES_PER_MS, candidateOf, NONE, type Part } from './units.ts';
 
@@ -69,7 +69,7 @@ export function decideParts(
     if (pop === NONE || pop === part.pop) continue;
     const isOut = deciding.groupOut[which.group]?.[part.pop] === 1;
     const rps = part.share * (demandRps[unit] as number);
-    if (!isOut && rps > (roomRps[pop] as number)) continue;
+    if (!isOut && !hasRoom(market, pop, { rps, roomRps })) continue;
     roomRps[part.pop] = (roomRps[part.pop] as number) + rps;
     roomRps[pop] = (roomRps[pop] as number) - rps;
     const moved = movePart(deciding, unit, { from: part.pop, to: pop, share: part.share, nowMs });

@@ -2,7 +2,7 @@ import { type Cells, placeOf } from './cells.ts';
 import { chooseGains, type Gain } from './churn.ts';
 import { decideParts } from './decide-parts.ts';
 import type { Estimates } from './estimate.ts';
-import { type Market, predictedLoad } from './market.ts';
+import { hasRoom, type Market, predictedLoad } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
@@ -258,7 +258,7 @@ function weigh(
     running.gains.push({ unit, pop: bestPop, event, gainMs, rps });
     return;
   }
-  if (move === 'overflow' && rps > (roomRps[bestPop] as number)) {
+  if (move === 'overflow' && !hasRoom(market, bestPop, { rps, roomRps })) {
     running.blocked.push(unit);
     return;
   }

@@ -253,6 +253,19 @@ export function scoreUnit(market: Market, group: number, unit: number): boolean 
   return leastMs > outsideMs + (isWide ? 0 : (market.leastExtraMs[group] as number));
 }
 
+/**
+ * Whether a unit may go to a POP with others: it fits, or will when all are where they want to be, as prices
+ * clear.
+ */
+export function hasRoom(market: Market, pop: number, of: { rps: number; roomRps: Float64Array }): boolean {
+  if (of.rps <= (of.roomRps[pop] as number)) return true;
+  const spareRps = CLEARED_SHARE * (market.capacityRps[pop] as number);
+  return (market.wantedRps[pop] as number) <= (market.hardRps[pop] as number) + spareRps;
+}
+
+/** What is wanted of a POP beyond this share of its capacity does not clear: the repair takes up to it. */
+const CLEARED_SHARE = 0.01;
+
 /** By how much a whole unit wants its best POP more than the next, at least, ms. */
 export function marginMs(market: Market, unit: number): number {
   const { units, riseMs, drift } = market;
