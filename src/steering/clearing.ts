@@ -140,6 +140,8 @@ function sweepUnits(
       const isNext = rival !== NONE && counted[rival] === 1;
       if (!isOwn && !isNext && widthMs === 0) continue;
       const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
+      // Held by hysteresis: it does not follow prices.
+      if (marginMs === -Infinity) continue;
       if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
       const bucket = bucketOf(marginMs);
       if (isOwn) add(own, pop * BUCKETS + bucket, demand);

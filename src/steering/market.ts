@@ -245,7 +245,7 @@ export function scoreUnit(market: Market, group: number, unit: number): boolean 
   if (units.bestPop[unit] !== best || best !== incumbent) units.awake[unit] = 1;
   units.bestPop[unit] = best;
   units.nextPop[unit] = next;
-  const margin = isHeld ? 0 : nextMs - bestMs - ROUNDING_MS;
+  const margin = isHeld ? -Infinity : nextMs - bestMs - ROUNDING_MS;
   units.slackMs[unit] =
     best === NONE ? -Infinity : Math.min(NO_OTHER_MS, margin) + (riseMs[best] as number) + drift.fallMs;
   const isWide = units.wide[unit] === 1;
