@@ -7,7 +7,7 @@ import { repairOverload } from './repair.ts';
 import { pickCandidates, type ServiceGroup } from './units.ts';
 
 /** Units whose whole fleet is looked at in a tick, at most, because their candidates are out or too dear. */
-const WIDE_MAX = 10_000;
+const WIDE_MAX = 6000;
 
 /** What a tick's assignment is made from. */
 export interface Assigning {

@@ -7,6 +7,8 @@ import { NONE } from './units.ts';
 
 /** Sweeps over all units in a tick: at least so many, if prices have not settled … */
 const SWEEPS_LEAST = 6;
+/** … while they never did, so many … */
+const SWEEPS_COLD = 60;
 /** … and in small worlds so many, or as many as look at so many units. */
 const SWEEPS_MOST = 200;
 const UNITS_MOST = 4_000_000;
@@ -24,11 +26,22 @@ const RELEASED_MS = 2;
 /** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
 const MARGINAL_MS = 0.1;
 const MARGINAL_BUCKETS = bucketOf(MARGINAL_MS);
+/** Prices have settled when no more of all demand than this does not fit … */
+const SETTLED_SHARE = 0.002;
+/** … no POP is wanted by more than this share of its capacity too much … */
+const FAR_SHARE = 0.02;
+/** … and what is spare at POPs with a price could save no more than this in the mean, ms. */
+const SETTLED_MS = 0.01;
+/** Margins are counted up to this, ms, but where a POP must shed more. */
+const SHALLOW_MS = 4;
+const DEEP = 2;
 /** Prices are set jointly while more of all demand than this does not fit … */
 const JOINT_SHARE = 0.005;
-/** … looking at units within so much of changing at first, ms; less as it comes nearer, more where it is far. */
+/** … judging by the units that are within so much of changing, ms; less where there are more than so many. */
 const JOINT_WIDTH_MS = 2;
-const JOINT_LEAST_MS = 0.2;
+const JOINT_UNITS = 3000;
+/** Shorter steps than this are left to the POPs one by one, ms. */
+const JOINT_LEAST_MS = 0.8;
 
 /** Units whose candidates turn out to be out or too dear, found in a sweep. */
 export interface Shortage {
@@ -42,7 +55,7 @@ export interface Shortage {
 interface Histograms {
   readonly own: Float64Array;
   readonly next: Float64Array;
-  /** By POP: 1 where it is counted. */
+  /** By POP: 1 where margins up to `SHALLOW_MS` are counted, `DEEP` where all are of those that want it. */
   readonly counted: Uint8Array;
 }
 
@@ -64,14 +77,20 @@ export function clearPrices(market: Market, shortage: Shortage): number {
   };
   boundDrift(market);
   const visits = market.units.groupCount * market.activeCells.length;
-  const sweepsMax = Math.max(SWEEPS_LEAST, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
-  const pairs = createPairs(popCount, JOINT_WIDTH_MS);
+  const least = market.drift.settled ? SWEEPS_LEAST : SWEEPS_COLD;
+  const sweepsMax = Math.max(least, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const widthMs = JOINT_WIDTH_MS * Math.sqrt(Math.min(1, JOINT_UNITS / visits));
+  const pairs = createPairs(popCount, Math.max(MARGINAL_MS, widthMs));
   let falls = 0;
   for (let sweep = 1; ; sweep++) {
     shortage.count = 0;
     sweepUnits(market, { histograms, pairs }, shortage);
     if (sweep >= sweepsMax) return sweep;
     if (widenShort(shortage)) continue;
+    if (isSettled(market, histograms)) {
+      market.drift.settled = true;
+      return sweep;
+    }
     if (isJoint(market, { histograms, pairs })) {
       stepJointly(market, pairs, SLACK_SHARE);
       continue;
@@ -79,9 +98,36 @@ export function clearPrices(market: Market, shortage: Shortage): number {
     pairs.widthMs = 0;
     const rose = raise(market, histograms);
     if (rose === 'later') continue;
-    if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) return sweep;
+    if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) {
+      market.drift.settled = true;
+      return sweep;
+    }
     setLeastExtra(market);
   }
+}
+
+/**
+ * Whether prices clear as well as is worth while: nearly all that is wanted fits, no POP is wanted by far too
+ * much, and what is left at POPs with a price is worth little. The repair and the filling do the rest.
+ */
+function isSettled(market: Market, histograms: Histograms): boolean {
+  const { terms, wantedRps, capacityRps } = market;
+  let total = 0;
+  let over = 0;
+  let spareMs = 0;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const excess = excessRps(market, pop);
+    total += wantedRps[pop] as number;
+    if (excess > 0) {
+      const leaves = excess - marginalRps(histograms.own, pop);
+      if (leaves > FAR_SHARE * (capacityRps[pop] as number)) return false;
+      over += Math.max(0, leaves);
+    } else {
+      const comes = -excess - marginalRps(histograms.next, pop);
+      spareMs += Math.max(0, comes) * (terms.priceMs[pop] as number);
+    }
+  }
+  return over <= SETTLED_SHARE * total && spareMs <= SETTLED_MS * total;
 }
 
 /**
@@ -91,7 +137,7 @@ export function clearPrices(market: Market, shortage: Shortage): number {
 function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs }): boolean {
   const { capacityRps, wantedRps, terms } = market;
   const { histograms, pairs } = counts;
-  if (pairs.widthMs < JOINT_LEAST_MS) return false;
+  if (pairs.stepMs < JOINT_LEAST_MS || pairs.widthMs === 0) return false;
   let over = 0;
   let total = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
@@ -136,16 +182,17 @@ function sweepUnits(
       if (pop < 0 || demand === 0) continue;
       wantedRps[pop] = (wantedRps[pop] as number) + demand;
       const rival = nextPop[unit] as number;
-      const isOwn = counted[pop] === 1;
-      const isNext = rival !== NONE && counted[rival] === 1;
-      if (!isOwn && !isNext && widthMs === 0) continue;
+      const isOwn = counted[pop] as number;
+      const isNext = rival === NONE ? 0 : (counted[rival] as number);
+      if (isOwn + isNext === 0 && widthMs === 0) continue;
       const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
       // Held by hysteresis: it does not follow prices.
       if (marginMs === -Infinity) continue;
+      if (marginMs >= SHALLOW_MS && isOwn !== DEEP) continue;
       if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
       const bucket = bucketOf(marginMs);
-      if (isOwn) add(own, pop * BUCKETS + bucket, demand);
-      if (isNext) add(next, rival * BUCKETS + bucket, demand);
+      if (isOwn !== 0) add(own, pop * BUCKETS + bucket, demand);
+      if (isNext !== 0) add(next, rival * BUCKETS + bucket, demand);
     }
   }
   for (const unit of units.splits.keys()) if (!sweepParts(market, into, unit)) noteShort(shortage, unit);
@@ -179,9 +226,10 @@ function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs
     const demand = (demandRps[unit] as number) * part.share;
     add(wantedRps, pop, demand);
     const bucket = bucketOf(nextMs - ms);
+    if (nextMs - ms >= SHALLOW_MS && counted[pop] !== DEEP) continue;
     if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
-    if (counted[pop] === 1) add(own, pop * BUCKETS + bucket, demand);
-    if (nextPop !== NONE && counted[nextPop] === 1) add(next, nextPop * BUCKETS + bucket, demand);
+    if (counted[pop] !== 0) add(own, pop * BUCKETS + bucket, demand);
+    if (nextPop !== NONE && counted[nextPop] !== 0) add(next, nextPop * BUCKETS + bucket, demand);
   }
   return true;
 }
@@ -195,17 +243,25 @@ function raise(market: Market, histograms: Histograms): boolean | 'later' {
     const wanted = wantedRps[pop] as number;
     const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
     if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
-    if (histograms.counted[pop] === 0) {
-      histograms.counted[pop] = 1;
+    const excess = wanted - supplyRps(market, pop, priceMs);
+    if (excess <= marginalRps(histograms.own, pop)) continue;
+    if (histograms.counted[pop] !== DEEP && excess > countedRps(histograms.own, pop)) {
+      histograms.counted[pop] = DEEP;
       if (rose === false) rose = 'later';
       continue;
     }
-    if (wanted - supplyRps(market, pop, priceMs) <= marginalRps(histograms.own, pop)) continue;
     rising[pop] = 1;
     setPrice(market, pop, raisedPrice(popMarket(market, pop, histograms.own), params.priceMaxMs));
     rose = true;
   }
   return rose;
+}
+
+/** All that was counted of those that want a POP. */
+function countedRps(demandRps: Float64Array, pop: number): number {
+  let sum = 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) sum += demandRps[pop * BUCKETS + bucket] as number;
+  return sum;
 }
 
 /** What would leave a POP at the next little rise of its price. */
@@ -228,7 +284,8 @@ function lower(market: Market, histograms: Histograms, beforeMs: Float64Array): 
     const before = beforeMs[pop] as number;
     const leastMs = before > RELEASED_MS ? before * RELEASE_SHARE : 0;
     if (leastMs >= priceMs) continue;
-    const toMs = loweredPrice(popMarket(market, pop, histograms.next), leastMs);
+    const lowest = Math.max(leastMs, priceMs - SHALLOW_MS);
+    const toMs = loweredPrice(popMarket(market, pop, histograms.next), lowest);
     if (priceMs - toMs < FALL_LEAST_MS && toMs > 0) continue;
     setPrice(market, pop, toMs);
     fallMs = Math.max(fallMs, priceMs - toMs);

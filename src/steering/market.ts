@@ -7,7 +7,8 @@ import { CANDIDATES, NONE, type ServiceGroup, type Units, wakeUnit } from './uni
  * only units are scored anew for which something may have changed. Of each whole unit it holds the POP that
  * it wants (`bestPop`; the one that it has leads by `hysteresisFloorMs`), the one that it would want next,
  * and the *slack*: how much that POP's score may rise, plus how much any other's may fall, before it wants
- * another. `riseMs` and `fallMs` add up by how much scores rose and fell since they were last set to 0.
+ * another. `riseMs` and `fallMs` add up by how much scores rose and fell since they were last set to 0; `settled`:
+ * prices cleared once.
  */
 export interface Market {
   readonly params: SteeringParams;
@@ -31,7 +32,7 @@ export interface Market {
   /** By group: the least of these without the operator's bias. */
   readonly leastExtraMs: Float64Array;
   readonly riseMs: Float64Array;
-  readonly drift: { fallMs: number };
+  readonly drift: { fallMs: number; settled: boolean };
   /** By POP: 1 where the price rose in this tick, as more was wanted than fits. */
   readonly rising: Uint8Array;
   /** By POP: what is wanted at the present prices, requests/s. */
@@ -80,7 +81,7 @@ export function createMarket(
     extraMs: from.groups.map(() => new Float64Array(popCount).fill(Infinity)),
     leastExtraMs: new Float64Array(from.groups.length),
     riseMs: new Float64Array(popCount),
-    drift: { fallMs: 0 },
+    drift: { fallMs: 0, settled: false },
     rising: new Uint8Array(popCount),
     wantedRps: new Float64Array(popCount),
   };

@@ -117,7 +117,7 @@ function stateOf(): DeciderState {
 }
 
 /** The decision tick but for bursts and reports: room, prices, moves, repair, rows. */
-function decide(state: DeciderState, nowMs: number): number {
+function decide(state: DeciderState, nowMs: number): { ms: number; sweeps: number; wide: number } {
   const { deciding, fleetState, units, activeCells, demandRps, options } = state;
   const { params: used, groups } = options;
   const { leftRps, cameRps } = deciding;
@@ -129,8 +129,8 @@ function decide(state: DeciderState, nowMs: number): number {
   cameRps.fill(0);
   const demand = demandRps.reduce((sum, rps) => sum + rps, 0);
   setRoom(fleetState, [{ demandRps: demand, out: deciding.groupOut[0] as Uint8Array }], used);
-  assignUnits(deciding, { activeCells, nowMs, relinked: new Uint8Array(pops) });
-  return performance.now() - startedMs;
+  const { sweeps, wideUnits } = assignUnits(deciding, { activeCells, nowMs, relinked: new Uint8Array(pops) });
+  return { ms: performance.now() - startedMs, sweeps, wide: wideUnits };
 }
 
 /** One pass of the clearing over prices that are there: the time until every cell's POP is known. */
@@ -151,14 +151,21 @@ const before = octets();
 const state = stateOf();
 console.log(`${cells} cells x ${CANDIDATES} candidates x ${pops} POPs`);
 let nowMs = 1_700_000_000_000;
-for (let tick = 0; tick < 12; tick++) show(`tick ${tick}`, decide(state, (nowMs += TICK_MS)));
+for (let tick = 0; tick < 12; tick++) {
+  const { ms, sweeps, wide } = decide(state, (nowMs += TICK_MS));
+  show(`decision tick ${tick} from a cold start`, ms, `${sweeps} sweeps, ${wide} wide`);
+}
 const priced = state.terms.priceMs.filter((ms) => ms > 0).length;
 const warm = Array.from({ length: rounds }, () => clear(state));
-show('a warm pass of the clearing', median(warm.map(({ ms }) => ms)), `${priced} POPs have a price`);
+show(
+  'a warm pass of the clearing',
+  median(warm.map(({ ms }) => ms)),
+  `${warm.map(({ sweeps }) => sweeps)} sweeps, ${priced} POPs have a price`,
+);
 const jitter = Array.from({ length: rounds }, () => {
   for (let cell = 0; cell < cells; cell++)
     state.demandRps[cell] = (state.demandRps[cell] as number) * (0.95 + 0.1 * random.next());
-  return decide(state, (nowMs += TICK_MS));
+  return decide(state, (nowMs += TICK_MS)).ms;
 });
 show('a decision tick, demand of each cell changed by up to 5 %', median(jitter));
 const load = predictedLoad(state.deciding.market);
@@ -168,13 +175,21 @@ const failures: number[] = [];
 for (const pop of ranked.slice(0, rounds)) {
   const out = state.deciding.groupOut[0] as Uint8Array;
   out[pop] = 1;
-  setRoom(state.fleetState, [{ demandRps: state.demandRps.reduce((s, r) => s + r, 0), out }], state.options.params);
+  setRoom(
+    state.fleetState,
+    [{ demandRps: state.demandRps.reduce((s, r) => s + r, 0), out }],
+    state.options.params,
+  );
   passes.push(clear(state));
-  failures.push(decide(state, (nowMs += TICK_MS)));
+  failures.push(decide(state, (nowMs += TICK_MS)).ms);
   out[pop] = 0;
   for (let tick = 0; tick < 12; tick++) decide(state, (nowMs += TICK_MS));
 }
-show('a pass of the clearing after one of the biggest POPs died', median(passes.map(({ ms }) => ms)), `sweeps ${passes.map(({ sweeps }) => sweeps)} ms ${passes.map(({ ms }) => ms.toFixed(0))}`);
+show(
+  'a pass of the clearing after one of the biggest POPs died',
+  median(passes.map(({ ms }) => ms)),
+  `sweeps ${passes.map(({ sweeps }) => sweeps)} ms ${passes.map(({ ms }) => ms.toFixed(0))}`,
+);
 show('the decision tick after it', median(failures));
 const used = (octets() - before) / 1e6;
 console.log(`${used.toFixed(0)} MB, of which the estimates' index and distances are a part`);

@@ -50,7 +50,10 @@ export function capacityWorld(options: {
   const { cells, pops, slack, seed, spread = 1 } = options;
   const random = seededRandom(seed);
   const params = steeringParams(options.params);
-  const point = (): Location => ({ latitude: 30 + 30 * random.next(), longitude: -120 + 240 * random.next() });
+  const point = (): Location => ({
+    latitude: 30 + 30 * random.next(),
+    longitude: -120 + 240 * random.next(),
+  });
   const places = Array.from({ length: cells }, point);
   const demand = places.map((_, i) => ({
     placeId: FIRST_TILE + i,
@@ -61,7 +64,9 @@ export function capacityWorld(options: {
   const totalRps = demand.reduce((sum, { rps }) => sum + rps, 0);
   const parts = Array.from({ length: pops }, () => Math.exp(0.7 * normal(random)));
   const whole = parts.reduce((sum, part) => sum + part, 0);
-  const fleet = fleetOf(parts.map((part) => ({ ...point(), capacityRps: (part / whole) * totalRps * slack })));
+  const fleet = fleetOf(
+    parts.map((part) => ({ ...point(), capacityRps: (part / whole) * totalRps * slack })),
+  );
   const geometry = geometryOf(places);
   const all = { name: 'web', popIndexes: fleet.pops.map(({ index }) => index), biasMs: [] };
   const { groups } = serviceGroups(pops, [all]);
@@ -75,8 +80,7 @@ export function capacityWorld(options: {
   });
   const costMs = new Float64Array(cells * pops);
   for (const [cell, place] of places.entries())
-    for (const pop of fleet.pops)
-      costMs[cell * pops + pop.index] = priorMs(params, distanceKm(place, pop));
+    for (const pop of fleet.pops) costMs[cell * pops + pop.index] = priorMs(params, distanceKm(place, pop));
   let nowMs = 1_700_000_000_000;
   const reports: CapacityWorld['reports'] = (change = () => ({})) =>
     fleet.pops.map((pop) => ({
