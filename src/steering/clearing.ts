@@ -1,9 +1,15 @@
-import { scanPart } from './decide-parts.ts';
 import { createPairs, excessRps, type Pairs, stepJointly } from './joint-prices.ts';
-import { boundDrift, type Market, scoreUnit, setLeastExtra, setPrice, supplyRps } from './market.ts';
-import { BUCKETS, bucketOf, loweredPrice, raisedPrice } from './price.ts';
-import { partsOf } from './unit-moves.ts';
-import { NONE } from './units.ts';
+import { boundDrift, type Market, setLeastExtra, setPrice, supplyRps } from './market.ts';
+import { BUCKETS, loweredPrice, raisedPrice } from './price.ts';
+import {
+  DEEP,
+  type Histograms,
+  MARGINAL_MS,
+  marginalRps,
+  SHALLOW_MS,
+  type Shortage,
+  sweepUnits,
+} from './sweep.ts';
 
 /** Sweeps over all units in a tick: at least so many, if prices have not settled … */
 const SWEEPS_LEAST = 6;
@@ -23,18 +29,12 @@ const RELEASE_SHARE = 0.25;
 /** … until it is this low, ms. */
 const RELEASED_MS = 2;
 
-/** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
-const MARGINAL_MS = 0.1;
-const MARGINAL_BUCKETS = bucketOf(MARGINAL_MS);
 /** Prices have settled when no more of all demand than this does not fit … */
 const SETTLED_SHARE = 0.002;
 /** … no POP is wanted by more than this share of its capacity too much … */
 const FAR_SHARE = 0.02;
 /** … and what is spare at POPs with a price could save no more than this in the mean, ms. */
 const SETTLED_MS = 0.01;
-/** Margins are counted up to this, ms, but where a POP must shed more. */
-const SHALLOW_MS = 4;
-const DEEP = 2;
 /** Prices are set jointly while more of all demand than this does not fit … */
 const JOINT_SHARE = 0.005;
 /** … judging by the units that are within so much of changing, ms; less where there are more than so many. */
@@ -43,22 +43,6 @@ const JOINT_UNITS = 3000;
 /** Shorter steps than this are left to the POPs one by one, ms. */
 const JOINT_LEAST_MS = 0.8;
 
-/** Units whose candidates turn out to be out or too dear, found in a sweep. */
-export interface Shortage {
-  readonly units: Int32Array;
-  count: number;
-  /** Picks candidates among the whole fleet; false when no more may be looked at in this tick. */
-  readonly widen: (unit: number) => boolean;
-}
-
-/** Demand by POP and bucket of margin: of units that want the POP, and that would want it next. */
-interface Histograms {
-  readonly own: Float64Array;
-  readonly next: Float64Array;
-  /** By POP: 1 where margins up to `SHALLOW_MS` are counted, `DEEP` where all are of those that want it. */
-  readonly counted: Uint8Array;
-}
-
 /**
  * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the units
  * anew for which something may have changed, adds up what is wanted, and counts the margins of those at the
@@ -66,7 +50,7 @@ interface Histograms {
  * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices of the last
  * tick, and stays there where these clear. Returns the number of sweeps.
  */
-export function clearPrices(market: Market, shortage: Shortage): number {
+export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Infinity): number {
   const { terms } = market;
   const beforeMs = Float64Array.from(terms.priceMs);
   const popCount = beforeMs.length;
@@ -78,7 +62,8 @@ export function clearPrices(market: Market, shortage: Shortage): number {
   boundDrift(market);
   const visits = market.units.groupCount * market.activeCells.length;
   const least = market.drift.settled ? SWEEPS_LEAST : SWEEPS_COLD;
-  const sweepsMax = Math.max(least, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const many = Math.max(least, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const sweepsMax = Math.min(many, sweepsMost);
   const widthMs = JOINT_WIDTH_MS * Math.sqrt(Math.min(1, JOINT_UNITS / visits));
   const pairs = createPairs(popCount, Math.max(MARGINAL_MS, widthMs));
   let falls = 0;
@@ -151,89 +136,6 @@ function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs 
   return over > JOINT_SHARE * total;
 }
 
-/** Scores what must be, adds up what is wanted by POP, and fills the histograms and pairs. */
-function sweepUnits(
-  market: Market,
-  into: { histograms: Histograms; pairs: Pairs },
-  shortage: Shortage,
-): void {
-  const { units, activeCells, demandRps, riseMs, drift, wantedRps } = market;
-  const { bestPop, nextPop, slackMs } = units;
-  const { own, next, counted } = into.histograms;
-  const { demandRps: pairRps, widthMs } = into.pairs;
-  const popCount = wantedRps.length;
-  const { fallMs } = drift;
-  // Margins that count must be exact: those held from below are looked at anew.
-  const soonMs = fallMs + Math.max(MARGINAL_MS, widthMs);
-  pairRps.fill(0);
-  wantedRps.fill(0);
-  own.fill(0);
-  next.fill(0);
-  for (let group = 0; group < units.groupCount; group++) {
-    const first = group * units.cellStride;
-    for (let i = 0; i < activeCells.length; i++) {
-      const unit = first + (activeCells[i] as number);
-      let pop = bestPop[unit] as number;
-      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + soonMs)) {
-        if (scoreUnit(market, group, unit)) noteShort(shortage, unit);
-        pop = bestPop[unit] as number;
-      }
-      const demand = demandRps[unit] as number;
-      if (pop < 0 || demand === 0) continue;
-      wantedRps[pop] = (wantedRps[pop] as number) + demand;
-      const rival = nextPop[unit] as number;
-      const isOwn = counted[pop] as number;
-      const isNext = rival === NONE ? 0 : (counted[rival] as number);
-      if (isOwn + isNext === 0 && widthMs === 0) continue;
-      const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
-      // Held by hysteresis: it does not follow prices.
-      if (marginMs === -Infinity) continue;
-      if (marginMs >= SHALLOW_MS && isOwn !== DEEP) continue;
-      if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
-      const bucket = bucketOf(marginMs);
-      if (isOwn !== 0) add(own, pop * BUCKETS + bucket, demand);
-      if (isNext !== 0) add(next, rival * BUCKETS + bucket, demand);
-    }
-  }
-  for (const unit of units.splits.keys()) if (!sweepParts(market, into, unit)) noteShort(shortage, unit);
-}
-
-/** Prices rise only for want of room, not because units do not look far enough. */
-function widenShort(shortage: Shortage): boolean {
-  for (let i = 0; i < shortage.count; i++) if (!shortage.widen(shortage.units[i] as number)) return i > 0;
-  return shortage.count > 0;
-}
-
-function noteShort(shortage: Shortage, unit: number): void {
-  if (shortage.count < shortage.units.length) shortage.units[shortage.count++] = unit;
-}
-
-function add(sums: Float64Array, at: number, rps: number): void {
-  sums[at] = (sums[at] as number) + rps;
-}
-
-/**
- * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates are
- * out.
- */
-function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs }, unit: number): boolean {
-  const { units, demandRps, wantedRps } = market;
-  const { own, next, counted } = into.histograms;
-  const { pairs } = into;
-  for (const part of partsOf(units, unit)) {
-    const { pop, ms, nextPop, nextMs } = scanPart(market, unit, part);
-    if (pop === NONE) return false;
-    const demand = (demandRps[unit] as number) * part.share;
-    add(wantedRps, pop, demand);
-    const bucket = bucketOf(nextMs - ms);
-    if (nextMs - ms >= SHALLOW_MS && counted[pop] !== DEEP) continue;
-    if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
-    if (counted[pop] !== 0) add(own, pop * BUCKETS + bucket, demand);
-    if (nextPop !== NONE && counted[nextPop] !== 0) add(next, nextPop * BUCKETS + bucket, demand);
-  }
-  return true;
-}
-
 /** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
 function raise(market: Market, histograms: Histograms): boolean | 'later' {
   const { terms, params, wantedRps, capacityRps, rising } = market;
@@ -264,12 +166,10 @@ function countedRps(demandRps: Float64Array, pop: number): number {
   return sum;
 }
 
-/** What would leave a POP at the next little rise of its price. */
-function marginalRps(demandRps: Float64Array, pop: number): number {
-  let sum = 0;
-  for (let bucket = 0; bucket < MARGINAL_BUCKETS; bucket++)
-    sum += demandRps[pop * BUCKETS + bucket] as number;
-  return sum;
+/** Prices rise only for want of room, not because units do not look far enough. */
+function widenShort(shortage: Shortage): boolean {
+  for (let i = 0; i < shortage.count; i++) if (!shortage.widen(shortage.units[i] as number)) return i > 0;
+  return shortage.count > 0;
 }
 
 /** Lowers prices as far as what would come fits. */
