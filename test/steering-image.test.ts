@@ -181,7 +181,7 @@ test('an older version and an image of another kind are refused, however sound',
   const stamp = { source: sourceOf(EXPECTED), madeAtMs: 0 };
   const older = encodeImage(fixed);
   sealImage(older, { ...stamp, kind: IMAGE_KIND.STEERING, version: STEERING_VERSION - 1 });
-  assert.equal(openImage(older, EXPECTED), 'format version 1, this program reads 2');
+  assert.equal(openImage(older, EXPECTED), 'format version 2, this program reads 3');
   const other = encodeImage(fixed);
   sealImage(other, { ...stamp, kind: IMAGE_KIND.CLIENTS, version: STEERING_VERSION });
   assert.equal(openImage(other, EXPECTED), 'a client image, not a steering image');

@@ -10,8 +10,8 @@ export interface Gain {
 
 /**
  * Those that may move in this tick: with the most gain x demand first, as many as demand no more than the
- * budget, in requests/s; at least one. Those without demand cost nothing. The rest waits for the next tick, and
- * those for which there is no room, which only they would miss. `roomRps`, by POP, is kept up to date.
+ * budget, in requests/s; at least one. Those without demand cost nothing. The rest waits for the next tick,
+ * and those for which there is no room, which only they would miss. `roomRps`, by POP, is kept up to date.
  */
 export function chooseGains(
   gains: readonly Gain[],

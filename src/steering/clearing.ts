@@ -37,18 +37,20 @@ const FAR_SHARE = 0.02;
 const SETTLED_MS = 0.01;
 /** Prices are set jointly while more of all demand than this does not fit … */
 const JOINT_SHARE = 0.005;
-/** … judging by the units that are within so much of changing, ms; less where there are more than so many. */
+/**
+ * … judging by the units that are within so much of changing, ms; less where there are more than so many.
+ */
 const JOINT_WIDTH_MS = 2;
 const JOINT_UNITS = 3000;
 /** Shorter steps than this are left to the POPs one by one, ms. */
 const JOINT_LEAST_MS = 0.8;
 
 /**
- * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the units
- * anew for which something may have changed, adds up what is wanted, and counts the margins of those at the
- * edge of POPs that have a price or too many. Then every POP with too many gets the least price at which what
- * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices of the last
- * tick, and stays there where these clear. Returns the number of sweeps.
+ * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the
+ * units anew for which something may have changed, adds up what is wanted, and counts the margins of those
+ * at the edge of POPs that have a price or too many. Then every POP with too many gets the least price at
+ * which what is wanted fits; when none has, every price falls as far as still fits. Starts from the prices
+ * of the last tick, and stays there where these clear. Returns the number of sweeps.
  */
 export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Infinity): number {
   const { terms } = market;
@@ -92,11 +94,11 @@ export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Inf
 }
 
 /**
- * Whether prices clear as well as is worth while: nearly all that is wanted fits, no POP is wanted by far too
- * much, and what is left at POPs with a price is worth little. The repair and the filling do the rest.
+ * Whether prices clear as well as is worth while: nearly all that is wanted fits, no POP is wanted by far
+ * too much, and what is left at POPs with a price is worth little. The repair and the filling do the rest.
  */
 function isSettled(market: Market, histograms: Histograms): boolean {
-  const { terms, wantedRps, capacityRps } = market;
+  const { terms, wantedRps, hardRps } = market;
   let total = 0;
   let over = 0;
   let spareMs = 0;
@@ -105,7 +107,7 @@ function isSettled(market: Market, histograms: Histograms): boolean {
     total += wantedRps[pop] as number;
     if (excess > 0) {
       const leaves = excess - marginalRps(histograms.own, pop);
-      if (leaves > FAR_SHARE * (capacityRps[pop] as number)) return false;
+      if (leaves > FAR_SHARE * (hardRps[pop] as number)) return false;
       over += Math.max(0, leaves);
     } else {
       const comes = -excess - marginalRps(histograms.next, pop);
@@ -116,17 +118,17 @@ function isSettled(market: Market, histograms: Histograms): boolean {
 }
 
 /**
- * Whether too much or too little is wanted in all for prices to be set POP by POP, and steps are not too small
- * for more. Units that are about to leave or to come make no difference.
+ * Whether too much or too little is wanted in all for prices to be set POP by POP, and steps are not too
+ * small for more. Units that are about to leave or to come make no difference.
  */
 function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs }): boolean {
-  const { capacityRps, wantedRps, terms } = market;
+  const { hardRps, wantedRps, terms } = market;
   const { histograms, pairs } = counts;
   if (pairs.stepMs < JOINT_LEAST_MS || pairs.widthMs === 0) return false;
   let over = 0;
   let total = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
-    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
+    const forgivenRps = SLACK_SHARE * (hardRps[pop] as number);
     const excess = excessRps(market, pop);
     if (excess > 0) over += Math.max(0, excess - forgivenRps - marginalRps(histograms.own, pop));
     else if ((terms.priceMs[pop] as number) > RELEASED_MS)
@@ -138,12 +140,12 @@ function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs 
 
 /** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
 function raise(market: Market, histograms: Histograms): boolean | 'later' {
-  const { terms, params, wantedRps, capacityRps, rising } = market;
+  const { terms, params, wantedRps, hardRps, rising } = market;
   let rose: boolean | 'later' = false;
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const priceMs = terms.priceMs[pop] as number;
     const wanted = wantedRps[pop] as number;
-    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
+    const forgivenRps = SLACK_SHARE * (hardRps[pop] as number);
     if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
     const excess = wanted - supplyRps(market, pop, priceMs);
     if (excess <= marginalRps(histograms.own, pop)) continue;
@@ -174,13 +176,13 @@ function widenShort(shortage: Shortage): boolean {
 
 /** Lowers prices as far as what would come fits. */
 function lower(market: Market, histograms: Histograms, beforeMs: Float64Array): boolean {
-  const { terms, wantedRps, capacityRps, drift } = market;
+  const { terms, wantedRps, hardRps, drift } = market;
   let fallMs = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const priceMs = terms.priceMs[pop] as number;
     if (priceMs === 0) continue;
     const spareRps = supplyRps(market, pop, priceMs) - (wantedRps[pop] as number);
-    if (spareRps <= SLACK_SHARE * (capacityRps[pop] as number)) continue;
+    if (spareRps <= SLACK_SHARE * (hardRps[pop] as number)) continue;
     const before = beforeMs[pop] as number;
     const leastMs = before > RELEASED_MS ? before * RELEASE_SHARE : 0;
     if (leastMs >= priceMs) continue;

@@ -1,5 +1,6 @@
 import type { DecidePass, Deciding } from './decide.ts';
-import { hasRoom, type Market } from './market.ts';
+import { hasRoom } from './load.ts';
+import type { Market } from './market.ts';
 import { movePart, moveUnit, partsOf, setParts, shareOf } from './unit-moves.ts';
 import { CANDIDATES, CODES_PER_MS, candidateOf, NONE, type Part } from './units.ts';
 
@@ -52,9 +53,10 @@ export function scanPart(market: Market, unit: number, part: Part): PartScan {
 }
 
 /**
- * Decides a split unit, part by part: a part goes where it is better off, if there is room or its own POP is
- * out; `roomRps`, by POP, is kept up to date. When none of its POPs has had a price for `MERGE_TICKS` the unit is whole again: at the POP that
- * has most of it, unless another of them is better by `hysteresisMs`.
+ * Decides a split unit, part by part: a part goes where it is better off, if there is room or its own POP
+ * is out; `roomRps`, by POP, is kept up to date. When none of its POPs has had a price for `MERGE_TICKS`
+ * the unit is whole again: at the POP that has most of it, unless another of them is better by
+ * `hysteresisMs`.
  */
 export function decideParts(
   deciding: Deciding,

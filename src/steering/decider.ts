@@ -19,7 +19,7 @@ import { markHeavy } from './heavy.ts';
 import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { learn } from './ingest.ts';
-import { predictedLoad } from './market.ts';
+import { predictedLoad } from './load.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';

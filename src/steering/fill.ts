@@ -24,8 +24,8 @@ interface Taker {
 }
 
 /**
- * Fills what room a POP with a price has left because the next unit that wants it is too large for it: with a
- * part of that unit. Returns the number of moves; keeps `loadRps` up to date.
+ * Fills what room a POP with a price has left because the next unit that wants it is too large for it: with
+ * a part of that unit. Returns the number of moves; keeps `loadRps` up to date.
  */
 export function fillRoom(
   deciding: Deciding,

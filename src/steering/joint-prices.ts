@@ -1,10 +1,10 @@
 import { type Market, setPrice, supplyRps, supplySlope } from './market.ts';
 
 /**
- * Steps of all prices together. POPs near each other that are all full can only shed to those beyond, so their
- * prices must rise together; one at a time they would outbid each other in ever so many small steps. How
- * demand goes over from one POP to another as their prices part is known from the units at the margin: so much
- * demand for each ms. That, for every pair of POPs, makes a linear system whose solution clears.
+ * Steps of all prices together. POPs near each other that are all full can only shed to those beyond, so
+ * their prices must rise together; one at a time they would outbid each other in ever so many small steps.
+ * How demand goes over from one POP to another as their prices part is known from the units at the margin:
+ * so much demand for each ms. That, for every pair of POPs, makes a linear system whose solution clears.
  */
 export interface Pairs {
   /** Demand by POP x POP of units that want the one, with the other next, within `widthMs` of margin. */
@@ -56,12 +56,12 @@ const RETREATS_MAX = 4;
  * in it: the excess is the slope of a concave function.
  */
 export function stepJointly(market: Market, pairs: Pairs, forgivenShare: number): void {
-  const { terms, wantedRps, capacityRps } = market;
+  const { terms, wantedRps, hardRps } = market;
   if (retreats(market, pairs)) return;
   const active: number[] = [];
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const isPriced = (terms.priceMs[pop] as number) > 0;
-    if (isPriced || excessRps(market, pop) > forgivenShare * (capacityRps[pop] as number)) active.push(pop);
+    if (isPriced || excessRps(market, pop) > forgivenShare * (hardRps[pop] as number)) active.push(pop);
   }
   const changes = solve(
     matrixOf(market, pairs, active),

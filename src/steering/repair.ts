@@ -1,5 +1,6 @@
 import { type Deciding, viewOf } from './decide.ts';
-import { isOver, predictedLoad } from './market.ts';
+import { predictedLoad } from './load.ts';
+import { isOver } from './market.ts';
 import { BUCKETS, bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
@@ -40,9 +41,9 @@ interface Repair {
 
 /**
  * Repairs what whole units, hysteresis and late moves left over: takes from each POP that is filled beyond
- * what it may be the units that lose least by going to their best POP with room, of large ones as much as must
- * go; where all candidates of a unit are full, among the whole fleet. Returns the number of moves, and the
- * load by POP after them.
+ * what it may be the units that lose least by going to their best POP with room, of large ones as much as
+ * must go; where all candidates of a unit are full, among the whole fleet. Returns the number of moves, and
+ * the load by POP after them.
  */
 export function repairOverload(
   deciding: Deciding,
@@ -67,8 +68,8 @@ export function repairOverload(
 }
 
 /**
- * The parts of units at POPs that are over, that which loses least first; of those that lose most only as many
- * as may be needed.
+ * The parts of units at POPs that are over, that which loses least first; of those that lose most only as
+ * many as may be needed.
  */
 function movables(repair: Repair): Movable[] {
   const { deciding, loadRps } = repair;

@@ -5,7 +5,10 @@ import { BUCKETS, bucketOf } from './price.ts';
 import { partsOf } from './unit-moves.ts';
 import { NONE } from './units.ts';
 
-/** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
+/**
+ * Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides
+ * them.
+ */
 export const MARGINAL_MS = 0.1;
 const MARGINAL_BUCKETS = bucketOf(MARGINAL_MS);
 /** Margins are counted up to this, ms, but where a POP must shed more. */
@@ -83,8 +86,8 @@ function add(sums: Float64Array, at: number, rps: number): void {
 }
 
 /**
- * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates are
- * out.
+ * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates
+ * are out.
  */
 function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs }, unit: number): boolean {
   const { units, demandRps, wantedRps } = market;

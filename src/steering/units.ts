@@ -52,7 +52,9 @@ export interface Units {
   readonly splits: Map<number, readonly Part[]>;
   /** 1 for a unit that could fill a link alone: its clients are spread over several. */
   readonly heavy: Uint8Array;
-  /** POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced. */
+  /**
+   * POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced.
+   */
   readonly challenger: Int16Array;
   readonly lead: Uint8Array;
   /** POP that the unit left only because of an event, to return to; -1 none. */
