@@ -8,7 +8,7 @@ import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
 import type { PopTerms } from './score.ts';
-import { type Moving, moveUnit } from './unit-moves.ts';
+import { type Moving, movePart, moveUnit } from './unit-moves.ts';
 import {
   CANDIDATES,
   CODES_PER_MS,
@@ -186,7 +186,11 @@ export function decideUnits(
   const totalRps = market.wantedRps.reduce((sum, rps) => sum + rps, 0);
   const budgetRps = deciding.params.churnShare * totalRps;
   const { chosen, chosenRps, waitingRps } = chooseGains(running.gains, budgetRps, running.roomRps);
-  for (const { unit, pop, event } of chosen) moveUnit(deciding, unit, { pop, event, nowMs });
+  for (const { unit, pop, event, share } of chosen) {
+    const from = units.incumbent[unit] as number;
+    if (share === 1) moveUnit(deciding, unit, { pop, event, nowMs });
+    else movePart(deciding, unit, { from, to: pop, share, nowMs });
+  }
   pass.moves.gain += chosen.length;
   pass.churnRps = chosenRps;
   pass.waitingRps = waitingRps;

@@ -1,4 +1,5 @@
 import type { Deciding } from './decide.ts';
+import { scanPart } from './decide-parts.ts';
 import { marginMs, scoreUnit, supplyRps } from './market.ts';
 import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
@@ -91,10 +92,14 @@ function takersOfParts(
     return at === NONE ? Infinity : (units.costMs[at] as number) + (extra[pop] as number);
   };
   const parts = partsOf(units, unit);
-  for (const { pop: from } of parts)
-    for (const { pop: to } of parts)
-      if (from !== to && (roomRps[to] as number) > 0)
+  for (const part of parts) {
+    const { pop: from } = part;
+    const others = new Set(parts.map(({ pop }) => pop));
+    others.add(scanPart(market, unit, part).nextPop);
+    for (const to of others)
+      if (to !== from && to !== NONE && (roomRps[to] as number) > 0)
         take(deciding, found, { unit, from, to, gapMs: scoreMs(to) - scoreMs(from) });
+  }
 }
 
 /** Only where the POP is the dearer one: else nothing is gained by it. */
