@@ -4,7 +4,7 @@ import { optimumMs } from './helpers/capacity-optimum.ts';
 import { type CapacityWorld, capacityWorld } from './helpers/capacity-world.ts';
 
 /** Ticks in which prices may still settle; no POP may be over capacity in any of them. */
-const SETTLE_TICKS = 6;
+const SETTLE_TICKS = 12;
 
 /** Ticks with a POP drained or none; no POP over capacity in any. How far the last is from the optimum, ms. */
 async function regretMs(world: CapacityWorld, deadPop: number): Promise<number> {

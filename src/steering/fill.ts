@@ -4,8 +4,14 @@ import { marginMs, scoreUnit, supplyRps } from './market.ts';
 import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
 
-/** Room is filled when it is more than this share of the POP's capacity, up to the smaller share. */
+/**
+ * Room is filled when it is more than a share of the POP's capacity that falls with the price, between these: so
+ * that little more or less demand moves nobody where it saves little …
+ */
 const ROOM_SHARE = 0.003;
+const ROOM_SHARE_MOST = 0.03;
+const ROOM_SHARE_MS = 0.1;
+/** … up to this share. */
 const LEFT_SHARE = 0.001;
 /** A POP with a lower price than this is not worth it, ms. */
 const PRICE_LEAST_MS = 0.25;
@@ -39,7 +45,8 @@ export function fillRoom(
     const priceMs = terms.priceMs[pop] as number;
     const capacityRps = market.capacityRps[pop] as number;
     const room = supplyRps(market, pop, priceMs) - rps;
-    return priceMs >= PRICE_LEAST_MS && room > ROOM_SHARE * capacityRps ? room - LEFT_SHARE * capacityRps : 0;
+    const least = Math.max(ROOM_SHARE, Math.min(ROOM_SHARE_MOST, ROOM_SHARE_MS / priceMs));
+    return priceMs >= PRICE_LEAST_MS && room > least * capacityRps ? room - LEFT_SHARE * capacityRps : 0;
   });
   if (!roomRps.some((rps) => rps > 0)) return 0;
   let moves = 0;

@@ -14,7 +14,7 @@ import {
 } from './units.ts';
 
 /** What leaves beyond what must, as a share of the capacity: so that little more demand moves nobody. */
-const SPARE_SHARE = 0.002;
+const SPARE_SHARE = 0.003;
 /** A unit with less than this share of a POP's capacity is moved whole. */
 const WHOLE_SHARE = 0.002;
 /** Units looked at beyond those that must move: what loses least may not fit anywhere. */
