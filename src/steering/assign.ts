@@ -59,8 +59,8 @@ function notice(deciding: Deciding, tick: Assigning): Noticed {
 }
 
 /**
- * Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet. A POP whose
- * price rose on the way, but in the end did not, has not too many.
+ * Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet. A POP
+ * whose price rose on the way, but in the end did not, has not too many.
  */
 function clear(deciding: Deciding, nowMs: number, pass: DecidePass): number {
   const { market, terms } = deciding;

@@ -60,6 +60,7 @@ export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Inf
     own: new Float64Array(popCount * BUCKETS),
     next: new Float64Array(popCount * BUCKETS),
     counted: Uint8Array.from(terms.priceMs, (ms) => (ms > 0 ? 1 : 0)),
+    shallowMs: MARGINAL_MS,
   };
   boundDrift(market);
   const visits = market.units.groupCount * market.activeCells.length;
@@ -68,6 +69,7 @@ export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Inf
   const sweepsMax = Math.min(many, sweepsMost);
   const widthMs = JOINT_WIDTH_MS * Math.sqrt(Math.min(1, JOINT_UNITS / visits));
   const pairs = createPairs(popCount, Math.max(MARGINAL_MS, widthMs));
+  histograms.shallowMs = pairs.widthMs;
   let falls = 0;
   for (let sweep = 1; ; sweep++) {
     shortage.count = 0;
@@ -83,6 +85,10 @@ export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Inf
       continue;
     }
     pairs.widthMs = 0;
+    if (histograms.shallowMs < SHALLOW_MS) {
+      histograms.shallowMs = SHALLOW_MS;
+      continue;
+    }
     const rose = raise(market, histograms);
     if (rose === 'later') continue;
     if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) {

@@ -2,7 +2,7 @@ import { type Cells, placeOf } from './cells.ts';
 import { chooseGains, type Gain } from './churn.ts';
 import { decideParts } from './decide-parts.ts';
 import type { Estimates } from './estimate.ts';
-import { hasRoom, predictedLoad } from './load.ts';
+import { hasRoom, loadNow } from './load.ts';
 import type { Market } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
@@ -35,6 +35,11 @@ export interface Deciding extends Moving {
   readonly alarmedAtMs: Float64Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
+  /**
+   * By POP: load that the answers sent at the start of the tick, requests/s; what moved since is counted
+   * apart.
+   */
+  readonly startRps: Float64Array;
   /** Room to work in. */
   readonly view: CellView;
 }
@@ -171,7 +176,7 @@ export function decideUnits(
   pass: DecidePass,
 ): void {
   const { units, market } = deciding;
-  const running: Pass = { nowMs, pass, roomRps: roomLeft(market), gains: [], blocked: [] };
+  const running: Pass = { nowMs, pass, roomRps: roomLeft(deciding), gains: [], blocked: [] };
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
@@ -196,8 +201,9 @@ export function decideUnits(
   pass.waitingRps = waitingRps;
 }
 
-function roomLeft(market: Market): Float64Array {
-  return predictedLoad(market).map((rps, pop) => (market.hardRps[pop] as number) - rps);
+function roomLeft(deciding: Deciding): Float64Array {
+  const { hardRps } = deciding.market;
+  return loadNow(deciding).map((rps, pop) => (hardRps[pop] as number) - rps);
 }
 
 /** The rule of moves for a whole unit. */

@@ -112,6 +112,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       failOpen: groups.map(() => false),
       linkChoices: fleetState.linkChoices,
       demandRps,
+      startRps: new Float64Array(popCount),
       leftRps: new Float64Array(popCount),
       cameRps: new Float64Array(popCount),
       view: createCellView(popCount),

@@ -57,7 +57,9 @@ export interface TickStats {
   readonly sweeps: number;
   /** Demand that would gain by moving but waits for the next tick, by the bound of churn; requests/s. */
   readonly waitingRps: number;
-  /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits. */
+  /**
+   * Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits.
+   */
   readonly shortRps: number;
   /** Names of service groups that are answered although all their POPs are out. */
   readonly failOpen: readonly string[];
@@ -175,6 +177,7 @@ function takeRoom(state: DeciderState, nowMs: number): void {
   const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
   const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
   observeCapacity(fleetState, { params, predictedRps, leftRps, cameRps, elapsedMs });
+  deciding.startRps.set(predictedRps);
   leftRps.fill(0);
   cameRps.fill(0);
   setRoom(

@@ -5,8 +5,8 @@ import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
 
 /**
- * Room is filled when it is more than a share of the POP's capacity that falls with the price, between these: so
- * that little more or less demand moves nobody where it saves little …
+ * Room is filled when it is more than a share of the POP's capacity that falls with the price, between
+ * these: so that little more or less demand moves nobody where it saves little …
  */
 const ROOM_SHARE = 0.003;
 const ROOM_SHARE_MOST = 0.03;
@@ -73,8 +73,11 @@ function takers(deciding: Deciding, activeCells: Int32Array, roomRps: Float64Arr
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
+      const isKnown = (bestPop[unit] as number) >= 0;
+      if (isKnown && (nextPop[unit] === NONE || (roomRps[nextPop[unit] as number] as number) <= 0)) continue;
       // Margins are held from below: those that seem small enough are looked at anew.
-      if (bestPop[unit] === NONE || marginMs(market, unit) <= gapMostMs) scoreUnit(market, group, unit);
+      if (bestPop[unit] === NONE || (isKnown && marginMs(market, unit) <= gapMostMs))
+        scoreUnit(market, group, unit);
       const to = nextPop[unit] as number;
       const from = bestPop[unit] as number;
       if (from < 0 || to === NONE || (roomRps[to] as number) <= 0 || units.lead[unit] !== 0) continue;

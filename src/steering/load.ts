@@ -23,6 +23,16 @@ export function predictedLoad(
   return loadRps;
 }
 
+/** Load by POP now: what the answers sent at the start of the tick, and what moved since. */
+export function loadNow(from: {
+  startRps: Float64Array;
+  leftRps: Float64Array;
+  cameRps: Float64Array;
+}): Float64Array {
+  const { startRps, leftRps, cameRps } = from;
+  return startRps.map((rps, pop) => Math.max(0, rps - (leftRps[pop] as number) + (cameRps[pop] as number)));
+}
+
 /**
  * Whether a unit may go to a POP with others: it fits, or will when all are where they want to be, as prices
  * clear.

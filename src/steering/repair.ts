@@ -1,5 +1,5 @@
 import { type Deciding, viewOf } from './decide.ts';
-import { predictedLoad } from './load.ts';
+import { loadNow } from './load.ts';
 import { isOver } from './market.ts';
 import { BUCKETS, bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
@@ -51,7 +51,7 @@ export function repairOverload(
   nowMs: number,
 ): { readonly moves: number; readonly loadRps: Float64Array } {
   const { market } = deciding;
-  const repair: Repair = { deciding, activeCells, nowMs, loadRps: predictedLoad(market), moves: 0 };
+  const repair: Repair = { deciding, activeCells, nowMs, loadRps: loadNow(deciding), moves: 0 };
   const { loadRps } = repair;
   const anyOver = (): boolean => loadRps.some((rps, pop) => isOver(market, pop, rps));
   if (!anyOver()) return repair;

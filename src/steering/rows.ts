@@ -25,9 +25,9 @@ export interface Standing {
 export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'gain';
 
 /**
- * The rule of moves (hysteresis). At once: from a POP that is out, from one whose price rises, after an alarm,
- * and back home. Otherwise for a gain above the threshold, which halves at each tick that the same rival
- * leads.
+ * The rule of moves (hysteresis). At once: from a POP that is out, from one whose price rises, after an
+ * alarm, and back home. Otherwise for a gain above the threshold, which halves at each tick that the same
+ * rival leads.
  */
 export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentOut) return 'out';

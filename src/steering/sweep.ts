@@ -28,6 +28,8 @@ export interface Histograms {
   readonly next: Float64Array;
   /** By POP: 1 where margins up to `SHALLOW_MS` are counted, `DEEP` where all are of those that want it. */
   readonly counted: Uint8Array;
+  /** Margins are counted up to this now, ms: at first only those about to change. */
+  shallowMs: number;
 }
 
 /** Scores what must be, adds up what is wanted by POP, and fills the histograms and pairs. */
@@ -38,7 +40,7 @@ export function sweepUnits(
 ): void {
   const { units, activeCells, demandRps, riseMs, drift, wantedRps } = market;
   const { bestPop, nextPop, slackMs } = units;
-  const { own, next, counted } = into.histograms;
+  const { own, next, counted, shallowMs } = into.histograms;
   const { demandRps: pairRps, widthMs } = into.pairs;
   const popCount = wantedRps.length;
   const { fallMs } = drift;
@@ -67,7 +69,7 @@ export function sweepUnits(
       const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
       // Held by hysteresis: it does not follow prices.
       if (marginMs === -Infinity) continue;
-      if (marginMs >= SHALLOW_MS && isOwn !== DEEP) continue;
+      if (marginMs >= shallowMs && isOwn !== DEEP) continue;
       if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
       const bucket = bucketOf(marginMs);
       if (isOwn !== 0) add(own, pop * BUCKETS + bucket, demand);
@@ -99,7 +101,7 @@ function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs
     const demand = (demandRps[unit] as number) * part.share;
     add(wantedRps, pop, demand);
     const bucket = bucketOf(nextMs - ms);
-    if (nextMs - ms >= SHALLOW_MS && counted[pop] !== DEEP) continue;
+    if (nextMs - ms >= into.histograms.shallowMs && counted[pop] !== DEEP) continue;
     if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
     if (counted[pop] !== 0) add(own, pop * BUCKETS + bucket, demand);
     if (nextPop !== NONE && counted[nextPop] !== 0) add(next, nextPop * BUCKETS + bucket, demand);

@@ -134,6 +134,7 @@ function decide(state: DeciderState, nowMs: number): { ms: number; sweeps: numbe
   markHeavy(units, { activeCells, demandRps, capacityRps: fleetState.capacityRps });
   const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
   observeCapacity(fleetState, { params: used, predictedRps, leftRps, cameRps, elapsedMs: TICK_MS });
+  deciding.startRps.set(predictedRps);
   leftRps.fill(0);
   cameRps.fill(0);
   const demand = demandRps.reduce((sum, rps) => sum + rps, 0);
