@@ -1,58 +1,124 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { seededRandom } from '../src/base/random.ts';
 import { CAPACITY_UNKNOWN, type CapacityState, nextCapacity } from '../src/steering/capacity.ts';
-import type { LocatedDemand } from '../src/steering/decider-state.ts';
-import { clearingPrice } from '../src/steering/price.ts';
+import { fillLevel, roomRps } from '../src/steering/levels.ts';
+import { BUCKETS, bucketMs, bucketOf, loweredPrice, raisedPrice } from '../src/steering/price.ts';
 import { steeringParams } from './helpers/steering-params.ts';
-import { drive } from './helpers/steering-world.ts';
 
 const params = steeringParams();
 
-test('the clearing price keeps out what does not fit, and no more', () => {
-  const market = { values: [30, 20, 10, -5], demands: [4, 4, 4, 4], heavy: [0, 0, 0, 0], beforeMs: 0 };
-  const table: [availableRps: number, expected: number][] = [
-    [12, 0],
-    [11, 10.25],
-    [8, 10.25],
-    [7, 20.25],
-    [3, 30.25],
-    [0, 30.25],
-  ];
-  for (const [availableRps, expected] of table)
-    assert.equal(clearingPrice({ ...market, availableRps }, params), expected, `${availableRps} rps`);
-});
+/** A POP at price `priceMs` where units with these margins and demands want to be, or would come next. */
+function popMarket(
+  units: readonly (readonly [marginMs: number, rps: number])[],
+  at: { wantedRps: number; priceMs: number; takesRps: number },
+) {
+  const demandRps = new Float64Array(BUCKETS);
+  for (const [marginMs, rps] of units) {
+    const bucket = bucketOf(marginMs);
+    demandRps[bucket] = (demandRps[bucket] as number) + rps;
+  }
+  const { wantedRps, priceMs, takesRps } = at;
+  return { demandRps, first: 0, wantedRps, priceMs, supplyRps: () => takesRps };
+}
 
-test('a price that does as well as another stays; one that is not needed falls in steps', () => {
-  const market = { values: [30, 20, 10], demands: [4, 4, 4], heavy: [0, 0, 0], availableRps: 8 };
-  assert.equal(clearingPrice({ ...market, beforeMs: 17 }, params), 17);
-  assert.equal(clearingPrice({ ...market, availableRps: 12, beforeMs: 40 }, params), 10);
-  assert.equal(clearingPrice({ ...market, availableRps: 12, beforeMs: 1.9 }, params), 0);
-  assert.equal(
-    clearingPrice({ ...market, values: [1e9], demands: [9], beforeMs: 0 }, params),
-    params.priceMaxMs,
-  );
-});
-
-test('what is above the price fits; more room never raises the price', () => {
-  const units = fc.array(fc.tuple(fc.double({ min: -50, max: 500, noNaN: true }), fc.nat({ max: 100 })), {
-    maxLength: 40,
-  });
+test('buckets of margins are in order, and no wider than a sixteenth of where they begin', () => {
+  const ms = fc.double({ min: 0, max: 2000, noNaN: true }).map(Math.fround);
   fc.assert(
-    fc.property(units, fc.nat({ max: 2000 }), fc.nat({ max: 500 }), (pairs, availableRps, more) => {
-      const market = {
-        values: pairs.map(([value]) => value),
-        demands: pairs.map(([, demand]) => demand),
-        heavy: pairs.map(() => 0),
-        beforeMs: 0,
-      };
-      const price = clearingPrice({ ...market, availableRps }, params);
-      const load = pairs.reduce((sum, [value, demand]) => sum + (value > price ? demand : 0), 0);
-      assert.ok(load <= availableRps);
-      assert.ok(clearingPrice({ ...market, availableRps: availableRps + more }, params) <= price);
+    fc.property(ms, ms, (one, other) => {
+      const bucket = bucketOf(one);
+      assert.ok(bucketMs(bucket) <= one && one < bucketMs(bucket + 1));
+      if (bucket > 0 && bucket < BUCKETS - 1)
+        assert.ok(bucketMs(bucket + 1) - bucketMs(bucket) <= bucketMs(bucket) / 16 + 1e-9);
+      if (one <= other) assert.ok(bucket <= bucketOf(other));
     }),
   );
+  assert.equal(bucketOf(-3), 0);
+  assert.equal(bucketOf(1e9), BUCKETS - 1);
+});
+
+test('a price rises to where what is still wanted fits, and no further', () => {
+  const units = [
+    [2, 4],
+    [10, 4],
+    [30, 4],
+  ] as const;
+  const table: [takesRps: number, least: number, most: number][] = [
+    [12, 5, 5.04],
+    [9, 7, 7.2],
+    [8, 7, 7.2],
+    [5, 15, 15.7],
+    [4, 15, 15.7],
+    [1, 35, 36.1],
+    [0, 35, 36.1],
+  ];
+  for (const [takesRps, least, most] of table) {
+    const price = raisedPrice(popMarket(units, { wantedRps: 12, priceMs: 5, takesRps }), params.priceMaxMs);
+    assert.ok(price >= least && price <= most, `${takesRps} rps: ${price}`);
+  }
+  const stuck = popMarket([], { wantedRps: 12, priceMs: 5, takesRps: 1 });
+  assert.equal(raisedPrice(stuck, params.priceMaxMs), params.priceMaxMs);
+});
+
+test('a price falls as far as what would come still fits', () => {
+  const units = [
+    [2, 4],
+    [10, 4],
+  ] as const;
+  const table: [takesRps: number, least: number, most: number][] = [
+    [3, 38, 38.2],
+    [4, 30, 30.7],
+    [8, 0, 0],
+  ];
+  for (const [takesRps, least, most] of table) {
+    const price = loweredPrice(popMarket(units, { wantedRps: 0, priceMs: 40, takesRps }), 0);
+    assert.ok(price >= least && price <= most, `${takesRps} rps: ${price}`);
+  }
+  assert.equal(loweredPrice(popMarket([], { wantedRps: 0, priceMs: 40, takesRps: 9 }), 10), 10);
+});
+
+test('steps of a price: up until it fits, down while it fits; more room never raises it', () => {
+  const unit = fc.tuple(fc.double({ min: 0, max: 500, noNaN: true }), fc.integer({ min: 1, max: 100 }));
+  fc.assert(
+    fc.property(
+      fc.array(unit, { maxLength: 40 }),
+      fc.nat({ max: 2000 }),
+      fc.nat({ max: 500 }),
+      (units, takesRps, more) => {
+        const wantedRps = units.reduce((sum, [, rps]) => sum + rps, 0);
+        const up = popMarket(units, { wantedRps, priceMs: 0, takesRps });
+        const price = raisedPrice(up, 1000);
+        const roomier = raisedPrice({ ...up, supplyRps: () => takesRps + more }, 1000);
+        assert.ok(roomier <= price + 1e-9);
+        const down = popMarket(units, { wantedRps: 0, priceMs: 600, takesRps });
+        const lowered = loweredPrice(down, 0);
+        const comes = units.reduce((sum, [marginMs, rps]) => sum + (600 - lowered > marginMs ? rps : 0), 0);
+        assert.ok(comes <= takesRps);
+      },
+    ),
+  );
+});
+
+const pops = (capacityRps: readonly number[], usedRps: readonly number[] = capacityRps.map(() => 0)) => ({
+  capacityRps: Float64Array.from(capacityRps),
+  usedRps: Float64Array.from(usedRps),
+  isFull: new Uint8Array(capacityRps.length),
+});
+
+test('POPs are filled up to full while that suffices, and equally beyond when it does not', () => {
+  const out = new Uint8Array(3);
+  const level = (demandRps: number, before = 0, of = pops([100, 200, 700])) =>
+    fillLevel(of, { demandRps, out }, before);
+  assert.equal(level(1000), 1);
+  assert.ok(Math.abs(level(1500) - 1.5) < 0.01);
+  assert.equal(level(1500, 1.507), 1.507, 'a little more than needed stays');
+  const shared = level(1000, 0, pops([100, 200, 700], [100, 0, 0]));
+  assert.ok(Math.abs(shared - 1.1) < 0.01, 'load of others counts');
+  assert.ok(
+    Math.abs(fillLevel(pops([100, 200, 700]), { demandRps: 600, out: Uint8Array.of(0, 0, 1) }, 0) - 2) < 0.02,
+  );
+  const full = { ...pops([100, 200, 700], [95, 0, 0]), isFull: Uint8Array.of(1, 0, 0) };
+  assert.equal(roomRps(full, 0, 1), 0);
 });
 
 test('load that our own steering explains is not taken for others', () => {
@@ -60,28 +126,59 @@ test('load that our own steering explains is not taken for others', () => {
     capacityRps: 1000,
     reportedRps: 600,
     predictedRps: 600,
-    demandChangeRps: 0,
+    leftRps: 0,
+    cameRps: 0,
     elapsedMs: 1000,
   };
-  const own = nextCapacity({ ...CAPACITY_UNKNOWN, steeredMinRps: 600 }, input, params);
-  assert.deepEqual([own.externalRps, own.availableRps], [0, 900]);
-  const left = nextCapacity(own, { ...input, predictedRps: 100 }, params);
+  const own = nextCapacity(CAPACITY_UNKNOWN, input, params);
+  assert.equal(own.externalRps, 0);
+  const left = nextCapacity(own, { ...input, predictedRps: 100, leftRps: 500 }, params);
   assert.ok(left.externalRps < 1, 'the report still shows what old TTLs bring');
+  const swapped = nextCapacity(own, { ...input, reportedRps: 900, leftRps: 400, cameRps: 400 }, params);
+  assert.ok(swapped.externalRps < 1, 'as many came as left: for a while both are there');
   const others = nextCapacity(own, { ...input, reportedRps: 1300 }, params);
-  assert.deepEqual([others.externalRps, others.availableRps, others.isFull], [700, 200, false]);
-  const came = nextCapacity(others, { ...input, reportedRps: 1300, predictedRps: 900 }, params);
+  assert.deepEqual([others.externalRps, others.isFull], [700, false]);
+  const came = nextCapacity(others, { ...input, reportedRps: 1300, predictedRps: 900, cameRps: 300 }, params);
   assert.ok(came.externalRps > 699, 'those who come are not there yet: the others stay counted');
-  const more = nextCapacity(
-    others,
-    { ...input, reportedRps: 1300, predictedRps: 900, demandChangeRps: 300 },
-    params,
-  );
+  const more = nextCapacity(others, { ...input, reportedRps: 1300, predictedRps: 900 }, params);
   assert.ok(more.externalRps < 402, 'demand that grew is there already');
   const full = nextCapacity(own, { ...input, reportedRps: 1500 }, params);
-  assert.deepEqual([full.availableRps, full.isFull], [0, true]);
+  assert.ok(full.isFull);
   const barely = nextCapacity(full, { ...input, reportedRps: 1480 }, params);
   assert.ok(barely.isFull, 'room again only clearly below the target');
-  assert.equal(nextCapacity(full, { ...input, reportedRps: undefined }, params).availableRps, 900);
+  assert.equal(nextCapacity(full, { ...input, reportedRps: undefined }, params).isFull, false);
+});
+
+test('what clients in flight may explain is never taken for others, whatever moves and however late', () => {
+  const step = fc.record({ came: fc.nat({ max: 300 }), left: fc.nat({ max: 300 }) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat({ max: 3 }), (steps, late) => {
+      const ttlTicks = 30;
+      let state = CAPACITY_UNKNOWN;
+      let planned = 300;
+      let before = { leftRps: 0, cameRps: 0 };
+      const seen: number[] = [];
+      const moves: { left: number; came: number }[] = [];
+      for (const { came, left } of steps) {
+        // Of what moved k ticks ago the part whose TTL has not run out is still at its former POP.
+        const inFlight = (of: 'left' | 'came'): number =>
+          moves.reduce(
+            (sum, move, i) => sum + move[of] * Math.max(0, 1 - (moves.length - 1 - i) / ttlTicks),
+            0,
+          );
+        seen.push(Math.max(0, planned + inFlight('left') - inFlight('came')));
+        const reportedRps = seen[Math.max(0, seen.length - 1 - late)] as number;
+        const input = { capacityRps: 1000, reportedRps, predictedRps: planned, elapsedMs: 10_000 };
+        state = nextCapacity(state, { ...input, ...before }, params);
+        assert.ok(state.externalRps < 1e-6, `${state.externalRps} requests/s of nobody`);
+        const goes = Math.min(left, planned);
+        planned += came - goes;
+        moves.push({ left: goes, came });
+        before = { leftRps: goes, cameRps: came };
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('steered load that the rows do not explain takes room, slowly and within bounds', () => {
@@ -90,92 +187,20 @@ test('steered load that the rows do not explain takes room, slowly and within bo
     reportedRps: 700,
     steeredRps: 700,
     predictedRps: 600,
-    demandChangeRps: 0,
+    leftRps: 0,
+    cameRps: 0,
     elapsedMs: 1000,
   };
-  const known = { ...CAPACITY_UNKNOWN, steeredMinRps: 600, steeredMaxRps: 600 };
-  const first = nextCapacity(known, input, params);
+  const first = nextCapacity(CAPACITY_UNKNOWN, input, params);
   assert.ok(first.strayRps > 0 && first.strayRps < 5, `${first.strayRps}`);
   const run = (change: Partial<typeof input>, ticks: number) => {
-    let state: CapacityState = known;
+    let state: CapacityState = CAPACITY_UNKNOWN;
     for (let i = 0; i < ticks; i++) state = nextCapacity(state, { ...input, ...change }, params);
     return state;
   };
   const settled = run({}, 600);
-  assert.ok(Math.abs(settled.strayRps - 100) < 1 && Math.abs(settled.availableRps - 800) < 1);
+  assert.ok(Math.abs(settled.strayRps - 100) < 1);
   assert.ok(run({ steeredRps: 2000 }, 600).strayRps <= 300, 'half of what the rows send at most');
   assert.equal(run({ steeredRps: 500, reportedRps: 500 }, 600).strayRps, 0);
   assert.equal(run({ predictedRps: 0 }, 1).strayRps, 0, 'no demand is known: nothing is stray');
-});
-
-/** Places with demand, POPs with capacities unrelated to it: total room is `slack` times the demand. */
-function crowdedWorld(slack: number, seed: number) {
-  const random = seededRandom(seed);
-  const tiles = Array.from({ length: 120 }, (_, i) => -30 + i * 0.5);
-  const demand: LocatedDemand[] = tiles.map((_, i) => ({
-    placeId: i + 2,
-    asn: 0,
-    group: -1,
-    rps: 5 + 20 * random.next(),
-  }));
-  const total = demand.reduce((sum, { rps }) => sum + rps, 0);
-  const shares = [1, 4, 2, 6, 1, 3].map((share) => share * (0.5 + random.next()));
-  const whole = shares.reduce((sum, share) => sum + share, 0);
-  const capacityRps = shares.map((share) => ((share / whole) * total * slack) / params.utilisationTarget);
-  return { driver: drive({ pops: [-28, -15, -5, 5, 14, 25], tiles, capacityRps }), demand, capacityRps };
-}
-
-for (const seed of [1, 2, 3])
-  test(`constant demand, late reports: nobody over capacity, no swinging (seed ${seed})`, () => {
-    const { driver, demand, capacityRps } = crowdedWorld(1.3, seed);
-    const random = seededRandom(seed + 100);
-    const ttlTicks = demand.map(() => 20 + Math.floor(random.next() * 280));
-    const askAt = demand.map((_, i) => i % (ttlTicks[i] as number));
-    const served = demand.map(() => -1);
-    const late: number[][] = [];
-    const movesOf = demand.map(() => 0);
-    const last = demand.map(() => '');
-    for (let tick = 0; tick < 200; tick++) {
-      const load = capacityRps.map(() => 0);
-      for (const [i, { rps }] of demand.entries()) {
-        const pop = served[i] as number;
-        if (pop >= 0) load[pop] = (load[pop] as number) + rps;
-      }
-      late.push(load);
-      const reported = late[Math.max(0, tick - 3)] as number[];
-      const changes = Object.fromEntries(
-        driver.fleet.pops.map(({ code, index }) => [code, { loadRps: reported[index] as number }]),
-      );
-      driver.tick({ reports: driver.reports(changes), demand });
-      const planned = capacityRps.map(() => 0);
-      for (const [i, { placeId, rps }] of demand.entries()) {
-        const pop = driver.fleet.pops.findIndex(({ code }) => code === driver.answer(placeId));
-        planned[pop] = (planned[pop] as number) + rps;
-        if (last[i] !== String(pop) && tick > 10) movesOf[i] = (movesOf[i] as number) + 1;
-        last[i] = String(pop);
-        if ((askAt[i] as number) > tick) continue;
-        served[i] = pop;
-        askAt[i] = tick + (ttlTicks[i] as number);
-      }
-      for (const [pop, rps] of planned.entries())
-        assert.ok(
-          rps <= (capacityRps[pop] as number) * 0.9 * 1.0001,
-          `tick ${tick}: POP ${pop} gets ${rps} of ${capacityRps[pop]}`,
-        );
-    }
-    assert.ok(Math.max(...movesOf) <= 1, `a cell moved ${Math.max(...movesOf)} times`);
-  });
-
-test('more demand than room: all is still answered, and prices stay within their bound', () => {
-  const { driver, demand } = crowdedWorld(0.8, 4);
-  for (let i = 0; i < 10; i++) driver.tick({ reports: driver.reports(), demand });
-  assert.deepEqual(driver.decider.guard(), []);
-  for (const { priceMs } of driver.decider.terms().pops)
-    assert.ok(priceMs >= 0 && priceMs <= params.priceMaxMs);
-});
-
-test('where no demand is known, no POP is thought overloaded', () => {
-  const { driver } = crowdedWorld(1.3, 5);
-  driver.tick({ reports: driver.reports() });
-  assert.deepEqual(new Set(driver.decider.terms().pops.map(({ priceMs }) => priceMs)), new Set([0]));
 });

@@ -204,7 +204,7 @@ test('the rule of moves', () => {
     [{ gainMs: 5.1, incumbentMs: 80 }, 'stay'],
     [{ gainMs: 8.1, incumbentMs: 80 }, 'gain'],
     [{ lead: 1 }, 'gain'],
-    [{ lead: 1, rivalPriced: true }, 'stay'],
+    [{ lead: 1, rivalPriced: true }, 'gain'],
     [{ lead: 30, gainMs: 0.45 }, 'stay'],
     [{ lead: 30, gainMs: 0.55 }, 'gain'],
     [{ lead: 30, gainMs: 0.55, deviationMs: 1 }, 'stay'],

@@ -7,7 +7,7 @@ import { repairOverload } from './repair.ts';
 import { pickCandidates, type ServiceGroup } from './units.ts';
 
 /** Units whose whole fleet is looked at in a tick, at most, because their candidates are out or too dear. */
-const WIDE_MAX = 10_000;
+const WIDE_MAX = 6000;
 
 /** What a tick's assignment is made from. */
 export interface Assigning {
@@ -58,11 +58,16 @@ function notice(deciding: Deciding, tick: Assigning): Noticed {
   return noticed;
 }
 
-/** Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet. */
+/**
+ * Sets the prices; units whose candidates turn out to be out or too dear pick among the whole fleet. A POP
+ * whose price rose on the way, but in the end did not, has not too many.
+ */
 function clear(deciding: Deciding, nowMs: number, pass: DecidePass): number {
-  const { market } = deciding;
-  market.rising.fill(0);
-  return clearPrices(market, {
+  const { market, terms } = deciding;
+  const { rising } = market;
+  const beforeMs = Float64Array.from(terms.priceMs);
+  rising.fill(0);
+  const sweeps = clearPrices(market, {
     units: new Int32Array(WIDE_MAX),
     count: 0,
     widen: (unit) => {
@@ -71,6 +76,9 @@ function clear(deciding: Deciding, nowMs: number, pass: DecidePass): number {
       return true;
     },
   });
+  for (let pop = 0; pop < rising.length; pop++)
+    if ((terms.priceMs[pop] as number) <= (beforeMs[pop] as number)) rising[pop] = 0;
+  return sweeps;
 }
 
 function widen(deciding: Deciding, which: { unit: number; nowMs: number }, pass: DecidePass): void {

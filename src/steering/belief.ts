@@ -32,9 +32,9 @@ export interface GeoTrust {
 /** What claims were worth where both were published: wrong by 190 km at the median, by 1,450 km at p90. */
 export const TRUST_AT_FIRST: GeoTrust = { right: 0.62, region: 0.3, anywhere: 0.08 };
 
-/** A claim that is right is within some 150 km, one in the region within some 900. */
+/** A claim that is right is within some 150 km, one in the region within some 600. */
 const RIGHT_KM = 150;
-const REGION_KM = 900;
+const REGION_KM = 600;
 export const FAR_KM = 1500;
 /** Expected round-trip time over a distance, for this purpose: of the middle of paths, access included. */
 const BASE_MS = 7;
@@ -45,7 +45,7 @@ const BELOW_SHARE = 0.2;
 const ABOVE_MS = 6;
 const ABOVE_SHARE = 0.3;
 /** Chance of a detour, and its mean length, ms. */
-const DETOUR_CHANCE = 0.1;
+const DETOUR_CHANCE = 0.2;
 const DETOUR_MS = 80;
 /** Light in fibre along the great circle, there and back, ms/km, for a spot that stands for this radius. */
 const LIGHT_MS_PER_KM = 0.0102;

@@ -5,8 +5,8 @@ export interface CapacityState {
   /** Load that is not of our steering, requests/s, smoothed. */
   readonly externalRps: number;
   /**
-   * Demand that moves took away and brought, as far as clients may not have followed yet: it goes down as old
-   * TTLs run out, requests/s.
+   * Demand that moves took away and brought, as far as clients may not have followed yet: it goes down as
+   * old TTLs run out, requests/s.
    */
   readonly drainingRps: number;
   readonly fillingRps: number;
@@ -63,11 +63,11 @@ const ROOM_AGAIN_SHARE = 0.05;
 
 /**
  * What others put on a POP, and the steered load that the rows do not explain. A POP that tells its steered
- * load apart leaves no doubt about the rest. Otherwise the reported load is that of others and ours; but ours
- * follows our moves only as old TTLs run out, and reports lag too. So theirs is known only to lie between the
- * report less the most and less the least that we may have brought: within these bounds the last value stays.
- * Taking the difference from our present plan instead would mistake the lag for load that comes and goes, and
- * make the answers swing.
+ * load apart leaves no doubt about the rest. Otherwise the reported load is that of others and ours; but
+ * ours follows our moves only as old TTLs run out, and reports lag too. So theirs is known only to lie
+ * between the report less the most and less the least that we may have brought: within these bounds the
+ * last value stays. Taking the difference from our present plan instead would mistake the lag for load that
+ * comes and goes, and make the answers swing.
  */
 export function nextCapacity(
   before: CapacityState,

@@ -1,12 +1,20 @@
-import { scanPart } from './decide-parts.ts';
 import { createPairs, excessRps, type Pairs, stepJointly } from './joint-prices.ts';
-import { boundDrift, type Market, scoreUnit, setLeastExtra, setPrice, supplyRps } from './market.ts';
-import { BUCKETS, bucketOf, loweredPrice, raisedPrice } from './price.ts';
-import { partsOf } from './unit-moves.ts';
-import { NONE } from './units.ts';
+import { boundDrift, type Market, setLeastExtra, setPrice, supplyRps } from './market.ts';
+import { BUCKETS, loweredPrice, raisedPrice } from './price.ts';
+import {
+  DEEP,
+  type Histograms,
+  MARGINAL_MS,
+  marginalRps,
+  SHALLOW_MS,
+  type Shortage,
+  sweepUnits,
+} from './sweep.ts';
 
 /** Sweeps over all units in a tick: at least so many, if prices have not settled … */
 const SWEEPS_LEAST = 6;
+/** … while they never did, so many … */
+const SWEEPS_COLD = 60;
 /** … and in small worlds so many, or as many as look at so many units. */
 const SWEEPS_MOST = 200;
 const UNITS_MOST = 4_000_000;
@@ -21,38 +29,30 @@ const RELEASE_SHARE = 0.25;
 /** … until it is this low, ms. */
 const RELEASED_MS = 2;
 
-/** Units this near to leaving a POP are enough to relieve it without a higher price: the repair divides them. */
-const MARGINAL_BUCKETS = bucketOf(0.1);
+/** Prices have settled when no more of all demand than this does not fit … */
+const SETTLED_SHARE = 0.002;
+/** … no POP is wanted by more than this share of its capacity too much … */
+const FAR_SHARE = 0.02;
+/** … and what is spare at POPs with a price could save no more than this in the mean, ms. */
+const SETTLED_MS = 0.01;
 /** Prices are set jointly while more of all demand than this does not fit … */
 const JOINT_SHARE = 0.005;
-/** … looking at units within so much of changing at first, ms; less as it comes nearer, more where it is far. */
+/**
+ * … judging by the units that are within so much of changing, ms; less where there are more than so many.
+ */
 const JOINT_WIDTH_MS = 2;
-const JOINT_LEAST_MS = 0.2;
-
-/** Units whose candidates turn out to be out or too dear, found in a sweep. */
-export interface Shortage {
-  readonly units: Int32Array;
-  count: number;
-  /** Picks candidates among the whole fleet; false when no more may be looked at in this tick. */
-  readonly widen: (unit: number) => boolean;
-}
-
-/** Demand by POP and bucket of margin: of units that want the POP, and that would want it next. */
-interface Histograms {
-  readonly own: Float64Array;
-  readonly next: Float64Array;
-  /** By POP: 1 where it is counted. */
-  readonly counted: Uint8Array;
-}
+const JOINT_UNITS = 3000;
+/** Shorter steps than this are left to the POPs one by one, ms. */
+const JOINT_LEAST_MS = 0.8;
 
 /**
- * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the units
- * anew for which something may have changed, adds up what is wanted, and counts the margins of those at the
- * edge of POPs that have a price or too many. Then every POP with too many gets the least price at which what
- * is wanted fits; when none has, every price falls as far as still fits. Starts from the prices of the last
- * tick, and stays there where these clear. Returns the number of sweeps.
+ * Sets the prices: ascent on the dual of "least demand x score within capacity". Each sweep scores the
+ * units anew for which something may have changed, adds up what is wanted, and counts the margins of those
+ * at the edge of POPs that have a price or too many. Then every POP with too many gets the least price at
+ * which what is wanted fits; when none has, every price falls as far as still fits. Starts from the prices
+ * of the last tick, and stays there where these clear. Returns the number of sweeps.
  */
-export function clearPrices(market: Market, shortage: Shortage): number {
+export function clearPrices(market: Market, shortage: Shortage, sweepsMost = Infinity): number {
   const { terms } = market;
   const beforeMs = Float64Array.from(terms.priceMs);
   const popCount = beforeMs.length;
@@ -60,87 +60,118 @@ export function clearPrices(market: Market, shortage: Shortage): number {
     own: new Float64Array(popCount * BUCKETS),
     next: new Float64Array(popCount * BUCKETS),
     counted: Uint8Array.from(terms.priceMs, (ms) => (ms > 0 ? 1 : 0)),
+    shallowMs: MARGINAL_MS,
   };
   boundDrift(market);
   const visits = market.units.groupCount * market.activeCells.length;
-  const sweepsMax = Math.max(SWEEPS_LEAST, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
-  const pairs = createPairs(popCount, JOINT_WIDTH_MS);
+  const least = market.drift.settled ? SWEEPS_LEAST : SWEEPS_COLD;
+  const many = Math.max(least, Math.min(SWEEPS_MOST, Math.floor(UNITS_MOST / visits)));
+  const sweepsMax = Math.min(many, sweepsMost);
+  const widthMs = JOINT_WIDTH_MS * Math.sqrt(Math.min(1, JOINT_UNITS / visits));
+  const pairs = createPairs(popCount, Math.max(MARGINAL_MS, widthMs));
+  histograms.shallowMs = pairs.widthMs;
   let falls = 0;
   for (let sweep = 1; ; sweep++) {
     shortage.count = 0;
     sweepUnits(market, { histograms, pairs }, shortage);
     if (sweep >= sweepsMax) return sweep;
     if (widenShort(shortage)) continue;
+    if (isSettled(market, histograms)) {
+      market.drift.settled = true;
+      return sweep;
+    }
     if (isJoint(market, { histograms, pairs })) {
       stepJointly(market, pairs, SLACK_SHARE);
       continue;
     }
     pairs.widthMs = 0;
+    if (histograms.shallowMs < SHALLOW_MS) {
+      histograms.shallowMs = SHALLOW_MS;
+      continue;
+    }
     const rose = raise(market, histograms);
     if (rose === 'later') continue;
-    if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) return sweep;
+    if (!rose && (falls++ >= FALLS_MAX || !lower(market, histograms, beforeMs))) {
+      market.drift.settled = true;
+      return sweep;
+    }
     setLeastExtra(market);
   }
 }
 
 /**
- * Whether too much is wanted in all for prices to be set POP by POP, and steps are not too small for more.
- * Units that are about to leave are not too much.
+ * Whether prices clear as well as is worth while: nearly all that is wanted fits, no POP is wanted by far
+ * too much, and what is left at POPs with a price is worth little. The repair and the filling do the rest.
+ */
+function isSettled(market: Market, histograms: Histograms): boolean {
+  const { terms, wantedRps, hardRps } = market;
+  let total = 0;
+  let over = 0;
+  let spareMs = 0;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const excess = excessRps(market, pop);
+    total += wantedRps[pop] as number;
+    if (excess > 0) {
+      const leaves = excess - marginalRps(histograms.own, pop);
+      if (leaves > FAR_SHARE * (hardRps[pop] as number)) return false;
+      over += Math.max(0, leaves);
+    } else {
+      const comes = -excess - marginalRps(histograms.next, pop);
+      spareMs += Math.max(0, comes) * (terms.priceMs[pop] as number);
+    }
+  }
+  return over <= SETTLED_SHARE * total && spareMs <= SETTLED_MS * total;
+}
+
+/**
+ * Whether too much or too little is wanted in all for prices to be set POP by POP, and steps are not too
+ * small for more. Units that are about to leave or to come make no difference.
  */
 function isJoint(market: Market, counts: { histograms: Histograms; pairs: Pairs }): boolean {
-  const { capacityRps, wantedRps } = market;
+  const { hardRps, wantedRps, terms } = market;
   const { histograms, pairs } = counts;
-  if (pairs.widthMs < JOINT_LEAST_MS) return false;
+  if (pairs.stepMs < JOINT_LEAST_MS || pairs.widthMs === 0) return false;
   let over = 0;
   let total = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
-    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number) + marginalRps(histograms.own, pop);
-    over += Math.max(0, excessRps(market, pop) - forgivenRps);
+    const forgivenRps = SLACK_SHARE * (hardRps[pop] as number);
+    const excess = excessRps(market, pop);
+    if (excess > 0) over += Math.max(0, excess - forgivenRps - marginalRps(histograms.own, pop));
+    else if ((terms.priceMs[pop] as number) > RELEASED_MS)
+      over += Math.max(0, -excess - forgivenRps - marginalRps(histograms.next, pop));
     total += wantedRps[pop] as number;
   }
   return over > JOINT_SHARE * total;
 }
 
-/** Scores what must be, adds up what is wanted by POP, and fills the histograms and pairs. */
-function sweepUnits(
-  market: Market,
-  into: { histograms: Histograms; pairs: Pairs },
-  shortage: Shortage,
-): void {
-  const { units, activeCells, demandRps, riseMs, drift, wantedRps } = market;
-  const { bestPop, nextPop, slackMs } = units;
-  const { own, next, counted } = into.histograms;
-  const { demandRps: pairRps, widthMs } = into.pairs;
-  const popCount = wantedRps.length;
-  const { fallMs } = drift;
-  pairRps.fill(0);
-  wantedRps.fill(0);
-  own.fill(0);
-  next.fill(0);
-  for (let group = 0; group < units.groupCount; group++) {
-    const first = group * units.cellStride;
-    for (let i = 0; i < activeCells.length; i++) {
-      const unit = first + (activeCells[i] as number);
-      let pop = bestPop[unit] as number;
-      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + fallMs)) {
-        if (scoreUnit(market, group, unit)) noteShort(shortage, unit);
-        pop = bestPop[unit] as number;
-      }
-      const demand = demandRps[unit] as number;
-      if (pop < 0 || demand === 0) continue;
-      wantedRps[pop] = (wantedRps[pop] as number) + demand;
-      const rival = nextPop[unit] as number;
-      const isOwn = counted[pop] === 1;
-      const isNext = rival !== NONE && counted[rival] === 1;
-      if (!isOwn && !isNext && widthMs === 0) continue;
-      const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
-      if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
-      const bucket = bucketOf(marginMs);
-      if (isOwn) add(own, pop * BUCKETS + bucket, demand);
-      if (isNext) add(next, rival * BUCKETS + bucket, demand);
+/** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
+function raise(market: Market, histograms: Histograms): boolean | 'later' {
+  const { terms, params, wantedRps, hardRps, rising } = market;
+  let rose: boolean | 'later' = false;
+  for (let pop = 0; pop < wantedRps.length; pop++) {
+    const priceMs = terms.priceMs[pop] as number;
+    const wanted = wantedRps[pop] as number;
+    const forgivenRps = SLACK_SHARE * (hardRps[pop] as number);
+    if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
+    const excess = wanted - supplyRps(market, pop, priceMs);
+    if (excess <= marginalRps(histograms.own, pop)) continue;
+    if (histograms.counted[pop] !== DEEP && excess > countedRps(histograms.own, pop)) {
+      histograms.counted[pop] = DEEP;
+      if (rose === false) rose = 'later';
+      continue;
     }
+    rising[pop] = 1;
+    setPrice(market, pop, raisedPrice(popMarket(market, pop, histograms.own), params.priceMaxMs));
+    rose = true;
   }
-  for (const unit of units.splits.keys()) if (!sweepParts(market, into, unit)) noteShort(shortage, unit);
+  return rose;
+}
+
+/** All that was counted of those that want a POP. */
+function countedRps(demandRps: Float64Array, pop: number): number {
+  let sum = 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) sum += demandRps[pop * BUCKETS + bucket] as number;
+  return sum;
 }
 
 /** Prices rise only for want of room, not because units do not look far enough. */
@@ -149,78 +180,20 @@ function widenShort(shortage: Shortage): boolean {
   return shortage.count > 0;
 }
 
-function noteShort(shortage: Shortage, unit: number): void {
-  if (shortage.count < shortage.units.length) shortage.units[shortage.count++] = unit;
-}
-
-function add(sums: Float64Array, at: number, rps: number): void {
-  sums[at] = (sums[at] as number) + rps;
-}
-
-/**
- * Each part of a split unit is as a unit of its own, with its POP as incumbent. False where all candidates are
- * out.
- */
-function sweepParts(market: Market, into: { histograms: Histograms; pairs: Pairs }, unit: number): boolean {
-  const { units, demandRps, wantedRps } = market;
-  const { own, next, counted } = into.histograms;
-  const { pairs } = into;
-  for (const part of partsOf(units, unit)) {
-    const { pop, ms, nextPop, nextMs } = scanPart(market, unit, part);
-    if (pop === NONE) return false;
-    const demand = (demandRps[unit] as number) * part.share;
-    add(wantedRps, pop, demand);
-    const bucket = bucketOf(nextMs - ms);
-    if (nextMs - ms < pairs.widthMs) add(pairs.demandRps, pop * wantedRps.length + nextPop, demand);
-    if (counted[pop] === 1) add(own, pop * BUCKETS + bucket, demand);
-    if (nextPop !== NONE && counted[nextPop] === 1) add(next, nextPop * BUCKETS + bucket, demand);
-  }
-  return true;
-}
-
-/** Raises prices where too much is wanted. `later`: once the next sweep has counted margins there. */
-function raise(market: Market, histograms: Histograms): boolean | 'later' {
-  const { terms, params, wantedRps, capacityRps, rising } = market;
-  let rose: boolean | 'later' = false;
-  for (let pop = 0; pop < wantedRps.length; pop++) {
-    const priceMs = terms.priceMs[pop] as number;
-    const wanted = wantedRps[pop] as number;
-    const forgivenRps = SLACK_SHARE * (capacityRps[pop] as number);
-    if (wanted <= supplyRps(market, pop, priceMs) + forgivenRps || priceMs >= params.priceMaxMs) continue;
-    if (histograms.counted[pop] === 0) {
-      histograms.counted[pop] = 1;
-      if (rose === false) rose = 'later';
-      continue;
-    }
-    if (wanted - supplyRps(market, pop, priceMs) <= marginalRps(histograms.own, pop)) continue;
-    rising[pop] = 1;
-    setPrice(market, pop, raisedPrice(popMarket(market, pop, histograms.own), params.priceMaxMs));
-    rose = true;
-  }
-  return rose;
-}
-
-/** What would leave a POP at the next little rise of its price. */
-function marginalRps(demandRps: Float64Array, pop: number): number {
-  let sum = 0;
-  for (let bucket = 0; bucket < MARGINAL_BUCKETS; bucket++)
-    sum += demandRps[pop * BUCKETS + bucket] as number;
-  return sum;
-}
-
 /** Lowers prices as far as what would come fits. */
 function lower(market: Market, histograms: Histograms, beforeMs: Float64Array): boolean {
-  const { terms, wantedRps, capacityRps, drift } = market;
+  const { terms, wantedRps, hardRps, drift } = market;
   let fallMs = 0;
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const priceMs = terms.priceMs[pop] as number;
     if (priceMs === 0) continue;
     const spareRps = supplyRps(market, pop, priceMs) - (wantedRps[pop] as number);
-    if (spareRps <= SLACK_SHARE * (capacityRps[pop] as number)) continue;
+    if (spareRps <= SLACK_SHARE * (hardRps[pop] as number)) continue;
     const before = beforeMs[pop] as number;
     const leastMs = before > RELEASED_MS ? before * RELEASE_SHARE : 0;
     if (leastMs >= priceMs) continue;
-    const toMs = loweredPrice(popMarket(market, pop, histograms.next), leastMs);
+    const lowest = Math.max(leastMs, priceMs - SHALLOW_MS);
+    const toMs = loweredPrice(popMarket(market, pop, histograms.next), lowest);
     if (priceMs - toMs < FALL_LEAST_MS && toMs > 0) continue;
     setPrice(market, pop, toMs);
     fallMs = Math.max(fallMs, priceMs - toMs);

@@ -1,4 +1,5 @@
 import type { DecidePass, Deciding } from './decide.ts';
+import { hasRoom } from './load.ts';
 import type { Market } from './market.ts';
 import { movePart, moveUnit, partsOf, setParts, shareOf } from './unit-moves.ts';
 import { CANDIDATES, CODES_PER_MS, candidateOf, NONE, type Part } from './units.ts';
@@ -52,9 +53,10 @@ export function scanPart(market: Market, unit: number, part: Part): PartScan {
 }
 
 /**
- * Decides a split unit, part by part: a part goes where it is better off, if there is room or its own POP is
- * out; `roomRps`, by POP, is kept up to date. When none of its POPs has had a price for `MERGE_TICKS` the unit is whole again: at the POP that
- * has most of it, unless another of them is better by `hysteresisMs`.
+ * Decides a split unit, part by part: a part goes where it is better off, if there is room or its own POP
+ * is out; `roomRps`, by POP, is kept up to date. When none of its POPs has had a price for `MERGE_TICKS`
+ * the unit is whole again: at the POP that has most of it, unless another of them is better by
+ * `hysteresisMs`.
  */
 export function decideParts(
   deciding: Deciding,
@@ -69,7 +71,7 @@ export function decideParts(
     if (pop === NONE || pop === part.pop) continue;
     const isOut = deciding.groupOut[which.group]?.[part.pop] === 1;
     const rps = part.share * (demandRps[unit] as number);
-    if (!isOut && rps > (roomRps[pop] as number)) continue;
+    if (!isOut && !hasRoom(market, pop, { rps, roomRps })) continue;
     roomRps[part.pop] = (roomRps[part.pop] as number) + rps;
     roomRps[pop] = (roomRps[pop] as number) - rps;
     const moved = movePart(deciding, unit, { from: part.pop, to: pop, share: part.share, nowMs });

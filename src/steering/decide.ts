@@ -2,12 +2,13 @@ import { asnOf, type Cells, cellOf, placeOf } from './cells.ts';
 import { chooseGains, type Gain } from './churn.ts';
 import { decideParts } from './decide-parts.ts';
 import type { Estimates } from './estimates.ts';
-import { type Market, predictedLoad } from './market.ts';
+import { hasRoom, loadNow } from './load.ts';
+import type { Market } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
 import type { PopTerms } from './score.ts';
-import { type Moving, moveUnit } from './unit-moves.ts';
+import { type Moving, movePart, moveUnit } from './unit-moves.ts';
 import {
   CANDIDATES,
   CODES_PER_MS,
@@ -36,6 +37,11 @@ export interface Deciding extends Moving {
   readonly linkChoices: (readonly number[])[];
   /** Whether a cell is a network that is explored for the first time. */
   readonly isYoung: (cell: number) => boolean;
+  /**
+   * By POP: load that the answers sent at the start of the tick, requests/s; what moved since is counted
+   * apart.
+   */
+  readonly startRps: Float64Array;
   /** Room to work in. */
   readonly view: CellView;
 }
@@ -180,7 +186,7 @@ export function decideUnits(
   pass: DecidePass,
 ): void {
   const { units, market } = deciding;
-  const running: Pass = { nowMs, pass, roomRps: roomLeft(market), gains: [], blocked: [] };
+  const running: Pass = { nowMs, pass, roomRps: roomLeft(deciding), gains: [], blocked: [] };
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
@@ -195,14 +201,19 @@ export function decideUnits(
   const totalRps = market.wantedRps.reduce((sum, rps) => sum + rps, 0);
   const budgetRps = deciding.params.churnShare * totalRps;
   const { chosen, chosenRps, waitingRps } = chooseGains(running.gains, budgetRps, running.roomRps);
-  for (const { unit, pop, event } of chosen) moveUnit(deciding, unit, { pop, event, nowMs });
+  for (const { unit, pop, event, share } of chosen) {
+    const from = units.incumbent[unit] as number;
+    if (share === 1) moveUnit(deciding, unit, { pop, event, nowMs });
+    else movePart(deciding, unit, { from, to: pop, share, nowMs });
+  }
   pass.moves.gain += chosen.length;
   pass.churnRps = chosenRps;
   pass.waitingRps = waitingRps;
 }
 
-function roomLeft(market: Market): Float64Array {
-  return predictedLoad(market).map((rps, pop) => (market.hardRps[pop] as number) - rps);
+function roomLeft(deciding: Deciding): Float64Array {
+  const { hardRps } = deciding.market;
+  return loadNow(deciding).map((rps, pop) => (hardRps[pop] as number) - rps);
 }
 
 /** The rule of moves for a whole unit. */
@@ -269,7 +280,7 @@ function weigh(
     running.gains.push({ unit, pop: bestPop, event, gainMs, rps });
     return;
   }
-  if (move === 'overflow' && rps > (roomRps[bestPop] as number)) {
+  if (move === 'overflow' && !hasRoom(market, bestPop, { rps, roomRps })) {
     running.blocked.push(unit);
     return;
   }

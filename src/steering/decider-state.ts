@@ -136,6 +136,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       linkChoices: fleetState.linkChoices,
       isYoung: (cell) => isYoung(planner, cell),
       demandRps,
+      startRps: new Float64Array(popCount),
       leftRps: new Float64Array(popCount),
       cameRps: new Float64Array(popCount),
       view: createCellView(popCount),

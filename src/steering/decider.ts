@@ -19,7 +19,7 @@ import { markHeavy } from './heavy.ts';
 import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { type Learned, learn } from './ingest.ts';
-import { predictedLoad } from './market.ts';
+import { predictedLoad } from './load.ts';
 import { noteMeasured, type PlannedBurst, planBursts, watchAsn } from './plan.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
@@ -63,7 +63,9 @@ export interface TickStats {
   readonly sweeps: number;
   /** Demand that would gain by moving but waits for the next tick, by the bound of churn; requests/s. */
   readonly waitingRps: number;
-  /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits. */
+  /**
+   * Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits.
+   */
   readonly shortRps: number;
   /** Names of service groups that are answered although all their POPs are out. */
   readonly failOpen: readonly string[];
@@ -198,6 +200,7 @@ function takeRoom(state: DeciderState, nowMs: number): void {
   const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
   const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
   observeCapacity(fleetState, { params, predictedRps, leftRps, cameRps, elapsedMs });
+  deciding.startRps.set(predictedRps);
   leftRps.fill(0);
   cameRps.fill(0);
   setRoom(

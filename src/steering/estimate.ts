@@ -24,15 +24,15 @@ const FIRST_DEVIATION_SHARE = 0.03;
  * much slower than it rises.
  */
 const JUMP_SHARE = 0.5;
-const CALMING_SHARE = 0.3;
+const CALMING_SHARE = 0.1;
 /**
  * Paths that deviate so many times more than those at rest are restless: their level is the mean over the
- * states that they are in by turns, so a burst counts by how much of news it is, as a share of alpha.
+ * states that they are in by turns, so a burst counts by how much of news it is: so many times alpha, or hardly where it is none.
  */
 const RESTLESS = 2.5;
-const RESTLESS_SHARE = 0.3;
+const RESTLESS_SHARE = 2;
 const STILL_SHARE = 0.03;
-const RESTLESS_BURSTS = 1.5;
+const RESTLESS_BURSTS = 4;
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
 const ABSOLUTE_TO_STANDARD = 1.25;
 

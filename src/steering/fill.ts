@@ -1,10 +1,17 @@
 import type { Deciding } from './decide.ts';
+import { scanPart } from './decide-parts.ts';
 import { marginMs, scoreUnit, supplyRps } from './market.ts';
 import { movePart, partsOf, shareOf } from './unit-moves.ts';
 import { candidateOf, NONE } from './units.ts';
 
-/** Room is filled when it is more than this share of the POP's capacity, up to the smaller share. */
+/**
+ * Room is filled when it is more than a share of the POP's capacity that falls with the price, between
+ * these: so that little more or less demand moves nobody where it saves little …
+ */
 const ROOM_SHARE = 0.003;
+const ROOM_SHARE_MOST = 0.03;
+const ROOM_SHARE_MS = 0.1;
+/** … up to this share. */
 const LEFT_SHARE = 0.001;
 /** A POP with a lower price than this is not worth it, ms. */
 const PRICE_LEAST_MS = 0.25;
@@ -24,8 +31,8 @@ interface Taker {
 }
 
 /**
- * Fills what room a POP with a price has left because the next unit that wants it is too large for it: with a
- * part of that unit. Returns the number of moves; keeps `loadRps` up to date.
+ * Fills what room a POP with a price has left because the next unit that wants it is too large for it: with
+ * a part of that unit. Returns the number of moves; keeps `loadRps` up to date.
  */
 export function fillRoom(
   deciding: Deciding,
@@ -38,7 +45,8 @@ export function fillRoom(
     const priceMs = terms.priceMs[pop] as number;
     const capacityRps = market.capacityRps[pop] as number;
     const room = supplyRps(market, pop, priceMs) - rps;
-    return priceMs >= PRICE_LEAST_MS && room > ROOM_SHARE * capacityRps ? room - LEFT_SHARE * capacityRps : 0;
+    const least = Math.max(ROOM_SHARE, Math.min(ROOM_SHARE_MOST, ROOM_SHARE_MS / priceMs));
+    return priceMs >= PRICE_LEAST_MS && room > least * capacityRps ? room - LEFT_SHARE * capacityRps : 0;
   });
   if (!roomRps.some((rps) => rps > 0)) return 0;
   let moves = 0;
@@ -65,8 +73,11 @@ function takers(deciding: Deciding, activeCells: Int32Array, roomRps: Float64Arr
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
+      const isKnown = (bestPop[unit] as number) >= 0;
+      if (isKnown && (nextPop[unit] === NONE || (roomRps[nextPop[unit] as number] as number) <= 0)) continue;
       // Margins are held from below: those that seem small enough are looked at anew.
-      if (bestPop[unit] === NONE || marginMs(market, unit) <= gapMostMs) scoreUnit(market, group, unit);
+      if (bestPop[unit] === NONE || (isKnown && marginMs(market, unit) <= gapMostMs))
+        scoreUnit(market, group, unit);
       const to = nextPop[unit] as number;
       const from = bestPop[unit] as number;
       if (from < 0 || to === NONE || (roomRps[to] as number) <= 0 || units.lead[unit] !== 0) continue;
@@ -91,10 +102,14 @@ function takersOfParts(
     return at === NONE ? Infinity : (units.costMs[at] as number) + (extra[pop] as number);
   };
   const parts = partsOf(units, unit);
-  for (const { pop: from } of parts)
-    for (const { pop: to } of parts)
-      if (from !== to && (roomRps[to] as number) > 0)
+  for (const part of parts) {
+    const { pop: from } = part;
+    const others = new Set(parts.map(({ pop }) => pop));
+    others.add(scanPart(market, unit, part).nextPop);
+    for (const to of others)
+      if (to !== from && to !== NONE && (roomRps[to] as number) > 0)
         take(deciding, found, { unit, from, to, gapMs: scoreMs(to) - scoreMs(from) });
+  }
 }
 
 /** Only where the POP is the dearer one: else nothing is gained by it. */

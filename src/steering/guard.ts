@@ -20,8 +20,8 @@ export interface GuardedTable {
 const REASONS_MAX = 5;
 
 /**
- * Why a table must not be published; empty when it may: every cell has a row, and each row only POPs that may
- * be answered where its clients start.
+ * Why a table must not be published; empty when it may: every cell has a row, and each row only POPs that
+ * may be answered where its clients start.
  */
 export function guardTable(table: GuardedTable): readonly string[] {
   const { rows, groupCount, activeCells, linkPop, groupOut, rowsMax } = table;
@@ -72,8 +72,9 @@ export interface GuardedLoad {
 const OVER_SHARE = 0.01;
 
 /**
- * Why a table must not be published for the load that it brings; empty when it may: no POP over what it may be
- * filled to while the others have room for the excess, and no more moved for its gain alone than the bound.
+ * Why a table must not be published for the load that it brings; empty when it may: no POP over what it may
+ * be filled to while the others have room for the excess, and no more moved for its gain alone than the
+ * bound.
  */
 export function guardLoad(load: GuardedLoad): readonly string[] {
   const { loadRps, hardRps, usable, crammed, totalRps, largestRps, churnRps, churnShare } = load;

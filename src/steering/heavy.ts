@@ -8,8 +8,8 @@ const HEAVY_STILL_SHARE = 0.01;
 const NEAREST = 3;
 
 /**
- * Marks the units that are heavy now: they could fill a link of a POP alone, so their clients are spread over
- * several.
+ * Marks the units that are heavy now: they could fill a link of a POP alone, so their clients are spread
+ * over several.
  */
 export function markHeavy(
   units: Units,

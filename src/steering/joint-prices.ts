@@ -1,15 +1,17 @@
 import { type Market, setPrice, supplyRps, supplySlope } from './market.ts';
 
 /**
- * Steps of all prices together. POPs near each other that are all full can only shed to those beyond, so their
- * prices must rise together; one at a time they would outbid each other in ever so many small steps. How
- * demand goes over from one POP to another as their prices part is known from the units at the margin: so much
- * demand for each ms. That, for every pair of POPs, makes a linear system whose solution clears.
+ * Steps of all prices together. POPs near each other that are all full can only shed to those beyond, so
+ * their prices must rise together; one at a time they would outbid each other in ever so many small steps.
+ * How demand goes over from one POP to another as their prices part is known from the units at the margin:
+ * so much demand for each ms. That, for every pair of POPs, makes a linear system whose solution clears.
  */
 export interface Pairs {
   /** Demand by POP x POP of units that want the one, with the other next, within `widthMs` of margin. */
   readonly demandRps: Float64Array;
   widthMs: number;
+  /** A price changes by so much in a step, at most, ms. */
+  stepMs: number;
   /** Prices before the last step, its direction, and how much excess lay in that direction; 0: no step. */
   readonly fromMs: Float64Array;
   readonly directionMs: Float64Array;
@@ -24,6 +26,7 @@ export function createPairs(popCount: number, widthMs: number): Pairs {
   return {
     demandRps: new Float64Array(popCount * popCount),
     widthMs,
+    stepMs: STEP_MS,
     fromMs: new Float64Array(popCount),
     directionMs: new Float64Array(popCount),
     climbed: 0,
@@ -32,19 +35,19 @@ export function createPairs(popCount: number, widthMs: number): Pairs {
   };
 }
 
-/** A price changes by so many widths in a step, at most. */
-const STEP_WIDTHS = 4;
-/** So much of each POP's capacity is held to be elastic over a width: keeps steps finite, as a share. */
-const LOOSE_SHARE = 0.002;
+/** A price changes by so much in the first step, at most, ms … */
+const STEP_MS = 8;
+/** … more after one that was cut short, less after one that was not, and after one that went too far. */
+const WIDER = 2;
+const NARROWER = 0.7;
+const HALF = 0.5;
+const STEP_MOST_MS = 256;
+/** So much of each POP's capacity is held to be elastic for each ms: keeps steps finite, as a share. */
+const LOOSE_SHARE = 0.001;
 /** A step that went too far by more than this share of what it climbed is taken back in part … */
 const TOO_FAR = 0.2;
 /** … so often at most. */
 const RETREATS_MAX = 4;
-/** The width after a step that was cut short, after one that was not, and after one that went too far. */
-const WIDER = 2;
-const NARROWER = 0.7;
-const HALF = 0.5;
-const WIDTH_MAX_MS = 64;
 
 /**
  * Changes the prices of all POPs that have one or are wanted too much so that, were demand linear in prices,
@@ -53,18 +56,18 @@ const WIDTH_MAX_MS = 64;
  * in it: the excess is the slope of a concave function.
  */
 export function stepJointly(market: Market, pairs: Pairs, forgivenShare: number): void {
-  const { terms, wantedRps, capacityRps } = market;
+  const { terms, wantedRps, hardRps } = market;
   if (retreats(market, pairs)) return;
   const active: number[] = [];
   for (let pop = 0; pop < wantedRps.length; pop++) {
     const isPriced = (terms.priceMs[pop] as number) > 0;
-    if (isPriced || excessRps(market, pop) > forgivenShare * (capacityRps[pop] as number)) active.push(pop);
+    if (isPriced || excessRps(market, pop) > forgivenShare * (hardRps[pop] as number)) active.push(pop);
   }
   const changes = solve(
     matrixOf(market, pairs, active),
     active.map((pop) => excessRps(market, pop)),
   );
-  const mostMs = STEP_WIDTHS * pairs.widthMs;
+  const mostMs = pairs.stepMs;
   let isCut = false;
   pairs.fromMs.set(terms.priceMs);
   pairs.directionMs.fill(0);
@@ -77,7 +80,7 @@ export function stepJointly(market: Market, pairs: Pairs, forgivenShare: number)
   }
   go(market, pairs);
   pairs.climbed = slopeOf(market, pairs);
-  pairs.widthMs = Math.min(WIDTH_MAX_MS, pairs.widthMs * (isCut ? WIDER : NARROWER));
+  pairs.stepMs = Math.min(STEP_MOST_MS, pairs.stepMs * (isCut ? WIDER : NARROWER));
 }
 
 /** Takes the last step back in part if it went too far. */
@@ -86,7 +89,7 @@ function retreats(market: Market, pairs: Pairs): boolean {
   const slope = slopeOf(market, pairs);
   if (slope > -TOO_FAR * pairs.climbed) return false;
   pairs.taken *= Math.max(0.1, Math.min(0.9, pairs.climbed / (pairs.climbed - slope)));
-  if (pairs.retreats === 0) pairs.widthMs *= HALF;
+  if (pairs.retreats === 0) pairs.stepMs *= HALF;
   pairs.retreats++;
   go(market, pairs);
   return true;
@@ -150,7 +153,7 @@ function matrixOf(market: Market, pairs: Pairs, active: readonly number[]): Floa
       put(j, i, -rpsPerMs);
     }
   for (const [i, pop] of active.entries()) {
-    const loose = (LOOSE_SHARE * Math.max(1e-9, capacityRps[pop] as number)) / widthMs;
+    const loose = LOOSE_SHARE * Math.max(1e-9, capacityRps[pop] as number);
     put(i, i, supplySlope(market, pop, terms.priceMs[pop] as number) + loose);
   }
   return rows;

@@ -7,7 +7,8 @@ import { CANDIDATES, NONE, type ServiceGroup, type Units, wakeUnit } from './uni
  * only units are scored anew for which something may have changed. Of each whole unit it holds the POP that
  * it wants (`bestPop`; the one that it has leads by `hysteresisFloorMs`), the one that it would want next,
  * and the *slack*: how much that POP's score may rise, plus how much any other's may fall, before it wants
- * another. `riseMs` and `fallMs` add up by how much scores rose and fell since they were last set to 0.
+ * another. `riseMs` and `fallMs` add up by how much scores rose and fell since they were last set to 0;
+ * `settled`: prices cleared once.
  */
 export interface Market {
   readonly params: SteeringParams;
@@ -31,7 +32,7 @@ export interface Market {
   /** By group: the least of these without the operator's bias. */
   readonly leastExtraMs: Float64Array;
   readonly riseMs: Float64Array;
-  readonly drift: { fallMs: number };
+  readonly drift: { fallMs: number; settled: boolean };
   /** By POP: 1 where the price rose in this tick, as more was wanted than fits. */
   readonly rising: Uint8Array;
   /** By POP: what is wanted at the present prices, requests/s. */
@@ -46,11 +47,16 @@ export interface Noticed {
   readonly returned: boolean;
 }
 
-/** At this price a POP is filled half way from the target to full; at nine times as much, nine tenths; ms. */
+/**
+ * At this price a POP is filled half way from the target to full; at nine times as much, nine tenths; ms.
+ */
 const HALF_PRICE_MS = 0.1;
 /** Drift beyond this is too much for the precision of slacks: all units are scored anew. */
 const DRIFT_MAX_MS = 4096;
-/** A change of what a POP adds to scores by more than this shows in TTLs at once, not at the cell's turn, ms. */
+/**
+ * A change of what a POP adds to scores by more than this shows in TTLs at once, not at the cell's turn,
+ * ms.
+ */
 const NOTICED_MS = 1;
 /** Slacks are held to be so much smaller: rounding. */
 const ROUNDING_MS = 1e-3;
@@ -80,7 +86,7 @@ export function createMarket(
     extraMs: from.groups.map(() => new Float64Array(popCount).fill(Infinity)),
     leastExtraMs: new Float64Array(from.groups.length),
     riseMs: new Float64Array(popCount),
-    drift: { fallMs: 0 },
+    drift: { fallMs: 0, settled: false },
     rising: new Uint8Array(popCount),
     wantedRps: new Float64Array(popCount),
   };
@@ -112,8 +118,8 @@ export function isOver(market: Market, pop: number, loadRps: number): boolean {
 }
 
 /**
- * Takes in what POPs add to scores now. Noticed are those of which that changed by more than `NOTICED_MS`, and
- * those that went out or came back.
+ * Takes in what POPs add to scores now. Noticed are those of which that changed by more than `NOTICED_MS`,
+ * and those that went out or came back.
  */
 export function takeTerms(market: Market): Noticed {
   const { groups, out, terms, extraMs, riseMs, drift } = market;
@@ -186,7 +192,10 @@ function popExtraMs(terms: PopTerms, pop: number): number {
   );
 }
 
-/** Sets, by group, the least that a POP that may be answered adds to RTT + bias: below 0 when one got faster. */
+/**
+ * Sets, by group, the least that a POP that may be answered adds to RTT + bias: below 0 when one got
+ * faster.
+ */
 export function setLeastExtra(market: Market): void {
   const { extraMs, leastExtraMs, terms } = market;
   for (const [group, extra] of extraMs.entries()) {
@@ -245,7 +254,7 @@ export function scoreUnit(market: Market, group: number, unit: number): boolean 
   if (units.bestPop[unit] !== best || best !== incumbent) units.awake[unit] = 1;
   units.bestPop[unit] = best;
   units.nextPop[unit] = next;
-  const margin = isHeld ? 0 : nextMs - bestMs - ROUNDING_MS;
+  const margin = isHeld ? -Infinity : nextMs - bestMs - ROUNDING_MS;
   units.slackMs[unit] =
     best === NONE ? -Infinity : Math.min(NO_OTHER_MS, margin) + (riseMs[best] as number) + drift.fallMs;
   const isWide = units.wide[unit] === 1;
@@ -262,25 +271,3 @@ export function marginMs(market: Market, unit: number): number {
 
 /** Slack of a unit that has no other POP, ms: above any price. */
 const NO_OTHER_MS = 1e6;
-
-/** Load that the present answers send to each POP, requests/s. */
-export function predictedLoad(
-  market: Pick<Market, 'units' | 'groups' | 'activeCells' | 'demandRps'>,
-): Float64Array {
-  const { units, groups, activeCells, demandRps } = market;
-  const { incumbent, splits } = units;
-  const loadRps = new Float64Array(groups[0]?.serves.length ?? 0);
-  for (let group = 0; group < units.groupCount; group++)
-    for (let i = 0; i < activeCells.length; i++) {
-      const unit = group * units.cellStride + (activeCells[i] as number);
-      const pop = incumbent[unit] as number;
-      if (pop !== NONE) loadRps[pop] = (loadRps[pop] as number) + (demandRps[unit] as number);
-    }
-  for (const [unit, parts] of splits) {
-    const demand = demandRps[unit] as number;
-    const main = units.incumbent[unit] as number;
-    loadRps[main] = (loadRps[main] as number) - demand;
-    for (const { pop, share } of parts) loadRps[pop] = (loadRps[pop] as number) + demand * share;
-  }
-  return loadRps;
-}

@@ -1,7 +1,7 @@
 /**
  * Steps of prices, from a histogram instead of a sorted list: by POP, the demand in requests/s whose margin
- * falls into each bucket. Buckets are as wide as a sixteenth of their margin, so a step may be off by that; the
- * next, shorter one is exact to a sixteenth of the rest.
+ * falls into each bucket. Buckets are as wide as a sixteenth of their margin, so a step may be off by that;
+ * the next, shorter one is exact to a sixteenth of the rest.
  */
 
 /** Buckets of a POP; margins from 1/32 ms to 2048 ms, those below and above go into the first and last. */
@@ -41,8 +41,8 @@ export interface PopMarket {
 }
 
 /**
- * About the least price from which on what is still wanted fits: margins are those of the units that want the
- * POP. Within a bucket they are held to be spread evenly. `priceMaxMs` where nothing suffices.
+ * About the least price from which on what is still wanted fits: margins are those of the units that want
+ * the POP. Within a bucket they are held to be spread evenly. `priceMaxMs` where nothing suffices.
  */
 export function raisedPrice(market: PopMarket, priceMaxMs: number): number {
   const { demandRps, first, priceMs, supplyRps } = market;
@@ -68,8 +68,8 @@ export function raisedPrice(market: PopMarket, priceMaxMs: number): number {
 const LEAST_STEP = 0.1;
 
 /**
- * The least price, up to the width of a bucket, at which what would be wanted still fits: margins are those of
- * the units that would want the POP next. Not below `leastMs`.
+ * The least price, up to the width of a bucket, at which what would be wanted still fits: margins are those
+ * of the units that would want the POP next. Not below `leastMs`.
  */
 export function loweredPrice(market: PopMarket, leastMs: number): number {
   const { demandRps, first, priceMs } = market;

@@ -1,5 +1,6 @@
 import { type Deciding, viewOf } from './decide.ts';
-import { isOver, predictedLoad } from './market.ts';
+import { loadNow } from './load.ts';
+import { isOver } from './market.ts';
 import { BUCKETS, bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from './units.ts';
 
 /** What leaves beyond what must, as a share of the capacity: so that little more demand moves nobody. */
-const SPARE_SHARE = 0.002;
+const SPARE_SHARE = 0.003;
 /** A unit with less than this share of a POP's capacity is moved whole. */
 const WHOLE_SHARE = 0.002;
 /** Units looked at beyond those that must move: what loses least may not fit anywhere. */
@@ -40,9 +41,9 @@ interface Repair {
 
 /**
  * Repairs what whole units, hysteresis and late moves left over: takes from each POP that is filled beyond
- * what it may be the units that lose least by going to their best POP with room, of large ones as much as must
- * go; where all candidates of a unit are full, among the whole fleet. Returns the number of moves, and the
- * load by POP after them.
+ * what it may be the units that lose least by going to their best POP with room, of large ones as much as
+ * must go; where all candidates of a unit are full, among the whole fleet. Returns the number of moves, and
+ * the load by POP after them.
  */
 export function repairOverload(
   deciding: Deciding,
@@ -50,7 +51,7 @@ export function repairOverload(
   nowMs: number,
 ): { readonly moves: number; readonly loadRps: Float64Array } {
   const { market } = deciding;
-  const repair: Repair = { deciding, activeCells, nowMs, loadRps: predictedLoad(market), moves: 0 };
+  const repair: Repair = { deciding, activeCells, nowMs, loadRps: loadNow(deciding), moves: 0 };
   const { loadRps } = repair;
   const anyOver = (): boolean => loadRps.some((rps, pop) => isOver(market, pop, rps));
   if (!anyOver()) return repair;
@@ -67,8 +68,8 @@ export function repairOverload(
 }
 
 /**
- * The parts of units at POPs that are over, that which loses least first; of those that lose most only as many
- * as may be needed.
+ * The parts of units at POPs that are over, that which loses least first; of those that lose most only as
+ * many as may be needed.
  */
 function movables(repair: Repair): Movable[] {
   const { deciding, loadRps } = repair;

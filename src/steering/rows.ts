@@ -11,8 +11,9 @@ export interface Standing {
   readonly deviationMs: number;
   /** Ticks that this rival has led before this one. */
   readonly lead: number;
-  /** The POP answered now has a price: it is wanted by more than fit. */
+  /** The price of the POP answered now just rose: it is wanted by more than fit. */
   readonly incumbentPriced: boolean;
+  /** The rival has a price: it is nearly full. */
   readonly rivalPriced: boolean;
   /** The RTT or loss of the whole POP answered now has just changed. */
   readonly incumbentAlarmed: boolean;
@@ -26,9 +27,9 @@ export interface Standing {
 export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'learned' | 'gain';
 
 /**
- * The rule of moves (hysteresis). At once: from a POP that is out, from one with a price, after an alarm,
- * and back home. Otherwise for a gain above the threshold, which halves at each tick that the same rival
- * leads.
+ * The rule of moves (hysteresis). At once: from a POP that is out, from one whose price rises, after an
+ * alarm, and back home. Otherwise for a gain above the threshold, which halves at each tick that the same
+ * rival leads.
  */
 export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentOut) return 'out';
@@ -41,11 +42,10 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
 }
 
-/** Gain in ms that a move needs. A priced rival is nearly full: its threshold does not fall. */
+/** Gain in ms that a move needs: it halves at each tick that the same rival leads, down to a floor. */
 export function thresholdMs(standing: Standing, params: SteeringParams): number {
-  const { incumbentMs, deviationMs, lead, rivalPriced } = standing;
+  const { incumbentMs, deviationMs, lead } = standing;
   const full = Math.max(params.hysteresisMs, params.hysteresisShare * incumbentMs, deviationMs);
-  if (rivalPriced) return full;
   return Math.max(floorMs(standing, params), full / 2 ** lead);
 }
 

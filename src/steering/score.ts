@@ -22,8 +22,8 @@ export function emptyPopTerms(popCount: number): PopTerms {
 }
 
 /**
- * The score of a (cell, POP) in ms; the lowest is the best. RTT with the POP's present shift; loss of the POP
- * and of the cell, x `lossMsPerUnit`; congestion of the POP's best link; price of its capacity; the
+ * The score of a (cell, POP) in ms; the lowest is the best. RTT with the POP's present shift; loss of the
+ * POP and of the cell, x `lossMsPerUnit`; congestion of the POP's best link; price of its capacity; the
  * operator's bias. Always added in this order, so that decision and explanation agree to the last bit.
  */
 export function scoreMs(

@@ -1,8 +1,8 @@
 import { NONE, PARTS_MAX, type Part, SPLIT, type Units, wakeUnit } from './units.ts';
 
 /**
- * What moving a unit writes. `leftRps` and `cameRps` count, by POP, the demand that its answers took away and
- * brought since they were last cleared: clients follow only as their TTLs run out (capacity.ts).
+ * What moving a unit writes. `leftRps` and `cameRps` count, by POP, the demand that its answers took away
+ * and brought since they were last cleared: clients follow only as their TTLs run out (capacity.ts).
  */
 export interface Moving {
   readonly units: Units;

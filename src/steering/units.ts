@@ -52,7 +52,9 @@ export interface Units {
   readonly splits: Map<number, readonly Part[]>;
   /** 1 for a unit that could fill a link alone: its clients are spread over several. */
   readonly heavy: Uint8Array;
-  /** POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced. */
+  /**
+   * POP that led the incumbent at the last tick, and for how many ticks; of a split unit: ticks unpriced.
+   */
   readonly challenger: Int16Array;
   readonly lead: Uint8Array;
   /** POP that the unit left only because of an event, to return to; -1 none. */
@@ -151,11 +153,7 @@ export function pickCandidates(
   const count = extraMs === undefined ? pickNearest(group, view) : pickBest(view, extraMs);
   units.outsideMs[unit] = count < CANDIDATES ? Infinity : (pickedKey[CANDIDATES - 1] as number);
   units.wide[unit] = extraMs === undefined ? 0 : 1;
-  let kept = keepPop(group, units.home[unit] as number, count, CANDIDATES - 2);
-  kept = keepPop(group, units.incumbent[unit] as number, kept, CANDIDATES - 1);
-  const parts = units.splits.get(unit);
-  for (let k = 1; parts !== undefined && k < parts.length; k++)
-    kept = keepPop(group, (parts[k] as Part).pop, kept, CANDIDATES - 2 - k);
+  const kept = keepPops(units, unit, group, count);
   const first = unit * CANDIDATES;
   for (let k = 0; k < CANDIDATES; k++) {
     const pop = k < kept ? (pickedPop[k] as number) : NONE;
@@ -201,13 +199,31 @@ function insert(count: number, pop: number, key: number): number {
   return Math.min(CANDIDATES, count + 1);
 }
 
-/** Makes sure that `pop` is among the first `count` picked, at `place` if it must displace one. */
-function keepPop(group: ServiceGroup, pop: number, count: number, place: number): number {
-  if (pop === NONE || group.serves[pop] === 0) return count;
-  for (let k = 0; k < count; k++) if (pickedPop[k] === pop) return count;
-  const k = count < CANDIDATES ? count : place;
-  pickedPop[k] = pop;
-  return Math.max(count, k + 1);
+const wantedPops = new Int16Array(PARTS_MAX + 1);
+
+/** Makes sure that the unit's POPs and its home are among the picked; the last others give way. */
+function keepPops(units: Units, unit: number, group: ServiceGroup, picked: number): number {
+  let wanted = 0;
+  wantedPops.fill(NONE);
+  const parts = units.splits.get(unit);
+  if (parts === undefined) wantedPops[wanted++] = units.incumbent[unit] as number;
+  else for (const { pop } of parts) wantedPops[wanted++] = pop;
+  wantedPops[wanted++] = units.home[unit] as number;
+  let count = picked;
+  for (let i = 0; i < wanted; i++) {
+    const pop = wantedPops[i] as number;
+    if (pop === NONE || group.serves[pop] === 0 || isPicked(pop, count)) continue;
+    let at = CANDIDATES - 1;
+    if (count < CANDIDATES) at = count++;
+    else while (wantedPops.includes(pickedPop[at] as number)) at--;
+    pickedPop[at] = pop;
+  }
+  return count;
+}
+
+function isPicked(pop: number, count: number): boolean {
+  for (let k = 0; k < count; k++) if (pickedPop[k] === pop) return true;
+  return false;
 }
 
 /** Position of a POP among a unit's candidates; -1 if it is none of them. */

@@ -13,9 +13,9 @@ const bounds = new Uint16Array(ROW_SHARES);
 let length = 0;
 
 /**
- * Writes the row: the incumbent first, then the other POPs of a split unit, then the others by score. Each by
- * one of the links that share its clients; a heavy unit's clients are spread over several, as it would fill
- * one.
+ * Writes the row: the incumbent first, then the other POPs of a split unit, then the others by score. Each
+ * by one of the links that share its clients; a heavy unit's clients are spread over several, as it would
+ * fill one.
  */
 export function writeRow(
   deciding: Deciding,

@@ -1,4 +1,7 @@
-import loadHighs from 'highs';
+import { createRequire } from 'node:module';
+
+// The package's types describe its CommonJS entry as if it were a module's: they are taken by hand.
+const loadHighs = createRequire(import.meta.url)('highs') as typeof import('highs').default;
 
 /** A transport problem: demand by cell, capacity by POP, cost of a request by cell x POP. */
 export interface Transport {
