@@ -4,12 +4,12 @@ import { type Cells, cellOf, createCells, ensureLeaf, parentOf, releaseCell, rel
 import type { Deciding } from './decide.ts';
 import { createEstimates, dropCell, dropOldEntries, type Estimates } from './estimates.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
-import type { Learning } from './ingest.ts';
+import type { Learning } from './learning.ts';
 import { lightBetween } from './light.ts';
 import { createMarket } from './market.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
-import { createPlanner, forgetTarget, isYoung, type Planner } from './plan.ts';
+import { createPlanner, forgetTarget, isYoung, type Planner } from './planner.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
 import { createCellView } from './rtt.ts';
 import { emptyPopTerms, type PopTerms } from './score.ts';

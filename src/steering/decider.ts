@@ -20,9 +20,11 @@ import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './load.ts';
-import { noteMeasured, type PlannedBurst, planBursts, watchAsn } from './plan.ts';
+import { noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
+import { watchAsn } from './planner.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
+import { termsOf } from './terms-of.ts';
 import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
 
 /** Cells looked up anew in a tick though nobody measured them, at most. */
@@ -274,43 +276,5 @@ function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts
     leafActive: cells.leafActive,
     rows: units.rows,
     termsText: encodeTerms(termsOf(state)),
-  };
-}
-
-function termsOf(state: DeciderState): SteeringTerms {
-  const { options, terms, fleetState, deciding, predictedRps } = state;
-  const total = predictedRps.reduce((sum, load) => sum + load, 0);
-  const at = (array: Float64Array, index: number): number => array[index] as number;
-  return {
-    params: options.params,
-    pops: options.fleet.pops.map(({ code, index }) => ({
-      code,
-      state: fleetState.state[index] ?? 'up',
-      why: fleetState.why[index] ?? '',
-      shiftMs: at(terms.shiftMs, index),
-      priorBiasMs: at(terms.priorBiasMs, index),
-      lossMs: at(terms.lossMs, index),
-      congestionMs: at(terms.congestionMs, index),
-      priceMs: at(terms.priceMs, index),
-      ...(fleetState.reportedRps[index] === undefined ? {} : { reportedRps: fleetState.reportedRps[index] }),
-      capacityRps: at(fleetState.capacityRps, index),
-      externalRps: fleetState.capacity[index]?.externalRps ?? 0,
-      availableRps: at(fleetState.hardRps, index),
-      share: total === 0 ? 0 : at(predictedRps, index) / total,
-    })),
-    links: options.fleet.links.map(({ id, index }) => ({
-      id,
-      congestionMs: at(fleetState.congestionMs, index),
-      shared: fleetState.shared[index] === 1,
-    })),
-    groups: options.groups.map(({ name, serves, biasMs }, group) => {
-      const pops = [...serves.keys()].filter((pop) => serves[pop] === 1);
-      return {
-        name,
-        pops,
-        biasMs: pops.map((pop) => at(biasMs, pop)),
-        failOpen: deciding.failOpen[group] === true,
-      };
-    }),
   };
 }

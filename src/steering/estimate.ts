@@ -30,9 +30,10 @@ const CALMING_SHARE = 0.1;
  * states that they are in by turns, so a burst counts by how much of news it is: so many times alpha, or hardly where it is none.
  */
 const RESTLESS = 2.5;
-const RESTLESS_SHARE = 2;
+const RESTLESS_SHARE = 4;
 const STILL_SHARE = 0.03;
 const RESTLESS_BURSTS = 4;
+const RESTLESS_DOUBT = 7;
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
 const ABSOLUTE_TO_STANDARD = 1.25;
 
@@ -151,6 +152,12 @@ export function errorMs2(
   const isRestless = restless(levelMs(estimates, entry), deviation, params);
   const bursts = isRestless ? RESTLESS_BURSTS * credit : Math.min(credit, (2 - params.alpha) / params.alpha);
   return (scatter * scatter) / bursts;
+}
+
+/** How far off an estimate may be when POPs are compared, ms: a restless path is not left for another lightly. */
+export function doubtMs(estimates: Estimates, entry: number, error2: number, params: SteeringParams): number {
+  const isRestless = restless(levelMs(estimates, entry), deviationMsOf(estimates, entry), params);
+  return Math.sqrt(error2) * (isRestless ? RESTLESS_DOUBT : 1);
 }
 
 /** How much of news a burst is after the last one, 0..1. */

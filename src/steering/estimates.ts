@@ -19,9 +19,9 @@ const TIME_STEP_MS = 2000;
 const TIME_MASK = 0xffff;
 /** A time so many steps ahead is a little in the future, not a day old. */
 const FUTURE_STEPS = 0xff00;
-/** Deviations are kept in steps of 6 % from 0.05 ms on. */
-const DEVIATION_LEAST_MS = 0.05;
-const DEVIATION_STEP = Math.log(1.06);
+/** Deviations are kept in steps of 3.5 % from 0.2 ms on. */
+const DEVIATION_LEAST_MS = 0.2;
+const DEVIATION_STEP = Math.log(1.035);
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
 /** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */

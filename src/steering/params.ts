@@ -44,9 +44,9 @@ export const STEERING_PARAMETERS = {
   deviationMinMs: spec('ms', 0.5, [0.01, 100], 'Least deviation that a measured estimate is given.'),
   jitterWeight: spec(
     '',
-    0.3,
+    0.8,
     [0, 2],
-    "How much of a burst's jitter (its mean less its minimum) counts as round-trip time.",
+    'How much of a jitter that is well known (mean of a burst less its minimum) counts as round-trip time.',
   ),
   probeStopMs: spec(
     'ms',
@@ -58,7 +58,7 @@ export const STEERING_PARAMETERS = {
     'ms',
     2000,
     [100, 86_400_000],
-    'The POP that a network gets is measured again so often, its challengers a third as often, if the budget allows.',
+    "A network's POP is measured again so often, its challengers a third as often, if the budget allows.",
   ),
   burstsMax: spec('bursts', 20, [1, 1000], 'Bursts that an estimate is credited with at most.'),
   ageMs: spec('ms', 900_000, [1000, 1e9], 'The credit of an estimate falls by a factor e in this time.'),

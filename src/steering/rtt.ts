@@ -1,4 +1,4 @@
-import { creditOf, errorMs2 } from './estimate.ts';
+import { creditOf, doubtMs, errorMs2 } from './estimate.ts';
 import { ENTRIES, type Estimates, findEstimate, firstEntry, levelMs, popAt } from './estimates.ts';
 import { excessLossRate } from './loss.ts';
 import type { SteeringParams } from './params.ts';
@@ -132,7 +132,7 @@ function take(
     const weight = known / (known + noise);
     rttMs[pop] = weight * level + (1 - weight) * before;
     varianceMs2[pop] = (1 - weight) * known;
-    deviationMs[pop] = spread * Math.sqrt(error2);
+    deviationMs[pop] = spread * doubtMs(estimates, entry, error2, params);
     priorShare[pop] = (1 - weight) * (priorShare[pop] as number);
   }
   return true;

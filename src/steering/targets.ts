@@ -1,4 +1,5 @@
-import { isExploring, overdue, type Planner, stopMs } from './plan.ts';
+import { overdue } from './freshness.ts';
+import { isExploring, type Planner, stopMs } from './planner.ts';
 
 /** Networks looked at in one call, at most; the next call goes on from there. */
 const LOOKED_AT_MAX = 50_000;

@@ -1,0 +1,81 @@
+import { believe, type GeoTrust, type Measured, TRUST_AT_FIRST } from './belief.ts';
+import { placeOf } from './cells.ts';
+import { burstsOf, ENTRIES, firstEntry, levelMs, popAt } from './estimates.ts';
+import { type Planner, stopMs } from './planner.ts';
+import { bestByLikeness, bestRepeat, bestUnmeasured, type Worth } from './worth.ts';
+
+/** A network that was explored is looked at again after so many refreshings. */
+const EXPLORE_REFRESHES = 60;
+/** Networks that the trust in the geo database at first is worth. */
+const TRUST_NETWORKS = 25;
+
+/** The POP that the next burst of exploring a network goes to; none when no burst promises enough. */
+export function explore(planner: Planner, leaf: number, nowMs: number): number[] {
+  const { source } = planner;
+  const index = leaf - source.cells.firstLeaf;
+  const measured = measuredOf(planner, leaf);
+  excludeTried(planner, index, measured);
+  const fresh = bestFresh(planner, leaf, measured);
+  const again = bestRepeat(measured.filter(({ pop }) => source.down[pop] === 0));
+  const best = again !== undefined && (fresh === undefined || again.ms > fresh.ms) ? again : fresh;
+  planner.promiseMs[index] = best?.ms ?? 0;
+  if (best !== undefined && best.ms >= stopMs(planner)) return [best.pop];
+  if (planner.exploreAtMs[index] === 0) noteExplored(planner, leaf);
+  planner.exploreAtMs[index] = nowMs + EXPLORE_REFRESHES * source.params.probeRefreshMs;
+  return [];
+}
+
+function bestFresh(planner: Planner, leaf: number, measured: readonly Measured[]): Worth | undefined {
+  const { source, atlas, belief, library, excluded } = planner;
+  const prospect = { measured: measured.filter(({ pop }) => source.down[pop] === 0), excluded };
+  if (!isLocated(planner, leaf)) return bestByLikeness(library, leaf, prospect);
+  const placeId = placeOf(source.cells, leaf);
+  const claimKm = source.distances.subarray(placeId * planner.popCount, (placeId + 1) * planner.popCount);
+  believe(atlas, { geometry: source.geometry, placeId, claimKm, measured, trust: trustOf(planner) }, belief);
+  return bestUnmeasured(atlas, claimKm, belief, prospect);
+}
+
+/** Whether geography says anything about a cell. */
+export function isLocated(planner: Planner, leaf: number): boolean {
+  const { cells, distances } = planner.source;
+  const first = placeOf(cells, leaf) * planner.popCount;
+  for (let pop = 0; pop < planner.popCount; pop++) if (Number.isNaN(distances[first + pop])) return false;
+  return planner.atlas.count > 0;
+}
+
+/** How far the geo database is trusted, by what became of the networks that were explored. */
+function trustOf({ explored, exploredFar }: Planner): GeoTrust {
+  const { right, region, anywhere } = TRUST_AT_FIRST;
+  const far = (anywhere * TRUST_NETWORKS + exploredFar) / (TRUST_NETWORKS + explored);
+  const rest = (1 - far) / (right + region);
+  return { right: right * rest, region: region * rest, anywhere: far };
+}
+
+function noteExplored(planner: Planner, leaf: number): void {
+  if (!isLocated(planner, leaf)) return;
+  planner.explored++;
+  planner.exploredFar += planner.belief.farShare;
+}
+
+function measuredOf(planner: Planner, leaf: number): (Measured & { bursts: number })[] {
+  const { estimates } = planner.source;
+  const measured: (Measured & { bursts: number })[] = [];
+  const first = firstEntry(leaf);
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    const pop = popAt(estimates, entry);
+    if (pop < 0) break;
+    const bursts = burstsOf(estimates, entry);
+    if (bursts > 0) measured.push({ pop, ms: levelMs(estimates, entry), bursts });
+  }
+  return measured;
+}
+
+/** Rules out POPs that are down, and those that were tried and did not come among the best. */
+function excludeTried(planner: Planner, index: number, measured: readonly Measured[]): void {
+  const { excluded, tried, triedWords, source } = planner;
+  for (let pop = 0; pop < excluded.length; pop++) {
+    const word = tried[index * triedWords + (pop >> 5)] as number;
+    excluded[pop] = source.down[pop] === 1 || ((word >>> (pop & 31)) & 1) === 1 ? 1 : 0;
+  }
+  for (const { pop } of measured) excluded[pop] = source.down[pop] as number;
+}

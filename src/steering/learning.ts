@@ -1,0 +1,31 @@
+import type { PopLoss } from './alarm.ts';
+import type { Cells } from './cells.ts';
+import type { Estimates } from './estimates.ts';
+import type { SteeringParams } from './params.ts';
+import type { PopTerms } from './score.ts';
+
+/** What bursts change. */
+export interface Learning {
+  readonly params: SteeringParams;
+  readonly cells: Cells;
+  readonly estimates: Estimates;
+  /** By place: level (0 world, 1 country, 2 tile). */
+  readonly level: Uint8Array;
+  /** Float32 [places x POPs]. */
+  readonly distances: Float32Array;
+  /** Float32 [POPs x POPs]: `lightBetween`. */
+  readonly between: Float32Array;
+  /** `shiftMs`, `lossMs` and `priorBiasMs` are set here. */
+  readonly terms: PopTerms;
+  readonly popLoss: PopLoss[];
+  /** When a POP's RTT or loss last changed for all its cells, ms since 1970. */
+  readonly alarmedAtMs: Float64Array;
+  /** By POP: mean of estimate minus plain prior, and over how many bursts. */
+  readonly residualMeanMs: Float64Array;
+  readonly residualCount: Float64Array;
+  /** By cell: what it adds to the RTT of every POP beyond its place, ms; and over how many bursts. */
+  readonly offsetMs: Float32Array;
+  readonly offsetCount: Uint8Array;
+  /** By cell: 1 where its estimates changed in this tick; for `learn` alone. */
+  readonly marked: Uint8Array;
+}

@@ -1,0 +1,135 @@
+import { type Atlas, createAtlas } from './atlas.ts';
+import { type Belief, emptyBelief } from './belief.ts';
+import type { Cells } from './cells.ts';
+import type { Estimates } from './estimates.ts';
+import { createLibrary, type Library } from './library.ts';
+import type { SteeringParams } from './params.ts';
+import type { CellGeometry } from './prior.ts';
+
+/** What the planner reads of the decisions. */
+export interface PlanSource {
+  readonly params: SteeringParams;
+  readonly geometry: CellGeometry;
+  readonly cells: Cells;
+  readonly estimates: Estimates;
+  readonly distances: Float32Array;
+  /** By POP: 1 where it is down: its agent measures nothing. */
+  readonly down: Uint8Array;
+  /** By POP: when its RTT or loss last changed for all its cells, ms since 1970. */
+  readonly alarmedAtMs: Float64Array;
+  /** POP that a leaf's clients get now. */
+  readonly incumbentOf: (leaf: number) => number;
+}
+
+/** What is to be measured, and how often each network was. Arrays are indexed by leaf. */
+export interface Planner {
+  readonly source: PlanSource;
+  readonly popCount: number;
+  readonly atlas: Atlas;
+  readonly belief: Belief;
+  readonly library: Library;
+  /** Demand of each network, requests/s. */
+  readonly rps: Float32Array;
+  /** Bursts that each was sent. */
+  readonly spent: Uint16Array;
+  /** A burst is on its way until then, or until it is answered, ms since 1970. */
+  readonly busyUntilMs: Float64Array;
+  /** What the next burst to a POP not measured yet promised when last worked out, ms; NaN: never was. */
+  readonly promiseMs: Float32Array;
+  /** When it is worked out again for those explored, ms since 1970. */
+  readonly exploreAtMs: Float64Array;
+  /** Bits by POP: bursts were sent. */
+  readonly tried: Uint32Array;
+  readonly triedWords: number;
+  /** ASes whose way to a POP changed lately, as `asn + 2^32 x pop`, and until when they are watched, ms. */
+  readonly watched: Map<number, number>;
+  /** Networks explored, and how many of them lay far from where they were claimed. */
+  explored: number;
+  exploredFar: number;
+  cursor: number;
+  readonly excluded: Uint8Array;
+  readonly burstsPerNetworkMax: number;
+}
+
+/** A POP or an AS at it is watched for so long after it changed, ms. */
+const ALARM_MS = 30_000;
+const WATCHED_MAX = 1000;
+/** With a bounded number of bursts, what one must promise to be sent, ms. */
+const SCARCE_STOP_MS = 0.05;
+
+/** A planner that sent nothing yet; `burstsPerNetworkMax` 0: no bound but that of the policy. */
+export function createPlanner(
+  source: PlanSource,
+  pops: Parameters<typeof createAtlas>[1],
+  burstsPerNetworkMax = 0,
+): Planner {
+  const atlas = createAtlas(source.geometry, pops);
+  const leafMax = source.cells.leafKey.length;
+  const triedWords = Math.ceil(pops.length / 32);
+  return {
+    source,
+    popCount: pops.length,
+    atlas,
+    belief: emptyBelief(atlas),
+    library: createLibrary(source.estimates, pops.length),
+    rps: new Float32Array(leafMax),
+    spent: new Uint16Array(leafMax),
+    busyUntilMs: new Float64Array(leafMax),
+    promiseMs: new Float32Array(leafMax).fill(Number.NaN),
+    exploreAtMs: new Float64Array(leafMax),
+    tried: new Uint32Array(leafMax * triedWords),
+    triedWords,
+    watched: new Map(),
+    explored: 0,
+    exploredFar: 0,
+    cursor: 0,
+    excluded: new Uint8Array(pops.length),
+    burstsPerNetworkMax: burstsPerNetworkMax === 0 ? Infinity : burstsPerNetworkMax,
+  };
+}
+
+/** The network of a leaf was given up. */
+export function forgetTarget(planner: Planner, leaf: number): void {
+  const index = leaf - planner.source.cells.firstLeaf;
+  planner.library.forget(leaf);
+  planner.rps[index] = 0;
+  planner.spent[index] = 0;
+  planner.busyUntilMs[index] = 0;
+  planner.promiseMs[index] = Number.NaN;
+  planner.exploreAtMs[index] = 0;
+  planner.tried.fill(0, index * planner.triedWords, (index + 1) * planner.triedWords);
+}
+
+/** The networks of an AS got slower or faster at a POP: they are watched for a while. */
+export function watchAsn(planner: Planner, pop: number, asn: number, nowMs: number): void {
+  if (planner.watched.size >= WATCHED_MAX) planner.watched.clear();
+  planner.watched.set(pop * 2 ** 32 + asn, nowMs + ALARM_MS);
+}
+
+/** Whether a cell is a network that is explored for the first time: what it learns counts at once. */
+export function isYoung(planner: Planner, cell: number): boolean {
+  const { cells } = planner.source;
+  return cell >= cells.firstLeaf && planner.exploreAtMs[cell - cells.firstLeaf] === 0;
+}
+
+/** Whether it is not known yet what another POP might bring, or time to ask again. */
+export function isExploring(planner: Planner, index: number, nowMs: number): boolean {
+  const promise = planner.promiseMs[index] as number;
+  return (
+    Number.isNaN(promise) || promise >= stopMs(planner) || nowMs >= (planner.exploreAtMs[index] as number)
+  );
+}
+
+/** What a burst must promise. */
+export function stopMs(planner: Planner): number {
+  return planner.burstsPerNetworkMax === Infinity ? planner.source.params.probeStopMs : SCARCE_STOP_MS;
+}
+
+/** Whether the POP, or the network's AS at it, changed just now. */
+export function isWatched(planner: Planner, leaf: number, pop: number, nowMs: number): boolean {
+  const { alarmedAtMs, cells } = planner.source;
+  if (nowMs - (alarmedAtMs[pop] as number) <= ALARM_MS) return true;
+  if (planner.watched.size === 0) return false;
+  const asn = cells.leafAsn[leaf - cells.firstLeaf] as number;
+  return (planner.watched.get(pop * 2 ** 32 + asn) ?? 0) >= nowMs;
+}
