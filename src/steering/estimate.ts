@@ -33,7 +33,7 @@ const RESTLESS = 2.5;
 const RESTLESS_SHARE = 4;
 const STILL_SHARE = 0.03;
 const RESTLESS_BURSTS = 4;
-const RESTLESS_DOUBT = 7;
+const RESTLESS_DOUBT = 2.8;
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
 const ABSOLUTE_TO_STANDARD = 1.25;
 

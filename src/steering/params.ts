@@ -87,7 +87,7 @@ export const STEERING_PARAMETERS = {
   ),
   hysteresisDeviations: spec(
     'deviations',
-    2,
+    5,
     [0, 100],
     '… or so many deviations of the difference of the two estimates, whichever is more.',
   ),
