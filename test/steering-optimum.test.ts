@@ -6,7 +6,7 @@ import { type CapacityWorld, capacityWorld } from './helpers/capacity-world.ts';
 /** Ticks in which prices may still settle; no POP may be over capacity in any of them. */
 const SETTLE_TICKS = 12;
 
-/** Ticks with a POP drained or none; no POP over capacity in any. How far the last is from the optimum, ms. */
+/** Ticks with a POP drained, or none; none over capacity in any. How far the last is from the optimum, ms. */
 async function regretMs(world: CapacityWorld, deadPop: number): Promise<number> {
   const capacityRps = world.fleet.pops.map((pop) => (pop.index === deadPop ? 0 : pop.capacityRps));
   const overrides = deadPop < 0 ? [] : [{ pop: `P${deadPop}`, reason: '' }];
@@ -33,7 +33,7 @@ for (const { pops, seed } of [
   { pops: 30, seed: 1 },
   { pops: 50, seed: 2 },
 ])
-  test(`capacity 1.3 x demand, ${pops} POPs: near the optimum, before and after the biggest POP dies`, async () => {
+  test(`capacity 1.3 x demand, ${pops} POPs: near the optimum, also when the biggest POP died`, async () => {
     const world = capacityWorld({ cells: 3000, pops, slack: 1.3, seed });
     const before = await regretMs(world, -1);
     assert.ok(before <= 0.2, `${before} ms before`);

@@ -50,7 +50,7 @@ test('parts of a unit add up, are as many as a row can say, and what moves is co
   );
 });
 
-test('gains beyond the bound of churn wait: the most gain x demand first, and only as much as there is room', () => {
+test('gains beyond the bound of churn wait: most gain x demand first, as far as there is room', () => {
   const gain = (unit: number, gainMs: number, rps: number, pop = 0) => ({
     unit,
     pop,
@@ -205,7 +205,7 @@ test('the guard looks at every POP that clients start from', () => {
   assert.deepEqual(guardTable(table), ['cell 0 of group 0 answers POP 1, which is out']);
 });
 
-test('the guard: too much moved for its gain, or a POP over what it may be filled to while others have room', () => {
+test('the guard: too much moved for its gain, or a POP too full while others have room', () => {
   const load = {
     loadRps: Float64Array.of(100, 50, 0),
     hardRps: Float64Array.of(100, 100, 100),

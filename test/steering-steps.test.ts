@@ -202,6 +202,8 @@ test('the rule of moves', () => {
     [{}, 'stay'],
     [{ gainMs: 5.1 }, 'gain'],
     [{ gainMs: 5.1, incumbentMs: 80 }, 'stay'],
+    [{ gainMs: 14.9 }, 'gain'],
+    [{ gainMs: 15.1 }, 'alarm'],
     [{ gainMs: 8.1, incumbentMs: 80 }, 'gain'],
     [{ lead: 1 }, 'gain'],
     [{ lead: 1, rivalPriced: true }, 'gain'],

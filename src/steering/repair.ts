@@ -1,7 +1,6 @@
 import { type Deciding, viewOf } from './decide.ts';
 import { loadNow } from './load.ts';
 import { isOver } from './market.ts';
-import { BUCKETS, bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
   CANDIDATES,
@@ -19,6 +18,8 @@ const SPARE_SHARE = 0.003;
 const WHOLE_SHARE = 0.002;
 /** Units looked at beyond those that must move: what loses least may not fit anywhere. */
 const CHOICE = 3;
+/** Losses up to which units are looked at, one after the other until these are enough, ms. */
+const LOSSES_MS = [1, 16, Infinity];
 /** Units whose whole fleet is looked at in a tick, at most, because all their candidates are full. */
 const WIDE_MAX = 5000;
 
@@ -68,54 +69,54 @@ export function repairOverload(
 }
 
 /**
- * The parts of units at POPs that are over, that which loses least first; of those that lose most only as
- * many as may be needed.
+ * Parts at POPs that are over, that which loses least first: of those that lose little if they are enough, else of
+ * those that lose more.
  */
 function movables(repair: Repair): Movable[] {
   const { deciding, loadRps } = repair;
-  const { market, demandRps } = deciding;
+  const { market } = deciding;
   const over = Uint8Array.from(loadRps, (rps, pop) => (isOver(market, pop, rps) ? 1 : 0));
-  const lossRps = loadRps.map((rps, pop) => CHOICE * (rps - (market.hardRps[pop] as number)));
-  const sums = new Map<number, Float64Array>();
-  forEachPart(repair, over, (unit, { pop, share }) => {
-    const bucket = bucketOf(Math.max(0, lossOf(repair, unit, pop)));
-    let sum = sums.get(pop);
-    if (sum === undefined) {
-      sum = new Float64Array(BUCKETS);
-      sums.set(pop, sum);
-    }
-    sum[bucket] = (sum[bucket] as number) + (demandRps[unit] as number) * share;
-  });
-  const last = new Map<number, number>();
-  for (const [pop, sum] of sums) {
-    let bucket = 0;
-    for (let rps = sum[0] as number; bucket < BUCKETS - 1 && rps < (lossRps[pop] as number); )
-      rps += sum[++bucket] as number;
-    last.set(pop, bucket);
-  }
-  const found: Movable[] = [];
-  forEachPart(repair, over, (unit, { pop }) => {
-    const lossMs = lossOf(repair, unit, pop);
-    if (bucketOf(Math.max(0, lossMs)) <= (last.get(pop) as number)) found.push({ unit, pop, lossMs });
-  });
-  return found.sort((one, other) =>
-    one.lossMs === other.lossMs ? one.unit - other.unit : one.lossMs - other.lossMs,
+  const enoughRps = loadRps.map((rps, pop) =>
+    over[pop] === 1 ? CHOICE * (rps - (market.hardRps[pop] as number)) : 0,
   );
+  for (const mostMs of LOSSES_MS) {
+    const found: Movable[] = [];
+    const foundRps = collect(repair, { over, mostMs }, found);
+    if (mostMs < Infinity && !enoughRps.every((rps, pop) => (foundRps[pop] as number) >= rps)) continue;
+    return found.sort((one, other) => one.lossMs - other.lossMs || one.unit - other.unit);
+  }
+  return [];
 }
 
-/** Calls with every part with demand at one of these POPs. */
-function forEachPart(repair: Repair, over: Uint8Array, visit: (unit: number, part: Part) => void): void {
+/** Finds the parts at these POPs that lose no more than `mostMs`; their demand by POP, requests/s. */
+function collect(repair: Repair, from: { over: Uint8Array; mostMs: number }, found: Movable[]): Float64Array {
   const { deciding, activeCells } = repair;
-  const { units, demandRps } = deciding;
+  const { units, demandRps, market } = deciding;
+  const { incumbent, bestPop, slackMs } = units;
+  const { over, mostMs } = from;
+  const foundRps = new Float64Array(over.length);
+  // What a unit that stays where it wants to be loses is known from below: most are not looked at.
+  const leadMs = market.params.hysteresisFloorMs + market.drift.fallMs;
+  const check = (unit: number, { pop, share }: Part): void => {
+    const lossMs = lossOf(repair, unit, pop);
+    if (lossMs > mostMs) return;
+    found.push({ unit, pop, lossMs });
+    foundRps[pop] = (foundRps[pop] as number) + (demandRps[unit] as number) * share;
+  };
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
       const unit = group * units.cellStride + (activeCells[i] as number);
-      const pop = units.incumbent[unit] as number;
+      const pop = incumbent[unit] as number;
       if (pop === NONE || (demandRps[unit] as number) === 0) continue;
-      if (units.bestPop[unit] !== SPLIT) {
-        if (over[pop] === 1) visit(unit, { pop, share: 1 });
-      } else for (const part of partsOf(units, unit)) if (over[part.pop] === 1) visit(unit, part);
+      if (bestPop[unit] === SPLIT) {
+        for (const part of partsOf(units, unit)) if (over[part.pop] === 1) check(unit, part);
+        continue;
+      }
+      if (over[pop] === 0) continue;
+      const isFar = (slackMs[unit] as number) - (market.riseMs[pop] as number) - leadMs > mostMs;
+      if (bestPop[unit] !== pop || !isFar) check(unit, { pop, share: 1 });
     }
+  return foundRps;
 }
 
 /** What a part at `pop` loses by going to its best POP with room, ms. */

@@ -26,6 +26,9 @@ export interface Standing {
 /** Whether a unit moves to its rival, and why. */
 export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'learned' | 'gain';
 
+/** A gain of so many times what moves a unit at once is an event of its own. */
+const EVENT_FACTOR = 3;
+
 /**
  * The rule of moves (hysteresis). At once: from a POP that is out, from one whose price rises, after an
  * alarm, and back home. Otherwise for a gain above the threshold, which halves at each tick that the same
@@ -39,14 +42,17 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
   if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
   if (standing.isYoung && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'learned';
+  if (gainMs > EVENT_FACTOR * fullMs(standing, params)) return 'alarm';
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
 }
 
 /** Gain in ms that a move needs: it halves at each tick that the same rival leads, down to a floor. */
 export function thresholdMs(standing: Standing, params: SteeringParams): number {
-  const { incumbentMs, deviationMs, lead } = standing;
-  const full = Math.max(params.hysteresisMs, params.hysteresisShare * incumbentMs, deviationMs);
-  return Math.max(floorMs(standing, params), full / 2 ** lead);
+  return Math.max(floorMs(standing, params), fullMs(standing, params) / 2 ** standing.lead);
+}
+
+function fullMs({ incumbentMs, deviationMs }: Standing, params: SteeringParams): number {
+  return Math.max(params.hysteresisMs, params.hysteresisShare * incumbentMs, deviationMs);
 }
 
 function floorMs(standing: Standing, params: SteeringParams): number {

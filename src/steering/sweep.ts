@@ -46,6 +46,7 @@ export function sweepUnits(
   const { fallMs } = drift;
   // Margins that count must be exact: those held from below are looked at anew.
   const soonMs = fallMs + Math.max(MARGINAL_MS, widthMs);
+  const limitMs = riseMs.map((ms) => ms + soonMs);
   pairRps.fill(0);
   wantedRps.fill(0);
   own.fill(0);
@@ -55,22 +56,21 @@ export function sweepUnits(
     for (let i = 0; i < activeCells.length; i++) {
       const unit = first + (activeCells[i] as number);
       let pop = bestPop[unit] as number;
-      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (riseMs[pop] as number) + soonMs)) {
+      if (pop === NONE || (pop >= 0 && (slackMs[unit] as number) <= (limitMs[pop] as number))) {
         if (scoreUnit(market, group, unit)) noteShort(shortage, unit);
         pop = bestPop[unit] as number;
       }
       const demand = demandRps[unit] as number;
       if (pop < 0 || demand === 0) continue;
       wantedRps[pop] = (wantedRps[pop] as number) + demand;
-      const rival = nextPop[unit] as number;
-      const isOwn = counted[pop] as number;
-      const isNext = rival === NONE ? 0 : (counted[rival] as number);
-      if (isOwn + isNext === 0 && widthMs === 0) continue;
       const marginMs = (slackMs[unit] as number) - (riseMs[pop] as number) - fallMs;
-      // Held by hysteresis: it does not follow prices.
-      if (marginMs === -Infinity) continue;
-      if (marginMs >= shallowMs && isOwn !== DEEP) continue;
-      if (marginMs < widthMs && rival !== NONE) add(pairRps, pop * popCount + rival, demand);
+      const isOwn = counted[pop] as number;
+      // Far from the edge, or held by hysteresis: it does not follow prices.
+      if ((marginMs >= shallowMs && isOwn !== DEEP) || marginMs === -Infinity) continue;
+      const rival = nextPop[unit] as number;
+      if (rival !== NONE && marginMs < widthMs) add(pairRps, pop * popCount + rival, demand);
+      const isNext = rival === NONE ? 0 : (counted[rival] as number);
+      if (isOwn + isNext === 0) continue;
       const bucket = bucketOf(marginMs);
       if (isOwn !== 0) add(own, pop * BUCKETS + bucket, demand);
       if (isNext !== 0) add(next, rival * BUCKETS + bucket, demand);
