@@ -9,6 +9,9 @@ import { STEERING_PARAMETERS, type SteeringParams } from '../steering/params.ts'
 import { claimedFleet, claimedPlaces } from './claimed-places.ts';
 import type { Answer, Share, Steerer, SteererOptions } from './steerer.ts';
 
+/** Networks that the engine explores in a second of production, in one tick each. */
+const EXPLORED_PER_SECOND = 400;
+
 /** The production engine as a policy. */
 export function isochroneSteerer(options: SteererOptions): Steerer {
   const { claimed, burstsPerCell } = options;
@@ -23,7 +26,10 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
     groups,
     params: defaultParams(),
     leafCellsMax: claimed.cells.length,
-    ...(burstsPerCell === undefined ? {} : { burstsPerNetworkMax: burstsPerCell }),
+    planning: {
+      burstsPerNetworkMax: burstsPerCell ?? 0,
+      exploredMax: Math.ceil(EXPLORED_PER_SECOND * claimed.head.tickSeconds),
+    },
   });
   const source = { fleetDigest: fleet.digest, placesDigest: digest };
   let image: SteeringImage | undefined;

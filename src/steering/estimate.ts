@@ -57,6 +57,8 @@ export interface Counting {
   /** The POP, or its clients of this AS, changed just now: an outlier is a changed path at once. */
   readonly isFast?: boolean;
   readonly popLossRate: number;
+  /** By POP: what it adds to its clients' round-trip times, ms: which of a cell's POPs are the worst. */
+  readonly extraMs: Float64Array;
 }
 
 /**
@@ -70,7 +72,7 @@ export function updateEstimate(
   burst: Burst,
   how: Counting,
 ): number {
-  const entry = ensureEntry(estimates, which.cell, which.pop, burst);
+  const entry = ensureEntry(estimates, which, burst, how.extraMs);
   if (entry < 0) return -1;
   if (burst.lost > 0 || estimates.losses.size > 0) updateLoss(estimates, entry, burst, how.popLossRate);
   if (!Number.isNaN(burst.rttMs)) updateLevel(estimates, entry, burst, how);
@@ -83,7 +85,7 @@ export function putEstimate(
   which: { cell: number; pop: number },
   saved: { level: number; deviation: number; last: number; bursts: number; modelled: boolean; atMs: number },
 ): void {
-  const entry = ensureEntry(estimates, which.cell, which.pop, { rttMs: saved.level, atMs: saved.atMs });
+  const entry = ensureEntry(estimates, which, { rttMs: saved.level, atMs: saved.atMs });
   if (entry < 0) return;
   setLevel(estimates, entry, { level: saved.level, deviation: saved.deviation, last: saved.last });
   setTime(estimates, entry, saved.atMs);

@@ -120,17 +120,17 @@ export function dropOldEntries(estimates: Estimates, cell: number, nowMs: number
     if (ageMsOf(estimates, entry, nowMs) > ageMs) removeEntry(estimates, cell, entry);
 }
 
-/** Finds the pair's entry or makes one, if need be in place of the slowest or of one that nobody measures. */
+/** Finds the pair's entry or makes one, if need be in place of the worst or of one that nobody measures. */
 export function ensureEntry(
   estimates: Estimates,
-  cell: number,
-  pop: number,
+  { cell, pop }: { readonly cell: number; readonly pop: number },
   burst: { readonly rttMs: number; readonly atMs: number },
+  extraMs?: Float64Array,
 ): number {
   const { words } = estimates;
   const from = cell * ENTRIES;
-  let slowest = -1;
-  let slowestCode = -1;
+  let worst = -1;
+  let worstMs = -1;
   for (let entry = from; entry < from + ENTRIES; entry++) {
     const known = (words[entry * WORDS + AT.POP] as number) & POP_MASK;
     if (known === pop + 1) return entry;
@@ -139,15 +139,15 @@ export function ensureEntry(
       return startEntry(estimates, entry, pop, burst.atMs);
     }
     const isOld = ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
-    const code = isOld ? LEVEL_MAX + 1 : (words[entry * WORDS + AT.LEVEL] as number);
-    if (code > slowestCode) {
-      slowest = entry;
-      slowestCode = code;
+    const ms = isOld ? Infinity : levelMs(estimates, entry) + (extraMs?.[known - 1] ?? 0);
+    if (ms > worstMs) {
+      worst = entry;
+      worstMs = ms;
     }
   }
-  if (!(burst.rttMs * LEVEL_STEPS_PER_MS < slowestCode)) return -1;
-  estimates.losses.delete(slowest);
-  return startEntry(estimates, slowest, pop, burst.atMs);
+  if (!(burst.rttMs + (extraMs?.[pop] ?? 0) < worstMs)) return -1;
+  estimates.losses.delete(worst);
+  return startEntry(estimates, worst, pop, burst.atMs);
 }
 
 /** Sets how many bursts an entry is worth, and where the last came from. */

@@ -16,7 +16,10 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   const measured = measuredOf(planner, leaf);
   excludeTried(planner, index, measured);
   const fresh = bestFresh(planner, leaf, measured);
-  const again = bestRepeat(measured.filter(({ pop }) => source.down[pop] === 0));
+  const again = bestRepeat(
+    measured.filter(({ pop }) => source.down[pop] === 0),
+    planner.extraMs,
+  );
   const best = again !== undefined && (fresh === undefined || again.ms > fresh.ms) ? again : fresh;
   planner.promiseMs[index] = best?.ms ?? 0;
   if (best !== undefined && best.ms >= stopMs(planner)) return [best.pop];
@@ -26,8 +29,8 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
 }
 
 function bestFresh(planner: Planner, leaf: number, measured: readonly Measured[]): Worth | undefined {
-  const { source, atlas, belief, library, excluded } = planner;
-  const prospect = { measured: measured.filter(({ pop }) => source.down[pop] === 0), excluded };
+  const { source, atlas, belief, library, excluded, extraMs } = planner;
+  const prospect = { measured: measured.filter(({ pop }) => source.down[pop] === 0), excluded, extraMs };
   if (!isLocated(planner, leaf)) return bestByLikeness(library, leaf, prospect);
   const placeId = placeOf(source.cells, leaf);
   const claimKm = source.distances.subarray(placeId * planner.popCount, (placeId + 1) * planner.popCount);

@@ -110,7 +110,7 @@ function update(
   const rttMs = Math.max(LEAST_RTT_MS, burstMs(sample, bursts, params) - (terms.shiftMs[pop] as number));
   const burst = { rttMs, sent, lost, atMs, modelled };
   const popLossRate = popLoss[pop]?.rate ?? 0;
-  const how = { params, pooled: false, holdJumps, isFast, popLossRate };
+  const how = { params, pooled: false, holdJumps, isFast, popLossRate, extraMs: terms.priceMs };
   const mark = (one: number): void => {
     if (marked[one] === 1) return;
     marked[one] = 1;

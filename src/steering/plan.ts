@@ -1,6 +1,6 @@
 import { explore, isLocated } from './explore.ts';
 import { dueAgain } from './freshness.ts';
-import { isExploring, type Planner } from './planner.ts';
+import { isExploring, type Planner, renewExtra } from './planner.ts';
 import { chooseTargets } from './targets.ts';
 
 /** A burst that is wanted: from a POP to a client network. */
@@ -21,6 +21,7 @@ const BUSY_MS = 5000;
  */
 export function planBursts(planner: Planner, nowMs: number, burstsMax: number): PlannedBurst[] {
   const bursts: PlannedBurst[] = [];
+  renewExtra(planner);
   for (const leaf of chooseTargets(planner, nowMs, burstsMax)) {
     if (bursts.length >= burstsMax) break;
     const index = leaf - planner.source.cells.firstLeaf;

@@ -1,3 +1,4 @@
+import type { Location } from '../base/geodesy.ts';
 import { type Atlas, createAtlas } from './atlas.ts';
 import { type Belief, emptyBelief } from './belief.ts';
 import type { Cells } from './cells.ts';
@@ -5,6 +6,7 @@ import type { Estimates } from './estimates.ts';
 import { createLibrary, type Library } from './library.ts';
 import type { SteeringParams } from './params.ts';
 import type { CellGeometry } from './prior.ts';
+import type { PopTerms } from './score.ts';
 
 /** What the planner reads of the decisions. */
 export interface PlanSource {
@@ -17,6 +19,8 @@ export interface PlanSource {
   readonly down: Uint8Array;
   /** By POP: when its RTT or loss last changed for all its cells, ms since 1970. */
   readonly alarmedAtMs: Float64Array;
+  /** What a whole POP adds to its clients' round-trip times: its price above all. */
+  readonly terms: PopTerms;
   /** POP that a leaf's clients get now. */
   readonly incumbentOf: (leaf: number) => number;
 }
@@ -48,7 +52,11 @@ export interface Planner {
   exploredFar: number;
   cursor: number;
   readonly excluded: Uint8Array;
+  /** By POP: shift, loss, congestion and price, ms; as of the last call. */
+  readonly extraMs: Float64Array;
   readonly burstsPerNetworkMax: number;
+  /** Networks explored in one call, at most. */
+  readonly exploredMax: number;
 }
 
 /** A POP or an AS at it is watched for so long after it changed, ms. */
@@ -57,11 +65,14 @@ const WATCHED_MAX = 1000;
 /** With a bounded number of bursts, what one must promise to be sent, ms. */
 const SCARCE_STOP_MS = 0.05;
 
+/** Networks explored in one call, unless told otherwise: each takes some 0.1 ms of thinking. */
+const EXPLORED_MAX = 400;
+
 /** A planner that sent nothing yet; `burstsPerNetworkMax` 0: no bound but that of the policy. */
 export function createPlanner(
   source: PlanSource,
-  pops: Parameters<typeof createAtlas>[1],
-  burstsPerNetworkMax = 0,
+  pops: readonly Location[],
+  { burstsPerNetworkMax = 0, exploredMax = EXPLORED_MAX } = {},
 ): Planner {
   const atlas = createAtlas(source.geometry, pops);
   const leafMax = source.cells.leafKey.length;
@@ -84,7 +95,9 @@ export function createPlanner(
     exploredFar: 0,
     cursor: 0,
     excluded: new Uint8Array(pops.length),
+    extraMs: new Float64Array(pops.length),
     burstsPerNetworkMax: burstsPerNetworkMax === 0 ? Infinity : burstsPerNetworkMax,
+    exploredMax,
   };
 }
 
@@ -132,4 +145,15 @@ export function isWatched(planner: Planner, leaf: number, pop: number, nowMs: nu
   if (planner.watched.size === 0) return false;
   const asn = cells.leafAsn[leaf - cells.firstLeaf] as number;
   return (planner.watched.get(pop * 2 ** 32 + asn) ?? 0) >= nowMs;
+}
+
+/** Looks up what each POP adds to round-trip times now. */
+export function renewExtra({ source, extraMs }: Planner): void {
+  const { shiftMs, lossMs, congestionMs, priceMs } = source.terms;
+  for (let pop = 0; pop < extraMs.length; pop++)
+    extraMs[pop] =
+      (shiftMs[pop] as number) +
+      (lossMs[pop] as number) +
+      (congestionMs[pop] as number) +
+      (priceMs[pop] as number);
 }

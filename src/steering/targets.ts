@@ -3,8 +3,6 @@ import { isExploring, type Planner, stopMs } from './planner.ts';
 
 /** Networks looked at in one call, at most; the next call goes on from there. */
 const LOOKED_AT_MAX = 50_000;
-/** Networks explored in one call, at most: each takes some 0.1 ms of thinking. */
-export const EXPLORED_MAX = 400;
 /** What the first bursts to a network promise, ms. */
 const UNKNOWN_MS = 100;
 /** What keeping what is known fresh is worth, ms, when it is due; twice when twice overdue. */
@@ -39,6 +37,6 @@ export function chooseTargets(planner: Planner, nowMs: number, burstsMax: number
   const byWorth = (one: { leaf: number; worth: number }, other: { leaf: number; worth: number }): number =>
     other.worth - one.worth || one.leaf - other.leaf;
   explored.sort(byWorth);
-  const chosen = [...explored.slice(0, EXPLORED_MAX), ...fresh].sort(byWorth);
+  const chosen = [...explored.slice(0, planner.exploredMax), ...fresh].sort(byWorth);
   return chosen.slice(0, burstsMax).map(({ leaf }) => leaf);
 }

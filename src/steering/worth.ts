@@ -14,6 +14,8 @@ export interface Prospect {
   readonly measured: readonly Measured[];
   /** By POP: 1 where a burst makes no sense: out, or tried in vain. */
   readonly excluded: Uint8Array;
+  /** By POP: what it adds to the round-trip times of all its clients, ms. */
+  readonly extraMs: Float64Array;
 }
 
 /** Nothing is known to be worse than this, ms. */
@@ -35,7 +37,7 @@ export function bestUnmeasured(
   belief: Belief,
   prospect: Prospect,
 ): Worth | undefined {
-  const bestMs = prospect.measured.reduce((least, { ms }) => Math.min(least, ms), NOTHING_MS);
+  const bestMs = bestScoreMs(prospect);
   let best: Worth | undefined;
   for (let pop = 0; pop < claimKm.length; pop++) {
     if (prospect.excluded[pop] === 1 || prospect.measured.some((one) => one.pop === pop)) continue;
@@ -44,11 +46,17 @@ export function bestUnmeasured(
       const share = belief.weight[spot] as number;
       if (share === 0) continue;
       const distanceMs = expectedMs(spotKm(atlas, claimKm, spot, pop)) + belief.offsetMs;
-      sum += share * improvementMs(bestMs - distanceMs, SPREAD_MS + SPREAD_SHARE * distanceMs);
+      const gainMs = bestMs - distanceMs - (prospect.extraMs[pop] as number);
+      sum += share * improvementMs(gainMs, SPREAD_MS + SPREAD_SHARE * distanceMs);
     }
     if (best === undefined || sum > best.ms) best = { pop, ms: sum };
   }
   return best;
+}
+
+/** The lowest score among what was measured, ms. */
+function bestScoreMs({ measured, extraMs }: Prospect): number {
+  return measured.reduce((least, { pop, ms }) => Math.min(least, ms + (extraMs[pop] as number)), NOTHING_MS);
 }
 
 /**
@@ -56,12 +64,12 @@ export function bestUnmeasured(
  * several POPs, each counting by how like this one it is where both were measured (fingerprints).
  */
 export function bestByLikeness(library: Library, cell: number, prospect: Prospect): Worth | undefined {
-  const bestMs = prospect.measured.reduce((least, { ms }) => Math.min(least, ms), NOTHING_MS);
+  const bestMs = bestScoreMs(prospect);
   const promise = library.promise(cell, prospect.measured, bestMs);
   let best: Worth | undefined;
   for (let pop = 0; pop < promise.length; pop++) {
     if (prospect.excluded[pop] === 1 || prospect.measured.some((one) => one.pop === pop)) continue;
-    const ms = promise[pop] as number;
+    const ms = Math.max(0, (promise[pop] as number) - (prospect.extraMs[pop] as number));
     if (best === undefined || ms > best.ms) best = { pop, ms };
   }
   return best;
@@ -71,15 +79,19 @@ export function bestByLikeness(library: Library, cell: number, prospect: Prospec
  * What another burst to a POP that was measured already is worth: it may show that the second best is the
  * best, or that the best is not (the knowledge gradient, Frazier, Powell and Dayanik 2008).
  */
-export function bestRepeat(measured: readonly (Measured & { readonly bursts: number })[]): Worth | undefined {
-  const order = measured.toSorted((one, other) => one.ms - other.ms);
+export function bestRepeat(
+  measured: readonly (Measured & { readonly bursts: number })[],
+  extraMs: Float64Array,
+): Worth | undefined {
+  const scoreMs = ({ pop, ms }: Measured): number => ms + (extraMs[pop] as number);
+  const order = measured.toSorted((one, other) => scoreMs(one) - scoreMs(other));
   const [first, second] = order;
   if (first === undefined || second === undefined) return undefined;
   const worth = (repeated: typeof first): Worth => {
     const spread = BURST_MS + BURST_SHARE * repeated.ms;
     const variance = (spread * spread) / repeated.bursts;
     const won = Math.sqrt(variance - (spread * spread) / (repeated.bursts + 1));
-    return { pop: repeated.pop, ms: improvementMs(first.ms - second.ms, won) };
+    return { pop: repeated.pop, ms: improvementMs(scoreMs(first) - scoreMs(second), won) };
   };
   const [one, other] = [worth(first), worth(second)];
   return one.ms >= other.ms ? one : other;
