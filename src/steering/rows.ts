@@ -26,6 +26,8 @@ export interface Standing {
 /** Whether a unit moves to its rival, and why. */
 export type Move = 'stay' | 'out' | 'overflow' | 'alarm' | 'home' | 'learned' | 'gain';
 
+/** A rising price moves a unit for this share of the least gain otherwise: noise alone is to move few. */
+const OVERFLOW_SHARE = 0.4;
 /** A gain of so many times what moves a unit at once is an event of its own. */
 const EVENT_FACTOR = 3;
 
@@ -38,7 +40,7 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (standing.incumbentOut) return 'out';
   const { gainMs } = standing;
   if (gainMs <= 0) return 'stay';
-  if (standing.incumbentPriced && gainMs > params.hysteresisFloorMs) return 'overflow';
+  if (standing.incumbentPriced && gainMs > OVERFLOW_SHARE * floorMs(standing, params)) return 'overflow';
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
   if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
   if (standing.isYoung && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'learned';
