@@ -120,6 +120,7 @@ export function drive(options: {
     const plain = {
       popIndex: pop,
       placeId,
+      network: -1,
       asn: 64500,
       rttMs,
       sent: 3,
