@@ -21,7 +21,8 @@ const TIME_MASK = 0xffff;
 const FUTURE_STEPS = 0xff00;
 /** Deviations are kept in steps of 6 % from 0.05 ms on. */
 const DEVIATION_LEAST_MS = 0.05;
-const DEVIATION_STEP = Math.log(1.06);
+export const DEVIATION_RATIO = 1.06;
+const DEVIATION_STEP = Math.log(DEVIATION_RATIO);
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
 /** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */

@@ -66,6 +66,7 @@ test('lost pings, a POP that is down, and pings that time out', () => {
   truth.advance(1);
   assert.deepEqual(network.burst({ cell: 0, pop: 1, tick: 1, nth: 0 }), {
     rttMs: undefined,
+    jitterMs: 0,
     sent: 3,
     lost: 3,
   });
