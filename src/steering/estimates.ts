@@ -121,7 +121,7 @@ export function dropOldEntries(estimates: Estimates, cell: number, nowMs: number
     if (ageMsOf(estimates, entry, nowMs) > ageMs) removeEntry(estimates, cell, entry);
 }
 
-/** Finds the pair's entry or makes one, if need be in place of the slowest or of one that nobody measures. */
+/** Finds the pair's entry or makes one, if need be in place of the slowest, or of one that nobody measures or answers. */
 export function ensureEntry(
   estimates: Estimates,
   cell: number,
@@ -140,7 +140,8 @@ export function ensureEntry(
       return startEntry(estimates, entry, pop, burst.atMs);
     }
     const isOld = ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
-    const code = isOld ? LEVEL_MAX + 1 : (words[entry * WORDS + AT.LEVEL] as number);
+    const code =
+      isOld || burstsOf(estimates, entry) === 0 ? LEVEL_MAX + 1 : (words[entry * WORDS + AT.LEVEL] as number);
     if (code > slowestCode) {
       slowest = entry;
       slowestCode = code;
