@@ -112,6 +112,15 @@ test('a full cell: a slower POP finds no room, a faster one takes that of the sl
   assert.equal(estimates.used, ENTRIES);
 });
 
+test('POPs that never answered do not keep out one that does', () => {
+  const estimates = createEstimates(1);
+  for (let pop = 0; pop < ENTRIES; pop++)
+    assert.ok(ensureEntry(estimates, 0, pop, { rttMs: Number.NaN, atMs: NOW_MS }) >= 0);
+  put(estimates, 40, 300);
+  assert.ok(findEstimate(estimates, 0, 40) >= 0);
+  assert.equal(estimates.used, ENTRIES);
+});
+
 test('an entry that nobody measured for an hour makes room for any', () => {
   const estimates = cellOf(Array.from({ length: ENTRIES }, (_, i) => 10 * (i + 1)));
   put(estimates, 3, 40, NOW_MS - 2 * HOUR_MS);
