@@ -13,6 +13,7 @@ const NEAR_A = 3;
 
 const world = (): Driver => drive({ pops: POPS, tiles: TILES });
 const quiet = (): number => 0;
+const nowhere = (): undefined => undefined;
 
 function settle(driver: Driver, ticks = 6): void {
   for (let i = 0; i < ticks; i++) driver.tick({ samples: driver.samples(quiet), reports: driver.reports() });
@@ -166,7 +167,8 @@ test('a decider that starts from saved estimates and an image moves nobody', () 
   const stable = (pop: number, place: number) => noise[pop * 30 + place] as number;
   for (let i = 0; i < 20; i++) old.tick({ samples: old.samples(stable), reports: old.reports() });
   const fresh = world();
-  for (const [key, packed] of old.decider.takeUnsaved(1000)) assert.ok(fresh.decider.restore(key, packed));
+  for (const [key, packed] of old.decider.takeUnsaved(1000))
+    assert.ok(fresh.decider.restore({ key, packed }, nowhere));
   const image = old.image();
   fresh.decider.adopt(image, decodeTerms(image.termsText));
   for (let i = 0; i < 20; i++) fresh.tick();
@@ -175,8 +177,9 @@ test('a decider that starts from saved estimates and an image moves nobody', () 
   for (let place = 0; place < old.geometry.count; place++)
     for (const asn of [0, 64500])
       assert.equal(fresh.answer(place, asn), old.answer(place, asn), `place ${place}`);
-  assert.ok(!fresh.decider.restore('nowhere', new Uint8Array(4)));
-  assert.ok(!fresh.decider.restore('AS64500/XX/0.0,2.0', Uint8Array.of(1, 0, 9, 0)));
+  assert.ok(!fresh.decider.restore({ key: 'nowhere', packed: new Uint8Array(4) }, nowhere));
+  const damaged = Uint8Array.of(2, 0, 9, 0);
+  assert.ok(!fresh.decider.restore({ key: 'AS64500/XX/0.0,2.0', packed: damaged }, nowhere));
 });
 
 test('whatever comes in, the table is total and answers no POP that is out', () => {

@@ -1,41 +1,52 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { type Burst, creditOf, errorMs2, updateEstimate } from '../src/steering/estimate.ts';
 import {
-  type Burst,
   createEstimates,
-  creditOf,
-  dropCell,
-  ensureEstimate,
-  excessLossRate,
+  deviationMsOf,
+  type Estimates,
   findEstimate,
-  updateEstimate,
-} from '../src/steering/estimate.ts';
-import { packCell, popHashes, unpackCell } from '../src/steering/pack.ts';
+  levelMs,
+} from '../src/steering/estimates.ts';
+import { excessLossRate } from '../src/steering/loss.ts';
 import { createCellView, viewCell } from '../src/steering/rtt.ts';
 import { steeringParams } from './helpers/steering-params.ts';
 
 const params = steeringParams();
-const how = { params, pooled: false, holdJumps: false, popLossRate: 0 };
+const how = { params, pooled: false, holdJumps: false, isFast: false, popLossRate: 0 };
+const STEP_MS = 2000;
+/** Steps of a level, ms. */
+const LEVEL_STEP_MS = 1 / 32;
 const burst = (rttMs: number, change: Partial<Burst> = {}): Burst => ({
   rttMs,
   sent: 3,
   lost: 0,
-  atMs: 1000,
+  atMs: STEP_MS,
   modelled: false,
   ...change,
 });
 
-/** One estimate fed with these RTTs, one a second. */
-function fed(rtts: readonly number[], change: Partial<typeof how> = {}) {
-  const estimates = createEstimates({ cellCount: 1, popCount: 1 });
-  const slot = ensureEstimate(estimates, 0, 0);
-  for (const [i, rtt] of rtts.entries())
-    updateEstimate(estimates, slot, burst(rtt, { atMs: 1000 + i * 1000 }), { ...how, ...change });
-  return { estimates, slot, level: estimates.level[slot] as number };
+interface Fed {
+  readonly estimates: Estimates;
+  readonly entry: number;
+  readonly level: number;
+  readonly atMs: number;
 }
 
-const steady = Array.from({ length: 20 }, (_, i) => 20 + (i % 2) * 0.5);
+/** One estimate fed with these RTTs, one every 2 s; the change holds for those from `changeFrom` on. */
+function fed(rtts: readonly number[], change: Partial<typeof how> = {}, changeFrom = 0): Fed {
+  const estimates = createEstimates(1);
+  let entry = -1;
+  for (const [i, rtt] of rtts.entries())
+    entry = updateEstimate(estimates, { cell: 0, pop: 0 }, burst(rtt, { atMs: STEP_MS * (i + 1) }), {
+      ...how,
+      ...(i >= changeFrom ? change : {}),
+    });
+  return { estimates, entry, level: levelMs(estimates, entry), atMs: STEP_MS * rtts.length };
+}
+
+const steady = Array.from({ length: 60 }, (_, i) => 20 + (i % 2) * 0.5);
 
 test('a level follows its bursts; one outlier barely moves it, a second alike is the new level', () => {
   assert.ok(Math.abs(fed(steady).level - 20.25) < 0.3);
@@ -47,21 +58,81 @@ test('a level follows its bursts; one outlier barely moves it, a second alike is
   assert.ok(fed([...steady, 80, 81], { pooled: true }).level < 22);
 });
 
-test('credit is bounded and fades with age', () => {
-  const { estimates, slot } = fed(Array.from({ length: 100 }, () => 20));
-  const atMs = estimates.atMs[slot] as number;
-  assert.ok(creditOf(estimates, slot, atMs, params) <= params.burstsMax);
-  assert.ok(
-    Math.abs(creditOf(estimates, slot, atMs + params.ageMs, params) - params.burstsMax / Math.E) < 0.1,
+test('where a POP or an AS at it just changed, one outlier is the new level', () => {
+  assert.equal(fed([...steady, 80], { isFast: true }, steady.length).level, 80);
+  assert.equal(fed([...steady, 5], { isFast: true }, steady.length).level, 5);
+  assert.ok(fed([...steady, 20.5], { isFast: true }, steady.length).level < 20.5, 'no outlier, no jump');
+  assert.ok(fed([...steady, 80], { isFast: true, pooled: true }, steady.length).level < 22);
+  assert.ok(fed([...steady, 80], { isFast: true, holdJumps: true }, steady.length).level < 22);
+});
+
+test('a path that jumps back and forth is averaged, not followed', () => {
+  const states = Array.from({ length: 60 }, (_, i) => (Math.floor(i / 3) % 2 === 0 ? 20 : 60));
+  const levels = Array.from({ length: 18 }, (_, i) => fed(states.slice(0, 42 + i)).level);
+  for (const level of levels) assert.ok(level > 25 && level < 55, `${levels}`);
+  const calm = fed([...states, ...Array.from({ length: 80 }, () => 20)]);
+  assert.ok(Math.abs(calm.level - 20) < 1.5, `it comes to rest: ${calm.level}`);
+  assert.ok(deviationMsOf(calm.estimates, calm.entry) < 5);
+});
+
+test('pooled estimates never jump: a step is at most clipDeviations x the deviation, in parts', () => {
+  const rtt = fc.double({ min: 1, max: 900, noNaN: true });
+  fc.assert(
+    fc.property(fc.array(rtt, { minLength: 2, maxLength: 30 }), fc.boolean(), (rtts, isFast) => {
+      const before = fed(rtts.slice(0, -1), { pooled: true, isFast });
+      const limit = params.clipDeviations * deviationMsOf(before.estimates, before.entry);
+      const after = fed(rtts, { pooled: true, isFast });
+      const last = rtts.at(-1) as number;
+      const step = Math.abs(after.level - before.level);
+      const full = Math.abs(last - before.level);
+      assert.ok(step <= 0.5 * full + LEVEL_STEP_MS, 'the plain mean of two at most');
+      if (deviationMsOf(before.estimates, before.entry) < 2.5 * (1.5 + 0.03 * before.level))
+        assert.ok(step <= limit + LEVEL_STEP_MS);
+    }),
+    { seed: 11, numRuns: 300 },
   );
 });
 
+test('a level stays within what was measured, however it came', () => {
+  const rtt = fc.double({ min: 0.5, max: 900, noNaN: true });
+  const change = fc.record({ pooled: fc.boolean(), holdJumps: fc.boolean(), isFast: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(rtt, { minLength: 1, maxLength: 40 }), change, (rtts, changed) => {
+      const { level, estimates, entry, atMs } = fed(rtts, changed);
+      assert.ok(level >= Math.min(...rtts) - LEVEL_STEP_MS && level <= Math.max(...rtts) + LEVEL_STEP_MS);
+      const credit = creditOf(estimates, entry, atMs, params);
+      const error = errorMs2(estimates, entry, credit, params);
+      assert.ok(error > 0 && Number.isFinite(error));
+      assert.ok(errorMs2(estimates, entry, credit / 2, params) >= error, 'less credit, less sure');
+    }),
+    { seed: 12, numRuns: 300 },
+  );
+});
+
+test('credit is bounded and fades with age', () => {
+  const { estimates, entry, atMs } = fed(Array.from({ length: 100 }, () => 20));
+  assert.ok(creditOf(estimates, entry, atMs, params) <= params.burstsMax);
+  assert.ok(
+    Math.abs(creditOf(estimates, entry, atMs + params.ageMs, params) - params.burstsMax / Math.E) < 0.1,
+  );
+});
+
+test('a burst that was measured earlier counts, and makes nothing older', () => {
+  const estimates = createEstimates(1);
+  const which = { cell: 0, pop: 0 };
+  const entry = updateEstimate(estimates, which, burst(20, { atMs: 100_000 }), how);
+  updateEstimate(estimates, which, burst(22, { atMs: 60_000, modelled: true }), how);
+  assert.equal(levelMs(estimates, entry), 21);
+  const fresh = creditOf(estimates, entry, 100_000, params);
+  assert.equal(fresh, 2);
+});
+
 test('one lost packet is no loss; lost bursts are, and clean ones end it', () => {
-  const { estimates, slot } = fed(steady);
+  const { estimates, entry, atMs } = fed(steady);
   const lose = (lost: number): number => {
     const rttMs = lost === 3 ? Number.NaN : 20;
-    updateEstimate(estimates, slot, burst(rttMs, { lost, atMs: 30_000 }), how);
-    return excessLossRate(estimates, slot, 30_000);
+    updateEstimate(estimates, { cell: 0, pop: 0 }, burst(rttMs, { lost, atMs }), how);
+    return excessLossRate(estimates, entry, atMs);
   };
   assert.equal(lose(1), 0);
   assert.ok(lose(3) > 0.05);
@@ -70,59 +141,71 @@ test('one lost packet is no loss; lost bursts are, and clean ones end it', () =>
   assert.equal(lose(0), 0);
 });
 
-test('a cell is prior where nothing was measured, and mostly its own bursts after one', () => {
-  const distances = Float32Array.of(0, 1000);
-  const estimates = createEstimates({ cellCount: 2, popCount: 2 });
-  const source = { params, estimates, distances, priorBiasMs: new Float64Array(2) };
+test('a POP of which nothing came back is known by its loss alone', () => {
+  const estimates = createEstimates(1);
+  const entry = updateEstimate(estimates, { cell: 0, pop: 4 }, burst(Number.NaN, { lost: 3 }), how);
+  assert.equal(creditOf(estimates, entry, STEP_MS, params), 0);
+  assert.ok(excessLossRate(estimates, entry, STEP_MS) > 0.05);
+});
+
+/** Two POPs, 0 and 1000 km from the place; cells: place 0, network 1, leaf 2. */
+function threeLevels() {
+  const estimates = createEstimates(3);
+  const source = { params, estimates, distances: Float32Array.of(0, 1000), priorBiasMs: new Float64Array(2) };
   const view = createCellView(2);
-  const look = (): Float32Array => {
-    viewCell(source, { placeId: 0, placeCell: 0, networkCell: 1, nowMs: 1000 }, view);
-    return view.rttMs;
+  const look = (leafCell = -1, networkCell = 1): readonly number[] => {
+    viewCell(source, { placeId: 0, placeCell: 0, networkCell, leafCell, nowMs: STEP_MS }, view);
+    return [...view.rttMs];
   };
-  assert.deepEqual([...look()], [4, 19.5]);
-  updateEstimate(estimates, ensureEstimate(estimates, 1, 0), burst(14), how);
-  const [own, other] = look();
-  assert.ok((own as number) > 13 && (own as number) < 15.5, `${own}`);
-  assert.ok(
-    (other as number) > 22 && (other as number) < 32,
-    `what the network adds counts everywhere: ${other}`,
-  );
-  updateEstimate(estimates, ensureEstimate(estimates, 0, 1), burst(15), how);
-  assert.ok((look()[1] as number) < (other as number) - 4, 'what the place knows helps');
+  const feed = (cell: number, pop: number, rttMs: number, times = 1): void => {
+    for (let i = 0; i < times; i++) updateEstimate(estimates, { cell, pop }, burst(rttMs), how);
+  };
+  return { estimates, view, look, feed };
+}
+
+test('a cell is prior where nothing was measured, and mostly its own bursts after some', () => {
+  const { look, feed, view } = threeLevels();
+  assert.deepEqual(look(), [4, 19.5]);
+  assert.deepEqual([...view.priorShare], [1, 1]);
+  feed(1, 0, 14);
+  const [own, other] = look() as [number, number];
+  assert.ok(own > 13 && own < 15.5, `${own}`);
+  feed(1, 0, 14, 9);
+  const [later] = look() as [number];
+  assert.ok(later > 13.5 && later < 14.5, `${later}`);
+  assert.ok(other > 22 && other < 34, `what the network adds counts everywhere: ${other}`);
+  feed(0, 1, 15, 3);
+  assert.ok((look()[1] as number) < other - 4, 'what the place knows helps');
 });
 
-test('room is bounded, and what is dropped makes room', () => {
-  const estimates = createEstimates({ cellCount: 10, popCount: 4, max: 6 });
-  const slots = Array.from({ length: 8 }, (_, i) => ensureEstimate(estimates, i, 0));
-  assert.deepEqual(
-    slots.map((slot) => slot >= 0),
-    [true, true, true, true, true, true, false, false],
-  );
-  dropCell(estimates, 2);
-  assert.equal(findEstimate(estimates, 2, 0), -1);
-  assert.ok(ensureEstimate(estimates, 7, 3) >= 0);
+test('the network itself counts most, then its AS, then the place; a contradicted claim is not held on to', () => {
+  const { look, feed, view } = threeLevels();
+  feed(0, 0, 10, 20);
+  const place = look(-1, -1)[0] as number;
+  feed(1, 0, 30, 20);
+  const network = look()[0] as number;
+  feed(2, 0, 60, 20);
+  const leaf = look(2)[0] as number;
+  assert.ok(place > 8 && place < 11, `${place}`);
+  assert.ok(network > 27 && network < 31, `${network}`);
+  assert.ok(leaf > 59 && leaf < 60.5, `${leaf}`);
+  assert.ok((view.priorShare[0] as number) < 0.01 && (view.deviationMs[0] as number) > 0);
+  assert.equal(view.deviationMs[1], 0, 'nothing measured, no deviation');
 });
 
-test('packed estimates come back as they were, and noise is refused', () => {
-  const { hashes, popOf } = popHashes(['FRA', 'AMS', 'LHR']);
-  const rtts = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.float({ min: 1, max: 500, noNaN: true })), {
-    minLength: 1,
-    maxLength: 30,
-  });
+test('a POP that a network never measured is never believed to beat the best that it did', () => {
+  const rtt = fc.double({ min: 1, max: 400, noNaN: true });
   fc.assert(
-    fc.property(rtts, fc.uint8Array({ maxLength: 80 }), (bursts, noise) => {
-      const from = createEstimates({ cellCount: 1, popCount: 3 });
-      for (const [pop, rtt] of bursts)
-        updateEstimate(from, ensureEstimate(from, 0, pop), burst(rtt, { modelled: pop === 1 }), how);
-      const packed = packCell(from, 0, hashes);
-      assert.ok(packed !== undefined);
-      const into = createEstimates({ cellCount: 1, popCount: 3 });
-      assert.ok(unpackCell(into, 0, packed, popOf));
-      assert.deepEqual(packCell(into, 0, hashes), packed);
-      const before = into.slots.size;
-      if (unpackCell(into, 0, noise, popOf)) assert.ok(noise.length >= 4);
-      else assert.equal(into.slots.size, before);
+    fc.property(rtt, rtt, fc.nat({ max: 5 }), (near, ofPlace, times) => {
+      const { look, feed, estimates } = threeLevels();
+      feed(0, 0, ofPlace, times);
+      feed(2, 1, near);
+      const [unmeasured] = look(2) as [number, number];
+      const entry = findEstimate(estimates, 2, 1);
+      const floor = levelMs(estimates, entry) + params.priorDeviationMs;
+      assert.ok(unmeasured >= floor - 1e-3 || times > 0, `${unmeasured} < ${floor}`);
+      assert.ok(Number.isFinite(unmeasured));
     }),
+    { seed: 13, numRuns: 200 },
   );
-  assert.equal(packCell(createEstimates({ cellCount: 1, popCount: 3 }), 0, hashes), undefined);
 });

@@ -86,7 +86,13 @@ const TOWN = 2;
 /** One cell that PA cannot hold alone, PB beyond it, and small cells around. */
 function heavyWorld(): { driver: Driver; demand: LocatedDemand[] } {
   const driver = drive({ pops: [0, 8], tiles: [3, 0, 0.5, 1, 1.5], capacityRps: [1000, 1000] });
-  const demand = [800, 100, 100, 100, 100].map((rps, i) => ({ placeId: TOWN + i, asn: 0, group: -1, rps }));
+  const demand = [800, 100, 100, 100, 100].map((rps, i) => ({
+    network: -1,
+    placeId: TOWN + i,
+    asn: 0,
+    group: -1,
+    rps,
+  }));
   return { driver, demand };
 }
 
@@ -243,7 +249,13 @@ test('demand of any sizes, room enough: no POP is over, from the first tick on',
       const whole = parts.reduce((sum, part) => sum + part, 0);
       const capacityRps = parts.map((part) => (part / whole) * total * 1.3);
       const driver = drive({ pops: [2, 12, 24, 36], tiles, capacityRps });
-      const demand = cells.map(({ rps, at }) => ({ placeId: TOWN + at, asn: 0, group: -1, rps }));
+      const demand = cells.map(({ rps, at }) => ({
+        network: -1,
+        placeId: TOWN + at,
+        asn: 0,
+        group: -1,
+        rps,
+      }));
       for (let tick = 0; tick < 12; tick++) {
         driver.tick({ reports: driver.reports(), demand });
         for (const { code, share, availableRps } of driver.decider.terms().pops)

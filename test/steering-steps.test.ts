@@ -40,6 +40,7 @@ test('bursts that cannot be true are refused', () => {
   const good: LocatedSample = {
     popIndex: 0,
     placeId: 2,
+    network: -1,
     asn: 1,
     rttMs: 20,
     sent: 3,
@@ -62,6 +63,9 @@ test('bursts that cannot be true are refused', () => {
     [{ rttMs: 20 }, 4100, 'faster-than-light'],
     [{ rttMs: 21 }, 4100, undefined],
     [{ rttMs: 1 }, undefined, undefined],
+    [{ jitterMs: 3 }, 0, undefined],
+    [{ jitterMs: -1 }, 0, 'not-a-number'],
+    [{ jitterMs: Number.NaN }, 0, 'not-a-number'],
   ];
   for (const [change, km, expected] of table)
     assert.equal(
@@ -195,6 +199,7 @@ const standing: Standing = {
   rivalPriced: false,
   incumbentAlarmed: false,
   rivalIsHome: false,
+  isYoung: false,
 };
 
 test('the rule of moves', () => {
@@ -217,6 +222,10 @@ test('the rule of moves', () => {
     [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
     [{ rivalIsHome: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
     [{ incumbentAlarmed: true, rivalIsHome: true, gainMs: 0 }, 'stay'],
+    [{ isYoung: true, gainMs: 0.6, deviationMs: 3 }, 'learned'],
+    [{ isYoung: true, gainMs: 0.4 }, 'stay'],
+    [{ isYoung: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
+    [{ isYoung: true, incumbentOut: true, gainMs: -9 }, 'out'],
   ];
   for (const [change, expected] of table)
     assert.equal(moveOf({ ...standing, ...change }, params), expected, JSON.stringify(change));

@@ -54,13 +54,17 @@ export function restoreCell(
   saved: { readonly key: string; readonly packed: Uint8Array },
   locate: LocateKey,
 ): boolean {
-  const { cells, estimates, hashes } = state;
+  const { cells, estimates, hashes, planner } = state;
   const cell = cellForKey(state, saved.key, locate);
   if (cell < 0) return false;
   const lastMs = unpackCell(estimates, cell, saved.packed, hashes.popOf);
   if (lastMs === undefined) return false;
   cells.lastSampleMs[cell] = lastMs;
-  if (cell >= cells.firstLeaf) cells.leafActive[cell - cells.firstLeaf] = 1;
+  if (cell >= cells.firstLeaf) {
+    cells.leafActive[cell - cells.firstLeaf] = 1;
+    // Explored before, and to be explored again; not young.
+    planner.exploreAtMs[cell - cells.firstLeaf] = Math.max(1, lastMs);
+  }
   if (cell >= cells.placeCount) startCell(state, cell);
   return true;
 }

@@ -210,7 +210,20 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
       resetUnit(units, group * units.cellStride + cell, NONE);
     released = true;
   }
+  releaseIdleLeaves(state, nowMs);
   return released;
+}
+
+/** Gives up networks that were never measured and are not asked for any more. */
+function releaseIdleLeaves({ cells, planner, ticks }: DeciderState, nowMs: number): void {
+  const { leafKey, leafActive, leafCount, firstLeaf } = cells;
+  for (let index = ticks % REFRESH_TICKS; index < leafCount; index += REFRESH_TICKS) {
+    const isKept = (leafKey[index] as number) < 0 || leafActive[index] === 1;
+    if (isKept || (planner.rps[index] as number) > 0) continue;
+    if (nowMs < (planner.busyUntilMs[index] as number)) continue;
+    forgetTarget(planner, firstLeaf + index);
+    releaseLeaf(cells, firstLeaf + index);
+  }
 }
 
 /**

@@ -1,6 +1,8 @@
+import { mix32 } from '../base/random.ts';
 import {
   ageMsOf,
   burstsOf,
+  DEVIATION_RATIO,
   deviationMsOf,
   type Estimates,
   ensureEntry,
@@ -131,8 +133,17 @@ function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Cou
   const step = isRestless ? residual : Math.max(-limit, Math.min(limit, residual));
   const off = Math.abs(step) - deviation;
   const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
-  const least = Math.max(params.deviationMinMs, next);
-  setLevel(estimates, entry, { level: level + weight * step, deviation: least, last: rttMs });
+  const kept = Math.max(params.deviationMinMs, next * dither(burst));
+  setLevel(estimates, entry, { level: level + weight * step, deviation: kept, last: rttMs });
+}
+
+/**
+ * A deviation falls by less at a burst than half a step that it is kept in, and rounded would never fall: so
+ * chance, drawn from the burst itself, decides how often it falls by a whole one.
+ */
+function dither({ rttMs, atMs }: Burst): number {
+  const chance = mix32(Math.round(rttMs * 1024) ^ Math.floor(atMs / 1000)) / 2 ** 32;
+  return DEVIATION_RATIO ** (chance - 0.5);
 }
 
 function restless(level: number, deviation: number, params: SteeringParams): boolean {

@@ -21,7 +21,8 @@ const TIME_MASK = 0xffff;
 const FUTURE_STEPS = 0xff00;
 /** Deviations are kept in steps of 3.5 % from 0.2 ms on. */
 const DEVIATION_LEAST_MS = 0.2;
-const DEVIATION_STEP = Math.log(1.035);
+export const DEVIATION_RATIO = 1.035;
+const DEVIATION_STEP = Math.log(DEVIATION_RATIO);
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
 /** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
@@ -120,7 +121,7 @@ export function dropOldEntries(estimates: Estimates, cell: number, nowMs: number
     if (ageMsOf(estimates, entry, nowMs) > ageMs) removeEntry(estimates, cell, entry);
 }
 
-/** Finds the pair's entry or makes one, if need be in place of the worst or of one that nobody measures. */
+/** Finds the pair's entry or makes one, if need be in place of the worst or of one that is of no use. */
 export function ensureEntry(
   estimates: Estimates,
   { cell, pop }: { readonly cell: number; readonly pop: number },
@@ -138,8 +139,8 @@ export function ensureEntry(
       estimates.used++;
       return startEntry(estimates, entry, pop, burst.atMs);
     }
-    const isOld = ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
-    const ms = isOld ? Infinity : levelMs(estimates, entry) + (extraMs?.[known - 1] ?? 0);
+    const isUseless = burstsOf(estimates, entry) === 0 || ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
+    const ms = isUseless ? Infinity : levelMs(estimates, entry) + (extraMs?.[known - 1] ?? 0);
     if (ms > worstMs) {
       worst = entry;
       worstMs = ms;

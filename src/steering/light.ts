@@ -40,6 +40,7 @@ export function agreesWithOthers(estimates: Estimates, between: Float32Array, bu
   const popCount = Math.sqrt(between.length);
   const isClaimed = rttMs >= claimLeastMs(pop);
   const first = firstEntry(cell);
+  let falseCount = 0;
   for (let entry = first; entry < first + ENTRIES; entry++) {
     const other = popAt(estimates, entry);
     if (other < 0) break;
@@ -47,8 +48,11 @@ export function agreesWithOthers(estimates: Estimates, between: Float32Array, bu
     const level = levelMs(estimates, entry);
     if (rttMs + level >= (between[pop * popCount + other] as number) - SLACK_MS) continue;
     if (!isClaimed || level >= claimLeastMs(other)) return false;
-    removeEntry(estimates, cell, entry);
-    entry--;
+    falseEntries[falseCount++] = entry;
   }
+  // From the last on: the last entry takes the place of one that goes.
+  while (falseCount > 0) removeEntry(estimates, cell, falseEntries[--falseCount] as number);
   return true;
 }
+
+const falseEntries = new Int32Array(ENTRIES);

@@ -56,6 +56,7 @@ export function capacityWorld(options: {
   });
   const places = Array.from({ length: cells }, point);
   const demand = places.map((_, i) => ({
+    network: -1,
     placeId: FIRST_TILE + i,
     asn: 0,
     group: -1,

@@ -72,9 +72,11 @@ export interface Driver {
   readonly nowMs: () => number;
   /** One tick, a second after the last. Inputs that are not given: nothing new. */
   readonly tick: (inputs?: Partial<TickInputs>) => ReturnType<Decider['tick']>;
+  /** A second without a tick. */
+  readonly skip: () => void;
   readonly image: () => SteeringImage;
-  /** POP code that a place or network is answered with. */
-  readonly answer: (placeId: number, asn?: number) => string;
+  /** POP code that a place, an AS there, or a client network (by key) is answered with. */
+  readonly answer: (placeId: number, asn?: number, key?: number) => string;
   /** A burst from a POP to AS `asn` at a place, with what the network adds to the RTT, ms. */
   readonly sample: (
     pop: number,
@@ -96,6 +98,8 @@ export function drive(options: {
   capacityRps?: readonly number[];
   params?: Partial<SteeringParams>;
   services?: readonly { name: string; popIndexes: readonly number[]; biasMs: readonly number[] }[];
+  leafCellsMax?: number;
+  burstsPerNetworkMax?: number;
 }): Driver {
   const fleet = rowFleet(options.pops, options.capacityRps);
   const geometry = rowPlaces(options.tiles);
@@ -108,6 +112,8 @@ export function drive(options: {
     groups,
     params: steeringParams(options.params),
     networkCellsMax: 200,
+    leafCellsMax: options.leafCellsMax ?? 200,
+    burstsPerNetworkMax: options.burstsPerNetworkMax ?? 0,
   });
   const clock = manualClock(START_MS);
   const sample: Driver['sample'] = (pop, placeId, extra = {}) => {
@@ -120,6 +126,7 @@ export function drive(options: {
     const plain = {
       popIndex: pop,
       placeId,
+      network: -1,
       asn: 64500,
       rttMs,
       sent: 3,
@@ -145,14 +152,15 @@ export function drive(options: {
     nowMs: clock.nowMs,
     image,
     sample,
+    skip: () => clock.advance(1000),
     tick: (inputs = {}) => {
       clock.advance(1000);
       made = undefined;
       return decider.tick({ nowMs: clock.nowMs(), samples: [], reports: [], overrides: [], ...inputs });
     },
-    answer: (placeId, asn = 0) => {
+    answer: (placeId, asn = 0, key = -1) => {
       const opened = image();
-      const link = fleet.links[candidate(opened, rowOf(opened, 0, placeId, asn), 0)];
+      const link = fleet.links[candidate(opened, rowOf(opened, 0, placeId, asn, key), 0)];
       return fleet.pops[link?.popIndex ?? -1]?.code ?? 'nobody';
     },
     samples: (addMs, lossOf = () => 0) =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Prefix, parsePrefix } from '../../src/base/address.ts';
+import { networkKey } from '../../src/base/network-key.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { chanceOf, gamma } from '../../src/lab/chance.ts';
 import { createClients } from '../../src/lab/load.ts';
 import { createNetwork } from '../../src/lab/network.ts';
-import { networkKey } from '../../src/base/network-key.ts';
 import type { Answer } from '../../src/lab/steerer.ts';
 import { openTruth } from '../../src/lab/truth.ts';
 import { HAND_TEXTS, handWorld } from './hand-world.ts';
@@ -66,6 +66,7 @@ test('lost pings, a POP that is down, and pings that time out', () => {
   truth.advance(1);
   assert.deepEqual(network.burst({ cell: 0, pop: 1, tick: 1, nth: 0 }), {
     rttMs: undefined,
+    jitterMs: 0,
     sent: 3,
     lost: 3,
   });
