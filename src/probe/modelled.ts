@@ -10,9 +10,10 @@ import type { Places } from '../geo/places.ts';
 import type { NetModel } from '../netmodel/model.ts';
 import type { ClientNetwork } from '../netmodel/networks.ts';
 import type { PopReport, Store } from '../store/store.ts';
-import { createBursts, type Situation } from './bursts.ts';
+import { type BurstCounts, createBursts, type Situation } from './bursts.ts';
+import { clientsOf } from './clients.ts';
 import { createOutbox, type OutboxCounts } from './outbox.ts';
-import { targetsOf } from './rotation.ts';
+import { createTargets } from './targets.ts';
 import { type ChooseLink, createTraffic } from './traffic.ts';
 import { watchWeather } from './weather.ts';
 
@@ -30,8 +31,6 @@ export interface ModelledAgentOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (message: string) => void;
-  /** Bursts a second over all agents. */
-  readonly burstsPerSecond?: number;
   /** Steered demand, mean of the day, requests a second; absent: a sixth of what the fleet can serve. */
   readonly demandRps?: number;
   /** How long clients keep an answer, ms. */
@@ -40,24 +39,21 @@ export interface ModelledAgentOptions {
 
 /** The agents' work, moved on by `step`. */
 export interface ModelledAgents {
-  /**
-   * Does the work that became due since the last step, at most `STEP_MAX_MS` of it; a few hundred bursts a
-   * step.
-   */
+  /** Does the work that became due since the last step, at most `STEP_MAX_MS` of it. */
   readonly step: () => void;
   /** Reads the changes of the modelled internet from the store, and reports the POPs that changed at once. */
   readonly readChanges: () => Promise<void>;
+  /** Takes what the controller wants measured from the store. */
+  readonly readTargets: () => Promise<void>;
   readonly counts: () => AgentCounts;
 }
 
 /** Since the start. */
-export interface AgentCounts extends OutboxCounts {
-  readonly bursts: number;
+export interface AgentCounts extends OutboxCounts, BurstCounts {
   /** Reports and demand lists that the store did not take: the next ones replace them. */
   readonly reportsLost: number;
 }
 
-const BURSTS_PER_SECOND = 5_000;
 const DEMAND_SHARE = 1 / 6;
 /** As long as the shortest TTL that services have by default. */
 const HOLD_MS = 20_000;
@@ -75,16 +71,26 @@ const STEPS_PER_DEMAND = 40;
 const STEPS_PER_COUNT = 20;
 /** How often changes are read without a nudge, ms. */
 const CHANGES_EVERY_MS = 2_000;
+/** The same of what is to be measured. */
+const TARGETS_EVERY_MS = 1_000;
+
 /** Starts the agents on timers. Returns how to stop, and their counts. */
 export function startModelledAgents(options: ModelledAgentOptions): {
   readonly counts: () => AgentCounts;
   readonly close: () => void;
 } {
   const agents = createModelledAgents(options);
-  const timers = [setInterval(agents.step, STEP_MS), setInterval(agents.readChanges, CHANGES_EVERY_MS)];
+  const timers = [
+    setInterval(agents.step, STEP_MS),
+    setInterval(agents.readChanges, CHANGES_EVERY_MS),
+    setInterval(agents.readTargets, TARGETS_EVERY_MS),
+  ];
   const stopListening = options.store.onChange((topic) => {
     if (topic === 'model') void agents.readChanges();
+    if (topic === 'targets') void agents.readTargets();
   });
+  // The first thing that the controller learns is whose demand there is.
+  agents.step();
   void agents.readChanges();
   return {
     counts: agents.counts,
@@ -98,17 +104,14 @@ export function startModelledAgents(options: ModelledAgentOptions): {
 /** Makes the agents: one a POP, which measure the modelled internet and report as real ones do. */
 export function createModelledAgents(options: ModelledAgentOptions): ModelledAgents {
   const { store, model, fleet, clock, log } = options;
-  const targets = targetsOf(options.networks, options);
-  const unplaced = options.networks.length - targets.length;
+  const clients = clientsOf(options.networks, options);
+  const unplaced = options.networks.length - clients.length;
   if (unplaced > 0) log(`${unplaced} client networks lie in places that are not known: nobody measures them`);
   const demandRps =
     options.demandRps ?? DEMAND_SHARE * fleet.pops.reduce((sum, pop) => sum + pop.capacityRps, 0);
-  const traffic = createTraffic({ ...options, targets, demandRps, holdMs: options.holdMs ?? HOLD_MS });
-  const bursts = createBursts({
-    ...options,
-    targets,
-    burstsPerSecond: options.burstsPerSecond ?? BURSTS_PER_SECOND,
-  });
+  const traffic = createTraffic({ ...options, clients, demandRps, holdMs: options.holdMs ?? HOLD_MS });
+  const targets = createTargets(store, fleet);
+  const bursts = createBursts({ ...options, clients, targets });
   const outbox = createOutbox(store);
   const popOfCode = new Map(fleet.pops.map((pop) => [pop.code, pop]));
   const weather = watchWeather(store, (code) => {
@@ -143,14 +146,15 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
           if (samples.length > 0) outbox.put({ pop: pop.code, atMs: nowMs, source: 'modelled', samples });
         }
         if (turn % STEPS_PER_REPORT === 0) sendReport(pop);
-        if (turn % STEPS_PER_DEMAND === 0)
+        if (steps === 0 || turn % STEPS_PER_DEMAND === 0)
           sendLatest(() => store.putDemand(pop.code, traffic.demandOf(pop.index)));
       }
       outbox.flush(nowMs);
       steps++;
     },
     readChanges: weather.read,
-    counts: () => ({ bursts: bursts.count(), reportsLost, ...outbox.counts() }),
+    readTargets: targets.read,
+    counts: () => ({ ...bursts.counts(), reportsLost, ...outbox.counts() }),
   };
 }
 
