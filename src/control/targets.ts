@@ -2,6 +2,7 @@ import { formatPrefix } from '../base/address.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { networkOfKey } from '../base/network-key.ts';
 import type { Decider } from '../steering/decider.ts';
+import type { PlannedBurst } from '../steering/plan.ts';
 import { type Store, TARGETS_MAX } from '../store/store.ts';
 import type { RunningStats } from './stats.ts';
 
@@ -14,6 +15,15 @@ export interface TargetLists {
   readonly publish: (nowMs: number) => void;
 }
 
+/** Share of a tick that planning may take: with more to think about, fewer bursts are planned. */
+const PLAN_SHARE = 0.05;
+/** What planning a burst is taken to need at first, ms: that of exploring. */
+const EXPLORING_MS = 0.3;
+/** Bursts that are planned at least, so that it is known what they take. */
+const PLANNED_MIN = 50;
+/** How much more time a burst took than thought counts at once; how much less, so much. */
+const DEARER = 0.5;
+const CHEAPER = 0.2;
 /** Time that a plan makes up for at most, in ticks. */
 const TICKS_MAX = 2;
 /** Networks whose text is remembered at most; then all are forgotten. */
@@ -32,14 +42,24 @@ export function createTargetLists(options: {
   const textOf = networkTexts();
   let plannedAtMs: number | undefined;
   let isBusy = false;
+  /** What planning one burst took lately, ms; exploring takes a hundred times more than refreshing. */
+  let burstMs = EXPLORING_MS;
+  const plan = (nowMs: number, burstsMax: number): readonly PlannedBurst[] => {
+    const startedMs = performance.now();
+    const affordable = Math.max(PLANNED_MIN, Math.floor((PLAN_SHARE * tickMs) / burstMs));
+    const bursts = decider.plan(nowMs, Math.min(burstsMax, affordable));
+    stats.lastPlanMs = performance.now() - startedMs;
+    stats.totalPlanMs += stats.lastPlanMs;
+    const tookMs = stats.lastPlanMs / Math.max(PLANNED_MIN, bursts.length);
+    burstMs += (tookMs > burstMs ? DEARER : CHEAPER) * (tookMs - burstMs);
+    return bursts;
+  };
   const list = (nowMs: number): Map<string, string[]> => {
     const elapsedMs = Math.max(0, Math.min(TICKS_MAX * tickMs, nowMs - (plannedAtMs ?? nowMs - tickMs)));
     plannedAtMs = nowMs;
+    const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
     const lists = new Map<string, string[]>();
-    for (const { network, popIndex } of decider.plan(
-      nowMs,
-      Math.floor((burstsPerSecond * elapsedMs) / 1000),
-    )) {
+    for (const { network, popIndex } of plan(nowMs, burstsMax)) {
       const pop = fleet.pops[popIndex]?.code ?? '';
       const networks = lists.get(pop) ?? [];
       lists.set(pop, networks);
@@ -64,10 +84,7 @@ export function createTargetLists(options: {
   return {
     publish: (nowMs) => {
       if (isBusy) return;
-      const startedMs = performance.now();
       const lists = list(nowMs);
-      stats.lastPlanMs = performance.now() - startedMs;
-      stats.totalPlanMs += stats.lastPlanMs;
       if (lists.size > 0) void send(lists);
     },
   };

@@ -61,14 +61,12 @@ const HOLD_MS = 20_000;
 const STEP_MS = 50;
 /** Time that one step makes up for at most, ms. */
 const STEP_MAX_MS = 200;
-/**
- * The agents take turns by steps: each sends its batch, its report and its demand list every so many steps.
- */
-const STEPS_PER_BATCH = 6;
-const STEPS_PER_REPORT = 20;
-const STEPS_PER_DEMAND = 40;
-/** Traffic is counted anew every so many steps. */
-const STEPS_PER_COUNT = 20;
+/** The agents take turns: each sends its batch, its report and its demand list so often, ms. */
+const BATCH_EVERY_MS = 300;
+const REPORT_EVERY_MS = 1_000;
+const DEMAND_EVERY_MS = 2_000;
+/** Traffic is counted anew so often, ms. */
+const COUNT_EVERY_MS = 1_000;
 /** How often changes are read without a nudge, ms. */
 const CHANGES_EVERY_MS = 2_000;
 /** The same of what is to be measured. */
@@ -119,7 +117,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     if (pop !== undefined) sendReport(pop);
   });
   let reportsLost = 0;
-  let steps = 0;
+  let isFirst = true;
   let lastMs = clock.nowMs();
 
   /** What is not taken now is not kept: the next one replaces it. */
@@ -136,21 +134,25 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     step: () => {
       const nowMs = clock.nowMs();
       const elapsedMs = Math.max(0, Math.min(STEP_MAX_MS, nowMs - lastMs));
-      lastMs = nowMs;
-      if (steps % STEPS_PER_COUNT === 0) traffic.advance(nowMs);
+      /** By the clock and not by steps: a process that is busy steps seldom. */
+      const isTurn = (place: number, everyMs: number): boolean => {
+        const shiftMs = place * STEP_MS;
+        return Math.floor((nowMs + shiftMs) / everyMs) !== Math.floor((lastMs + shiftMs) / everyMs);
+      };
+      if (isFirst || isTurn(0, COUNT_EVERY_MS)) traffic.advance(nowMs);
       bursts.advance(elapsedMs, { model, traffic, weather: weather.now() });
       for (const pop of fleet.pops) {
-        const turn = steps + pop.index;
-        if (turn % STEPS_PER_BATCH === 0) {
+        if (isTurn(pop.index, BATCH_EVERY_MS)) {
           const samples = bursts.take(pop.index);
           if (samples.length > 0) outbox.put({ pop: pop.code, atMs: nowMs, source: 'modelled', samples });
         }
-        if (turn % STEPS_PER_REPORT === 0) sendReport(pop);
-        if (steps === 0 || turn % STEPS_PER_DEMAND === 0)
+        if (isFirst || isTurn(pop.index, REPORT_EVERY_MS)) sendReport(pop);
+        if (isFirst || isTurn(pop.index, DEMAND_EVERY_MS))
           sendLatest(() => store.putDemand(pop.code, traffic.demandOf(pop.index)));
       }
       outbox.flush(nowMs);
-      steps++;
+      lastMs = nowMs;
+      isFirst = false;
     },
     readChanges: weather.read,
     readTargets: targets.read,
