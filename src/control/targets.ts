@@ -5,6 +5,7 @@ import type { Decider } from '../steering/decider.ts';
 import type { PlannedBurst } from '../steering/plan.ts';
 import { type Store, TARGETS_MAX } from '../store/store.ts';
 import type { RunningStats } from './stats.ts';
+import { createThinking, threadMs } from './thinking.ts';
 
 /** Tells the agents what to measure. */
 export interface TargetLists {
@@ -15,15 +16,6 @@ export interface TargetLists {
   readonly publish: (nowMs: number) => void;
 }
 
-/** Share of a tick that planning may take: with more to think about, fewer bursts are planned. */
-const PLAN_SHARE = 0.05;
-/** What planning a burst is taken to need at first, ms: that of exploring. */
-const EXPLORING_MS = 0.3;
-/** Bursts that are planned at least, so that it is known what they take. */
-const PLANNED_MIN = 50;
-/** How much more time a burst took than thought counts at once; how much less, so much. */
-const DEARER = 0.5;
-const CHEAPER = 0.2;
 /** Time that a plan makes up for at most, in ticks. */
 const TICKS_MAX = 2;
 /** Networks whose text is remembered at most; then all are forgotten. */
@@ -40,26 +32,23 @@ export function createTargetLists(options: {
 }): TargetLists {
   const { store, decider, fleet, tickMs, burstsPerSecond, stats } = options;
   const textOf = networkTexts();
+  const thinking = createThinking(tickMs);
   let plannedAtMs: number | undefined;
   let isBusy = false;
-  /** What planning one burst took lately, ms; exploring takes a hundred times more than refreshing. */
-  let burstMs = EXPLORING_MS;
-  const plan = (nowMs: number, burstsMax: number): readonly PlannedBurst[] => {
-    const startedMs = performance.now();
-    const affordable = Math.max(PLANNED_MIN, Math.floor((PLAN_SHARE * tickMs) / burstMs));
-    const bursts = decider.plan(nowMs, Math.min(burstsMax, affordable));
-    stats.lastPlanMs = performance.now() - startedMs;
+  const plan = (nowMs: number, elapsedMs: number): readonly PlannedBurst[] => {
+    const startedMs = threadMs();
+    const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
+    const bursts = decider.plan(nowMs, burstsMax, thinking.exploredMax(elapsedMs));
+    stats.lastPlanMs = threadMs() - startedMs;
     stats.totalPlanMs += stats.lastPlanMs;
-    const tookMs = stats.lastPlanMs / Math.max(PLANNED_MIN, bursts.length);
-    burstMs += (tookMs > burstMs ? DEARER : CHEAPER) * (tookMs - burstMs);
+    thinking.took(stats.lastPlanMs, elapsedMs);
     return bursts;
   };
   const list = (nowMs: number): Map<string, string[]> => {
     const elapsedMs = Math.max(0, Math.min(TICKS_MAX * tickMs, nowMs - (plannedAtMs ?? nowMs - tickMs)));
     plannedAtMs = nowMs;
-    const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
     const lists = new Map<string, string[]>();
-    for (const { network, popIndex } of plan(nowMs, burstsMax)) {
+    for (const { network, popIndex } of plan(nowMs, elapsedMs)) {
       const pop = fleet.pops[popIndex]?.code ?? '';
       const networks = lists.get(pop) ?? [];
       lists.set(pop, networks);
