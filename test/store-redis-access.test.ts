@@ -25,7 +25,7 @@ test('a user with the rights that docs/state.md lists is enough; a wrong passwor
   // As in docs/state.md.
   const rights = `on >p%40ss:w/rd ~{${cluster}}:* resetchannels &{${cluster}}:* -@all
     +xadd +xrange +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan +pexpire
-    +eval +time +publish +subscribe +ping +info +select +client|setname`;
+    +set +getdel +eval +time +publish +subscribe +ping +info +select +client|setname`;
   await admin.call('ACL', 'SETUSER', 'isochrone', ...rights.split(/\s+/));
   const url = (password: string) =>
     `redis://isochrone:${encodeURIComponent(password)}@127.0.0.1:${redis.port}/0`;

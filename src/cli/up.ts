@@ -96,6 +96,7 @@ export const upCommand: Command = {
         popState: world.popState,
         tickMs: config.control.tickMs,
         samplesPerTickMax: config.control.samplesPerTickMax,
+        burstsPerSecond: config.control.burstsPerSecond,
         groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
         initial: first.snapshot,
         onImage: ({ bytes }) => {

@@ -204,6 +204,10 @@ const controlSchema = z
       { min: 1, max: 10_000_000, unit: 'bursts' },
       'Bursts read at each tick; the rest wait for the next.',
     ).default(200_000),
+    burstsPerSecond: whole(
+      { min: 1, max: 1_000_000, unit: 'bursts/s' },
+      'Bursts that all agents together are asked to make; they go where they are worth most.',
+    ).default(5000),
   })
   .prefault({})
   .describe('The control loop.');

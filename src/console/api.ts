@@ -247,6 +247,12 @@ export interface ControlMetrics {
   readonly totalTickMs: number;
   /** Ticks that failed, and tables that the guard kept back. */
   readonly failedTicks: number;
+  /** Of the ticks' time, what planning measurements took, ms. */
+  readonly totalPlanMs: number;
+  /** Bursts that agents were given to make, by the POP's code. */
+  readonly plannedBursts: Readonly<Record<string, number>>;
+  /** Bursts that were planned and did not reach an agent's list. */
+  readonly lostBursts: number;
   readonly samples: number;
   readonly refusedSamples: Readonly<Record<string, number>>;
   /** Cells that were given another POP, by why. */

@@ -190,15 +190,36 @@ function controlFamilies(control: ControlMetrics): Family[] {
       'Ticks without a table: failed, kept back, or the store was away.',
       control.failedTicks,
     ),
+    single(
+      counter,
+      'control_plan_seconds_total',
+      'Of the time of decisions, what planning measurements took.',
+      control.totalPlanMs / 1000,
+    ),
+    counter(
+      'bursts_planned_total',
+      'Bursts that agents were given to make.',
+      byLabel('pop', control.plannedBursts),
+    ),
+    single(
+      counter,
+      'bursts_lost_total',
+      'Bursts that were planned and did not reach the list of an agent.',
+      control.lostBursts,
+    ),
     single(counter, 'samples_total', 'Bursts that agents sent.', control.samples),
-    counter('samples_refused_total', 'Bursts that were not believed.', byReason(control.refusedSamples)),
-    counter('moves_total', 'Cells that were given another POP, by why.', byReason(control.moves)),
+    counter(
+      'samples_refused_total',
+      'Bursts that were not believed.',
+      byLabel('reason', control.refusedSamples),
+    ),
+    counter('moves_total', 'Cells that were given another POP, by why.', byLabel('reason', control.moves)),
     single(gauge, 'cells', 'Cells in the steering table.', control.cells),
   ];
 }
 
-function byReason(counts: Readonly<Record<string, number>>): MetricSample[] {
-  return Object.entries(counts).map(([reason, value]) => ({ labels: { reason }, value }));
+function byLabel(label: string, counts: Readonly<Record<string, number>>): MetricSample[] {
+  return Object.entries(counts).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }
 
 function gauge(name: string, help: string, samples: readonly MetricSample[]): Family {

@@ -24,7 +24,7 @@ export interface Inputs {
 
 /** Batches asked for at a time. */
 const BATCHES_PER_READ = 500;
-/** Demand is read every so many ticks: it changes slowly, and is long. */
+/** Demand is read every so many ticks, once there is some: it changes slowly, and is long. */
 const DEMAND_TICKS = 5;
 
 /** Reads for a loop. */
@@ -46,6 +46,7 @@ export function createInputs(options: {
   let overrides: readonly Override[] = [];
   let failures = 0;
   let reads = 0;
+  let hasDemand = false;
   /** The store may be away: undefined then. */
   const attempt = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -72,8 +73,9 @@ export function createInputs(options: {
     return seen !== undefined;
   };
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
-    if (reads % DEMAND_TICKS !== 0) return undefined;
+    if (hasDemand && reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
+    hasDemand ||= (demand?.length ?? 0) > 0;
     return demand?.map(({ network, rps, service = '' }) => {
       return { ...find(network), rps, group: groupOfService.get(service) ?? -1 };
     });

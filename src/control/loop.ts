@@ -18,6 +18,7 @@ import { networkFinder } from './locate-networks.ts';
 import { type MadeImage, makeImage } from './made-image.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
+import { createTargetLists, type TargetLists } from './targets.ts';
 
 /** What the loop works with. */
 export interface ControlOptions {
@@ -32,6 +33,8 @@ export interface ControlOptions {
   readonly tickMs: number;
   /** Bursts read in a tick at most; the rest wait for the next. */
   readonly samplesPerTickMax: number;
+  /** Bursts that all agents together are to make a second. */
+  readonly burstsPerSecond: number;
   /** Group of each service, by its name: whose demand is whose. */
   readonly groupOfService: ReadonlyMap<string, number>;
   /** An image to go on from, as a snapshot has it: nobody moves because of a restart. */
@@ -69,8 +72,9 @@ interface Running {
   readonly options: ControlOptions;
   readonly inputs: Inputs;
   readonly publisher: Publisher;
+  readonly targets: TargetLists;
   readonly encoder: ImageEncoder;
-  stats: RunningStats;
+  readonly stats: RunningStats;
   unsaved: Map<string, Uint8Array>;
   /** What the store and the snapshot have was taken up. */
   isWarm: boolean;
@@ -84,12 +88,14 @@ interface Running {
  * closed. Resolves after the first tick, or when that found the store away.
  */
 export async function startControl(options: ControlOptions): Promise<Control> {
+  const stats = emptyStats();
   const running: Running = {
     options,
     inputs: createInputs(options),
     publisher: createPublisher(options),
+    targets: createTargetLists({ ...options, stats }),
     encoder: createImageEncoder(),
-    stats: emptyStats(),
+    stats,
     unsaved: new Map(),
     isWarm: false,
     isAway: false,
@@ -122,8 +128,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   schedule(options.tickMs);
   return {
     stats: () => ({
-      ...running.stats,
-      storeFailures: running.inputs.failures() + running.publisher.failures(),
+      ...stats,
+      storeFailures: stats.storeFailures + running.inputs.failures() + running.publisher.failures(),
     }),
     packed: options.decider.packed,
     tickNow,
@@ -182,6 +188,7 @@ async function runTick(running: Running): Promise<void> {
     setWords(running, nowMs);
     account(stats, ticked);
     offerImage(running, { ticked, nowMs });
+    running.targets.publish(nowMs);
     if (running.isAway) log('the store is back: deciding goes on');
     running.isAway = false;
     stats.lastTickMs = performance.now() - startedMs;

@@ -9,6 +9,13 @@ export interface ControlStats {
   readonly missedTicks: number;
   readonly lastTickMs: number;
   readonly totalTickMs: number;
+  /** Time that planning took, of ticks that had a plan; part of the ticks' time. */
+  readonly lastPlanMs: number;
+  readonly totalPlanMs: number;
+  /** Bursts that agents were given to make, by the POP's code. */
+  readonly plannedBursts: Readonly<Record<string, number>>;
+  /** Bursts that were planned and did not reach a list. */
+  readonly lostBursts: number;
   readonly samples: number;
   readonly refusedSamples: Readonly<Record<string, number>>;
   /** Cells that were given another POP, by why. */
@@ -29,7 +36,11 @@ export interface ControlStats {
 }
 
 /** The same while they are counted. */
-export type RunningStats = { -readonly [Name in keyof ControlStats]: ControlStats[Name] };
+export type RunningStats = {
+  -readonly [Name in keyof ControlStats]: Name extends 'plannedBursts'
+    ? Record<string, number>
+    : ControlStats[Name];
+};
 
 /** Adds what a tick did. */
 export function account(stats: RunningStats, ticked: TickStats): void {
@@ -51,6 +62,10 @@ export function emptyStats(): RunningStats {
     missedTicks: 0,
     lastTickMs: 0,
     totalTickMs: 0,
+    lastPlanMs: 0,
+    totalPlanMs: 0,
+    plannedBursts: {},
+    lostBursts: 0,
     samples: 0,
     refusedSamples: {},
     movesByReason: {},

@@ -26,12 +26,10 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
     groups,
     params: defaultParams(),
     leafCellsMax: claimed.cells.length,
-    planning: {
-      burstsPerNetworkMax: burstsPerCell ?? 0,
-      exploredMax: Math.ceil(EXPLORED_PER_SECOND * claimed.head.tickSeconds),
-    },
+    burstsPerNetworkMax: burstsPerCell ?? 0,
   });
   const source = { fleetDigest: fleet.digest, placesDigest: digest };
+  const exploredMax = Math.ceil(EXPLORED_PER_SECOND * claimed.head.tickSeconds);
   let image: SteeringImage | undefined;
   // The reader has checked every prefix. Worlds say nothing of ASes.
   const networks = claimed.cells.map(({ prefix }) => networkKey(parsePrefix(prefix) as Prefix));
@@ -44,7 +42,7 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
   return {
     plan: (nowMs, burstsMax) => {
       if (burstsPerCell === 0) return [];
-      return decider.plan(nowMs, burstsMax).map(({ network, popIndex }) => {
+      return decider.plan(nowMs, burstsMax, exploredMax).map(({ network, popIndex }) => {
         return { cell: must(cellOf.get(network), 'a cell'), pop: popIndex };
       });
     },

@@ -68,6 +68,15 @@ export interface LinkState {
   readonly lossRate: number;
 }
 
+/** What came of some pings. */
+export interface ModelBurst {
+  /** Least and mean time of those that came back, ms; absent: none did. */
+  readonly rttMs?: number;
+  readonly meanMs?: number;
+  readonly sent: number;
+  readonly lost: number;
+}
+
 export interface NetModel {
   /** Round-trip time in ms on a quiet day: no queue, no jitter, no change. Allocates nothing. */
   readonly baseRttMs: (placeId: number, asn: number, linkIndex: number) => number;
@@ -76,11 +85,11 @@ export interface NetModel {
    * carries.
    */
   readonly pathRtt: (path: ModelPath, now: { weather: WeatherByPop; linkRps?: number }) => PathTerms;
-  /** Pings one after the other and reduces them as an agent does: the least time, and how many came back. */
+  /** Pings one after the other and reduces them as an agent does. */
   readonly burst: (
     path: ModelPath,
     now: { weather: WeatherByPop; linkRps?: number; pings: number; random: Random },
-  ) => { readonly rttMs?: number; readonly sent: number; readonly lost: number };
+  ) => ModelBurst;
   /** Requests a second at the POP: steered ones and those from elsewhere. */
   readonly loadOf: (popIndex: number, servedRps: number, weather: WeatherByPop) => number;
   /** State of a link that carries that many steered requests a second. */
@@ -189,18 +198,24 @@ export function createNetModel(world: { fleet: Fleet; places: ClientPlaces; seed
   };
 }
 
-function ping(options: { totalMs: number; arrives: number; pings: number; random: Random }) {
+function ping(options: { totalMs: number; arrives: number; pings: number; random: Random }): ModelBurst {
   const { totalMs, arrives, pings, random } = options;
   let rttMs = Number.POSITIVE_INFINITY;
+  let sumMs = 0;
   let lost = 0;
   for (let i = 0; i < pings; i++) {
     // Both drawn each time, so that a loss does not shift every draw after it.
     const arrived = random.next() < arrives;
     const jitterMs = exponential(random, JITTER_MIN_MS + JITTER_SHARE * totalMs);
-    if (arrived) rttMs = Math.min(rttMs, totalMs + jitterMs);
-    else lost++;
+    if (!arrived) {
+      lost++;
+      continue;
+    }
+    rttMs = Math.min(rttMs, totalMs + jitterMs);
+    sumMs += totalMs + jitterMs;
   }
-  return lost === pings ? { sent: pings, lost } : { rttMs, sent: pings, lost };
+  if (lost === pings) return { sent: pings, lost };
+  return { rttMs, meanMs: sumMs / (pings - lost), sent: pings, lost };
 }
 
 function queueMs(utilisation: number): number {

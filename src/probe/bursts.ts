@@ -1,8 +1,9 @@
 import type { Fleet, Link, Pop } from '../base/fleet.ts';
 import type { Random } from '../base/random.ts';
-import type { NetModel, WeatherByPop } from '../netmodel/model.ts';
+import type { ModelBurst, NetModel, WeatherByPop } from '../netmodel/model.ts';
 import { BATCH_SAMPLES_MAX, type Sample } from '../store/store.ts';
-import { createRotation, type Target } from './rotation.ts';
+import type { ModelledClient } from './clients.ts';
+import type { Targets } from './targets.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What the modelled internet is like at a moment. */
@@ -18,15 +19,21 @@ export interface Bursts {
   readonly advance: (elapsedMs: number, situation: Situation) => void;
   /** Samples of a POP since the last time; at most one batch of them. */
   readonly take: (popIndex: number) => readonly Sample[];
-  /** Bursts since the start. */
-  readonly count: () => number;
+  readonly counts: () => BurstCounts;
+}
+
+/** Since the start. */
+export interface BurstCounts {
+  readonly bursts: number;
+  /** Wanted of networks that are not in the modelled internet. */
+  readonly unknownTargets: number;
 }
 
 /** What `createBursts` needs. */
 export interface BurstOptions {
   readonly fleet: Fleet;
-  readonly targets: readonly Target[];
-  readonly burstsPerSecond: number;
+  readonly clients: readonly ModelledClient[];
+  readonly targets: Targets;
   readonly random: Random;
 }
 
@@ -34,24 +41,28 @@ const PINGS_PER_BURST = 3;
 /** An agent stays with its link until another has so much less queue, ms. */
 const LINK_QUEUE_SLACK_MS = 1;
 
-/** Measures the targets in rotation, each burst three pings from one POP to one network. */
-export function createBursts({ fleet, targets, burstsPerSecond, random }: BurstOptions): Bursts {
-  const rotation = createRotation(targets, burstsPerSecond);
+/** Measures what the controller wants, each burst three pings from one POP to one network. */
+export function createBursts({ fleet, clients, targets, random }: BurstOptions): Bursts {
+  const clientOf = new Map(clients.map((client) => [client.network, client]));
   const pending: Sample[][] = fleet.pops.map(() => []);
-  let count = 0;
+  const counts = { bursts: 0, unknownTargets: 0 };
   return {
     advance: (elapsedMs, situation) => {
       const { model, traffic, weather } = situation;
       const links = fleet.pops.map((pop) => measuringLink(pop, situation));
-      rotation.advance(elapsedMs, (targetIndex, popIndex) => {
-        const { network, placeId, asn } = targets[targetIndex] as Target;
+      targets.advance(elapsedMs, (popIndex, network) => {
+        const client = clientOf.get(network);
+        if (client === undefined) {
+          counts.unknownTargets++;
+          return;
+        }
         const { link, queueMs } = links[popIndex] as MeasuringLink;
         const linkRps = traffic.linkRps[link.index] ?? 0;
-        const path = { placeId, asn, linkIndex: link.index };
+        const path = { placeId: client.placeId, asn: client.asn, linkIndex: link.index };
         const burst = model.burst(path, { weather, linkRps, pings: PINGS_PER_BURST, random });
         const samples = pending[popIndex] as Sample[];
         if (samples.length < BATCH_SAMPLES_MAX) samples.push(sampleOf(network, burst, queueMs));
-        count++;
+        counts.bursts++;
       });
     },
     take: (popIndex) => {
@@ -59,7 +70,7 @@ export function createBursts({ fleet, targets, burstsPerSecond, random }: BurstO
       pending[popIndex] = [];
       return samples;
     },
-    count: () => count,
+    counts: () => counts,
   };
 }
 
@@ -80,11 +91,8 @@ function measuringLink(pop: Pop, { model, traffic, weather }: Situation): Measur
 }
 
 /** The queue of the POP's own link is taken off: the report tells of it, and it must not count twice. */
-function sampleOf(
-  network: string,
-  burst: { readonly rttMs?: number; readonly sent: number; readonly lost: number },
-  queueMs: number,
-): Sample {
-  const { rttMs, sent, lost } = burst;
-  return rttMs === undefined ? { network, sent, lost } : { network, rttMs: rttMs - queueMs, sent, lost };
+function sampleOf(network: string, burst: ModelBurst, queueMs: number): Sample {
+  const { rttMs, meanMs, sent, lost } = burst;
+  if (rttMs === undefined || meanMs === undefined) return { network, sent, lost };
+  return { network, rttMs: rttMs - queueMs, jitterMs: meanMs - rttMs, sent, lost };
 }

@@ -10,9 +10,10 @@ import type { Places } from '../geo/places.ts';
 import type { NetModel } from '../netmodel/model.ts';
 import type { ClientNetwork } from '../netmodel/networks.ts';
 import type { PopReport, Store } from '../store/store.ts';
-import { createBursts, type Situation } from './bursts.ts';
+import { type BurstCounts, createBursts, type Situation } from './bursts.ts';
+import { clientsOf } from './clients.ts';
 import { createOutbox, type OutboxCounts } from './outbox.ts';
-import { targetsOf } from './rotation.ts';
+import { createTargets } from './targets.ts';
 import { type ChooseLink, createTraffic } from './traffic.ts';
 import { watchWeather } from './weather.ts';
 
@@ -30,8 +31,6 @@ export interface ModelledAgentOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (message: string) => void;
-  /** Bursts a second over all agents. */
-  readonly burstsPerSecond?: number;
   /** Steered demand, mean of the day, requests a second; absent: a sixth of what the fleet can serve. */
   readonly demandRps?: number;
   /** How long clients keep an answer, ms. */
@@ -40,24 +39,21 @@ export interface ModelledAgentOptions {
 
 /** The agents' work, moved on by `step`. */
 export interface ModelledAgents {
-  /**
-   * Does the work that became due since the last step, at most `STEP_MAX_MS` of it; a few hundred bursts a
-   * step.
-   */
+  /** Does the work that became due since the last step, at most `STEP_MAX_MS` of it. */
   readonly step: () => void;
   /** Reads the changes of the modelled internet from the store, and reports the POPs that changed at once. */
   readonly readChanges: () => Promise<void>;
+  /** Takes what the controller wants measured from the store. */
+  readonly readTargets: () => Promise<void>;
   readonly counts: () => AgentCounts;
 }
 
 /** Since the start. */
-export interface AgentCounts extends OutboxCounts {
-  readonly bursts: number;
+export interface AgentCounts extends OutboxCounts, BurstCounts {
   /** Reports and demand lists that the store did not take: the next ones replace them. */
   readonly reportsLost: number;
 }
 
-const BURSTS_PER_SECOND = 5_000;
 const DEMAND_SHARE = 1 / 6;
 /** As long as the shortest TTL that services have by default. */
 const HOLD_MS = 20_000;
@@ -65,26 +61,34 @@ const HOLD_MS = 20_000;
 const STEP_MS = 50;
 /** Time that one step makes up for at most, ms. */
 const STEP_MAX_MS = 200;
-/**
- * The agents take turns by steps: each sends its batch, its report and its demand list every so many steps.
- */
-const STEPS_PER_BATCH = 6;
-const STEPS_PER_REPORT = 20;
-const STEPS_PER_DEMAND = 40;
-/** Traffic is counted anew every so many steps. */
-const STEPS_PER_COUNT = 20;
+/** The agents take turns: each sends its batch, its report and its demand list so often, ms. */
+const BATCH_EVERY_MS = 300;
+const REPORT_EVERY_MS = 1_000;
+const DEMAND_EVERY_MS = 2_000;
+/** Traffic is counted anew so often, ms. */
+const COUNT_EVERY_MS = 1_000;
 /** How often changes are read without a nudge, ms. */
 const CHANGES_EVERY_MS = 2_000;
+/** The same of what is to be measured. */
+const TARGETS_EVERY_MS = 1_000;
+
 /** Starts the agents on timers. Returns how to stop, and their counts. */
 export function startModelledAgents(options: ModelledAgentOptions): {
   readonly counts: () => AgentCounts;
   readonly close: () => void;
 } {
   const agents = createModelledAgents(options);
-  const timers = [setInterval(agents.step, STEP_MS), setInterval(agents.readChanges, CHANGES_EVERY_MS)];
+  const timers = [
+    setInterval(agents.step, STEP_MS),
+    setInterval(agents.readChanges, CHANGES_EVERY_MS),
+    setInterval(agents.readTargets, TARGETS_EVERY_MS),
+  ];
   const stopListening = options.store.onChange((topic) => {
     if (topic === 'model') void agents.readChanges();
+    if (topic === 'targets') void agents.readTargets();
   });
+  // The first thing that the controller learns is whose demand there is.
+  agents.step();
   void agents.readChanges();
   return {
     counts: agents.counts,
@@ -98,17 +102,14 @@ export function startModelledAgents(options: ModelledAgentOptions): {
 /** Makes the agents: one a POP, which measure the modelled internet and report as real ones do. */
 export function createModelledAgents(options: ModelledAgentOptions): ModelledAgents {
   const { store, model, fleet, clock, log } = options;
-  const targets = targetsOf(options.networks, options);
-  const unplaced = options.networks.length - targets.length;
+  const clients = clientsOf(options.networks, options);
+  const unplaced = options.networks.length - clients.length;
   if (unplaced > 0) log(`${unplaced} client networks lie in places that are not known: nobody measures them`);
   const demandRps =
     options.demandRps ?? DEMAND_SHARE * fleet.pops.reduce((sum, pop) => sum + pop.capacityRps, 0);
-  const traffic = createTraffic({ ...options, targets, demandRps, holdMs: options.holdMs ?? HOLD_MS });
-  const bursts = createBursts({
-    ...options,
-    targets,
-    burstsPerSecond: options.burstsPerSecond ?? BURSTS_PER_SECOND,
-  });
+  const traffic = createTraffic({ ...options, clients, demandRps, holdMs: options.holdMs ?? HOLD_MS });
+  const targets = createTargets(store, fleet);
+  const bursts = createBursts({ ...options, clients, targets });
   const outbox = createOutbox(store);
   const popOfCode = new Map(fleet.pops.map((pop) => [pop.code, pop]));
   const weather = watchWeather(store, (code) => {
@@ -116,7 +117,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     if (pop !== undefined) sendReport(pop);
   });
   let reportsLost = 0;
-  let steps = 0;
+  let isFirst = true;
   let lastMs = clock.nowMs();
 
   /** What is not taken now is not kept: the next one replaces it. */
@@ -133,24 +134,29 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     step: () => {
       const nowMs = clock.nowMs();
       const elapsedMs = Math.max(0, Math.min(STEP_MAX_MS, nowMs - lastMs));
-      lastMs = nowMs;
-      if (steps % STEPS_PER_COUNT === 0) traffic.advance(nowMs);
+      /** By the clock and not by steps: a process that is busy steps seldom. */
+      const isTurn = (place: number, everyMs: number): boolean => {
+        const shiftMs = place * STEP_MS;
+        return Math.floor((nowMs + shiftMs) / everyMs) !== Math.floor((lastMs + shiftMs) / everyMs);
+      };
+      if (isFirst || isTurn(0, COUNT_EVERY_MS)) traffic.advance(nowMs);
       bursts.advance(elapsedMs, { model, traffic, weather: weather.now() });
       for (const pop of fleet.pops) {
-        const turn = steps + pop.index;
-        if (turn % STEPS_PER_BATCH === 0) {
+        if (isTurn(pop.index, BATCH_EVERY_MS)) {
           const samples = bursts.take(pop.index);
           if (samples.length > 0) outbox.put({ pop: pop.code, atMs: nowMs, source: 'modelled', samples });
         }
-        if (turn % STEPS_PER_REPORT === 0) sendReport(pop);
-        if (turn % STEPS_PER_DEMAND === 0)
+        if (isFirst || isTurn(pop.index, REPORT_EVERY_MS)) sendReport(pop);
+        if (isFirst || isTurn(pop.index, DEMAND_EVERY_MS))
           sendLatest(() => store.putDemand(pop.code, traffic.demandOf(pop.index)));
       }
       outbox.flush(nowMs);
-      steps++;
+      lastMs = nowMs;
+      isFirst = false;
     },
     readChanges: weather.read,
-    counts: () => ({ bursts: bursts.count(), reportsLost, ...outbox.counts() }),
+    readTargets: targets.read,
+    counts: () => ({ ...bursts.counts(), reportsLost, ...outbox.counts() }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Fleet } from '../base/fleet.ts';
 import type { NetModel } from '../netmodel/model.ts';
 import type { Demand } from '../store/store.ts';
-import type { Target } from './rotation.ts';
+import type { ModelledClient } from './clients.ts';
 
 /**
  * The link that clients of a network (`203.0.113.0/24`) are given now: index in `Fleet.links`, or -1 when
@@ -26,7 +26,7 @@ export interface Traffic {
 export interface TrafficOptions {
   readonly fleet: Fleet;
   readonly model: NetModel;
-  readonly targets: readonly Target[];
+  readonly clients: readonly ModelledClient[];
   readonly chooseLink: ChooseLink;
   /** Service that all clients ask for. */
   readonly service: string;
@@ -41,8 +41,8 @@ export interface TrafficOptions {
  * the other.
  */
 export function createTraffic(options: TrafficOptions): Traffic {
-  const { fleet, model, targets, chooseLink, service } = options;
-  const parts = targets.flatMap((target) => partsOf(target));
+  const { fleet, model, clients, chooseLink, service } = options;
+  const parts = clients.flatMap((client) => partsOf(client));
   const linkOf = new Int32Array(parts.length).fill(-1);
   const rpsOf = new Float64Array(parts.length);
   const askAtMs = new Float64Array(parts.length);
@@ -50,11 +50,10 @@ export function createTraffic(options: TrafficOptions): Traffic {
   let demandByPop: Demand[][] = fleet.pops.map(() => []);
 
   const ask = (index: number, nowMs: number) => {
-    const { target, part, weight } = parts[index] as Part;
-    const { network, placeId, pops } = target;
+    const { client, part, weight } = parts[index] as Part;
+    const { network, placeId } = client;
     const chosen = chooseLink(network, part);
-    const nearestPop = fleet.pops[pops[0] ?? 0];
-    linkOf[index] = chosen >= 0 ? chosen : (nearestPop?.links[0]?.index ?? 0);
+    linkOf[index] = chosen >= 0 ? chosen : (fleet.pops[client.nearestPop]?.links[0]?.index ?? 0);
     rpsOf[index] = weight * options.demandRps * model.demandFactor(placeId, nowMs);
     // Spread over the time by position: a change of mind moves clients little by little, as caches run out.
     const phase = askAtMs[index] === 0 ? (index % 97) / 97 : 1;
@@ -64,16 +63,16 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const count = () => {
     linkRps.fill(0);
     demandByPop = fleet.pops.map(() => []);
-    for (const [index, { target }] of parts.entries()) {
+    for (const [index, { client }] of parts.entries()) {
       const link = linkOf[index] as number;
       const rps = rpsOf[index] as number;
       linkRps[link] = (linkRps[link] ?? 0) + rps;
       const served = demandByPop[fleet.links[link]?.popIndex ?? 0];
       // The parts of a network stand together: what the POP serves of it already is its last entry.
       const before = served?.at(-1);
-      if (before?.network === target.network) served?.pop();
-      const sum = before?.network === target.network ? before.rps + rps : rps;
-      served?.push({ network: target.network, rps: sum, service });
+      if (before?.network === client.network) served?.pop();
+      const sum = before?.network === client.network ? before.rps + rps : rps;
+      served?.push({ network: client.network, rps: sum, service });
     }
   };
 
@@ -92,7 +91,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
 
 /** Clients that ask together. */
 interface Part {
-  readonly target: Target;
+  readonly client: ModelledClient;
   readonly part: number;
   readonly weight: number;
 }
@@ -101,7 +100,7 @@ interface Part {
 const PART_WEIGHT = 1e-4;
 const PARTS_MAX = 16;
 
-function partsOf(target: Target): Part[] {
-  const count = Math.max(1, Math.min(PARTS_MAX, Math.ceil(target.weight / PART_WEIGHT)));
-  return Array.from({ length: count }, (_, part) => ({ target, part, weight: target.weight / count }));
+function partsOf(client: ModelledClient): Part[] {
+  const count = Math.max(1, Math.min(PARTS_MAX, Math.ceil(client.weight / PART_WEIGHT)));
+  return Array.from({ length: count }, (_, part) => ({ client, part, weight: client.weight / count }));
 }

@@ -1,4 +1,5 @@
 import type { ModelChange, Store } from '../store/store.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** The changes of the modelled internet, as last read from the store. */
 export interface WeatherWatch {
@@ -16,9 +17,7 @@ export interface WeatherWatch {
  */
 export function watchWeather(store: Store, onChanged: (pop: string) => void): WeatherWatch {
   let weather: ReadonlyMap<string, ModelChange> = new Map();
-  let reading: Promise<void> | undefined;
-  let isAskedAgain = false;
-  const readOnce = async () => {
+  const read = async () => {
     if (!store.state().connected) return;
     const before = weather;
     try {
@@ -30,19 +29,5 @@ export function watchWeather(store: Store, onChanged: (pop: string) => void): We
     for (const pop of new Set([...before.keys(), ...weather.keys()]))
       if (JSON.stringify(before.get(pop)) !== JSON.stringify(weather.get(pop))) onChanged(pop);
   };
-  const readAll = async () => {
-    do {
-      isAskedAgain = false;
-      await readOnce();
-    } while (isAskedAgain);
-    reading = undefined;
-  };
-  return {
-    now: () => weather,
-    read: () => {
-      if (reading !== undefined) isAskedAgain = true;
-      else reading = readAll();
-      return reading ?? Promise.resolve();
-    },
-  };
+  return { now: () => weather, read: oneAtATime(read) };
 }

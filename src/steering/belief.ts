@@ -53,6 +53,9 @@ const SPOT_RADIUS_KM = 150;
 const TOO_FAST_MS = 1.5;
 /** Nothing is quite impossible. */
 const LIKELIHOOD_MIN = 1e-7;
+const LOG_LIKELIHOOD_MIN = Math.log(LIKELIHOOD_MIN);
+/** So much too fast is not told from nothing. */
+const HOPELESS_MS = 30;
 const NORMAL = Math.sqrt(2 * Math.PI);
 /** Residuals count for the offset up to this, and so many that are not there. */
 const OFFSET_MAX_MS = 8;
@@ -138,23 +141,30 @@ function claimWeights(
   let total = 0;
   for (let spot = 0; spot < count; spot++) {
     const km = kmTo(vectors, spot, claim);
-    right += Math.exp(-km / RIGHT_KM);
-    region += Math.exp(-km / REGION_KM);
+    right += nearness(km, RIGHT_KM);
+    region += nearness(km, REGION_KM);
     total += 1;
     weight[spot] = km;
   }
   for (let spot = 0; spot < count; spot++) {
     const km = weight[spot] as number;
     weight[spot] =
-      (trust.right * Math.exp(-km / RIGHT_KM)) / right +
-      (trust.region * Math.exp(-km / REGION_KM)) / region +
+      (trust.right * nearness(km, RIGHT_KM)) / right +
+      (trust.region * nearness(km, REGION_KM)) / region +
       trust.anywhere / total;
   }
   weight[count] = trust.right / right + trust.region / region;
 }
 
+/** Falls by a factor e in so many km; nothing beyond ten of them. */
+function nearness(km: number, scaleKm: number): number {
+  return km > 10 * scaleKm ? 0 : Math.exp(-km / scaleKm);
+}
+
 function logLikelihood(km: number, ms: number): number {
   if (Number.isNaN(km)) return 0;
+  const leastMs = LIGHT_MS_PER_KM * Math.max(0, km - SPOT_RADIUS_KM);
+  if (ms < leastMs - HOPELESS_MS) return LOG_LIKELIHOOD_MIN;
   const distanceMs = MS_PER_KM * km;
   const below = BELOW_MS + BELOW_SHARE * distanceMs;
   const above = ABOVE_MS + ABOVE_SHARE * distanceMs;
@@ -166,7 +176,6 @@ function logLikelihood(km: number, ms: number): number {
     off < 0
       ? direct
       : direct * (1 - DETOUR_CHANCE) + (DETOUR_CHANCE / DETOUR_MS) * Math.exp(-off / DETOUR_MS);
-  const leastMs = LIGHT_MS_PER_KM * Math.max(0, km - SPOT_RADIUS_KM);
   if (ms < leastMs) likelihood *= Math.exp((ms - leastMs) / TOO_FAST_MS);
   return Math.log(likelihood + LIKELIHOOD_MIN);
 }

@@ -25,11 +25,8 @@ export interface DeciderOptions {
   /** Network cells and leaf cells at most; `NETWORK_CELLS_MAX` and `LEAF_CELLS_MAX` by default. */
   readonly networkCellsMax?: number;
   readonly leafCellsMax?: number;
-  /**
-   * Bounds of the plan: bursts that a network may be sent in all (0, the default: as the policy sees fit), and
-   * networks explored in one call.
-   */
-  readonly planning?: { readonly burstsPerNetworkMax?: number; readonly exploredMax?: number };
+  /** Bursts that a network may be sent in all; 0, the default: as the policy sees fit. */
+  readonly burstsPerNetworkMax?: number;
 }
 
 /** Demand of one client network, located. */
@@ -109,7 +106,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const downPops = new Uint8Array(popCount);
   const incumbentOf = (leaf: number): number => units.incumbent[leaf] as number;
   const planSource = { ...shared, geometry, down: downPops, incumbentOf };
-  const planner = createPlanner(planSource, fleet.pops, options.planning);
+  const planner = createPlanner(planSource, fleet.pops, options.burstsPerNetworkMax);
   return {
     options,
     cells,

@@ -83,8 +83,11 @@ export interface Decider {
   readonly terms: () => SteeringTerms;
   /** By POP: 1 down, 0 not; drains are not in it. */
   readonly downPops: () => readonly boolean[];
-  /** What to measure now, the most worthwhile first, at most `burstsMax`. */
-  readonly plan: (nowMs: number, burstsMax: number) => readonly PlannedBurst[];
+  /**
+   * What to measure now, the most worthwhile first, at most `burstsMax`. `exploredMax`: networks that are
+   * thought about at most.
+   */
+  readonly plan: (nowMs: number, burstsMax: number, exploredMax?: number) => readonly PlannedBurst[];
   /** Packed estimates of cells changed since they were last taken, at most `max`, by cell key. */
   readonly takeUnsaved: (max: number) => Map<string, Uint8Array>;
   /** Packed estimates of a cell; undefined if nothing was measured of it. */
@@ -111,7 +114,7 @@ export function createDecider(options: DeciderOptions): Decider {
     parts: (epoch, madeAtMs) => parts(state, epoch, madeAtMs),
     terms: () => termsOf(state),
     downPops: () => state.fleetState.health.map((health) => health.state === 'down'),
-    plan: (nowMs, burstsMax) => planBursts(state.planner, nowMs, burstsMax),
+    plan: (nowMs, burstsMax, exploredMax) => planBursts(state.planner, nowMs, burstsMax, exploredMax),
     takeUnsaved: (max) => takeUnsaved(state, max),
     packed: (key) => packedCell(state, key),
     restore: (saved, locate) => restoreCell(state, saved, locate),

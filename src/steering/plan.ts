@@ -19,10 +19,15 @@ const BUSY_MS = 5000;
  * is kept fresh: the POP that its clients get, its challengers less often. The budget goes where demand x
  * what is to be won is highest.
  */
-export function planBursts(planner: Planner, nowMs: number, burstsMax: number): PlannedBurst[] {
+export function planBursts(
+  planner: Planner,
+  nowMs: number,
+  burstsMax: number,
+  exploredMax = Infinity,
+): PlannedBurst[] {
   const bursts: PlannedBurst[] = [];
   renewExtra(planner);
-  for (const leaf of chooseTargets(planner, nowMs, burstsMax)) {
+  for (const leaf of chooseTargets(planner, nowMs, { burstsMax, exploredMax })) {
     if (bursts.length >= burstsMax) break;
     const index = leaf - planner.source.cells.firstLeaf;
     const pops = isExploring(planner, index, nowMs) ? explore(planner, leaf, nowMs) : [];

@@ -55,8 +55,6 @@ export interface Planner {
   /** By POP: shift, loss, congestion and price, ms; as of the last call. */
   readonly extraMs: Float64Array;
   readonly burstsPerNetworkMax: number;
-  /** Networks explored in one call, at most. */
-  readonly exploredMax: number;
 }
 
 /** A POP or an AS at it is watched for so long after it changed, ms. */
@@ -65,14 +63,11 @@ const WATCHED_MAX = 1000;
 /** With a bounded number of bursts, what one must promise to be sent, ms. */
 const SCARCE_STOP_MS = 0.05;
 
-/** Networks explored in one call, unless told otherwise: each takes some 0.1 ms of thinking. */
-const EXPLORED_MAX = 400;
-
 /** A planner that sent nothing yet; `burstsPerNetworkMax` 0: no bound but that of the policy. */
 export function createPlanner(
   source: PlanSource,
   pops: readonly Location[],
-  { burstsPerNetworkMax = 0, exploredMax = EXPLORED_MAX } = {},
+  burstsPerNetworkMax = 0,
 ): Planner {
   const atlas = createAtlas(source.geometry, pops);
   const leafMax = source.cells.leafKey.length;
@@ -97,7 +92,6 @@ export function createPlanner(
     excluded: new Uint8Array(pops.length),
     extraMs: new Float64Array(pops.length),
     burstsPerNetworkMax: burstsPerNetworkMax === 0 ? Infinity : burstsPerNetworkMax,
-    exploredMax,
   };
 }
 

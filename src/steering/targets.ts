@@ -11,8 +11,15 @@ const OVERDUE_MAX = 20;
 /** A network without demand counts as if it had this much, requests/s. */
 const LEAST_RPS = 0.01;
 
-/** The leaves whose bursts are worth most now, the most worthwhile first: demand x what is to be won. */
-export function chooseTargets(planner: Planner, nowMs: number, burstsMax: number): number[] {
+/**
+ * The leaves whose bursts are worth most now, the most worthwhile first: demand x what is to be won; of those
+ * to explore at most `exploredMax`.
+ */
+export function chooseTargets(
+  planner: Planner,
+  nowMs: number,
+  { burstsMax, exploredMax }: { readonly burstsMax: number; readonly exploredMax: number },
+): number[] {
   const { cells } = planner.source;
   const { leafCount, firstLeaf, leafKey } = cells;
   const looks = Math.min(leafCount, LOOKED_AT_MAX);
@@ -37,6 +44,6 @@ export function chooseTargets(planner: Planner, nowMs: number, burstsMax: number
   const byWorth = (one: { leaf: number; worth: number }, other: { leaf: number; worth: number }): number =>
     other.worth - one.worth || one.leaf - other.leaf;
   explored.sort(byWorth);
-  const chosen = [...explored.slice(0, planner.exploredMax), ...fresh].sort(byWorth);
+  const chosen = [...explored.slice(0, exploredMax), ...fresh].sort(byWorth);
   return chosen.slice(0, burstsMax).map(({ leaf }) => leaf);
 }

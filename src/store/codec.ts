@@ -1,4 +1,13 @@
-import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
+import {
+  type Demand,
+  type LinkReport,
+  type ModelChange,
+  type Override,
+  type PopReport,
+  type Sample,
+  type SampleBatch,
+  TARGETS_MAX,
+} from './store.ts';
 
 /**
  * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can
@@ -8,6 +17,8 @@ import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, Samp
 
 /** Version of the sample batch's form; a reader skips others. */
 const BATCH_VERSION = 1;
+/** The same of a list of targets. */
+const TARGETS_VERSION = 1;
 const TEXT_MAX = 256;
 const RTT_MAX_MS = 60_000;
 const COUNT_MAX = 1_000_000;
@@ -15,14 +26,15 @@ const RATE_MAX = 1e12;
 const TIME_MAX_MS = 8.64e15;
 const LINKS_MAX = 64;
 
-/** A batch as `[1, pop, atMs, "modelled" or "measured", [[network, rttMs or null, sent, lost], …]]`. */
+/**
+ * A batch as `[1, pop, atMs, "modelled" or "measured", [[network, rttMs or null, sent, lost], …]]`, with the
+ * jitter as a fifth member of a sample where it is told.
+ */
 export function encodeBatch(batch: SampleBatch): string {
-  const samples = batch.samples.map(({ network, rttMs, sent, lost }) => [
-    network,
-    rttMs === undefined ? null : Math.round(rttMs * 1000) / 1000,
-    sent,
-    lost,
-  ]);
+  const samples = batch.samples.map(({ network, rttMs, jitterMs, sent, lost }) => {
+    const entry = [network, rttMs === undefined ? null : micro(rttMs), sent, lost];
+    return jitterMs === undefined ? entry : [...entry, micro(jitterMs)];
+  });
   return JSON.stringify([BATCH_VERSION, batch.pop, batch.atMs, batch.source, samples]);
 }
 
@@ -86,6 +98,20 @@ export function decodeDemand(text: string): Demand[] | undefined {
   return demand;
 }
 
+/** A list of networks to measure, as `[1, [network, …]]`. */
+export function encodeTargets(networks: readonly string[]): string {
+  return JSON.stringify([TARGETS_VERSION, networks]);
+}
+
+/** Reads what `encodeTargets` wrote. */
+export function decodeTargets(text: string): string[] | undefined {
+  const value = parseJson(text);
+  if (!Array.isArray(value) || value[0] !== TARGETS_VERSION) return undefined;
+  const list: unknown = value[1];
+  if (!Array.isArray(list) || list.length > TARGETS_MAX) return undefined;
+  return list.every(isText) ? list : undefined;
+}
+
 /** Reads an operator's override. */
 export function decodeOverride(text: string): Override | undefined {
   const value = parseJson(text);
@@ -120,10 +146,17 @@ export function decodeModelChange(text: string): ModelChange | undefined {
 
 function decodeSample(item: unknown): Sample | undefined {
   if (!Array.isArray(item)) return undefined;
-  const [network, rttMs, sent, lost] = item;
+  const [network, rttMs, sent, lost, jitterMs] = item;
   if (!isText(network) || !isNumber(sent, 1, COUNT_MAX) || !isNumber(lost, 0, sent)) return undefined;
+  if (!isOptional(jitterMs, 0, RTT_MAX_MS)) return undefined;
   if (rttMs === null) return { network, sent, lost };
-  return isNumber(rttMs, 0, RTT_MAX_MS) ? { network, rttMs, sent, lost } : undefined;
+  if (!isNumber(rttMs, 0, RTT_MAX_MS)) return undefined;
+  return { network, rttMs, ...(jitterMs === undefined ? {} : { jitterMs }), sent, lost };
+}
+
+/** Milliseconds with three decimals. */
+function micro(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 function readLink(value: unknown): LinkReport | undefined {

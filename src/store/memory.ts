@@ -15,16 +15,20 @@ import {
   StoreError,
   type StoreState,
   type StoreTopic,
+  TARGETS_EXPIRY_MS,
+  TARGETS_MAX,
 } from './store.ts';
 
 /** What a memory store needs. */
 export interface MemoryStoreOptions {
-  /** Tells when reports and demand lists expire. */
+  /** Tells when reports, demand lists and lists of targets expire. */
   readonly clock: Clock;
   /** Instead of `REPORT_EXPIRY_MS`. */
   readonly reportExpiryMs?: number;
   /** Instead of `SAMPLE_BATCHES_KEPT`. */
   readonly batchesKept?: number;
+  /** Instead of `TARGETS_EXPIRY_MS`. */
+  readonly targetsExpiryMs?: number;
 }
 
 /** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
@@ -42,12 +46,14 @@ class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #expiryMs: number;
   readonly #batchesKept: number;
+  readonly #targetsExpiryMs: number;
   /** Ring: batch number n is at n modulo its length. */
   readonly #batches: SampleBatch[] = [];
   #batchCount = 0;
   readonly #reports = new Map<string, Aged<PopReport>>();
   readonly #verdicts = new Map<string, boolean>();
   readonly #demand = new Map<string, Aged<readonly Demand[]>>();
+  readonly #targets = new Map<string, Aged<readonly string[]>>();
   readonly #overrides = new Map<string, Override>();
   readonly #model = new Map<string, ModelChange>();
   readonly #estimates = new Map<string, Uint8Array>();
@@ -59,6 +65,7 @@ class MemoryStore implements Store {
     this.#clock = options.clock;
     this.#expiryMs = options.reportExpiryMs ?? REPORT_EXPIRY_MS;
     this.#batchesKept = options.batchesKept ?? SAMPLE_BATCHES_KEPT;
+    this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
   }
 
   async appendSamples(batch: SampleBatch): Promise<void> {
@@ -103,6 +110,24 @@ class MemoryStore implements Store {
   async demand(): Promise<readonly Demand[]> {
     this.#open();
     return sumDemand(this.#young(this.#demand));
+  }
+
+  async putTargets(lists: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    this.#open();
+    const atMs = this.#clock.nowMs();
+    for (const [pop, networks] of lists) {
+      assert(networks.length <= TARGETS_MAX, `at most ${TARGETS_MAX} targets of a POP`);
+      this.#targets.set(pop, { atMs, value: [...networks] });
+    }
+    this.#nudge('targets');
+  }
+
+  async takeTargets(pop: string): Promise<readonly string[]> {
+    this.#open();
+    const list = this.#targets.get(pop);
+    this.#targets.delete(pop);
+    const isYoung = list !== undefined && this.#clock.nowMs() - list.atMs <= this.#targetsExpiryMs;
+    return isYoung ? list.value : [];
   }
 
   async setOverride(pop: string, override: Override | undefined): Promise<void> {

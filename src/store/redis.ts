@@ -1,25 +1,26 @@
 import type { Redis } from 'ioredis';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
-import { hashText } from '../base/random.ts';
 import {
   decodeBatch,
   decodeDemand,
   decodeModelChange,
   decodeOverride,
   decodeReport,
+  decodeTargets,
   encodeBatch,
   encodeDemand,
+  encodeTargets,
 } from './codec.ts';
 import { sumDemand } from './memory.ts';
 import { openConnection, type RedisConnection } from './redis-connection.ts';
+import { putEstimates, readEstimate, scanEstimates } from './redis-estimates.ts';
 import { type AgedHash, putAgedField, readAgedFields, readFields } from './redis-hash.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import {
   BATCH_SAMPLES_MAX,
   DEMAND_ENTRIES_MAX,
   type Demand,
-  ESTIMATES_EXPIRY_MS,
   type ModelChange,
   type Override,
   type PopReport,
@@ -30,6 +31,8 @@ import {
   STORE_TOPICS,
   type Store,
   type StoreTopic,
+  TARGETS_EXPIRY_MS,
+  TARGETS_MAX,
 } from './store.ts';
 
 /** What a store on Redis needs. */
@@ -42,6 +45,8 @@ export interface RedisStoreOptions {
   readonly reportExpiryMs?: number;
   /** Instead of `SAMPLE_BATCHES_KEPT`. */
   readonly batchesKept?: number;
+  /** Instead of `TARGETS_EXPIRY_MS`. */
+  readonly targetsExpiryMs?: number;
 }
 
 /**
@@ -68,13 +73,6 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   return new RedisStore(options, connection, listeners);
 }
 
-/** Shards of the estimates: keeps each hash small enough to expire or move without a pause. */
-const ESTIMATE_SHARDS = 16;
-/** Estimates written with one command at most. */
-const ESTIMATES_PER_WRITE = 500;
-/** Estimates asked for with one step of a scan. */
-const ESTIMATES_PER_READ = '1000';
-
 /** Keeps the image only if its epoch is the greatest, and tells everybody, in one step. */
 const PUBLISH_SCRIPT = `
 local current = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') or 0
@@ -94,6 +92,7 @@ class RedisStore implements Store {
   readonly #cluster: string;
   readonly #expiryMs: number;
   readonly #batchesKept: number;
+  readonly #targetsExpiryMs: number;
   readonly #verdicts = new Map<string, boolean>();
 
   constructor(
@@ -106,6 +105,7 @@ class RedisStore implements Store {
     this.#listeners = listeners;
     this.#expiryMs = options.reportExpiryMs ?? REPORT_EXPIRY_MS;
     this.#batchesKept = options.batchesKept ?? SAMPLE_BATCHES_KEPT;
+    this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
   }
 
   async appendSamples(batch: SampleBatch): Promise<void> {
@@ -157,6 +157,27 @@ class RedisStore implements Store {
     return sumDemand(await readAgedFields(this.#connection, this.#aged('demand'), decodeDemand));
   }
 
+  async putTargets(lists: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    for (const { length } of lists.values())
+      assert(length <= TARGETS_MAX, `at most ${TARGETS_MAX} targets of a POP`);
+    // In one go: the nudge leaves last.
+    await this.#call((redis) => {
+      const writes: Promise<unknown>[] = [];
+      for (const [pop, networks] of lists) {
+        const key = this.#key(`targets:${pop}`);
+        writes.push(redis.set(key, encodeTargets(networks), 'PX', this.#targetsExpiryMs));
+      }
+      return Promise.all([...writes, this.#nudge(redis, 'targets')]);
+    });
+  }
+
+  async takeTargets(pop: string): Promise<readonly string[]> {
+    const text = await this.#call((redis) => redis.getdel(this.#key(`targets:${pop}`)));
+    const networks = text === null ? [] : decodeTargets(text);
+    if (networks === undefined) this.#connection.noteDamaged();
+    return networks ?? [];
+  }
+
   setOverride(pop: string, override: Override | undefined): Promise<void> {
     return this.#setField('overrides', pop, override);
   }
@@ -197,40 +218,16 @@ class RedisStore implements Store {
     return epoch === 0 ? undefined : { epoch, bytes: Uint8Array.from(bytes) };
   }
 
-  async putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    const shards = new Map<string, (string | Buffer)[][]>();
-    for (const [cell, packed] of estimates) {
-      const key = this.#estimatesKey(cell);
-      let writes = shards.get(key);
-      if (writes === undefined) shards.set(key, (writes = [[]]));
-      if ((writes.at(-1) as unknown[]).length >= 2 * ESTIMATES_PER_WRITE) writes.push([]);
-      writes.at(-1)?.push(cell, Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength));
-    }
-    for (const [key, writes] of shards) {
-      for (const fields of writes) await this.#call((redis) => redis.hset(key, ...fields));
-      await this.#call((redis) => redis.pexpire(key, ESTIMATES_EXPIRY_MS));
-    }
+  putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    return putEstimates(this.#connection, this.#key('estimates'), estimates);
   }
 
-  async estimate(cell: string): Promise<Uint8Array | undefined> {
-    const packed = await this.#call((redis) => redis.hgetBuffer(this.#estimatesKey(cell), cell));
-    return packed === null ? undefined : Uint8Array.from(packed);
+  estimate(cell: string): Promise<Uint8Array | undefined> {
+    return readEstimate(this.#connection, this.#key('estimates'), cell);
   }
 
-  async *allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]> {
-    for (let shard = 0; shard < ESTIMATE_SHARDS; shard++) {
-      const key = this.#key(`estimates:${shard}`);
-      let cursor = '0';
-      do {
-        const [next, fields] = await this.#call((redis) =>
-          redis.hscanBuffer(key, cursor, 'COUNT', ESTIMATES_PER_READ),
-        );
-        for (let i = 0; i + 1 < fields.length; i += 2) {
-          yield [String(fields[i]), Uint8Array.from(fields[i + 1] as Buffer)];
-        }
-        cursor = String(next);
-      } while (cursor !== '0');
-    }
+  allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]> {
+    return scanEstimates(this.#connection, this.#key('estimates'));
   }
 
   onChange(listener: (topic: StoreTopic) => void): () => void {
@@ -255,10 +252,6 @@ class RedisStore implements Store {
 
   #key(name: string): string {
     return keyOf(this.#cluster, name);
-  }
-
-  #estimatesKey(cell: string): string {
-    return this.#key(`estimates:${hashText(cell) % ESTIMATE_SHARDS}`);
   }
 
   #nudge(redis: Redis, topic: StoreTopic): Promise<unknown> {

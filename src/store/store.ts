@@ -103,7 +103,7 @@ export interface PublishedImage {
 export type StoreTopic = (typeof STORE_TOPICS)[number];
 
 /** Every topic of a nudge. */
-export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports'] as const;
+export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'targets'] as const;
 
 /** The store as its users see it. */
 export interface Store {
@@ -123,6 +123,14 @@ export interface Store {
   putDemand(pop: string, demand: readonly Demand[]): Promise<void>;
   /** Demand summed over the POPs, by network. */
   demand(): Promise<readonly Demand[]>;
+  /**
+   * Gives POPs, by code, the networks (`203.0.113.0/24`) that their agents are to send a burst each; a list
+   * that was not taken yet is replaced. Lists are bounded, and expire after `TARGETS_EXPIRY_MS`. Nudges
+   * `targets`.
+   */
+  putTargets(lists: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  /** Takes the POP's list: nobody gets it a second time. Empty when there is none. */
+  takeTargets(pop: string): Promise<readonly string[]>;
   /** Sets the override of a POP, or with undefined removes it. Overrides never expire in the store. */
   setOverride(pop: string, override: Override | undefined): Promise<void>;
   overrides(): Promise<readonly Override[]>;
@@ -181,3 +189,7 @@ export const BATCH_SAMPLES_MAX = 1_024;
 export const ESTIMATES_EXPIRY_MS = 7 * 86_400_000;
 /** Demand entries of one POP at most. */
 export const DEMAND_ENTRIES_MAX = 20_000;
+/** Networks that one POP is given to measure at most. */
+export const TARGETS_MAX = 10_000;
+/** A list of networks to measure that nobody took by then is gone. */
+export const TARGETS_EXPIRY_MS = 5_000;

@@ -8,7 +8,15 @@ import {
   type Store,
   StoreError,
   type StoreTopic,
+  TARGETS_MAX,
 } from '../../src/store/store.ts';
+
+/** Bounds that a check needs smaller. */
+interface Bounds {
+  readonly reportExpiryMs?: number;
+  readonly batchesKept?: number;
+  readonly targetsExpiryMs?: number;
+}
 
 /** How the suite gets at one kind of store. */
 export interface StoreHarness {
@@ -16,7 +24,7 @@ export interface StoreHarness {
   /** Reason to skip, or false. */
   readonly skip: string | false;
   /** Two handles on one new, empty store. */
-  readonly open: (options: { reportExpiryMs?: number; batchesKept?: number }) => Promise<[Store, Store]>;
+  readonly open: (options: Bounds) => Promise<[Store, Store]>;
   /** Lets so much time go by for the store. */
   readonly passMs: (ms: number) => Promise<void>;
 }
@@ -25,6 +33,7 @@ export interface StoreHarness {
 export function batchAt(atMs: number): SampleBatch {
   const samples = [
     { network: '203.0.113.0/24', rttMs: 12.345, sent: 5, lost: 1 },
+    { network: '198.51.100.0/24', rttMs: 20, jitterMs: 0.125, sent: 5, lost: 0 },
     { network: '2001:db8::/48', sent: 5, lost: 5 },
   ];
   return { pop: 'FRA', atMs, source: 'modelled', samples };
@@ -55,6 +64,8 @@ export function everyCall(store: Store): Promise<unknown>[] {
     store.reports(),
     store.putDemand('FRA', []),
     store.demand(),
+    store.putTargets(new Map([['FRA', ['203.0.113.0/24']]])),
+    store.takeTargets('FRA'),
     store.setOverride('FRA', undefined),
     store.overrides(),
     store.setModelChange('FRA', undefined),
@@ -79,11 +90,7 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 
 /** The contract that every store keeps. */
 export function storeContract(harness: StoreHarness): void {
-  const check = (
-    what: string,
-    run: (first: Store, second: Store) => Promise<void>,
-    options: { reportExpiryMs?: number; batchesKept?: number } = {},
-  ) => {
+  const check = (what: string, run: (first: Store, second: Store) => Promise<void>, options: Bounds = {}) => {
     test(`${harness.name}: ${what}`, { skip: harness.skip }, async () => {
       const [first, second] = await harness.open(options);
       try {
@@ -95,6 +102,7 @@ export function storeContract(harness: StoreHarness): void {
   };
   sampleContract(check);
   reportContract(check, harness);
+  targetContract(check, harness);
   operatorContract(check);
   imageContract(check);
   check('after close every call rejects, and close again is harmless', async (first) => {
@@ -106,11 +114,7 @@ export function storeContract(harness: StoreHarness): void {
   });
 }
 
-type Check = (
-  what: string,
-  run: (first: Store, second: Store) => Promise<void>,
-  options?: { reportExpiryMs?: number; batchesKept?: number },
-) => void;
+type Check = (what: string, run: (first: Store, second: Store) => Promise<void>, options?: Bounds) => void;
 
 function sampleContract(check: Check): void {
   check('samples come back in order, by limit, from the cursor on', async (first, second) => {
@@ -208,6 +212,52 @@ function reportContract(check: Check, harness: StoreHarness): void {
     },
     { reportExpiryMs: 600 },
   );
+}
+
+function targetContract(check: Check, harness: StoreHarness): void {
+  check("each POP's list is taken once, and a nudge tells of it", async (first, second) => {
+    const topics = heard(second);
+    assert.deepEqual(await second.takeTargets('FRA'), []);
+    await first.putTargets(
+      new Map([
+        ['FRA', ['203.0.113.0/24', '2001:db8::/48']],
+        ['AMS', ['198.51.100.0/24']],
+      ]),
+    );
+    await until(() => topics.has('targets'), 'the lists are heard of');
+    const taken = await Promise.all([second.takeTargets('FRA'), first.takeTargets('FRA')]);
+    assert.deepEqual(taken.flat(), ['203.0.113.0/24', '2001:db8::/48'], 'once, whoever is first');
+    assert.deepEqual(await first.takeTargets('AMS'), ['198.51.100.0/24']);
+    assert.deepEqual(await first.takeTargets('AMS'), []);
+  });
+
+  check('a list that nobody took is replaced, others stay', async (first, second) => {
+    await first.putTargets(new Map([['FRA', ['203.0.113.0/24']]]));
+    await first.putTargets(new Map([['AMS', ['203.0.113.0/24']]]));
+    await first.putTargets(new Map([['FRA', ['198.51.100.0/24']]]));
+    assert.deepEqual(await second.takeTargets('FRA'), ['198.51.100.0/24']);
+    assert.deepEqual(await second.takeTargets('AMS'), ['203.0.113.0/24']);
+  });
+
+  check(
+    'lists expire one by one',
+    async (first, second) => {
+      await first.putTargets(new Map([['FRA', ['203.0.113.0/24']]]));
+      await harness.passMs(350);
+      await first.putTargets(new Map([['AMS', ['203.0.113.0/24']]]));
+      await harness.passMs(350);
+      assert.deepEqual(await second.takeTargets('FRA'), []);
+      assert.deepEqual(await second.takeTargets('AMS'), ['203.0.113.0/24']);
+    },
+    { targetsExpiryMs: 600 },
+  );
+
+  check("a list past the bound is a programmer's error", async (first, second) => {
+    const longest = new Array(TARGETS_MAX).fill('203.0.113.0/24');
+    await assert.rejects(first.putTargets(new Map([['FRA', [...longest, '203.0.113.0/24']]])), /at most/);
+    await first.putTargets(new Map([['FRA', longest]]));
+    assert.equal((await second.takeTargets('FRA')).length, TARGETS_MAX);
+  });
 }
 
 function operatorContract(check: Check): void {

@@ -74,6 +74,7 @@ export async function stage(store?: Store, initial?: SteeringImage): Promise<Sta
     popState,
     tickMs: 3_600_000,
     samplesPerTickMax: 10_000,
+    burstsPerSecond: 1_000,
     groupOfService: new Map(),
     initial,
     onImage: (image) => images.push(image),

@@ -1,0 +1,93 @@
+import { formatPrefix } from '../base/address.ts';
+import type { Fleet } from '../base/fleet.ts';
+import { networkOfKey } from '../base/network-key.ts';
+import type { Decider } from '../steering/decider.ts';
+import type { PlannedBurst } from '../steering/plan.ts';
+import { type Store, TARGETS_MAX } from '../store/store.ts';
+import type { RunningStats } from './stats.ts';
+import { createThinking, threadMs } from './thinking.ts';
+
+/** Tells the agents what to measure. */
+export interface TargetLists {
+  /**
+   * Plans the bursts of the coming tick, and hands them to the store in the background. Nothing is planned
+   * while the store did not take the last ones.
+   */
+  readonly publish: (nowMs: number) => void;
+}
+
+/** Time that a plan makes up for at most, in ticks. */
+const TICKS_MAX = 2;
+/** Networks whose text is remembered at most; then all are forgotten. */
+const REMEMBERED_MAX = 200_000;
+
+/** For one loop; counts into its `stats`. */
+export function createTargetLists(options: {
+  store: Store;
+  decider: Pick<Decider, 'plan'>;
+  fleet: Fleet;
+  tickMs: number;
+  burstsPerSecond: number;
+  stats: RunningStats;
+}): TargetLists {
+  const { store, decider, fleet, tickMs, burstsPerSecond, stats } = options;
+  const textOf = networkTexts();
+  const thinking = createThinking(tickMs);
+  let plannedAtMs: number | undefined;
+  let isBusy = false;
+  const plan = (nowMs: number, elapsedMs: number): readonly PlannedBurst[] => {
+    const startedMs = threadMs();
+    const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
+    const bursts = decider.plan(nowMs, burstsMax, thinking.exploredMax(elapsedMs));
+    stats.lastPlanMs = threadMs() - startedMs;
+    stats.totalPlanMs += stats.lastPlanMs;
+    thinking.took(stats.lastPlanMs, elapsedMs);
+    return bursts;
+  };
+  const list = (nowMs: number): Map<string, string[]> => {
+    const elapsedMs = Math.max(0, Math.min(TICKS_MAX * tickMs, nowMs - (plannedAtMs ?? nowMs - tickMs)));
+    plannedAtMs = nowMs;
+    const lists = new Map<string, string[]>();
+    for (const { network, popIndex } of plan(nowMs, elapsedMs)) {
+      const pop = fleet.pops[popIndex]?.code ?? '';
+      const networks = lists.get(pop) ?? [];
+      lists.set(pop, networks);
+      if (networks.length < TARGETS_MAX) networks.push(textOf(network));
+      else stats.lostBursts++;
+    }
+    return lists;
+  };
+  const send = async (lists: ReadonlyMap<string, readonly string[]>): Promise<void> => {
+    isBusy = true;
+    try {
+      await store.putTargets(lists);
+      for (const [pop, { length }] of lists)
+        stats.plannedBursts[pop] = (stats.plannedBursts[pop] ?? 0) + length;
+    } catch {
+      stats.storeFailures++;
+      for (const { length } of lists.values()) stats.lostBursts += length;
+    } finally {
+      isBusy = false;
+    }
+  };
+  return {
+    publish: (nowMs) => {
+      if (isBusy) return;
+      const lists = list(nowMs);
+      if (lists.size > 0) void send(lists);
+    },
+  };
+}
+
+/** The text of a network by its key; remembers, bounded. */
+function networkTexts(): (key: number) => string {
+  const known = new Map<number, string>();
+  return (key) => {
+    const remembered = known.get(key);
+    if (remembered !== undefined) return remembered;
+    if (known.size >= REMEMBERED_MAX) known.clear();
+    const text = formatPrefix(networkOfKey(key));
+    known.set(key, text);
+    return text;
+  };
+}
