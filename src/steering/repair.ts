@@ -1,6 +1,7 @@
 import { type Deciding, viewOf } from './decide.ts';
 import { loadNow } from './load.ts';
-import { isOver } from './market.ts';
+import { isOver, scoreUnit } from './market.ts';
+import { bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
   CANDIDATES,
@@ -17,9 +18,9 @@ const SPARE_SHARE = 0.003;
 /** A unit with less than this share of a POP's capacity is moved whole. */
 const WHOLE_SHARE = 0.002;
 /** Units looked at beyond those that must move: what loses least may not fit anywhere. */
-const CHOICE = 3;
+const CHOICE = 1.5;
 /** Losses up to which units are looked at, one after the other until these are enough, ms. */
-const LOSSES_MS = [1, 16, Infinity];
+const LOSSES_MS = [0.5, 2, 8, 32, Infinity];
 /** Units whose whole fleet is looked at in a tick, at most, because all their candidates are full. */
 const WIDE_MAX = 5000;
 
@@ -69,8 +70,8 @@ export function repairOverload(
 }
 
 /**
- * Parts at POPs that are over, that which loses least first: of those that lose little if they are enough, else of
- * those that lose more.
+ * Parts at POPs that are over, that which loses least first: of a POP those that lose little if they are
+ * enough, else those that lose more too.
  */
 function movables(repair: Repair): Movable[] {
   const { deciding, loadRps } = repair;
@@ -79,13 +80,29 @@ function movables(repair: Repair): Movable[] {
   const enoughRps = loadRps.map((rps, pop) =>
     over[pop] === 1 ? CHOICE * (rps - (market.hardRps[pop] as number)) : 0,
   );
+  const all: Movable[] = [];
   for (const mostMs of LOSSES_MS) {
     const found: Movable[] = [];
     const foundRps = collect(repair, { over, mostMs }, found);
-    if (mostMs < Infinity && !enoughRps.every((rps, pop) => (foundRps[pop] as number) >= rps)) continue;
-    return found.sort((one, other) => one.lossMs - other.lossMs || one.unit - other.unit);
+    const isEnough = (pop: number): boolean =>
+      mostMs === Infinity || (foundRps[pop] as number) >= (enoughRps[pop] as number);
+    for (const movable of found) if (isEnough(movable.pop)) all.push(movable);
+    for (let pop = 0; pop < over.length; pop++) if (isEnough(pop)) over[pop] = 0;
+    if (!over.includes(1)) break;
   }
-  return [];
+  return byLoss(all);
+}
+
+/** In order of their loss, to a sixteenth of it: as many as there may be, sorting them would take longer. */
+function byLoss(found: readonly Movable[]): Movable[] {
+  const buckets: Movable[][] = [];
+  for (const movable of found) {
+    const bucket = bucketOf(Math.max(0, movable.lossMs));
+    const list = buckets[bucket];
+    if (list === undefined) buckets[bucket] = [movable];
+    else list.push(movable);
+  }
+  return buckets.flat();
 }
 
 /** Finds the parts at these POPs that lose no more than `mostMs`; their demand by POP, requests/s. */
@@ -113,8 +130,13 @@ function collect(repair: Repair, from: { over: Uint8Array; mostMs: number }, fou
         continue;
       }
       if (over[pop] === 0) continue;
-      const isFar = (slackMs[unit] as number) - (market.riseMs[pop] as number) - leadMs > mostMs;
-      if (bestPop[unit] !== pop || !isFar) check(unit, { pop, share: 1 });
+      if (bestPop[unit] === pop) {
+        const farMs = mostMs + leadMs + (market.riseMs[pop] as number);
+        if ((slackMs[unit] as number) > farMs) continue;
+        scoreUnit(market, group, unit);
+        if ((slackMs[unit] as number) > farMs) continue;
+      }
+      check(unit, { pop, share: 1 });
     }
   return foundRps;
 }
