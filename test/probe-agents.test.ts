@@ -11,11 +11,10 @@ import {
   type ModelledAgents,
   startModelledAgents,
 } from '../src/probe/modelled.ts';
-import { createOutbox } from '../src/probe/outbox.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { type PopReport, type Sample, type Store, StoreError } from '../src/store/store.ts';
-import { until } from './contract/store.ts';
+import { until } from './contract/harness.ts';
 import { smallFleet } from './helpers/fleet.ts';
 import { startRedis, withoutRedis } from './helpers/redis.ts';
 
@@ -126,26 +125,6 @@ test('every POP reports and measures; near is faster than far; the store says it
   const { bursts, unknownTargets, dropped, reportsLost } = agents.counts();
   assert.deepEqual([bursts, unknownTargets], [20 * fleet.pops.length, 10 * fleet.pops.length]);
   assert.deepEqual([dropped, reportsLost], [0, 0]);
-});
-
-test('each burst on a list is made once, spread over half a second and more; lists come on top', async () => {
-  const { store, agents, run } = bench();
-  const list = new Array(60).fill('192.0.2.0/24');
-  await store.putTargets(new Map([['FRA', list]]));
-  await Promise.all([agents.readTargets(), agents.readTargets()]);
-  await run(300);
-  const { bursts } = agents.counts();
-  assert.ok(bursts >= 25 && bursts <= 35, `${bursts} after half of the time`);
-  await store.putTargets(new Map([['FRA', list.slice(0, 30)]]));
-  await agents.readTargets();
-  await run(600);
-  assert.equal(agents.counts().bursts, 90);
-  await agents.readTargets();
-  await run(5_000);
-  assert.equal(agents.counts().bursts, 90);
-  assert.equal((await samplesOf(store, 'FRA', '192.0.2.0/24')).length, 90);
-  const { batches } = await store.readSamples('', 10_000);
-  assert.ok(batches.length >= 3, `${batches.length} batches`);
 });
 
 test('without lists agents measure nothing; the first step tells all demand', async () => {
@@ -278,17 +257,6 @@ test('on timers: a change heard by nudge shows without waiting for a poll', asyn
     agents.close();
     await store.close();
   }
-});
-
-test('while the store is away batches wait, the newest thousand', async () => {
-  const store = createMemoryStore({ clock: manualClock(0) });
-  await store.close();
-  const outbox = createOutbox(store);
-  for (let atMs = 1; atMs <= 1_500; atMs++) {
-    outbox.put({ pop: 'FRA', atMs, source: 'modelled', samples: [] });
-    outbox.flush(atMs);
-  }
-  assert.deepEqual(outbox.counts(), { sent: 0, dropped: 500, waiting: 1_000 });
 });
 
 test('the store goes and comes back: nothing grows without bound, samples come again', {
