@@ -174,3 +174,66 @@ test('epochs go on after those of the store and of the snapshot; a restart moves
   assert.equal(third.images[0]?.epoch, 501);
   await third.control.close();
 });
+
+test('each tick gives the agents what to measure: networks with demand, none twice', async () => {
+  const on = await stage();
+  const networks = Array.from({ length: 40 }, (_, i) => `10.1.${i}.0/24`);
+  await on.store.putDemand('PA', [
+    ...networks.map((network) => ({ network, rps: 5 })),
+    { network: '10.0.0.0/16', rps: 100 },
+  ]);
+  const measured = new Map<string, number>();
+  const takeAll = async () => {
+    const lists = await Promise.all(['PA', 'PB', 'PC'].map((pop) => on.store.takeTargets(pop)));
+    for (const [i, list] of lists.entries())
+      for (const network of list) {
+        const key = `${network} from ${['PA', 'PB', 'PC'][i]}`;
+        measured.set(key, (measured.get(key) ?? 0) + 1);
+      }
+    return lists;
+  };
+  await again(on);
+  const lists = await takeAll();
+  assert.deepEqual(new Set(lists.flat()), new Set(networks));
+  assert.equal(lists.flat().length, 40, 'one burst a network until its answer is there');
+  await again(on);
+  assert.deepEqual((await takeAll()).flat(), [], 'all are under way');
+  for (let i = 0; i < 20; i++) {
+    for (const [k, pop] of ['PA', 'PB', 'PC'].entries()) {
+      const samples = (lists[k] ?? []).map((network) => ({ network, rttMs: 10 + 20 * k, sent: 3, lost: 0 }));
+      await on.store.appendSamples({ pop, atMs: on.clock.nowMs(), source: 'modelled', samples });
+    }
+    await again(on);
+    lists.splice(0, 3, ...(await takeAll()));
+  }
+  const perNetwork = networks.map(
+    (one) => [...measured.keys()].filter((key) => key.startsWith(`${one} `)).length,
+  );
+  assert.ok(
+    perNetwork.every((count) => count >= 2),
+    'each was measured from a second POP',
+  );
+  const { plannedBursts, lostBursts, totalPlanMs } = on.control.stats();
+  const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0);
+  assert.equal(sum(Object.values(plannedBursts)), sum(measured.values()));
+  assert.equal(lostBursts, 0);
+  assert.ok(totalPlanMs > 0);
+  await on.control.close();
+});
+
+test('the budget is of bursts a second, and a tick soon after another has its part of it', async () => {
+  const on = await stage();
+  const demand = Array.from({ length: 3_000 }, (_, i) => ({
+    network: `10.${1 + (i >> 8)}.${i & 255}.0/24`,
+    rps: 1,
+  }));
+  await on.store.putDemand('PA', demand);
+  const count = async () => {
+    const lists = await Promise.all(['PA', 'PB', 'PC'].map((pop) => on.store.takeTargets(pop)));
+    return lists.flat().length;
+  };
+  await again(on, 0.1);
+  const few = await count();
+  assert.ok(few > 0 && few <= 100, `${few} of 1,000 a second in a tenth`);
+  await on.control.close();
+});

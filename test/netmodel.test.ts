@@ -133,6 +133,7 @@ test('bursts: the least of the pings, above the base and near it, the same from 
   };
   const { totalMs } = model.pathRtt(path, { weather: quiet });
   const bursts = run(3, quiet);
+  assert.ok(bursts.every(({ rttMs, meanMs }) => rttMs === undefined || (meanMs ?? 0) >= rttMs));
   const rtts = bursts.flatMap(({ rttMs }) => rttMs ?? []).sort((left, right) => left - right);
   assert.ok(rtts.every((rttMs) => rttMs >= totalMs));
   assert.ok((rtts[200] ?? 0) < totalMs + 1, 'median within a ms');
@@ -185,4 +186,6 @@ test('a bad row of networks.csv is named', () => {
     /n\.csv:2: .*host bits[\s\S]*n\.csv:3: asn[\s\S]*n\.csv:4/,
   );
   assert.throws(() => readClientNetworks('a,b\n', 'n.csv'), /n\.csv:1: the header/);
+  const wide = 'prefix,asn,asName,placeKey,weight\n10.0.0.0/23,1,A,DE,0.1\n2001:db8::/47,1,A,DE,0.1\n';
+  assert.throws(() => readClientNetworks(wide, 'n.csv'), /n\.csv:2: .*single[\s\S]*n\.csv:3: .*single/);
 });

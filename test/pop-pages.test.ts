@@ -15,7 +15,7 @@ import { followOutages } from '../src/pop/outages.ts';
 import type { Choice } from '../src/pop/page.ts';
 import { type PopOptions, type Pops, startPops } from '../src/pop/pops.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import { until } from './contract/store.ts';
+import { until } from './contract/harness.ts';
 import { smallFleet } from './helpers/fleet.ts';
 import { freePort } from './helpers/redis.ts';
 

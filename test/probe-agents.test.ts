@@ -14,7 +14,7 @@ import {
 import { createMemoryStore } from '../src/store/memory.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { type PopReport, type Sample, type Store, StoreError } from '../src/store/store.ts';
-import { until } from './contract/store.ts';
+import { until } from './contract/harness.ts';
 import { smallFleet } from './helpers/fleet.ts';
 import { startRedis, withoutRedis } from './helpers/redis.ts';
 
@@ -47,7 +47,13 @@ interface Bench {
   readonly lines: string[];
   /** Lets the agents work for so long. */
   readonly run: (ms: number) => Promise<void>;
+  /** The same, while every POP is to measure every network each second. */
+  readonly measure: (ms: number) => Promise<void>;
 }
+
+const LISTS = new Map(
+  fleet.pops.map(({ code }) => [code, ['192.0.2.0/24', '198.51.100.0/24', '233.252.0.0/24']]),
+);
 
 function bench(changes: Partial<ModelledAgentOptions> = {}): Bench {
   const clock = manualClock(Date.UTC(2026, 0, 1));
@@ -75,7 +81,14 @@ function bench(changes: Partial<ModelledAgentOptions> = {}): Bench {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { clock, store, agents, lines, run };
+  const measure = async (ms: number) => {
+    for (let gone = 0; gone < ms; gone += 1_000) {
+      await store.putTargets(LISTS);
+      await agents.readTargets();
+      await run(Math.min(1_000, ms - gone));
+    }
+  };
+  return { clock, store, agents, lines, run, measure };
 }
 
 async function samplesOf(store: Store, pop: string, network: string): Promise<Sample[]> {
@@ -95,12 +108,13 @@ async function reportOf(store: Store, pop: string): Promise<PopReport> {
 }
 
 test('every POP reports and measures; near is faster than far; the store says it is modelled', async () => {
-  const { store, agents, lines, run } = bench();
-  await run(10_000);
+  const { store, agents, lines, measure } = bench();
+  await measure(10_000);
   assert.deepEqual(lines, ['1 client networks lie in places that are not known: nobody measures them']);
   const near = await samplesOf(store, 'FRA', '192.0.2.0/24');
   const far = await samplesOf(store, 'NRT', '192.0.2.0/24');
-  assert.ok(near.length >= 4 && far.length >= 4, `${near.length} and ${far.length}`);
+  assert.deepEqual([near.length, far.length], [10, 10]);
+  assert.ok(near.every(({ jitterMs = -1 }) => jitterMs > 0));
   assert.ok(meanRttMs(near) + 50 < meanRttMs(far), `${meanRttMs(near)} and ${meanRttMs(far)}`);
   const { batches } = await store.readSamples('', 10_000);
   assert.ok(batches.every(({ source }) => source === 'modelled'));
@@ -108,13 +122,38 @@ test('every POP reports and measures; near is faster than far; the store says it
   assert.deepEqual(new Set(reports.map(({ pop }) => pop)), new Set(fleet.pops.map(({ code }) => code)));
   for (const { healthy, source, links } of reports)
     assert.deepEqual([healthy, source, links.length], [true, 'modelled', 2]);
-  assert.deepEqual([agents.counts().dropped, agents.counts().reportsLost], [0, 0]);
+  const { bursts, unknownTargets, dropped, reportsLost } = agents.counts();
+  assert.deepEqual([bursts, unknownTargets], [20 * fleet.pops.length, 10 * fleet.pops.length]);
+  assert.deepEqual([dropped, reportsLost], [0, 0]);
+});
+
+test('without lists agents measure nothing; the first step tells all demand', async () => {
+  const { store, agents, run } = bench();
+  await run(50);
+  const networksSeen = new Set((await store.demand()).map(({ network }) => network));
+  assert.deepEqual(networksSeen, new Set(['192.0.2.0/24', '198.51.100.0/24']));
+  assert.equal((await store.reports()).length, fleet.pops.length);
+  await run(5_000);
+  assert.equal(agents.counts().bursts, 0);
+});
+
+test('a process that steps seldom reports as often as it can', async () => {
+  const { clock, store, agents } = bench();
+  for (let i = 0; i < 4; i++) {
+    clock.advance(1_500);
+    agents.step();
+    await new Promise((resolve) => setImmediate(resolve));
+    const reports = await store.reports();
+    assert.ok(reports.length === fleet.pops.length);
+    assert.ok(reports.every(({ atMs }) => atMs === clock.nowMs()));
+  }
 });
 
 test('the same seed measures the same', async () => {
   const [first, second] = [bench(), bench()];
-  await first.run(3_000);
-  await second.run(3_000);
+  await first.measure(3_000);
+  await second.measure(3_000);
+  assert.ok(first.agents.counts().bursts > 0);
   assert.deepEqual(await first.store.readSamples('', 10_000), await second.store.readSamples('', 10_000));
 });
 
@@ -138,14 +177,14 @@ test('demand and load follow what steering says, as fast as answers run out', as
 });
 
 test('each change of the modelled internet shows in samples or reports, and ends with it', async () => {
-  const { store, agents, run } = bench();
+  const { store, agents, run, measure: measureFor } = bench();
   const network = '192.0.2.0/24';
   const measure = async () => {
     await agents.readChanges();
     // What was measured before the change leaves with the next batch.
     await run(1_000);
     const { cursor } = await store.readSamples('', 10_000);
-    await run(10_000);
+    await measureFor(10_000);
     const { batches } = await store.readSamples(cursor, 10_000);
     const samples = batches.filter(({ pop }) => pop === 'FRA').flatMap((batch) => batch.samples);
     const own = samples.filter((sample) => sample.network === network);
@@ -183,13 +222,13 @@ test('each change of the modelled internet shows in samples or reports, and ends
 });
 
 test('an outage is reported at once, and every burst to the POP is lost', async () => {
-  const { store, agents, run } = bench();
-  await run(2_000);
+  const { store, agents, measure } = bench();
+  await measure(2_000);
   await store.setModelChange('JFK', { pop: 'JFK', outage: true });
   const { cursor } = await store.readSamples('', 10_000);
   await agents.readChanges();
   assert.equal((await reportOf(store, 'JFK')).healthy, false);
-  await run(3_000);
+  await measure(3_000);
   // What was measured before the change may still be in the first batch.
   const { batches } = await store.readSamples(cursor, 10_000);
   const samples = batches.filter(({ pop }) => pop === fleet.pops[JFK]?.code).slice(1);
@@ -212,7 +251,8 @@ test('on timers: a change heard by nudge shows without waiting for a poll', asyn
     await until(async () => (await store.reports()).length === fleet.pops.length, 'all report');
     await store.setModelChange('SYD', { pop: 'SYD', outage: true });
     await until(async () => (await reportOf(store, 'SYD')).healthy === false, 'SYD is down');
-    assert.ok(agents.counts().bursts > 0);
+    await store.putTargets(LISTS);
+    await until(() => agents.counts().bursts === 2 * fleet.pops.length, 'the lists are heard of');
   } finally {
     agents.close();
     await store.close();
@@ -224,22 +264,24 @@ test('the store goes and comes back: nothing grows without bound, samples come a
 }, async () => {
   const redis = await startRedis();
   const store = await openRedisStore({ url: redis.url, cluster: 'agents' });
-  const { agents, run } = bench({ store });
+  const { agents, run, measure } = bench({ store });
   try {
-    await run(3_000);
+    await measure(3_000);
     await until(() => agents.counts().waiting === 0 && agents.counts().sent > 0, 'batches are sent');
     await redis.kill('SIGKILL');
     await until(() => !store.state().connected, 'the loss is noticed');
-    await run(200_000);
+    const { bursts } = agents.counts();
+    await agents.readTargets();
+    await run(20_000);
     const away = agents.counts();
-    assert.equal(away.waiting, 1_000);
-    assert.ok(away.dropped > 0 && away.reportsLost > 0);
+    assert.equal(away.bursts, bursts, 'nobody says what to measure');
+    assert.ok(away.reportsLost > 0);
     await assert.rejects(store.reports(), StoreError);
     await redis.start();
     await until(() => store.state().connected, 'it is back');
     await run(5_000);
     await until(async () => {
-      await run(100);
+      await measure(1_000);
       return (await store.readSamples('', 10)).batches.length > 0 && (await store.reports()).length > 0;
     }, 'samples and reports come again');
     assert.ok(agents.counts().waiting < 1_000);

@@ -6,7 +6,8 @@ import { Redis } from 'ioredis';
 import { OperatorError } from '../src/base/errors.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { parseRedisUrl } from '../src/store/redis-url.ts';
-import { everyCall, heard, until } from './contract/store.ts';
+import { heard, until } from './contract/harness.ts';
+import { everyCall } from './contract/store.ts';
 import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
 
 const skip = withoutRedis();

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { openRedisStore } from '../src/store/redis.ts';
 import { type Store, StoreError } from '../src/store/store.ts';
-import { batchAt, everyCall, heard, reportOf, storeContract, until } from './contract/store.ts';
+import { heard, until } from './contract/harness.ts';
+import { batchAt, everyCall, reportOf, storeContract } from './contract/store.ts';
 import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
 
 const skip = withoutRedis();

@@ -32,7 +32,7 @@ export function createTargetLists(options: {
 }): TargetLists {
   const { store, decider, fleet, tickMs, burstsPerSecond, stats } = options;
   const textOf = networkTexts();
-  const thinking = createThinking(tickMs);
+  const thinking = createThinking();
   let plannedAtMs: number | undefined;
   let isBusy = false;
   const plan = (nowMs: number, elapsedMs: number): readonly PlannedBurst[] => {

@@ -13,26 +13,26 @@ export interface Thinking {
 const SHARE = 0.05;
 /** … in one tick, while there is time saved up … */
 const TICK_SHARE = 0.15;
-/** … and saved up at most, as so many ticks' worth: a new controller has that. */
-const SAVED_TICKS = 40;
+/** … and saved up at most, ms: a new controller has that. */
+const SAVED_MAX_MS = 2000;
+const SECOND_MS = 1000;
+/** Networks explored a second at least, and how the number may change from plan to plan. */
 const EXPLORED_MIN = 20;
-/** With time left over, so many more are explored in the next tick. */
 const GROWTH = 1.25;
+const DECLINE = 0.5;
 
-/** For a loop with such ticks. */
-export function createThinking(tickMs: number): Thinking {
-  const savedMaxMs = SAVED_TICKS * SHARE * tickMs;
-  let savedMs = savedMaxMs;
-  let explored = EXPLORED_MAX;
+/** Begins with the most that a plan may explore. */
+export function createThinking(): Thinking {
+  let savedMs = SAVED_MAX_MS;
+  let perSecond = EXPLORED_MAX;
   return {
-    // A nudged tick comes soon after the last one.
-    exploredMax: (elapsedMs) => Math.ceil(explored * Math.min(1, elapsedMs / tickMs)),
+    exploredMax: (elapsedMs) => Math.ceil(perSecond * Math.min(1, elapsedMs / SECOND_MS)),
     took: (tookMs, elapsedMs) => {
-      const limitMs = Math.max(SHARE * tickMs, Math.min(TICK_SHARE * tickMs, savedMs));
-      savedMs = Math.max(0, Math.min(savedMaxMs, savedMs + SHARE * elapsedMs - tookMs));
-      if (elapsedMs < tickMs / 2) return;
-      const factor = Math.min(GROWTH, limitMs / Math.max(tookMs, 1));
-      explored = Math.max(EXPLORED_MIN, Math.min(EXPLORED_MAX, explored * factor));
+      const planMs = Math.min(SECOND_MS, elapsedMs);
+      const limitMs = Math.max(SHARE * planMs, Math.min(TICK_SHARE * planMs, savedMs));
+      savedMs = Math.max(0, Math.min(SAVED_MAX_MS, savedMs + SHARE * elapsedMs - tookMs));
+      const factor = Math.max(DECLINE, Math.min(GROWTH, limitMs / Math.max(tookMs, 1)));
+      perSecond = Math.max(EXPLORED_MIN, Math.min(EXPLORED_MAX, perSecond * factor));
     },
   };
 }

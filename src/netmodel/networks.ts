@@ -1,6 +1,7 @@
 import { type Prefix, parsePrefix } from '../base/address.ts';
 import { readCsv } from '../base/csv.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
+import { NETWORK_BITS } from '../base/network-key.ts';
 
 /** A client network of the demo: a row of networks.csv. */
 export interface ClientNetwork {
@@ -44,6 +45,8 @@ function readRow(cells: readonly string[]): ClientNetwork | string {
   if (cells.length !== 5) return `has ${cells.length} fields, not 5`;
   const prefix = parsePrefix(prefixText);
   if (typeof prefix === 'string') return prefix;
+  if (prefix.length !== NETWORK_BITS[prefix.address.family])
+    return `${prefixText} is no single network: those that are measured are a /24, or a /48 of IPv6`;
   const [asn, weight] = [Number(asnText), Number(weightText)];
   if (!Number.isInteger(asn) || asn < 0 || asn >= 2 ** 32) return `asn ${JSON.stringify(asnText)} is none`;
   if (!(weight >= 0 && weight <= 1)) return `weight ${JSON.stringify(weightText)} must be 0 to 1`;

@@ -1,33 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BATCH_SAMPLES_MAX,
   type PopReport,
   type SampleBatch,
   type Store,
   StoreError,
-  type StoreTopic,
-  TARGETS_MAX,
 } from '../../src/store/store.ts';
-
-/** Bounds that a check needs smaller. */
-interface Bounds {
-  readonly reportExpiryMs?: number;
-  readonly batchesKept?: number;
-  readonly targetsExpiryMs?: number;
-}
-
-/** How the suite gets at one kind of store. */
-export interface StoreHarness {
-  readonly name: string;
-  /** Reason to skip, or false. */
-  readonly skip: string | false;
-  /** Two handles on one new, empty store. */
-  readonly open: (options: Bounds) => Promise<[Store, Store]>;
-  /** Lets so much time go by for the store. */
-  readonly passMs: (ms: number) => Promise<void>;
-}
+import { type Bounds, type Check, heard, type StoreHarness, until } from './harness.ts';
+import { targetContract } from './store-targets.ts';
 
 /** A batch whose time tells it apart. */
 export function batchAt(atMs: number): SampleBatch {
@@ -43,13 +24,6 @@ export function batchAt(atMs: number): SampleBatch {
 export function reportOf(pop: string, healthy: boolean): PopReport {
   const links = [{ id: `${pop}-a`, throughputMbps: 10.5, capacityMbps: 100, queueMs: 0.5, lossRate: 0.01 }];
   return { pop, atMs: 1_000, source: 'measured', loadRps: 5, capacityRps: 100, healthy, links };
-}
-
-/** The topics that a handle is told, collected. */
-export function heard(store: Store): Set<StoreTopic> {
-  const topics = new Set<StoreTopic>();
-  store.onChange((topic) => topics.add(topic));
-  return topics;
 }
 
 /** Every call of the interface, each begun now. */
@@ -79,15 +53,6 @@ export function everyCall(store: Store): Promise<unknown>[] {
   ];
 }
 
-/** Waits until the condition holds; fails after 10 s. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadlineMs, `within 10 s: ${what}`);
-    await sleep(10);
-  }
-}
-
 /** The contract that every store keeps. */
 export function storeContract(harness: StoreHarness): void {
   const check = (what: string, run: (first: Store, second: Store) => Promise<void>, options: Bounds = {}) => {
@@ -113,8 +78,6 @@ export function storeContract(harness: StoreHarness): void {
     assert.equal(first.state().connected, false);
   });
 }
-
-type Check = (what: string, run: (first: Store, second: Store) => Promise<void>, options?: Bounds) => void;
 
 function sampleContract(check: Check): void {
   check('samples come back in order, by limit, from the cursor on', async (first, second) => {
@@ -212,52 +175,6 @@ function reportContract(check: Check, harness: StoreHarness): void {
     },
     { reportExpiryMs: 600 },
   );
-}
-
-function targetContract(check: Check, harness: StoreHarness): void {
-  check("each POP's list is taken once, and a nudge tells of it", async (first, second) => {
-    const topics = heard(second);
-    assert.deepEqual(await second.takeTargets('FRA'), []);
-    await first.putTargets(
-      new Map([
-        ['FRA', ['203.0.113.0/24', '2001:db8::/48']],
-        ['AMS', ['198.51.100.0/24']],
-      ]),
-    );
-    await until(() => topics.has('targets'), 'the lists are heard of');
-    const taken = await Promise.all([second.takeTargets('FRA'), first.takeTargets('FRA')]);
-    assert.deepEqual(taken.flat(), ['203.0.113.0/24', '2001:db8::/48'], 'once, whoever is first');
-    assert.deepEqual(await first.takeTargets('AMS'), ['198.51.100.0/24']);
-    assert.deepEqual(await first.takeTargets('AMS'), []);
-  });
-
-  check('a list that nobody took is replaced, others stay', async (first, second) => {
-    await first.putTargets(new Map([['FRA', ['203.0.113.0/24']]]));
-    await first.putTargets(new Map([['AMS', ['203.0.113.0/24']]]));
-    await first.putTargets(new Map([['FRA', ['198.51.100.0/24']]]));
-    assert.deepEqual(await second.takeTargets('FRA'), ['198.51.100.0/24']);
-    assert.deepEqual(await second.takeTargets('AMS'), ['203.0.113.0/24']);
-  });
-
-  check(
-    'lists expire one by one',
-    async (first, second) => {
-      await first.putTargets(new Map([['FRA', ['203.0.113.0/24']]]));
-      await harness.passMs(350);
-      await first.putTargets(new Map([['AMS', ['203.0.113.0/24']]]));
-      await harness.passMs(350);
-      assert.deepEqual(await second.takeTargets('FRA'), []);
-      assert.deepEqual(await second.takeTargets('AMS'), ['203.0.113.0/24']);
-    },
-    { targetsExpiryMs: 600 },
-  );
-
-  check("a list past the bound is a programmer's error", async (first, second) => {
-    const longest = new Array(TARGETS_MAX).fill('203.0.113.0/24');
-    await assert.rejects(first.putTargets(new Map([['FRA', [...longest, '203.0.113.0/24']]])), /at most/);
-    await first.putTargets(new Map([['FRA', longest]]));
-    assert.equal((await second.takeTargets('FRA')).length, TARGETS_MAX);
-  });
 }
 
 function operatorContract(check: Check): void {

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { manualClock } from '../src/base/clock.ts';
+import { createOutbox } from '../src/probe/outbox.ts';
+import { createTargets } from '../src/probe/targets.ts';
+import { createMemoryStore } from '../src/store/memory.ts';
+import { TARGETS_MAX } from '../src/store/store.ts';
+import { smallFleet } from './helpers/fleet.ts';
+
+const fleet = smallFleet();
+
+/** Targets of a store, and the bursts that they ask for, in steps of 50 ms. */
+function lists() {
+  const store = createMemoryStore({ clock: manualClock(0) });
+  const targets = createTargets(store, fleet);
+  const bursts = (ms: number): string[] => {
+    const made: string[] = [];
+    for (let gone = 0; gone < ms; gone += 50)
+      targets.advance(50, (pop, network) => made.push(`${fleet.pops[pop]?.code} ${network}`));
+    return made;
+  };
+  return { store, targets, bursts };
+}
+
+test('each burst on a list is made once, spread over half a second and more; lists come on top', async () => {
+  const { store, targets, bursts } = lists();
+  const list = Array.from({ length: 60 }, (_, i) => `10.0.${i}.0/24`);
+  await store.putTargets(
+    new Map([
+      ['FRA', list],
+      ['JFK', ['10.9.9.0/24']],
+    ]),
+  );
+  await Promise.all([targets.read(), targets.read()]);
+  const first = bursts(300);
+  assert.ok(first.length >= 25 && first.length <= 35, `${first.length} after half of the time`);
+  await store.putTargets(new Map([['FRA', ['10.0.99.0/24']]]));
+  await targets.read();
+  const made = [...first, ...bursts(600)];
+  assert.deepEqual(
+    made.toSorted(),
+    ['FRA 10.0.99.0/24', ...list.map((one) => `FRA ${one}`), 'JFK 10.9.9.0/24'].toSorted(),
+  );
+  await targets.read();
+  assert.deepEqual(bursts(5_000), []);
+});
+
+test('lists that come too fast: the newest are kept; a store that is away gives none', async () => {
+  const { store, targets, bursts } = lists();
+  for (let i = 0; i < 3; i++) {
+    await store.putTargets(new Map([['FRA', new Array(TARGETS_MAX - 1).fill(`10.0.${i}.0/24`)]]));
+    await targets.read();
+  }
+  const made = bursts(1_000);
+  assert.equal(made.length, TARGETS_MAX);
+  assert.deepEqual(new Set(made), new Set(['FRA 10.0.1.0/24', 'FRA 10.0.2.0/24']));
+  await store.putTargets(new Map([['FRA', ['10.0.0.0/24']]]));
+  await store.close();
+  await targets.read();
+  assert.deepEqual(bursts(1_000), []);
+});
+
+test('while the store is away batches wait, the newest thousand', async () => {
+  const store = createMemoryStore({ clock: manualClock(0) });
+  await store.close();
+  const outbox = createOutbox(store);
+  for (let atMs = 1; atMs <= 1_500; atMs++) {
+    outbox.put({ pop: 'FRA', atMs, source: 'modelled', samples: [] });
+    outbox.flush(atMs);
+  }
+  assert.deepEqual(outbox.counts(), { sent: 0, dropped: 500, waiting: 1_000 });
+});
