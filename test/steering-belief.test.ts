@@ -173,6 +173,9 @@ test('a network that nobody can place is in its country; of no known country, an
   assert.equal(about(IN_A, [])[atlas.count], 0, 'a country is no claim of a point');
 });
 
+/** No POP has a price. */
+const FREE = new Float64Array(4);
+
 /** Mean of max(0, X), X normal, by the trapezoidal rule. */
 function integrated(mean: number, deviation: number): number {
   const steps = 40_000;
@@ -210,12 +213,13 @@ test('a POP that is excluded or measured is never the best of those not measured
       fc.record({ pop: fc.nat({ max: 3 }), ms: fc.double({ min: 1, max: 300, noNaN: true }) }),
       { selector: ({ pop }) => pop, maxLength: 4 },
     ),
+    extraMs: fc.array(fc.constantFrom(0, 3, 900, Infinity), { minLength: 4, maxLength: 4 }),
     placeId: fc.nat({ max: FIRST_TILE + TILES.length - 1 }),
   });
   fc.assert(
-    fc.property(some, ({ excluded, measured, placeId }) => {
+    fc.property(some, ({ excluded, extraMs, measured, placeId }) => {
       about(placeId, measured);
-      const prospect = { measured, excluded: Uint8Array.from(excluded) };
+      const prospect = { measured, excluded: Uint8Array.from(excluded), extraMs: Float64Array.from(extraMs) };
       const best = bestUnmeasured(atlas, claimKm(placeId), belief, prospect);
       const left = [...POPS.keys()].filter(
         (pop) => excluded[pop] === 0 && !measured.some((one) => one.pop === pop),
@@ -233,7 +237,11 @@ test('the first burst goes to the nearest POP; a network that is well served pro
   const { atlas, about, belief, claimKm } = world();
   const next = (measured: readonly Measured[]) => {
     about(FIRST_TILE, measured);
-    return bestUnmeasured(atlas, claimKm(FIRST_TILE), belief, { measured, excluded: new Uint8Array(4) });
+    return bestUnmeasured(atlas, claimKm(FIRST_TILE), belief, {
+      measured,
+      excluded: new Uint8Array(4),
+      extraMs: FREE,
+    });
   };
   assert.equal(next([])?.pop, 0);
   assert.ok((next([{ pop: 0, ms: 5 }])?.ms ?? 9) < 1);
@@ -242,18 +250,33 @@ test('the first burst goes to the nearest POP; a network that is well served pro
 });
 
 test('a burst again is worth something only where it may change the order', () => {
-  assert.equal(bestRepeat([]), undefined);
-  assert.equal(bestRepeat([{ pop: 1, ms: 10, bursts: 1 }]), undefined);
-  const close = bestRepeat([
-    { pop: 1, ms: 10, bursts: 4 },
-    { pop: 2, ms: 10.5, bursts: 1 },
-    { pop: 3, ms: 90, bursts: 1 },
-  ]);
+  assert.equal(bestRepeat([], FREE), undefined);
+  assert.equal(bestRepeat([{ pop: 1, ms: 10, bursts: 1 }], FREE), undefined);
+  const close = bestRepeat(
+    [
+      { pop: 1, ms: 10, bursts: 4 },
+      { pop: 2, ms: 10.5, bursts: 1 },
+      { pop: 3, ms: 90, bursts: 1 },
+    ],
+    FREE,
+  );
   assert.equal(close?.pop, 2, 'the less sure of the two');
   assert.ok((close?.ms ?? 0) > 0.3);
-  const clear = bestRepeat([
-    { pop: 1, ms: 10, bursts: 1 },
-    { pop: 2, ms: 60, bursts: 1 },
-  ]);
+  const clear = bestRepeat(
+    [
+      { pop: 1, ms: 10, bursts: 1 },
+      { pop: 2, ms: 60, bursts: 1 },
+    ],
+    FREE,
+  );
   assert.ok((clear?.ms ?? 1) < 1e-3);
+  const dear = Float64Array.of(0, 0, 50, 0);
+  const priced = bestRepeat(
+    [
+      { pop: 1, ms: 60, bursts: 1 },
+      { pop: 2, ms: 10, bursts: 1 },
+    ],
+    dear,
+  );
+  assert.ok((priced?.ms ?? 0) > 0.3, 'a price makes them close');
 });

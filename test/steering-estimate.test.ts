@@ -14,7 +14,14 @@ import { createCellView, viewCell } from '../src/steering/rtt.ts';
 import { steeringParams } from './helpers/steering-params.ts';
 
 const params = steeringParams();
-const how = { params, pooled: false, holdJumps: false, isFast: false, popLossRate: 0 };
+const how = {
+  params,
+  pooled: false,
+  holdJumps: false,
+  isFast: false,
+  popLossRate: 0,
+  extraMs: new Float64Array(8),
+};
 const STEP_MS = 2000;
 /** Steps of a level, ms. */
 const LEVEL_STEP_MS = 1 / 32;

@@ -6,6 +6,9 @@ import { createEstimates } from '../src/steering/estimates.ts';
 import { createLibrary } from '../src/steering/library.ts';
 import { bestByLikeness } from '../src/steering/worth.ts';
 
+/** No POP has a price. */
+const FREE = new Float64Array(4);
+
 /** Networks with these round-trip times by POP, in a library; cell 0 is not in it. */
 function libraryOf(networks: readonly (readonly number[])[], popCount: number) {
   const estimates = createEstimates(networks.length + 1);
@@ -36,12 +39,15 @@ test('a network like one that is known is promised what that one has', () => {
   const promise = library.promise(0, measured, 21);
   assert.ok(Math.abs((promise[3] as number) - 12.5) < 2, `${promise}`);
   assert.ok((promise[2] as number) < 2, `${promise}`);
-  const best = bestByLikeness(library, 0, { measured, excluded: new Uint8Array(4) });
+  const best = bestByLikeness(library, 0, { measured, excluded: new Uint8Array(4), extraMs: FREE });
   assert.equal(best?.pop, 3);
-  const other = bestByLikeness(library, 0, { measured, excluded: Uint8Array.of(0, 0, 0, 1) });
+  const other = bestByLikeness(library, 0, { measured, excluded: Uint8Array.of(0, 0, 0, 1), extraMs: FREE });
   assert.notEqual(other?.pop, 3);
   const far = [{ pop: 0, ms: 92 }];
-  assert.equal(bestByLikeness(library, 0, { measured: far, excluded: new Uint8Array(4) })?.pop, 2);
+  assert.equal(
+    bestByLikeness(library, 0, { measured: far, excluded: new Uint8Array(4), extraMs: FREE })?.pop,
+    2,
+  );
   library.forget(1);
   library.forget(2);
   assert.ok((library.promise(0, measured, 21)[3] as number) < 11, 'what is forgotten promises nothing');

@@ -20,7 +20,7 @@ const SAVED = { level: 20, deviation: 1, last: 20, bursts: 3, modelled: false, a
 
 const someSaved = fc.record({
   level: fc.double({ min: 0.1, max: 2000, noNaN: true }),
-  deviation: fc.double({ min: 0.05, max: 1000, noNaN: true }),
+  deviation: fc.double({ min: 0.2, max: 1000, noNaN: true }),
   last: fc.double({ min: 0.25, max: 3000, noNaN: true }),
   bursts: fc.integer({ min: 0, max: 31 }),
   modelled: fc.boolean(),

@@ -212,13 +212,18 @@ test('the rule of moves', () => {
     [{ gainMs: 8.1, incumbentMs: 80 }, 'gain'],
     [{ lead: 1 }, 'gain'],
     [{ lead: 1, rivalPriced: true }, 'gain'],
-    [{ lead: 30, gainMs: 0.45 }, 'stay'],
-    [{ lead: 30, gainMs: 0.55 }, 'gain'],
-    [{ lead: 30, gainMs: 0.55, deviationMs: 1 }, 'stay'],
+    [{ lead: 30, gainMs: 0.45, deviationMs: 0 }, 'stay'],
+    [{ lead: 30, gainMs: 0.55, deviationMs: 0 }, 'gain'],
+    [{ lead: 30, gainMs: 0.95 }, 'stay'],
+    [{ lead: 30, gainMs: 1.05 }, 'gain'],
+    [{ lead: 30, gainMs: 1.05, deviationMs: 1 }, 'stay'],
     [{ incumbentOut: true, gainMs: -9 }, 'out'],
-    [{ incumbentPriced: true, gainMs: 0.6, deviationMs: 3 }, 'overflow'],
-    [{ incumbentPriced: true, gainMs: 0.4 }, 'stay'],
-    [{ incumbentAlarmed: true, gainMs: 0.6 }, 'alarm'],
+    [{ incumbentPriced: true, gainMs: 6.1, deviationMs: 3 }, 'overflow'],
+    [{ incumbentPriced: true, gainMs: 5.9, deviationMs: 3, lead: 0, incumbentMs: 80 }, 'stay'],
+    [{ incumbentPriced: true, gainMs: 0.45 }, 'overflow'],
+    [{ incumbentPriced: true, gainMs: 0.35 }, 'stay'],
+    [{ incumbentAlarmed: true, gainMs: 1.1 }, 'alarm'],
+    [{ incumbentAlarmed: true, gainMs: 0.9 }, 'stay'],
     [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
     [{ rivalIsHome: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
     [{ incumbentAlarmed: true, rivalIsHome: true, gainMs: 0 }, 'stay'],
@@ -236,7 +241,7 @@ test('the threshold never rises while a rival leads, and never falls under its f
     fc.property(fc.nat({ max: 29 }), fc.double({ min: 0, max: 50, noNaN: true }), (lead, deviationMs) => {
       const now = thresholdMs({ ...standing, lead, deviationMs }, params);
       assert.ok(now >= thresholdMs({ ...standing, lead: lead + 1, deviationMs }, params));
-      assert.ok(now >= params.hysteresisFloorMs && now >= 2 * deviationMs);
+      assert.ok(now >= params.hysteresisFloorMs && now >= params.hysteresisDeviations * deviationMs);
     }),
   );
 });
