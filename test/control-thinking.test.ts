@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createThinking } from '../src/control/thinking.ts';
-import { EXPLORED_MAX } from '../src/steering/targets.ts';
+import { createThinking, EXPLORED_MAX } from '../src/control/thinking.ts';
 
 /** Plans at the given times, each network taking so long; what they took, ms. */
 function plansOf(exploringMs: number, elapsed: readonly number[]): number[] {

@@ -61,7 +61,7 @@ function counts<T>(values: readonly T[]): Map<T, number> {
   return count;
 }
 
-test('never more than the budget, never a POP that is down, one burst at a time to a network that is explored', () => {
+test('within the budget, never a POP that is down, one burst at a time while exploring', () => {
   const run = fc.record({
     networks: fc.integer({ min: 1, max: 20 }),
     budgets: fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 14 }),
@@ -102,7 +102,7 @@ test('a burst that is on its way is waited for, and after five seconds taken for
   assert.equal(step().length, 3, 'an answer lets the next one go');
 });
 
-test('a network is explored: the nearest POP first, and no further where nothing more promises anything', () => {
+test('a network is explored: the nearest POP first, until nothing promises anything', () => {
   const { step } = lab({ networks: TILES.length });
   for (const { network, popIndex } of step()) {
     const distances = POPS.map((pop) => Math.abs(pop - (TILES[placeOf(network) - 2] as number)));
@@ -183,7 +183,7 @@ function refreshes(seconds: number, during: Step = {}): Map<number, number> {
   return counts(sent.map(({ popIndex }) => popIndex));
 }
 
-test('what is known is kept fresh: the POP that clients get every other second, challengers less often', () => {
+test('what is known is kept fresh: the POP that clients get most often, challengers less', () => {
   const seconds = 90;
   const each = [...refreshes(seconds).values()].sort((one, other) => other - one);
   const [own = 0, challenger = 0, third = 0] = each;

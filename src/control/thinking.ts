@@ -1,5 +1,5 @@
 /** Networks explored in one call, at most. */
-const EXPLORED_MAX = 400;
+export const EXPLORED_MAX = 400;
 
 /** Bounds the time that exploring networks takes, whatever the machine: each takes a while of thinking. */
 export interface Thinking {

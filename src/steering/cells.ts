@@ -70,7 +70,9 @@ export function createCells(
   };
 }
 
-/** Cell whose decision counts for a client: its own network's, else its AS's at the place, else the place's. */
+/**
+ * Cell whose decision counts for a client: its own network's, else its AS's at the place, else the place's.
+ */
 export function cellOf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
   const leaf = cells.leafIds.get(network);
   if (leaf !== undefined && cells.leafActive[leaf - cells.firstLeaf] === 1) return leaf;

@@ -29,7 +29,8 @@ const JUMP_SHARE = 0.5;
 const CALMING_SHARE = 0.1;
 /**
  * Paths that deviate so many times more than those at rest are restless: their level is the mean over the
- * states that they are in by turns, so a burst counts by how much of news it is: so many times alpha, or hardly where it is none.
+ * states that they are in by turns, so a burst counts by how much of news it is: so many times alpha, or
+ * hardly where it is none.
  */
 const RESTLESS = 2.5;
 const RESTLESS_SHARE = 4;
@@ -66,7 +67,8 @@ export interface Counting {
 /**
  * Takes one burst in: clipped moving average of the level and of its absolute deviation (alpha; the plain
  * mean at first). A second outlier in a row on one side is a changed path: the level jumps to it, unless
- * `holdJumps`. A path that jumps time and again is restless, and averaged. Returns the entry; -1 where the cell knows `ENTRIES` better POPs.
+ * `holdJumps`. A path that jumps time and again is restless, and averaged. Returns the entry; -1 where the
+ * cell knows `ENTRIES` better POPs.
  */
 export function updateEstimate(
   estimates: Estimates,
@@ -151,7 +153,8 @@ function restless(level: number, deviation: number, params: SteeringParams): boo
 }
 
 /**
- * Standard error of an estimate's level, squared, ms2; `credit` is what its bursts are worth. A moving average
+ * Standard error of an estimate's level, squared, ms2; `credit` is what its bursts are worth. A moving
+ * average
  * is worth (2 - alpha) / alpha of them at most, that of a restless path more.
  */
 export function errorMs2(
@@ -167,7 +170,10 @@ export function errorMs2(
   return (scatter * scatter) / bursts;
 }
 
-/** How far off an estimate may be when POPs are compared, ms: a restless path is not left for another lightly. */
+/**
+ * How far off an estimate may be when POPs are compared, ms: a restless path is not left for another
+ * lightly.
+ */
 export function doubtMs(estimates: Estimates, entry: number, error2: number, params: SteeringParams): number {
   const isRestless = restless(levelMs(estimates, entry), deviationMsOf(estimates, entry), params);
   return Math.sqrt(error2) * (isRestless ? RESTLESS_DOUBT : 1);

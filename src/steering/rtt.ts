@@ -54,10 +54,16 @@ export function createCellView(popCount: number): CellView {
  * doubt.
  */
 const POOLED_SPREAD = 0.5;
-/** Networks of a place differ by so much from its level, of an AS at a place by half: ms, and a share of RTT. */
+/**
+ * Networks of a place differ by so much from its level, of an AS at a place by half: ms, and a share of
+ * RTT.
+ */
 const SIBLINGS_MS = 3;
 const SIBLINGS_SHARE = 0.05;
-/** Share of the squared difference between what was known and what is measured that adds to the former's variance. */
+/**
+ * Share of the squared difference between what was known and what is measured that adds to the former's
+ * variance.
+ */
 const CONTRADICTED = 0.5;
 /** Weight of estimates, in whole ones, that no offset is worth against those measured. */
 const OFFSET_SHRINK = 0.5;

@@ -1,6 +1,8 @@
 /**
- * What taking bursts in costs in a large world: part of `npm run bench:steering [-- --cells N --pops N]`. Every
- * network has estimates of its own already; bursts come from all of them at random, in ticks. Prints nanoseconds of
+ * What taking bursts in costs in a large world: part of `npm run bench:steering [-- --cells N --pops N]`.
+ * Every
+ * network has estimates of its own already; bursts come from all of them at random, in ticks. Prints
+ * nanoseconds of
  * CPU time a burst, the median of several ticks, and octets of the estimates.
  */
 import { parseArgs } from 'node:util';
