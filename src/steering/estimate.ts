@@ -36,7 +36,7 @@ const RESTLESS = 2.5;
 const RESTLESS_SHARE = 4;
 const STILL_SHARE = 0.03;
 const RESTLESS_BURSTS = 4;
-const RESTLESS_DOUBT = 2.8;
+const RESTLESS_DOUBT = 4.4;
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
 const ABSOLUTE_TO_STANDARD = 1.25;
 
@@ -131,7 +131,7 @@ function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Cou
   const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
   // The plain mean at first; a restless path goes on longer in small steps.
   const isEarly = !isRestless || credit < params.burstsMax - 1;
-  const weight = Math.max(params.alpha * share, isEarly ? 1 / (credit + 1) : 0);
+  const weight = Math.min(1, Math.max(params.alpha * share, isEarly ? 1 / (credit + 1) : 0));
   const step = isRestless ? residual : Math.max(-limit, Math.min(limit, residual));
   const off = Math.abs(step) - deviation;
   const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
@@ -154,8 +154,7 @@ function restless(level: number, deviation: number, params: SteeringParams): boo
 
 /**
  * Standard error of an estimate's level, squared, ms2; `credit` is what its bursts are worth. A moving
- * average
- * is worth (2 - alpha) / alpha of them at most, that of a restless path more.
+ * average is worth (2 - alpha) / alpha of them at most, that of a restless path more.
  */
 export function errorMs2(
   estimates: Estimates,
