@@ -61,7 +61,7 @@ test('a name server follows the table and the drains; older and damaged ones are
     await store.publishImage({ epoch, bytes: older });
     await follow.lookNow();
   }
-  const said = log.filter((line) => /refused: format version 1, this program reads 2/.test(line));
+  const said = log.filter((line) => /refused: format version 2, this program reads 3/.test(line));
   assert.equal(said.length, 1, 'a controller of another version publishes again and again: said once');
   assert.equal(follow.stats().refused, 4);
   await follow.close();
