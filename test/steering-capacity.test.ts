@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CAPACITY_UNKNOWN, type CapacityState, nextCapacity } from '../src/steering/capacity.ts';
+import {
+  CAPACITY_UNKNOWN,
+  type CapacityState,
+  nextCapacity,
+  nextMbpsPerRps,
+} from '../src/steering/capacity.ts';
 import { fillLevel, roomRps } from '../src/steering/levels.ts';
 import { BUCKETS, bucketMs, bucketOf, loweredPrice, raisedPrice } from '../src/steering/price.ts';
 import { steeringParams } from './helpers/steering-params.ts';
+import { drive } from './helpers/steering-world.ts';
 
 const params = steeringParams();
 
@@ -203,4 +209,41 @@ test('steered load that the rows do not explain takes room, slowly and within bo
   assert.ok(run({ steeredRps: 2000 }, 600).strayRps <= 300, 'half of what the rows send at most');
   assert.equal(run({ steeredRps: 500, reportedRps: 500 }, 600).strayRps, 0);
   assert.equal(run({ predictedRps: 0 }, 1).strayRps, 0, 'no demand is known: nothing is stray');
+});
+
+test('a POP whose links carry less than its servers serve is filled only as far as they do', () => {
+  const driver = drive({ pops: [0, 8], tiles: [1, 2, 3], capacityRps: [1000, 5000] });
+  const demand = [0, 1, 2].map((i) => ({ placeId: 2 + i, asn: 0, group: -1, rps: 300 }));
+  const rpsAtA = (): number => 900 * (driver.decider.terms().pops[0]?.share ?? 0);
+  const seen: number[] = [];
+  for (let tick = 0; tick < 140; tick++) {
+    // Each request is 3.2 Mbit/s of the POP's 2000: at the knee of 0.8 they carry 500 requests/s.
+    const mbps = (tick === 0 ? 900 : rpsAtA()) * 3.2;
+    const links = (driver.fleet.pops[0]?.links ?? []).map(({ id, capacityMbps }) => ({
+      id,
+      capacityMbps,
+      throughputMbps: Math.min(capacityMbps, mbps / 2),
+      queueMs: 0,
+      lossRate: 0,
+    }));
+    const loadRps = tick === 0 ? 900 : rpsAtA();
+    driver.tick({ demand, reports: driver.reports({ PA: { links, loadRps, steeredRps: loadRps } }) });
+    seen.push(rpsAtA());
+  }
+  const last = seen.slice(100);
+  assert.ok(Math.max(...last) - Math.min(...last) < 10, `it goes back and forth: ${last.map(Math.round)}`);
+  assert.ok((last[0] as number) > 450 && (last[0] as number) < 530, `${last[0]}`);
+});
+
+test('octets a request are learned at once when they fall, slowly when they rise', () => {
+  const table: [before: number, seen: number, isFull: boolean, next: number][] = [
+    [Number.NaN, 0.4, false, 0.4],
+    [0.4, 0.2, false, 0.34],
+    [0.4, 0.2, true, 0.4],
+    [0.4, 1.4, true, 0.45],
+    [0.4, 0, false, 0.4],
+    [0.4, Number.NaN, false, 0.4],
+  ];
+  for (const [before, seen, isFull, next] of table)
+    assert.ok(Math.abs(nextMbpsPerRps(before, seen, isFull) - next) < 1e-9, `${before}, ${seen}`);
 });

@@ -121,14 +121,16 @@ function externalSeen(
 
 /** A link's octets a request are learned this fast when they fall, and when they rise: events pass. */
 const RATIO_FALL = 0.3;
-const RATIO_RISE = 0.01;
+const RATIO_RISE = 0.05;
 
 /**
  * Megabits a second that the links of a POP carry for each request a second, smoothed; NaN while unknown.
- * What else may be on the links counts as if it came with the requests.
+ * What else may be on the links counts as if it came with the requests. Where a link is full (`isFull`) more
+ * was wanted than was seen.
  */
-export function nextMbpsPerRps(before: number, seen: number): number {
+export function nextMbpsPerRps(before: number, seen: number, isFull: boolean): number {
   if (!(seen > 0) || !Number.isFinite(seen)) return before;
   if (Number.isNaN(before)) return seen;
+  if (isFull && seen < before) return before;
   return before + (seen < before ? RATIO_FALL : RATIO_RISE) * (seen - before);
 }

@@ -162,6 +162,8 @@ function observeReporting(state: FleetState, nowMs: number, params: SteeringPara
 
 /** A POP's links are judged by its requests only when it has so many, as a share of its capacity. */
 const RATIO_LOAD_SHARE = 0.02;
+/** A link is full at this share of its capacity. */
+const FULL_SHARE = 0.95;
 
 /**
  * What a POP can serve, requests/s: its servers, or its links up to the knee of congestion if these carry
@@ -178,8 +180,10 @@ function servableRps(
   const sum = (of: (link: FleetReport['links'][number]) => number): number =>
     report?.links.reduce((total, link) => total + (finite(of(link)) ?? 0), 0) ?? 0;
   if (loadRps > RATIO_LOAD_SHARE * capacityRps) {
+    const isFull =
+      report?.links.some((link) => link.throughputMbps >= FULL_SHARE * link.capacityMbps) === true;
     const seen = sum(({ throughputMbps }) => throughputMbps) / loadRps;
-    state.mbpsPerRps[pop.index] = nextMbpsPerRps(state.mbpsPerRps[pop.index] as number, seen);
+    state.mbpsPerRps[pop.index] = nextMbpsPerRps(state.mbpsPerRps[pop.index] as number, seen, isFull);
   }
   const linksMbps = sum(({ capacityMbps }) => capacityMbps);
   const linksRps = (params.congestionKnee * linksMbps) / (state.mbpsPerRps[pop.index] as number);
