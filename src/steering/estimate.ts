@@ -129,7 +129,7 @@ function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Cou
   const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
   // The plain mean at first; a restless path goes on longer in small steps.
   const isEarly = !isRestless || credit < params.burstsMax - 1;
-  const weight = Math.max(params.alpha * share, isEarly ? 1 / (credit + 1) : 0);
+  const weight = Math.min(1, Math.max(params.alpha * share, isEarly ? 1 / (credit + 1) : 0));
   const step = isRestless ? residual : Math.max(-limit, Math.min(limit, residual));
   const off = Math.abs(step) - deviation;
   const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
