@@ -191,7 +191,7 @@ test('a cell is prior where nothing was measured, and mostly its own bursts afte
   assert.ok((look()[1] as number) < other - 4, 'what the place knows helps');
 });
 
-test('the network itself counts most, then its AS, then the place; a contradicted claim is not held on to', () => {
+test('the network itself counts most, then its AS, then the place; a wrong claim is let go', () => {
   const { look, feed, view } = threeLevels();
   feed(0, 0, 10, 20);
   const place = look(-1, -1)[0] as number;

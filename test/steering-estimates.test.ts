@@ -96,7 +96,7 @@ test('a cell keeps the POPs with the lowest levels', () => {
   );
 });
 
-test('a full cell: a slower POP finds no room, a faster one takes that of the slowest, with nothing of it', () => {
+test('a full cell: a slower POP finds no room, a faster one takes that of the slowest', () => {
   const estimates = cellOf(Array.from({ length: ENTRIES }, (_, i) => 10 * (i + 1)));
   const slowest = findEstimate(estimates, 0, ENTRIES - 1);
   putLoss(estimates, slowest, { excess: 4, sent: 20, atMs: NOW_MS });
@@ -213,7 +213,7 @@ test('old entries go, fresh ones stay', () => {
   assert.deepEqual(popsOf(estimates).toSorted(), [0, 2]);
 });
 
-test('loss: a POP that loses packets explains a cell that loses up to twice as many; what is not measured fades', () => {
+test('loss: a POP that loses packets explains twice as much in a cell; unmeasured it fades', () => {
   const estimates = cellOf([10]);
   const lose = (lost: number, popLossRate: number): number => {
     for (let i = 0; i < 5; i++) updateLoss(estimates, 0, { sent: 10, lost, atMs: NOW_MS }, popLossRate);
