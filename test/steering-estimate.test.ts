@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Burst, creditOf, errorMs2, updateEstimate } from '../src/steering/estimate.ts';
+import { type Burst, creditOf, doubtMs, errorMs2, updateEstimate } from '../src/steering/estimate.ts';
 import {
   createEstimates,
   deviationMsOf,
@@ -73,13 +73,19 @@ test('where a POP or an AS at it just changed, one outlier is the new level', ()
   assert.ok(fed([...steady, 80], { isFast: true, holdJumps: true }, steady.length).level < 22);
 });
 
-test('a path that jumps back and forth is averaged, not followed', () => {
+test('a path that jumps back and forth stays within its states, is doubted, and comes to rest', () => {
   const states = Array.from({ length: 60 }, (_, i) => (Math.floor(i / 3) % 2 === 0 ? 20 : 60));
-  const levels = Array.from({ length: 18 }, (_, i) => fed(states.slice(0, 42 + i)).level);
-  for (const level of levels) assert.ok(level > 25 && level < 55, `${levels}`);
-  const calm = fed([...states, ...Array.from({ length: 80 }, () => 20)]);
+  for (let bursts = 42; bursts <= states.length; bursts++) {
+    const { level, estimates, entry, atMs } = fed(states.slice(0, bursts));
+    assert.ok(level >= 20 && level <= 60, `${level}`);
+    const error2 = errorMs2(estimates, entry, creditOf(estimates, entry, atMs, params), params);
+    assert.ok(doubtMs(estimates, entry, error2, params) > 5, 'no reason to leave for another lightly');
+  }
+  const calm = fed([...states, ...Array.from({ length: 120 }, () => 20)]);
   assert.ok(Math.abs(calm.level - 20) < 1.5, `it comes to rest: ${calm.level}`);
   assert.ok(deviationMsOf(calm.estimates, calm.entry) < 5);
+  const error2 = errorMs2(calm.estimates, calm.entry, 20, params);
+  assert.equal(doubtMs(calm.estimates, calm.entry, error2, params), Math.sqrt(error2));
 });
 
 test('pooled estimates never jump: a step is at most clipDeviations x the deviation, in parts', () => {
@@ -185,7 +191,7 @@ test('a cell is prior where nothing was measured, and mostly its own bursts afte
   assert.ok((look()[1] as number) < other - 4, 'what the place knows helps');
 });
 
-test('the network counts most, then its AS, then the place; a contradicted claim is let go', () => {
+test('the network itself counts most, then its AS, then the place; a wrong claim is let go', () => {
   const { look, feed, view } = threeLevels();
   feed(0, 0, 10, 20);
   const place = look(-1, -1)[0] as number;

@@ -213,7 +213,7 @@ test('old entries go, fresh ones stay', () => {
   assert.deepEqual(popsOf(estimates).toSorted(), [0, 2]);
 });
 
-test('loss: a lossy POP explains a cell that loses up to twice as many; unmeasured, it fades', () => {
+test('loss: a POP that loses packets explains twice as much in a cell; unmeasured it fades', () => {
   const estimates = cellOf([10]);
   const lose = (lost: number, popLossRate: number): number => {
     for (let i = 0; i < 5; i++) updateLoss(estimates, 0, { sent: 10, lost, atMs: NOW_MS }, popLossRate);

@@ -61,7 +61,7 @@ function counts<T>(values: readonly T[]): Map<T, number> {
   return count;
 }
 
-test('within the budget, never a POP that is down, one burst at a time while exploring', () => {
+test('never more than the budget, never a POP that is down, one burst at a time while exploring', () => {
   const run = fc.record({
     networks: fc.integer({ min: 1, max: 20 }),
     budgets: fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 14 }),
@@ -102,7 +102,7 @@ test('a burst that is on its way is waited for, and after five seconds taken for
   assert.equal(step().length, 3, 'an answer lets the next one go');
 });
 
-test('a network is explored: the nearest POP first, until nothing promises anything', () => {
+test('a network is explored from the nearest POP on, as far as a burst promises anything', () => {
   const { step } = lab({ networks: TILES.length });
   for (const { network, popIndex } of step()) {
     const distances = POPS.map((pop) => Math.abs(pop - (TILES[placeOf(network) - 2] as number)));
@@ -183,7 +183,7 @@ function refreshes(seconds: number, during: Step = {}): Map<number, number> {
   return counts(sent.map(({ popIndex }) => popIndex));
 }
 
-test('what is known is kept fresh: the POP that clients get most often, challengers less', () => {
+test('what is known is kept fresh: the POP that clients get every other second, challengers less often', () => {
   const seconds = 90;
   const each = [...refreshes(seconds).values()].sort((one, other) => other - one);
   const [own = 0, challenger = 0, third = 0] = each;
@@ -192,7 +192,7 @@ test('what is known is kept fresh: the POP that clients get most often, challeng
   assert.ok(third <= challenger, `${each}`);
 });
 
-test('after an alarm of a POP, networks that do not get it measure it more often too', () => {
+test('after an alarm of a POP it is measured more often, by networks that do not get it too', () => {
   const world = lab({ networks: TILES.length });
   for (let i = 0; i < 16; i++) world.step();
   // All networks have measured PB, and nothing is new to be explored.
