@@ -213,7 +213,7 @@ test('steered load that the rows do not explain takes room, slowly and within bo
 
 test('a POP whose links carry less than its servers serve is filled only as far as they do', () => {
   const driver = drive({ pops: [0, 8], tiles: [1, 2, 3], capacityRps: [1000, 5000] });
-  const demand = [0, 1, 2].map((i) => ({ placeId: 2 + i, asn: 0, group: -1, rps: 300 }));
+  const demand = [0, 1, 2].map((i) => ({ network: -1, placeId: 2 + i, asn: 0, group: -1, rps: 300 }));
   const rpsAtA = (): number => 900 * (driver.decider.terms().pops[0]?.share ?? 0);
   const seen: number[] = [];
   for (let tick = 0; tick < 140; tick++) {

@@ -87,6 +87,6 @@ test('constant demand, any capacities, late reports: no swinging, and no POP ove
       const most = moves.reduce((max, count) => Math.max(max, count), 0);
       assert.ok(most <= 1, `a cell moved ${most} times`);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: 1 },
   );
 });

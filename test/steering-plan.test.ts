@@ -183,7 +183,7 @@ function refreshes(seconds: number, during: Step = {}): Map<number, number> {
   return counts(sent.map(({ popIndex }) => popIndex));
 }
 
-test('what is known is kept fresh: the POP that clients get every other second, challengers less often', () => {
+test('what is known is kept fresh: the POP that clients get most often, challengers less', () => {
   const seconds = 90;
   const each = [...refreshes(seconds).values()].sort((one, other) => other - one);
   const [own = 0, challenger = 0, third = 0] = each;

@@ -41,7 +41,9 @@ function forEachRanked(planner: Planner, leaf: number, visit: (entry: number, ra
     for (let other = first; rank > 0 && other < first + ENTRIES; other++) {
       const rival = popAt(estimates, other);
       if (rival < 0) break;
-      if (rival !== incumbent && levelMs(estimates, other) < level) rank++;
+      const rivalMs = levelMs(estimates, other);
+      // Only lost bursts so far: no rival.
+      if (rival !== incumbent && rivalMs > 0 && rivalMs < level) rank++;
     }
     visit(entry, Math.min(rank, RANK_REFRESHES.length - 1));
   }

@@ -149,15 +149,19 @@ function poolPlace(
   const { params, estimates, distances, terms, offsetMs, offsetCount } = state;
   const { placeId, popIndex: pop } = sample;
   const offset = offsetMs[cell] as number;
-  const rttMs = Math.max(LEAST_RTT_MS, burst.rttMs - offset);
-  updateEstimate(estimates, { cell: placeId, pop }, { ...burst, rttMs }, how);
-  if (Number.isNaN(burst.rttMs)) return;
   const known = findEstimate(estimates, placeId, pop);
   const km = distances[placeId * terms.shiftMs.length + pop] as number;
   const expected =
     known >= 0 && burstsOf(estimates, known) >= OFFSET_BURSTS_MAX
       ? levelMs(estimates, known)
       : priorMs(params, km) + (terms.priorBiasMs[pop] as number);
+  const isLost = Number.isNaN(burst.rttMs);
+  // An offset explains by how much a burst differs from what was expected, and no more.
+  const least = Math.min(burst.rttMs, expected);
+  const most = Math.max(burst.rttMs, expected);
+  const rttMs = Math.max(LEAST_RTT_MS, least, Math.min(most, burst.rttMs - offset));
+  updateEstimate(estimates, { cell: placeId, pop }, isLost ? burst : { ...burst, rttMs }, how);
+  if (isLost) return;
   const seen = Math.max(-OFFSET_MAX_MS, Math.min(OFFSET_MAX_MS, burst.rttMs - expected));
   const count = Math.min(OFFSET_BURSTS_MAX, (offsetCount[cell] as number) + 1);
   offsetCount[cell] = count;

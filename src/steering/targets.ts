@@ -38,6 +38,8 @@ export function chooseTargets(
       explored.push({ leaf, worth });
       continue;
     }
+    // Nobody asks from there any more: what was found out is left to age, and the leaf to go.
+    if (planner.rps[index] === 0) continue;
     const due = overdue(planner, leaf, nowMs);
     if (due >= 1) fresh.push({ leaf, worth: rps * FRESH_MS * Math.min(OVERDUE_MAX, due) });
   }
