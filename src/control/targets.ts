@@ -16,6 +16,8 @@ export interface TargetLists {
   readonly publish: (nowMs: number) => void;
 }
 
+/** A plan is made for so long ahead at most, ms. */
+const AHEAD_MAX_MS = 1000;
 /** Time that a plan makes up for at most, in ticks. */
 const TICKS_MAX = 2;
 /** Networks whose text is remembered at most; then all are forgotten. */
@@ -38,7 +40,8 @@ export function createTargetLists(options: {
   const plan = (nowMs: number, elapsedMs: number): readonly PlannedBurst[] => {
     const startedMs = threadMs();
     const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
-    const bursts = decider.plan(nowMs, burstsMax, thinking.exploredMax(elapsedMs));
+    // What falls due before the next plan is measured now, and not a tick late.
+    const bursts = decider.plan(nowMs + Math.min(tickMs, AHEAD_MAX_MS), burstsMax, thinking.exploredMax(elapsedMs));
     stats.lastPlanMs = threadMs() - startedMs;
     stats.totalPlanMs += stats.lastPlanMs;
     thinking.took(stats.lastPlanMs, elapsedMs);
