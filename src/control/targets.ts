@@ -41,7 +41,8 @@ export function createTargetLists(options: {
     const startedMs = threadMs();
     const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
     // What falls due before the next plan is measured now, and not a tick late.
-    const bursts = decider.plan(nowMs + Math.min(tickMs, AHEAD_MAX_MS), burstsMax, thinking.exploredMax(elapsedMs));
+    const atMs = nowMs + Math.min(tickMs, AHEAD_MAX_MS);
+    const bursts = decider.plan(atMs, burstsMax, thinking.exploredMax(elapsedMs));
     stats.lastPlanMs = threadMs() - startedMs;
     stats.totalPlanMs += stats.lastPlanMs;
     thinking.took(stats.lastPlanMs, elapsedMs);
