@@ -1,3 +1,4 @@
+import { createNumberMap, MISSING, type NumberMap } from '../base/number-map.ts';
 import type { CellGeometry } from './prior.ts';
 
 /** Network cells and leaf cells at most: places come on top. */
@@ -40,7 +41,7 @@ export interface Cells {
   /** 1 once it was measured: it has a decision of its own. */
   readonly leafActive: Uint8Array;
   leafCount: number;
-  readonly leafIds: Map<number, number>;
+  readonly leafIds: NumberMap;
   readonly freeLeaves: number[];
 }
 
@@ -65,7 +66,7 @@ export function createCells(
     leafAsn: new Uint32Array(leafMax),
     leafActive: new Uint8Array(leafMax),
     leafCount: 0,
-    leafIds: new Map(),
+    leafIds: createNumberMap(leafMax),
     freeLeaves: [],
   };
 }
@@ -75,7 +76,7 @@ export function createCells(
  */
 export function cellOf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
   const leaf = cells.leafIds.get(network);
-  if (leaf !== undefined && cells.leafActive[leaf - cells.firstLeaf] === 1) return leaf;
+  if (leaf !== MISSING && cells.leafActive[leaf - cells.firstLeaf] === 1) return leaf;
   return (asn === 0 ? undefined : cells.ids.get(networkKey(placeId, asn))) ?? placeId;
 }
 
@@ -94,7 +95,7 @@ export function parentOf(cells: Cells, cell: number): number {
 export function ensureLeaf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
   if (network < 0) return -1;
   let leaf = cells.leafIds.get(network);
-  if (leaf === undefined) {
+  if (leaf === MISSING) {
     const index = cells.freeLeaves.pop() ?? cells.leafCount;
     if (index >= cells.leafKey.length) return -1;
     if (index === cells.leafCount) cells.leafCount++;

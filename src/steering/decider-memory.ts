@@ -1,5 +1,6 @@
 import { formatPrefix, parsePrefix } from '../base/address.ts';
 import { networkKey, networkOfKey } from '../base/network-key.ts';
+import { MISSING } from '../base/number-map.ts';
 import { asnOf, cellKey, cellOf, ensureCell, ensureLeaf, networkOf, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
 import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
@@ -36,7 +37,7 @@ export function packedCell(state: DeciderState, key: string): Uint8Array | undef
   const leaf = networkIn(key);
   if (leaf >= 0) {
     const cell = state.cells.leafIds.get(leaf);
-    return cell === undefined ? undefined : pack(state, cell);
+    return cell === MISSING ? undefined : pack(state, cell);
   }
   const { placeKey, asn } = parseCellKey(key);
   const placeId = state.keyIds.get(placeKey);

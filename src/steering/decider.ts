@@ -150,7 +150,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     changedRows: assigned.changedRows,
     urgent: moved || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size,
-    leafCells: cells.leafIds.size,
+    leafCells: cells.leafIds.size(),
     estimates: state.estimates.used,
     wideUnits: assigned.wideUnits,
     sweeps: assigned.sweeps,

@@ -38,7 +38,6 @@ export interface LitBurst {
 export function agreesWithOthers(estimates: Estimates, between: Float32Array, burst: LitBurst): boolean {
   const { cell, pop, rttMs, claimLeastMs } = burst;
   const popCount = Math.sqrt(between.length);
-  const isClaimed = rttMs >= claimLeastMs(pop);
   const first = firstEntry(cell);
   let falseCount = 0;
   for (let entry = first; entry < first + ENTRIES; entry++) {
@@ -47,7 +46,7 @@ export function agreesWithOthers(estimates: Estimates, between: Float32Array, bu
     if (other === pop || burstsOf(estimates, entry) === 0) continue;
     const level = levelMs(estimates, entry);
     if (rttMs + level >= (between[pop * popCount + other] as number) - SLACK_MS) continue;
-    if (!isClaimed || level >= claimLeastMs(other)) return false;
+    if (rttMs < claimLeastMs(pop) || level >= claimLeastMs(other)) return false;
     falseEntries[falseCount++] = entry;
   }
   // From the last on: the last entry takes the place of one that goes.
