@@ -61,7 +61,7 @@ const NORMAL = Math.sqrt(2 * Math.PI);
 const OFFSET_MAX_MS = 8;
 const OFFSET_SHRINK = 4;
 /** A spot with less weight than this beside the likeliest is left out. */
-const WEIGHT_MIN = 1e-4;
+const WEIGHT_MIN = 2e-3;
 
 /** Room for beliefs about networks in this atlas. */
 export function emptyBelief(atlas: Atlas): Belief {

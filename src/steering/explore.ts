@@ -5,7 +5,7 @@ import { type Planner, stopMs } from './planner.ts';
 import { bestByLikeness, bestRepeat, bestUnmeasured, type Worth } from './worth.ts';
 
 /** A network that was explored is looked at again after so many refreshings. */
-const EXPLORE_REFRESHES = 60;
+const EXPLORE_REFRESHES = 150;
 /** Networks that the trust in the geo database at first is worth. */
 const TRUST_NETWORKS = 25;
 

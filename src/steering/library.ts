@@ -20,7 +20,7 @@ const CELLS_MAX = 512;
 const LIKE_MS = 2;
 const LIKE_SHARE = 0.05;
 /** Chance that two networks of one place differ all the same; then anything up to so many ms is as likely. */
-const UNLIKE_CHANCE = 0.1;
+const UNLIKE_CHANCE = 0.03;
 const UNLIKE_MS = 300;
 /** Weight of not knowing, in fingerprints; what it promises, as a share of the best so far. */
 const UNKNOWN_WEIGHT = 0.5;
@@ -56,7 +56,7 @@ export function createLibrary(estimates: Estimates, popCount: number): Library {
   return {
     forget,
     renew: (cell) => {
-      if (entryCount(estimates, cell) < 2 && !slots.has(cell)) return;
+      if (entryCount(estimates, cell) === 0) return;
       const slot = slotFor(cell);
       if (slot < 0) return;
       if (cells[slot] !== cell) forget(cells[slot] as number);
@@ -69,7 +69,9 @@ export function createLibrary(estimates: Estimates, popCount: number): Library {
       }
     },
     promise: (cell, measured, bestMs) => {
-      sums.fill(UNKNOWN_WEIGHT * UNKNOWN_PROMISE * bestMs);
+      // Networks that nothing tells apart try different POPs, and so tell each other.
+      for (let pop = 0; pop < popCount; pop++)
+        sums[pop] = UNKNOWN_WEIGHT * UNKNOWN_PROMISE * bestMs * (0.5 + mix32(mix32(cell) + pop) / 2 ** 32);
       weights.fill(UNKNOWN_WEIGHT);
       for (let slot = 0; slot < CELLS_MAX; slot++) {
         const other = cells[slot] as number;

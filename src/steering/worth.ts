@@ -29,6 +29,9 @@ const BURST_SHARE = 0.03;
 /** The first burst goes by the spots that have at least this share of the likeliest one's weight. */
 const FIRST_SHARE_MIN = 0.01;
 
+/** A POP that is this many spreads too far promises nothing from there. */
+const HOPELESS = 2.5;
+
 /**
  * The POP not measured yet whose burst promises most, by expected improvement (Jones, Schonlau and Welch
  * 1998): the mean of what it would be better than the best so far, over the belief where the network is.
@@ -55,7 +58,9 @@ export function bestUnmeasured(
       if (isOut[pop] === 1) continue;
       const distanceMs = expectedMs(km[first + pop] as number) + belief.offsetMs;
       const gainMs = bestMs - distanceMs - (prospect.extraMs[pop] as number);
-      const won = improvementMs(gainMs, SPREAD_MS + SPREAD_SHARE * distanceMs);
+      const spreadMs = SPREAD_MS + SPREAD_SHARE * distanceMs;
+      if (gainMs < -HOPELESS * spreadMs) continue;
+      const won = improvementMs(gainMs, spreadMs);
       sums[pop] = (sums[pop] as number) + share * won;
     }
   }
