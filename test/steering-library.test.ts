@@ -65,7 +65,7 @@ test('promises are never negative nor more than all there is; a network learns n
         assert.ok(promise.every((ms) => ms >= 0 && ms <= bestMs));
         if (networks.length !== 1) return;
         const alone = library.promise(1, [{ pop: 1, ms: bestMs }], bestMs);
-        assert.ok(alone.every((ms) => Math.abs(ms - 0.3 * bestMs) < 1e-9));
+        assert.ok(alone.every((ms) => ms >= 0.15 * bestMs && ms <= 0.45 * bestMs));
       },
     ),
     { seed: 44, numRuns: 200 },
