@@ -13,11 +13,11 @@ function plansOf(exploringMs: number, elapsed: readonly number[]): number[] {
   });
 }
 
-test('a new controller explores at once, then falls to a thirtieth of its time', () => {
+test('a new controller explores at once, then falls to a twentieth of its time', () => {
   const took = plansOf(0.3, new Array(300).fill(1000));
-  assert.ok(took.slice(0, 15).every((ms) => ms >= 50 && ms <= 81));
+  assert.ok(took.slice(0, 15).every((ms) => ms >= 100 && ms <= 151));
   assert.ok(
-    took.slice(100).every((ms) => ms >= 22 && ms <= 38),
+    took.slice(100).every((ms) => ms >= 40 && ms <= 63),
     `${took.slice(100)}`,
   );
 });

@@ -10,9 +10,9 @@ export interface Thinking {
 }
 
 /** Share of all time that planning may take in the long run … */
-const SHARE = 0.03;
+const SHARE = 0.05;
 /** … in one tick, while there is time saved up … */
-const TICK_SHARE = 0.08;
+const TICK_SHARE = 0.15;
 /** … and saved up at most, ms: a new controller has that. */
 const SAVED_MAX_MS = 2000;
 const SECOND_MS = 1000;
