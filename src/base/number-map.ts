@@ -2,7 +2,8 @@ import { assert } from './assert.ts';
 import { mix32 } from './random.ts';
 
 /**
- * A map from numbers >= 0 (exact in a double) to numbers >= 0, in typed arrays: a look-up is one or two looks at
+ * A map from numbers >= 0 (exact in a double) to numbers >= 0, in typed arrays: a look-up is one or two
+ * looks at
  * memory, where `Map` takes several. Holds so many at most.
  */
 export interface NumberMap {

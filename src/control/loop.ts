@@ -188,7 +188,7 @@ async function runTick(running: Running): Promise<void> {
     setWords(running, nowMs);
     account(stats, ticked);
     offerImage(running, { ticked, nowMs });
-    running.targets.publish(nowMs);
+    running.targets.publish(nowMs, ticked.alarms.length > 0);
     if (running.isAway) log('the store is back: deciding goes on');
     running.isAway = false;
     stats.lastTickMs = performance.now() - startedMs;

@@ -11,9 +11,10 @@ import { createThinking, threadMs } from './thinking.ts';
 export interface TargetLists {
   /**
    * Plans the bursts of the coming tick, and hands them to the store in the background. Nothing is planned
-   * while the store did not take the last ones.
+   * while the store did not take the last ones. `isAlarmed`: this thread has answers to change first, and
+   * explores nothing now.
    */
-  readonly publish: (nowMs: number) => void;
+  readonly publish: (nowMs: number, isAlarmed: boolean) => void;
 }
 
 /** A plan is made for so long ahead at most, ms. */
@@ -37,22 +38,22 @@ export function createTargetLists(options: {
   const thinking = createThinking();
   let plannedAtMs: number | undefined;
   let isBusy = false;
-  const plan = (nowMs: number, elapsedMs: number): readonly PlannedBurst[] => {
+  const plan = (nowMs: number, elapsedMs: number, isAlarmed: boolean): readonly PlannedBurst[] => {
     const startedMs = threadMs();
     const burstsMax = Math.floor((burstsPerSecond * elapsedMs) / 1000);
     // What falls due before the next plan is measured now, and not a tick late.
     const atMs = nowMs + Math.min(tickMs, AHEAD_MAX_MS);
-    const bursts = decider.plan(atMs, burstsMax, thinking.exploredMax(elapsedMs));
+    const bursts = decider.plan(atMs, burstsMax, isAlarmed ? 0 : thinking.exploredMax(elapsedMs));
     stats.lastPlanMs = threadMs() - startedMs;
     stats.totalPlanMs += stats.lastPlanMs;
     thinking.took(stats.lastPlanMs, elapsedMs);
     return bursts;
   };
-  const list = (nowMs: number): Map<string, string[]> => {
+  const list = (nowMs: number, isAlarmed: boolean): Map<string, string[]> => {
     const elapsedMs = Math.max(0, Math.min(TICKS_MAX * tickMs, nowMs - (plannedAtMs ?? nowMs - tickMs)));
     plannedAtMs = nowMs;
     const lists = new Map<string, string[]>();
-    for (const { network, popIndex } of plan(nowMs, elapsedMs)) {
+    for (const { network, popIndex } of plan(nowMs, elapsedMs, isAlarmed)) {
       const pop = fleet.pops[popIndex]?.code ?? '';
       const networks = lists.get(pop) ?? [];
       lists.set(pop, networks);
@@ -75,9 +76,9 @@ export function createTargetLists(options: {
     }
   };
   return {
-    publish: (nowMs) => {
+    publish: (nowMs, isAlarmed) => {
       if (isBusy) return;
-      const lists = list(nowMs);
+      const lists = list(nowMs, isAlarmed);
       if (lists.size > 0) void send(lists);
     },
   };

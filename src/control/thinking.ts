@@ -37,7 +37,7 @@ export function createThinking(): Thinking {
   };
 }
 
-/** Processor time of this thread, ms: others' work does not count. */
+/** Processor time of this thread, ms: others' work does not count. Goes in steps of some ms. */
 export function threadMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;

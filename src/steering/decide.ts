@@ -13,10 +13,10 @@ import {
   CANDIDATES,
   CODES_PER_MS,
   candidateOf,
+  deviationMs,
   NONE,
   pickCandidates,
   type ServiceGroup,
-  type Units,
 } from './units.ts';
 
 /** Everything that deciding one unit reads and writes. */
@@ -33,6 +33,8 @@ export interface Deciding extends Moving {
   readonly failOpen: boolean[];
   /** By POP: when its RTT or loss last changed for all its cells, ms since 1970. */
   readonly alarmedAtMs: Float64Array;
+  /** By POP: when it was last answered again after it had been out, ms since 1970. */
+  readonly returnedAtMs: Float64Array;
   /** By POP: the links that share its clients. */
   readonly linkChoices: (readonly number[])[];
   /** Whether a cell is a network that is explored for the first time. */
@@ -61,6 +63,8 @@ export interface DecidePass {
 
 /** After an alarm of its POP a unit may leave at once for this long, ms. */
 const ALARM_HOLD_MS = 3000;
+/** A POP that is back takes clients that prefer it, home or not, for this long, ms. */
+const RETURN_HOLD_MS = 10_000;
 /** A rival's lead is counted up to this: then the threshold is at its floor, and the unit sleeps. */
 export const LEAD_MAX = 30;
 
@@ -257,7 +261,7 @@ function weigh(
       incumbentPriced: market.rising[before] === 1,
       rivalPriced: (terms.priceMs[bestPop] as number) > 0,
       incumbentAlarmed: nowMs - (alarmedAtMs[before] as number) <= ALARM_HOLD_MS,
-      rivalIsHome: units.home[unit] === bestPop,
+      rivalIsHome: units.home[unit] === bestPop || isBack(deciding, bestPop, nowMs),
       isYoung: deciding.isYoung(unit % units.cellStride),
     },
     params,
@@ -290,8 +294,7 @@ function weigh(
   running.pass.moves[move]++;
 }
 
-/** Deviation of the difference of two candidates' estimates, ms. */
-export function deviationMs(units: Units, one: number, other: number): number {
-  const { deviationCode } = units;
-  return Math.hypot(deviationCode[one] as number, deviationCode[other] as number) / CODES_PER_MS;
+/** Whether a POP was out and has just come back. */
+function isBack({ returnedAtMs }: Deciding, pop: number, nowMs: number): boolean {
+  return nowMs - (returnedAtMs[pop] as number) <= RETURN_HOLD_MS;
 }

@@ -1,11 +1,9 @@
 import type { Fleet } from '../base/fleet.ts';
-import { NO_LOSS } from './alarm.ts';
 import { type Cells, cellOf, createCells, ensureLeaf, parentOf, releaseCell, releaseLeaf } from './cells.ts';
 import type { Deciding } from './decide.ts';
 import { createEstimates, dropCell, dropOldEntries, type Estimates } from './estimates.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
-import type { Learning } from './learning.ts';
-import { lightBetween } from './light.ts';
+import { emptyLearning, type Learning } from './learning.ts';
 import { createMarket } from './market.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
@@ -54,6 +52,8 @@ export interface DeciderState {
   readonly planner: Planner;
   /** By POP: 1 where it is down: nothing is measured from it. */
   readonly downPops: Uint8Array;
+  /** By POP: 1 where it was out at the last tick. */
+  readonly wasOut: Uint8Array;
   readonly hashes: ReturnType<typeof popHashes>;
   readonly keyIds: ReadonlyMap<string, number>;
   /** Requests/s by unit. */
@@ -115,17 +115,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     units,
     terms,
     fleetState,
-    learning: {
-      ...shared,
-      level: geometry.level,
-      between: lightBetween(fleet.pops),
-      popLoss: fleet.pops.map(() => NO_LOSS),
-      residualMeanMs: new Float64Array(popCount),
-      residualCount: new Float64Array(popCount),
-      offsetMs: new Float32Array(cells.capacity),
-      offsetCount: new Uint8Array(cells.capacity),
-      marked: new Uint8Array(cells.capacity),
-    },
+    learning: emptyLearning(shared, { level: geometry.level, pops: fleet.pops }),
     deciding: {
       ...shared,
       units,
@@ -135,6 +125,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       failOpen: groups.map(() => false),
       linkChoices: fleetState.linkChoices,
       isYoung: (cell) => isYoung(planner, cell),
+      returnedAtMs: new Float64Array(popCount).fill(-Infinity),
       demandRps,
       startRps: new Float64Array(popCount),
       leftRps: new Float64Array(popCount),
@@ -143,6 +134,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     },
     planner,
     downPops,
+    wasOut: new Uint8Array(popCount),
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),
     demandRps,

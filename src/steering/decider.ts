@@ -127,7 +127,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   const { options, terms, fleetState, learning, deciding, cells } = state;
   const { fleet, params } = options;
   const fleetChange = observeFleet(fleetState, { fleet, params, terms, reports, overrides, nowMs });
-  if (fleetChange.changed) takeFleetChange(state);
+  if (fleetChange.changed) takeFleetChange(state, nowMs);
   const learned = learn(learning, samples, nowMs);
   for (const cell of learned.madeCells) startCell(state, cell);
   const released = releaseOldCells(state, nowMs);
@@ -161,8 +161,12 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
 }
 
 /** POPs went out or came back: each group sees whether it fails open. */
-function takeFleetChange(state: DeciderState): void {
-  const { fleetState, deciding, options } = state;
+function takeFleetChange(state: DeciderState, nowMs: number): void {
+  const { fleetState, deciding, options, wasOut } = state;
+  for (const [pop, out] of fleetState.out.entries()) {
+    if (out === 0 && wasOut[pop] === 1) deciding.returnedAtMs[pop] = nowMs;
+    wasOut[pop] = out;
+  }
   for (const [group, { serves }] of options.groups.entries()) {
     const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
     deciding.failOpen[group] = isOpen;

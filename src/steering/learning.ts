@@ -1,6 +1,8 @@
-import type { PopLoss } from './alarm.ts';
+import type { Location } from '../base/geodesy.ts';
+import { NO_LOSS, type PopLoss } from './alarm.ts';
 import type { Cells } from './cells.ts';
 import type { Estimates } from './estimates.ts';
+import { lightBetween } from './light.ts';
 import type { SteeringParams } from './params.ts';
 import type { PopTerms } from './score.ts';
 
@@ -28,4 +30,24 @@ export interface Learning {
   readonly offsetCount: Uint8Array;
   /** By cell: 1 where its estimates changed in this tick; for `learn` alone. */
   readonly marked: Uint8Array;
+}
+
+/** Nothing was learned yet. */
+export function emptyLearning(
+  shared: Pick<Learning, 'params' | 'cells' | 'estimates' | 'distances' | 'terms' | 'alarmedAtMs'>,
+  world: { readonly level: Uint8Array; readonly pops: readonly Location[] },
+): Learning {
+  const popCount = world.pops.length;
+  const { capacity } = shared.cells;
+  return {
+    ...shared,
+    level: world.level,
+    between: lightBetween(world.pops),
+    popLoss: world.pops.map(() => NO_LOSS),
+    residualMeanMs: new Float64Array(popCount),
+    residualCount: new Float64Array(popCount),
+    offsetMs: new Float32Array(capacity),
+    offsetCount: new Uint8Array(capacity),
+    marked: new Uint8Array(capacity),
+  };
 }

@@ -17,7 +17,7 @@ export interface Standing {
   readonly rivalPriced: boolean;
   /** The RTT or loss of the whole POP answered now has just changed. */
   readonly incumbentAlarmed: boolean;
-  /** The rival is the POP that the unit left only because of an event. */
+  /** The rival is the POP that the unit left only because of an event, or is back from one. */
   readonly rivalIsHome: boolean;
   /** The clients' network is explored for the first time: its answer so far is only a guess. */
   readonly isYoung: boolean;

@@ -235,3 +235,9 @@ export function candidateOf(units: Units, unit: number, pop: number): number {
   }
   return NONE;
 }
+
+/** Error of the difference of two candidates' estimates, ms. */
+export function deviationMs(units: Units, one: number, other: number): number {
+  const { deviationCode } = units;
+  return Math.hypot(deviationCode[one] as number, deviationCode[other] as number) / CODES_PER_MS;
+}
