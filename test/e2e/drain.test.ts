@@ -25,7 +25,7 @@ const RESTORE_MS = 3000;
 /** Share of clients that a restart of the controller may move: those whom it would have moved anyway. */
 const MOVED_MAX = 0.02;
 /** As long as a restart and the look after it take, ms. */
-const EXPLORED_MS = 6000;
+const EXPLORED_MS = 12_000;
 
 test('with the state in memory: drain, its end by itself, restore', async (t) => {
   const up = await opened(t).program(['up', '--pop-port', String(await freePort())]);
