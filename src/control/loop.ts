@@ -55,6 +55,8 @@ export interface Control {
   readonly close: () => Promise<void>;
 }
 
+/** Where a POP may be shifting, a tick comes so soon after the last began, ms: its bursts are all new. */
+const SUSPECTED_TICK_MS = 400;
 /** After a nudge a tick comes so soon, ms: several nudges make one tick. */
 const NUDGED_TICK_MS = 50;
 /**
@@ -80,6 +82,8 @@ interface Running {
   isWarm: boolean;
   /** The store could not be read at the last tick. */
   isAway: boolean;
+  /** A POP may be getting slower: the next tick comes soon. */
+  isSuspected: boolean;
   closed: boolean;
 }
 
@@ -99,6 +103,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     unsaved: new Map(),
     isWarm: false,
     isAway: false,
+    isSuspected: false,
     closed: false,
   };
   let timer: NodeJS.Timeout | undefined;
@@ -115,7 +120,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     timer = setTimeout(() => {
       const startedMs = performance.now();
       nextAtMs = Infinity;
-      void tickNow().then(() => schedule(Math.max(0, options.tickMs - (performance.now() - startedMs))));
+      void tickNow().then(() => {
+        const everyMs = running.isSuspected ? Math.min(SUSPECTED_TICK_MS, options.tickMs) : options.tickMs;
+        schedule(Math.max(0, everyMs - (performance.now() - startedMs)));
+      });
     }, inMs);
   };
   const stopListening = options.store.onChange((topic: StoreTopic) => {
@@ -187,6 +195,7 @@ async function runTick(running: Running): Promise<void> {
     const ticked = decider.tick({ nowMs, ...seen });
     setWords(running, nowMs);
     account(stats, ticked);
+    running.isSuspected = ticked.isSuspected;
     offerImage(running, { ticked, nowMs });
     running.targets.publish(nowMs, ticked.alarms.length > 0);
     if (running.isAway) log('the store is back: deciding goes on');

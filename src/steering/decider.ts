@@ -51,6 +51,8 @@ export interface TickStats {
   readonly moves: DecidePass['moves'];
   /** Codes of POPs whose RTT or loss changed for all their cells. */
   readonly alarms: readonly string[];
+  /** A POP may be getting slower for all its cells: another tick soon would tell. */
+  readonly isSuspected: boolean;
   /** Rows whose candidates or TTL changed. */
   readonly changedRows: number;
   /** Something that clients should learn at once: moves, POPs out or back, links left or taken up. */
@@ -147,6 +149,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     refused: learned.refused,
     moves: assigned.moves,
     alarms: learned.alarms.map((pop) => fleet.pops[pop]?.code ?? ''),
+    isSuspected: learned.isSuspected,
     changedRows: assigned.changedRows,
     urgent: moved || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size,

@@ -16,6 +16,8 @@ export interface Learned {
   readonly touched: readonly number[];
   /** POPs that alarmed. */
   readonly alarms: readonly number[];
+  /** A POP may be shifting: the next bursts tell. */
+  readonly isSuspected: boolean;
   /** POPs whose clients of one AS changed together. */
   readonly asnAlarms: readonly AsnAlarm[];
   /** Cells that have decisions of their own from now on. */
@@ -67,7 +69,8 @@ export function learn(state: Learning, samples: readonly LocatedSample[], nowMs:
   }
   for (const cell of touched) state.marked[cell] = 0;
   if (accepted > 0) correctPriors(state);
-  return { accepted, refused, touched, alarms, asnAlarms, madeCells };
+  const isSuspected = pools.some((pool, pop) => pool?.hold === true && !alarms.includes(pop));
+  return { accepted, refused, touched, alarms, isSuspected, asnAlarms, madeCells };
 }
 
 /** What admitting a tick's bursts works with: made once a tick, as there may be a million. */
