@@ -22,7 +22,7 @@ const ROUNDS = Number(process.env['ISOCHRONE_E2E_ROUNDS'] ?? 1);
 const COUNTRIES = ['DE', 'US', 'BR', 'JP', 'AU', 'EG'] as const;
 const INPUTS: readonly Input[] = ['latency', 'loss', 'link', 'links', 'load', 'health'];
 /** An answer must follow within so long, ms. */
-const REACT_MS = 3000;
+const REACT_MS = 2000;
 /** It must be back within so long after the cause is gone, ms. */
 const RETURN_MS = 15_000;
 /** By then the agents have measured the heaviest networks a few times. */

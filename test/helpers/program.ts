@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(root, 'src/main.ts');
-const START_MS = 60_000;
+const START_MS = 20_000;
 const STOP_MS = 5_000;
 
 /** A running `up` or `serve`. */
