@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
-import { candidate, ROW_CANDIDATES, type SteeringImage } from '../src/steering/image.ts';
+import { candidate, ROW_CANDIDATES, rowOf, type SteeringImage } from '../src/steering/image.ts';
 import { decodeTerms } from '../src/steering/terms.ts';
 import { type Driver, drive } from './helpers/steering-world.ts';
 
@@ -147,6 +147,27 @@ test('POPs equal but for noise do not flap', () => {
     if (i >= 20) moves += Object.values(made).reduce((sum, count) => sum + count, 0);
   }
   assert.ok(moves <= 3, `${moves} moves of 10 cells in 10 minutes`);
+});
+
+test('POPs that stand in for the first keep their places through noise, and lose them for good reason', () => {
+  // Seen from 0, two POPs stand equally far behind the first.
+  const driver = drive({ pops: [0, -30, 30], tiles: [0] });
+  const standIns = (): number[] => {
+    const row = rowOf(driver.image(), 0, 2, 64500);
+    return [1, 2].map((k) => driver.fleet.links[candidate(driver.image(), row, k)]?.popIndex ?? -1);
+  };
+  const random = seededRandom(7);
+  const noise = (): number => random.next() * 4;
+  for (let i = 0; i < 20; i++) driver.tick({ samples: driver.samples(noise) });
+  const before = standIns();
+  assert.deepEqual(before.toSorted(), [1, 2]);
+  for (let i = 0; i < 100; i++) {
+    driver.tick({ samples: driver.samples(noise) });
+    assert.deepEqual(standIns(), before, `tick ${i}`);
+  }
+  const slower = (pop: number): number => noise() + (pop === before[0] ? 20 : 0);
+  for (let i = 0; i < 20; i++) driver.tick({ samples: driver.samples(slower) });
+  assert.deepEqual(standIns(), before.toReversed());
 });
 
 test('ticks are deterministic', () => {

@@ -243,7 +243,11 @@ test('explain and decision agree for clients of a leaf', () => {
     }
     const marginMs = explanation.runnerUp?.marginMs ?? 0;
     assert.equal(explanation.held !== undefined, marginMs < 0);
-    const wanted = ttlOf({ marginMs, sinceMoveMs: Infinity, alarmed: false, failOpen: false }, params);
+    const before = explanation.ttl.seconds;
+    const wanted = ttlOf(
+      { marginMs, sinceMoveMs: Infinity, alarmed: false, failOpen: false, before },
+      params,
+    );
     // 14 s a ms: a second is less than a tenth of a ms.
     if (explanation.ttl.why.includes('margin'))
       assert.ok(Math.abs(explanation.ttl.seconds - wanted.seconds) <= 1, JSON.stringify(explanation.ttl));

@@ -4,6 +4,7 @@ import { writeRow } from './write-row.ts';
 
 /** What a row can say; 18 hours. */
 const TTL_MAX_SECONDS = 0xffff;
+const BY_MARGIN = TTL_REASONS.indexOf('margin');
 
 /**
  * Sets the TTLs of the units that are awake and writes the rows that are stale. Units of which nothing is
@@ -43,17 +44,18 @@ function setTtl(
   const { unit, group, nowMs } = which;
   const { best, bestMs, secondMs, incumbent, incumbentMs } = scanUnit(deciding, unit, group);
   const pop = units.incumbent[unit] as number;
+  const { ttlSeconds, ttlReason } = units.rows;
   const { seconds, reason } = ttlOf(
     {
       marginMs: best === incumbent ? secondMs - bestMs : bestMs - incumbentMs,
       sinceMoveMs: units.movedAtMs[unit] === 0 ? Infinity : nowMs - (units.movedAtMs[unit] as number),
       alarmed: market.alarmed[pop] === 1,
       failOpen: failOpen[group] === true,
+      before: ttlReason[unit] === BY_MARGIN ? (ttlSeconds[unit] as number) : undefined,
     },
     params,
   );
   const code = TTL_REASONS.indexOf(reason);
-  const { ttlSeconds, ttlReason } = units.rows;
   const ttl = Math.min(TTL_MAX_SECONDS, seconds);
   if (ttlSeconds[unit] === ttl && ttlReason[unit] === code) return;
   ttlSeconds[unit] = ttl;

@@ -17,10 +17,14 @@ export interface TtlBasis {
   readonly alarmed: boolean;
   /** No POP is up: answered as if all were. */
   readonly failOpen: boolean;
+  /** What it had, s; undefined: nothing by its margin. */
+  readonly before?: number | undefined;
 }
 
 /** Steps between the shortest and the longest TTL: few, so that many cells share rows. */
 const STEPS = 4;
+/** A step is left when the margin is past its end by so much of a step: noise changes no TTL. */
+const STEP_SLACK = 0.3;
 
 /**
  * TTL in seconds that a decision earns, and why: long when the margin is wide, shortest when something just
@@ -32,9 +36,14 @@ export function ttlOf(basis: TtlBasis, params: SteeringParams): { seconds: numbe
   if (basis.alarmed) return { seconds: least, reason: 'alarm' };
   if (basis.sinceMoveMs < params.ttlRecentMs) return { seconds: least, reason: 'recent' };
   if (basis.marginMs === Infinity) return { seconds: most, reason: 'only' };
-  const share = Math.max(0, Math.min(1, basis.marginMs / params.ttlFullMarginMs));
-  const steps = Math.floor(share * STEPS);
-  return { seconds: Math.round(least + ((most - least) * steps) / STEPS), reason: 'margin' };
+  const secondsAt = (steps: number): number => {
+    const whole = Math.floor(Math.max(0, Math.min(STEPS, steps)));
+    return Math.round(least + ((most - least) * whole) / STEPS);
+  };
+  const steps = (STEPS * basis.marginMs) / params.ttlFullMarginMs;
+  const { before } = basis;
+  const isNear = before === secondsAt(steps - STEP_SLACK) || before === secondsAt(steps + STEP_SLACK);
+  return { seconds: before !== undefined && isNear ? before : secondsAt(steps), reason: 'margin' };
 }
 
 /** The reason in words, for `explain`. */

@@ -3,7 +3,9 @@ import { asnOf, placeOf } from './cells.ts';
 import type { DecidePass, Deciding } from './decide.ts';
 import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE } from './image.ts';
 import { partsOf, shareOf } from './unit-moves.ts';
-import { CANDIDATES, NONE } from './units.ts';
+import { CANDIDATES, NONE, type Units } from './units.ts';
+
+type RowTable = Units['rows'];
 
 const order = new Int32Array(CANDIDATES);
 const orderMs = new Float64Array(CANDIDATES);
@@ -11,11 +13,20 @@ const orderMs = new Float64Array(CANDIDATES);
 const links = new Int16Array(ROW_CANDIDATES);
 const bounds = new Uint16Array(ROW_SHARES);
 let length = 0;
+/** Links of the POPs in `order`. */
+const orderLinks = new Int16Array(CANDIDATES);
 
 /**
- * Writes the row: the incumbent first, then the other POPs of a split unit, then the others by score. Each
- * by one of the links that share its clients; a heavy unit's clients are spread over several, as it would
- * fill one.
+ * POPs after the first stand in for it until the next tick alone, so they keep their places until another is
+ * better by so much: ms, and a share of its score. Else noise would make most rows new at every tick.
+ */
+const PLACE_SLACK_MS = 1;
+const PLACE_SLACK_SHARE = 0.1;
+
+/**
+ * Writes the row: the incumbent first, then the other POPs of a split unit, then the others by score, or as
+ * before where that still does. Each by one of the links that share its clients; a heavy unit's clients are
+ * spread over several, as it would fill one.
  */
 export function writeRow(
   deciding: Deciding,
@@ -31,12 +42,56 @@ export function writeRow(
   length = 0;
   const parts = Math.min(count, partsOf(units, unit).length);
   if (parts > 0 && (units.heavy[unit] === 1 || parts > 1)) startParts(deciding, unit, { parts, spread });
-  for (let k = length === 0 ? 0 : parts; k < count && length < ROW_CANDIDATES; k++) {
+  const head = Math.max(1, length);
+  const rest = length === 0 ? 1 : parts;
+  for (let k = length === 0 ? 0 : parts; k < count; k++) {
     const choices = linkChoices[order[k] as number] as readonly number[];
-    links[length++] = choices[spread % choices.length] as number;
+    orderLinks[k] = choices[spread % choices.length] as number;
+    if (length < ROW_CANDIDATES) links[length++] = orderLinks[k] as number;
   }
-  if (putRow(units.rows, unit)) pass.changedRows++;
   units.stale[unit] = 0;
+  const isAsBefore =
+    isHeadAsBefore(units.rows, unit, head) && stillDoes(units.rows, unit, { head, rest, count });
+  if (!isAsBefore && putRow(units.rows, unit)) pass.changedRows++;
+}
+
+/** Whether the row begins as it did, with the same shares and as many links in all. */
+function isHeadAsBefore({ candidates, shares }: RowTable, unit: number, head: number): boolean {
+  const first = unit * ROW_CANDIDATES;
+  for (let k = 0; k < head; k++) if (candidates[first + k] !== links[k]) return false;
+  for (let k = 0; k < ROW_CANDIDATES; k++)
+    if ((links[k] === NONE) !== (candidates[first + k] === NONE)) return false;
+  for (let k = 0; k < ROW_SHARES; k++) if (shares[unit * ROW_SHARES + k] !== bounds[k]) return false;
+  return true;
+}
+
+/**
+ * Whether the links after the head, as they are, come in the order of their POPs' scores, and before all
+ * others, but for the slack. These POPs are those in `order` from `rest` to `count`.
+ */
+function stillDoes(
+  { candidates }: RowTable,
+  unit: number,
+  { head, rest, count }: { readonly head: number; readonly rest: number; readonly count: number },
+): boolean {
+  const first = unit * ROW_CANDIDATES;
+  let worstMs = -Infinity;
+  let found = 0;
+  for (let k = head; k < length; k++) {
+    const at = orderLinks.indexOf(candidates[first + k] as number, rest);
+    if (at < 0 || at >= count) return false;
+    found |= 1 << at;
+    const ms = orderMs[at] as number;
+    if (isClearlyBelow(ms, worstMs)) return false;
+    if (ms > worstMs) worstMs = ms;
+  }
+  for (let k = rest; k < count; k++)
+    if (((found >>> k) & 1) === 0) return !isClearlyBelow(orderMs[k] as number, worstMs);
+  return true;
+}
+
+function isClearlyBelow(ms: number, otherMs: number): boolean {
+  return ms + PLACE_SLACK_MS + PLACE_SLACK_SHARE * Math.abs(ms) < otherMs;
 }
 
 /** Fills `order` with the POPs that may be answered; how many there are. */
@@ -115,7 +170,7 @@ function commonest(choices: readonly number[], max: number): number[] {
 }
 
 /** Puts the row into the table; whether it differs from the one that was there. */
-function putRow(rows: Deciding['units']['rows'], unit: number): boolean {
+function putRow(rows: RowTable, unit: number): boolean {
   let hasChanged = false;
   for (let k = 0; k < ROW_CANDIDATES; k++) {
     const at = unit * ROW_CANDIDATES + k;
