@@ -149,7 +149,7 @@ test('POPs equal but for noise do not flap', () => {
   assert.ok(moves <= 3, `${moves} moves of 10 cells in 10 minutes`);
 });
 
-test('POPs that stand in for the first keep their places through noise, and lose them for good reason', () => {
+test('stand-ins keep their places in a row through noise, and lose them for good reason', () => {
   // Seen from 0, two POPs stand equally far behind the first.
   const driver = drive({ pops: [0, -30, 30], tiles: [0] });
   const standIns = (): number[] => {

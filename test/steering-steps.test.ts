@@ -76,10 +76,10 @@ test('bursts that cannot be true are refused', () => {
 });
 
 test('a POP alarms when most of its cells shift, not when few cells or few milliseconds do', () => {
-  const pool = (residualMs: number[], cells = residualMs.length) => ({
+  const pool = (residualMs: number[]) => ({
     residualMs,
     standardised: residualMs.map((ms) => ms / 1.5),
-    cells,
+    cells: residualMs.map((_, i) => i),
   });
   const up = poolShift(pool([60, 61, 59, 60, 0, 62]), 0, params);
   assert.deepEqual([up.alarmed, up.shiftMs], [true, 60]);
@@ -92,6 +92,16 @@ test('a POP alarms when most of its cells shift, not when few cells or few milli
   );
   const front = poolShift(pool([60, 60, 0, 0, 0, 0]), 0, params);
   assert.deepEqual([front.alarmed, front.suspected], [false, true]);
+  const quiet = new Array<number>(40).fill(0);
+  const begun = poolShift(pool([...quiet, 60, 61, 59, 60, 0, 62, 60, 60, 60, 60, 60]), 0, params);
+  assert.deepEqual([begun.alarmed, begun.shiftMs], [true, 60], 'the newest bursts alone');
+  const few = poolShift(pool([...quiet, 60, 61, 59, 60]), 0, params);
+  assert.deepEqual([few.alarmed, few.suspected], [false, true]);
+  const fewer = poolShift(pool([...quiet, 60, 61, 59]), 0, params);
+  assert.deepEqual([fewer.alarmed, fewer.suspected], [false, false]);
+  const oneCell = { ...pool([...quiet, ...new Array<number>(10).fill(60)]) };
+  const cells = [...quiet.keys(), ...new Array<number>(10).fill(99)];
+  assert.equal(poolShift({ ...oneCell, cells }, 0, params).alarmed, false, 'one cell proves nothing');
 });
 
 test('pooled loss jumps at a surprise, both ways, and one lost packet is none', () => {

@@ -16,6 +16,7 @@ import type { Store, StoreTopic } from '../store/store.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { networkFinder } from './locate-networks.ts';
 import { type MadeImage, makeImage } from './made-image.ts';
+import { createPace } from './pace.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
 import { createTargetLists, type TargetLists } from './targets.ts';
@@ -59,11 +60,14 @@ export interface Control {
 const SUSPECTED_TICK_MS = 400;
 /** After a nudge a tick comes so soon, ms: several nudges make one tick. */
 const NUDGED_TICK_MS = 50;
+/** Agents that have news bring ticks no closer together than this, ms: some agent always errs. */
+const NEWS_TICK_MS = 300;
 /**
- * An image is made so often even if nobody needs it at once, ms: so that its age says whether control is
- * alive.
+ * An image is made so often even if nobody needs it, ms: so that its age says whether control is alive. If
+ * clients are to get better POPs that could wait, so often: every name server has work with each image.
  */
 const IMAGE_EVERY_MS = 10_000;
+const MOVES_EVERY_MS = 2_000;
 /** Cells whose estimates are saved in one tick at most. */
 const SAVED_PER_TICK_MAX = 1000;
 /** Estimates taken back at start at most take so long, ms: then the loop starts without the rest. */
@@ -84,6 +88,8 @@ interface Running {
   isAway: boolean;
   /** A POP may be getting slower: the next tick comes soon. */
   isSuspected: boolean;
+  /** Clients have other POPs than in the last image. */
+  hasMoved: boolean;
   closed: boolean;
 }
 
@@ -104,36 +110,24 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     isWarm: false,
     isAway: false,
     isSuspected: false,
+    hasMoved: false,
     closed: false,
   };
-  let timer: NodeJS.Timeout | undefined;
   let current = Promise.resolve();
-  let nextAtMs = 0;
   const tickNow = (): Promise<void> => {
     current = current.then(() => runTick(running));
     return current;
   };
-  const schedule = (inMs: number): void => {
-    if (running.closed) return;
-    clearTimeout(timer);
-    nextAtMs = performance.now() + inMs;
-    timer = setTimeout(() => {
-      const startedMs = performance.now();
-      nextAtMs = Infinity;
-      void tickNow().then(() => {
-        const everyMs = running.isSuspected ? Math.min(SUSPECTED_TICK_MS, options.tickMs) : options.tickMs;
-        schedule(Math.max(0, everyMs - (performance.now() - startedMs)));
-      });
-    }, inMs);
-  };
+  const pace = createPace(tickNow, () =>
+    running.isSuspected ? Math.min(SUSPECTED_TICK_MS, options.tickMs) : options.tickMs,
+  );
   const stopListening = options.store.onChange((topic: StoreTopic) => {
     if (topic === 'overrides') void takeOverrides(running);
-    const isOurs = topic === 'overrides' || topic === 'reports';
-    if (isOurs && nextAtMs !== Infinity && nextAtMs - performance.now() > NUDGED_TICK_MS)
-      schedule(NUDGED_TICK_MS);
+    if (topic === 'overrides' || topic === 'reports') pace.nudge(NUDGED_TICK_MS);
+    if (topic === 'samples') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
   });
   await tickNow();
-  schedule(options.tickMs);
+  pace.start();
   return {
     stats: () => ({
       ...stats,
@@ -143,7 +137,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     tickNow,
     close: async () => {
       running.closed = true;
-      clearTimeout(timer);
+      pace.stop();
       stopListening();
       await current;
     },
@@ -225,7 +219,9 @@ function missTick(running: Running, nowMs: number): void {
 function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }): void {
   const { options, publisher, stats } = running;
   const { ticked, nowMs } = made;
-  const isDue = nowMs - stats.madeAtMs >= IMAGE_EVERY_MS || nowMs < stats.madeAtMs;
+  running.hasMoved ||= ticked.moved;
+  const everyMs = running.hasMoved ? MOVES_EVERY_MS : IMAGE_EVERY_MS;
+  const isDue = nowMs - stats.madeAtMs >= everyMs || nowMs < stats.madeAtMs;
   // A store that was away may have lost its image.
   if (!ticked.urgent && !isDue && stats.epoch !== 0 && !running.isAway) {
     publisher.retry();
@@ -237,6 +233,7 @@ function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }
     options.log(`a table was kept back: ${image.join('; ')}`);
     return;
   }
+  running.hasMoved = false;
   stats.epoch = image.epoch;
   stats.madeAtMs = nowMs;
   options.onImage(image);

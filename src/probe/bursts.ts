@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { ModelBurst, NetModel, WeatherByPop } from '../netmodel/model.ts';
 import { BATCH_SAMPLES_MAX, type Sample } from '../store/store.ts';
 import type { ModelledClient } from './clients.ts';
+import { createNews } from './news.ts';
 import type { Targets } from './targets.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -19,6 +20,8 @@ export interface Bursts {
   readonly advance: (elapsedMs: number, situation: Situation) => void;
   /** Samples of a POP since the last time; at most one batch of them. */
   readonly take: (popIndex: number) => readonly Sample[];
+  /** Whether the POP's samples show a change that the controller should hear of at once; told once. */
+  readonly hasNews: (popIndex: number, nowMs: number) => boolean;
   readonly counts: () => BurstCounts;
 }
 
@@ -45,6 +48,7 @@ const LINK_QUEUE_SLACK_MS = 1;
 export function createBursts({ fleet, clients, targets, random }: BurstOptions): Bursts {
   const clientOf = new Map(clients.map((client) => [client.network, client]));
   const pending: Sample[][] = fleet.pops.map(() => []);
+  const news = fleet.pops.map(() => createNews());
   const counts = { bursts: 0, unknownTargets: 0 };
   return {
     advance: (elapsedMs, situation) => {
@@ -61,7 +65,9 @@ export function createBursts({ fleet, clients, targets, random }: BurstOptions):
         const path = { placeId: client.placeId, asn: client.asn, linkIndex: link.index };
         const burst = model.burst(path, { weather, linkRps, pings: PINGS_PER_BURST, random });
         const samples = pending[popIndex] as Sample[];
-        if (samples.length < BATCH_SAMPLES_MAX) samples.push(sampleOf(network, burst, queueMs));
+        const sample = sampleOf(network, burst, queueMs);
+        if (samples.length < BATCH_SAMPLES_MAX) samples.push(sample);
+        news[popIndex]?.note(network, sample);
         counts.bursts++;
       });
     },
@@ -70,6 +76,7 @@ export function createBursts({ fleet, clients, targets, random }: BurstOptions):
       pending[popIndex] = [];
       return samples;
     },
+    hasNews: (popIndex, nowMs) => news[popIndex]?.take(nowMs) === true,
     counts: () => counts,
   };
 }

@@ -142,9 +142,11 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
       if (isFirst || isTurn(0, COUNT_EVERY_MS)) traffic.advance(nowMs);
       bursts.advance(elapsedMs, { model, traffic, weather: weather.now() });
       for (const pop of fleet.pops) {
-        if (isTurn(pop.index, BATCH_EVERY_MS)) {
+        const isNews = bursts.hasNews(pop.index, nowMs);
+        if (isNews || isTurn(pop.index, BATCH_EVERY_MS)) {
           const samples = bursts.take(pop.index);
-          if (samples.length > 0) outbox.put({ pop: pop.code, atMs: nowMs, source: 'modelled', samples });
+          const batch = { pop: pop.code, atMs: nowMs, source: 'modelled', samples } as const;
+          if (samples.length > 0) outbox.put(batch, isNews);
         }
         if (isFirst || isTurn(pop.index, REPORT_EVERY_MS)) sendReport(pop);
         if (isFirst || isTurn(pop.index, DEMAND_EVERY_MS))

@@ -2,8 +2,8 @@ import type { SampleBatch, Store } from '../store/store.ts';
 
 /** Batches on their way to a store that may be away. */
 export interface Outbox {
-  /** Takes a batch; the oldest is dropped when full. */
-  readonly put: (batch: SampleBatch) => void;
+  /** Takes a batch; the oldest is dropped when full. `isNews`: the controller is to hear of it at once. */
+  readonly put: (batch: SampleBatch, isNews?: boolean) => void;
   /** Sends what can be sent now. */
   readonly flush: (nowMs: number) => void;
   readonly counts: () => OutboxCounts;
@@ -24,26 +24,32 @@ const UNDER_WAY_MAX = 64;
 /** What is older when its turn comes is worth nothing any more, ms. */
 const OLD_MS = 10_000;
 
+interface Waiting {
+  readonly batch: SampleBatch;
+  readonly isNews: boolean;
+  readonly isRetry: boolean;
+}
+
 /** An outbox for one store. Batches leave in order, but several at a time: one may overtake another. */
 export function createOutbox(store: Store): Outbox {
-  const waiting: { readonly batch: SampleBatch; readonly isRetry: boolean }[] = [];
+  const waiting: Waiting[] = [];
   const counts = { sent: 0, dropped: 0 };
   let underWay = 0;
-  const send = async (batch: SampleBatch, isRetry: boolean) => {
+  const send = async ({ batch, isNews, isRetry }: Waiting) => {
     underWay++;
     try {
-      await store.appendSamples(batch);
+      await store.appendSamples(batch, isNews);
       counts.sent++;
     } catch {
       if (isRetry || waiting.length >= WAITING_MAX) counts.dropped++;
-      else waiting.unshift({ batch, isRetry: true });
+      else waiting.unshift({ batch, isNews, isRetry: true });
     } finally {
       underWay--;
     }
   };
   return {
-    put: (batch) => {
-      waiting.push({ batch, isRetry: false });
+    put: (batch, isNews = false) => {
+      waiting.push({ batch, isNews, isRetry: false });
       if (waiting.length <= WAITING_MAX) return;
       waiting.shift();
       counts.dropped++;
@@ -55,7 +61,7 @@ export function createOutbox(store: Store): Outbox {
         const next = waiting.shift();
         if (next === undefined) return;
         if (nowMs - next.batch.atMs > OLD_MS) counts.dropped++;
-        else void send(next.batch, next.isRetry);
+        else void send(next);
       }
     },
     counts: () => ({ ...counts, waiting: waiting.length }),

@@ -5,12 +5,12 @@ import type { SteeringParams } from './params.ts';
  * removed.
  */
 export interface PooledResiduals {
-  /** Burst minus estimate, ms. */
+  /** Burst minus estimate, ms, in the order of measuring. */
   readonly residualMs: readonly number[];
   /** The same in deviations of that estimate. */
   readonly standardised: readonly number[];
-  /** Cells that they come from. */
-  readonly cells: number;
+  /** Cell that each comes from. */
+  readonly cells: readonly number[];
 }
 
 /** A POP's shift after a tick, and whether it changed. */
@@ -65,6 +65,10 @@ const SHIFT_MAX_MS = 5000;
 const SHIFT_LEFT_SHARE = 0.1;
 /** Share of cells that are outliers on one side from which a shift of the whole POP is suspected. */
 const SUSPECT_SHARE = 0.3;
+const SUSPECT_NEWEST_SHARE = 0.6;
+/** Cells whose newest bursts alarm, though those before them in the tick do not, and how many must agree. */
+const NEWEST_CELLS = 6;
+const NEWEST_SHARE = 0.8;
 /** Share of the packets remembered that is kept from tick to tick, where there is no surprise. */
 const LOSS_KEPT = 0.97;
 /** Loss that is expected of any path when judging a surprise. */
@@ -82,6 +86,9 @@ const LOSS_PACKETS_MIN = 4;
 const LOSS_PACKETS_TWICE_MIN = 6;
 /** Loss is over when so many packets came through as at its rate would do so with this chance. */
 const LOSS_OVER_CHANCE = 0.01;
+/** Packets lost of a tick's newest bursts that count alone, if they are so many times the share of all. */
+const NEWEST_LOST = 6;
+const NEWEST_TIMES = 2;
 /** Loss credited as not there, in packets: a tick with few packets proves little. */
 const LOSS_PRIOR_SENT = 20;
 
@@ -89,17 +96,63 @@ const LOSS_PRIOR_SENT = 20;
  * Whether the whole POP got slower or faster: the median of its standardised residuals exceeds
  * `alarmDeviations` and the median residual `alarmMs`, over at least `alarmCells` cells. Then every cell's
  * RTT to the POP shifts at once, measured this tick or not, and shifts back the same way when it ends,
- * leaving each cell's own estimate as it was.
+ * leaving each cell's own estimate as it was. What began within the tick shows in its newest bursts alone:
+ * these alarm too, if nearly all are outliers on one side.
  */
 export function poolShift(pool: PooledResiduals, shiftMs: number, params: SteeringParams): ShiftVerdict {
-  if (pool.cells < params.alarmCells) return { shiftMs, alarmed: false, suspected: false };
-  const median = medianOf(pool.residualMs);
-  const alarmed =
-    Math.abs(medianOf(pool.standardised)) > params.alarmDeviations && Math.abs(median) > params.alarmMs;
-  if (!alarmed) return { shiftMs, alarmed, suspected: outlierShare(pool, params) >= SUSPECT_SHARE };
+  const median = alarmMedian(pool, params) ?? newestMedian(pool, params);
+  if (median === undefined) {
+    const isEnough = distinct(pool.cells) >= params.alarmCells;
+    const { standardised } = pool;
+    const suspected =
+      isEnough &&
+      (outlierShare(standardised, params) >= SUSPECT_SHARE ||
+        outlierShare(standardised.slice(-NEWEST_CELLS), params) >= SUSPECT_NEWEST_SHARE);
+    return { shiftMs, alarmed: false, suspected };
+  }
   const next = Math.max(SHIFT_MIN_MS, Math.min(SHIFT_MAX_MS, shiftMs + median));
   const over = Math.abs(next) < Math.max(params.alarmMs / 2, SHIFT_LEFT_SHARE * Math.abs(shiftMs));
-  return { shiftMs: over ? 0 : next, alarmed, suspected: false };
+  return { shiftMs: over ? 0 : next, alarmed: true, suspected: false };
+}
+
+/** Median residual of bursts that alarm, ms. */
+function alarmMedian(pool: PooledResiduals, params: SteeringParams): number | undefined {
+  if (distinct(pool.cells) < params.alarmCells) return undefined;
+  const median = medianOf(pool.residualMs);
+  const isFar = Math.abs(medianOf(pool.standardised)) > params.alarmDeviations;
+  return isFar && Math.abs(median) > params.alarmMs ? median : undefined;
+}
+
+/** Median of the longest row of newest bursts nearly all of which are outliers on one side, if it alarms. */
+function newestMedian(pool: PooledResiduals, params: SteeringParams): number | undefined {
+  const least = Math.max(NEWEST_CELLS, params.alarmCells);
+  const all = pool.standardised.length;
+  let longest = 0;
+  let above = 0;
+  let below = 0;
+  for (let count = 1; count <= all; count++) {
+    const value = pool.standardised[all - count] as number;
+    if (value > params.clipDeviations) above++;
+    if (value < -params.clipDeviations) below++;
+    if (count >= least && Math.max(above, below) >= NEWEST_SHARE * count) longest = count;
+  }
+  const cells = pool.cells.slice(all - longest);
+  if (longest === 0 || distinct(cells) < least) return undefined;
+  const [residualMs, standardised] = [pool.residualMs.slice(-longest), pool.standardised.slice(-longest)];
+  return alarmMedian({ residualMs, standardised, cells }, params);
+}
+
+function distinct(cells: readonly number[]): number {
+  return new Set(cells).size;
+}
+
+/**
+ * Packets of a tick that its POP's loss is judged by: all, or those of its newest bursts alone where many of
+ * these were lost, and a far larger share than of all.
+ */
+export function judgedPackets(all: LossCount, newest: LossCount): LossCount {
+  const isNews = newest.lost * all.sent > NEWEST_TIMES * all.lost * newest.sent;
+  return isNews && newest.lost >= NEWEST_LOST ? newest : all;
 }
 
 /**
@@ -145,12 +198,13 @@ function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
-function outlierShare(pool: PooledResiduals, params: SteeringParams): number {
+/** Share of the residuals that are outliers on the side on which there are more. */
+function outlierShare(standardised: readonly number[], params: SteeringParams): number {
   let above = 0;
   let below = 0;
-  for (const value of pool.standardised) {
+  for (const value of standardised) {
     if (value > params.clipDeviations) above++;
     if (value < -params.clipDeviations) below++;
   }
-  return Math.max(above, below) / Math.max(1, pool.standardised.length);
+  return Math.max(above, below) / Math.max(1, standardised.length);
 }

@@ -30,6 +30,9 @@ import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
 /** Cells looked up anew in a tick though nobody measured them, at most. */
 const REFRESHED_MAX = 4096;
 
+/** Units that load moves in a tick, as a share of the cells, from which on it cannot wait. */
+const WAVE_SHARE = 0.0005;
+
 /** What comes in at a tick. */
 export interface TickInputs {
   /** ms since 1970 UTC. */
@@ -55,7 +58,12 @@ export interface TickStats {
   readonly isSuspected: boolean;
   /** Rows whose candidates or TTL changed. */
   readonly changedRows: number;
-  /** Something that clients should learn at once: moves, POPs out or back, links left or taken up. */
+  /** Units were given another POP, or other shares of several. */
+  readonly moved: boolean;
+  /**
+   * Something that clients should learn at once: POPs out or back, links left or taken up, and moves because
+   * of these or of alarms; of load or homeward only if there are many.
+   */
   readonly urgent: boolean;
   readonly networkCells: number;
   /** Single networks known, measured or not. */
@@ -143,7 +151,8 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   state.churnRps = assigned.churnRps;
   state.ticks++;
   state.lastTickMs = nowMs;
-  const moved = Object.values(assigned.moves).some((count) => count > 0);
+  const { out, alarm, overflow, home } = assigned.moves;
+  const isWave = overflow + home > WAVE_SHARE * activeCells.length;
   return {
     accepted: learned.accepted,
     refused: learned.refused,
@@ -151,7 +160,8 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     alarms: learned.alarms.map((pop) => fleet.pops[pop]?.code ?? ''),
     isSuspected: learned.isSuspected,
     changedRows: assigned.changedRows,
-    urgent: moved || fleetChange.changed || state.ticks === 1,
+    moved: Object.values(assigned.moves).some((count) => count > 0),
+    urgent: isWave || out + alarm > 0 || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size,
     leafCells: cells.leafIds.size(),
     estimates: state.estimates.used,

@@ -4,9 +4,10 @@ import { type Burst, type Counting, updateEstimate } from './estimate.ts';
 import { burstsOf, deviationMsOf, findEstimate, lastMs, levelMs } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import { agreesWithOthers } from './light.ts';
+import type { Pool } from './pool.ts';
 import { correctPriors, learnResidual } from './pop-bias.ts';
 import { LEVEL_TILE, priorMs } from './prior.ts';
-import { type AsnAlarm, burstMs, fastKey, judgeAsns, judgePools, type Pool, witness } from './witness.ts';
+import { type AsnAlarm, burstMs, fastKey, judgeAsns, judgePools, witness } from './witness.ts';
 
 /** What a tick's bursts did. */
 export interface Learned {

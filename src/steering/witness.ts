@@ -1,8 +1,9 @@
 import type { LocatedSample } from './accept.ts';
-import { NO_LOSS, poolLoss, poolShift } from './alarm.ts';
+import { judgedPackets, NO_LOSS, poolLoss, poolShift } from './alarm.ts';
 import { burstsOf, deviationMsOf, findEstimate, levelMs } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import type { SteeringParams } from './params.ts';
+import { newestPackets, newPool, noteBurst, noteResidual, type Pool, residualsOf } from './pool.ts';
 
 /** Many networks of one AS got slower or faster at one POP in one tick. */
 export interface AsnAlarm {
@@ -10,21 +11,8 @@ export interface AsnAlarm {
   readonly asn: number;
 }
 
-/** A tick's bursts of one POP, as far as they count for its pools. */
-export interface Pool {
-  readonly residualMs: number[];
-  readonly standardised: number[];
-  readonly cells: Set<number>;
-  sent: number;
-  lost: number;
-  outliers: number;
-  hold: boolean;
-}
-
 /** An estimate must rest on so many bursts to witness a shift. */
 const WITNESS_BURSTS = 2;
-/** Witnesses of one POP that are held against each other in a tick, at most. */
-const WITNESSES_MAX = 256;
 /** A change of pooled loss above this is an alarm. */
 const LOSS_ALARM = 0.01;
 /** Share of an AS's networks measured at a POP in a tick that must have changed to one side for an alarm. */
@@ -55,11 +43,10 @@ export function witness(
   const { popIndex } = sample;
   let pool = pools[popIndex];
   if (pool === undefined) {
-    pool = { residualMs: [], standardised: [], cells: new Set(), sent: 0, lost: 0, outliers: 0, hold: false };
+    pool = newPool();
     pools[popIndex] = pool;
   }
-  pool.sent += sample.sent;
-  pool.lost += sample.lost;
+  noteBurst(pool, sample.sent, sample.lost);
   if (sample.rttMs === undefined) return;
   const entry = findEstimate(estimates, cell, popIndex);
   if (entry < 0 || burstsOf(estimates, entry) < WITNESS_BURSTS) return;
@@ -69,10 +56,7 @@ export function witness(
     levelMs(estimates, entry);
   const standardised = residual / Math.max(params.deviationMinMs, deviationMsOf(estimates, entry));
   if (Math.abs(standardised) > params.clipDeviations) pool.outliers++;
-  if (pool.residualMs.length >= WITNESSES_MAX) return;
-  pool.residualMs.push(residual);
-  pool.standardised.push(standardised);
-  pool.cells.add(cell);
+  noteResidual(pool, { residualMs: residual, standardised, cell });
 }
 
 /** Whether each POP shifted as a whole or loses packets; sets its terms. Returns those that alarm. */
@@ -81,14 +65,9 @@ export function judgePools(state: Learning, pools: readonly (Pool | undefined)[]
   const alarms: number[] = [];
   for (const [pop, pool] of pools.entries()) {
     if (pool === undefined) continue;
-    const { residualMs, standardised, cells, sent, lost } = pool;
-    const verdict = poolShift(
-      { residualMs, standardised, cells: cells.size },
-      terms.shiftMs[pop] as number,
-      params,
-    );
+    const verdict = poolShift(residualsOf(pool), terms.shiftMs[pop] as number, params);
     const before = popLoss[pop] ?? NO_LOSS;
-    const loss = poolLoss({ sent, lost }, before);
+    const loss = poolLoss(judgedPackets(pool, newestPackets(pool)), before);
     popLoss[pop] = loss;
     terms.shiftMs[pop] = verdict.shiftMs;
     terms.lossMs[pop] = params.lossMsPerUnit * Math.max(0, loss.rate - params.lossIgnored);

@@ -68,11 +68,12 @@ class MemoryStore implements Store {
     this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
   }
 
-  async appendSamples(batch: SampleBatch): Promise<void> {
+  async appendSamples(batch: SampleBatch, isNews = false): Promise<void> {
     this.#open();
     assert(batch.samples.length <= BATCH_SAMPLES_MAX, `at most ${BATCH_SAMPLES_MAX} samples in a batch`);
     this.#batches[this.#batchCount % this.#batchesKept] = batch;
     this.#batchCount++;
+    if (isNews) this.#nudge('samples');
   }
 
   async readSamples(cursor: string, limit: number) {

@@ -108,11 +108,14 @@ class RedisStore implements Store {
     this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
   }
 
-  async appendSamples(batch: SampleBatch): Promise<void> {
+  async appendSamples(batch: SampleBatch, isNews = false): Promise<void> {
     assert(batch.samples.length <= BATCH_SAMPLES_MAX, `at most ${BATCH_SAMPLES_MAX} samples in a batch`);
     const text = encodeBatch(batch);
     const key = this.#key('samples');
-    await this.#call((redis) => redis.xadd(key, 'MAXLEN', '~', this.#batchesKept, '*', 'b', text));
+    await this.#call<unknown>((redis) => {
+      const write = redis.xadd(key, 'MAXLEN', '~', this.#batchesKept, '*', 'b', text);
+      return isNews ? Promise.all([write, this.#nudge(redis, 'samples')]) : write;
+    });
   }
 
   async readSamples(cursor: string, limit: number) {

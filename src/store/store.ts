@@ -103,13 +103,16 @@ export interface PublishedImage {
 export type StoreTopic = (typeof STORE_TOPICS)[number];
 
 /** Every topic of a nudge. */
-export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'targets'] as const;
+export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'samples', 'targets'] as const;
 
 /** The store as its users see it. */
 export interface Store {
   readonly kind: 'memory' | 'redis';
-  /** Appends one batch; the oldest batches fall off past the bound. */
-  appendSamples(batch: SampleBatch): Promise<void>;
+  /**
+   * Appends one batch; the oldest batches fall off past the bound. Nudges `samples` if the agent says that
+   * they are news: its POP's round-trip times or losses changed for many networks.
+   */
+  appendSamples(batch: SampleBatch, isNews?: boolean): Promise<void>;
   /** Batches after `cursor` ('' = from the oldest kept), at most `limit`, and the cursor to go on with. */
   readSamples(cursor: string, limit: number): Promise<{ batches: readonly SampleBatch[]; cursor: string }>;
   /**

@@ -96,6 +96,18 @@ function sampleContract(check: Check): void {
     assert.deepEqual((await second.readSamples(none.cursor, 10)).batches, [batchAt(6)]);
   });
 
+  check('a batch that is news nudges, others do not', async (first, second) => {
+    const topics = heard(second);
+    await first.appendSamples(batchAt(1), true);
+    await until(() => topics.has('samples'), 'the news is heard');
+    assert.deepEqual((await second.readSamples('', 10)).batches, [batchAt(1)], 'and there to be read');
+    topics.clear();
+    await first.appendSamples(batchAt(2));
+    await first.setOverride('AMS', undefined);
+    await until(() => topics.has('overrides'), 'what comes after is heard');
+    assert.equal(topics.has('samples'), false);
+  });
+
   check(
     'the oldest batches fall off',
     async (first) => {
