@@ -3,11 +3,11 @@ import { burstsOf, type Estimates } from './estimates.ts';
 /** Entries with loss at a time, at most. */
 const LOSSES_MAX = 100_000;
 /** Lost packets of a cell beyond its POP's rate that are put down to chance. */
-const LOSS_GRACE = 1.5;
+const LOSS_GRACE = 2.5;
 /** Packets without loss that every cell is credited with: one lost of three is no loss of a third. */
 const LOSS_CREDIT = 10;
-/** Share of its loss memory that a cell keeps at each burst: about five bursts count. */
-const LOSS_KEPT = 0.8;
+/** Share of its loss memory that a cell keeps at each burst: about eight bursts count. */
+const LOSS_KEPT = 0.87;
 /** A cell of a POP that loses packets loses by chance up to so many times as many. */
 const LOSS_EXPECTED = 2;
 /** Loss of a cell that is no longer measured fades by a factor e in this time, ms. */
