@@ -41,6 +41,8 @@ export interface DemoOptions {
   readonly popPort: number;
   readonly seed: number;
   readonly log: (message: string) => void;
+  /** Resolves when there is a table: modelled clients ask for their POPs as soon as they are there. */
+  readonly mapped: Promise<unknown>;
   readonly closeLater: CloseLater;
 }
 
@@ -67,9 +69,11 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const file = readGeoData('networks.csv');
   const networks = readClientNetworks(file.text, file.file);
   const { places } = world;
+  const model = createNetModel({ fleet, places, seed });
+  await options.mapped;
   const agents = startModelledAgents({
     store,
-    model: createNetModel({ fleet, places, seed }),
+    model,
     fleet,
     networks,
     places,

@@ -32,6 +32,15 @@ export interface Live {
   readonly console?: Admin;
 }
 
+/** What is on its way to answer. */
+export interface Starting {
+  readonly table: TableInUse;
+  /** Resolves when the first table is in use on this thread, while threads that serve still start. */
+  readonly mapped: Promise<unknown>;
+  /** Resolves when queries are answered. Rejects with an `OperatorError` when a port is in use. */
+  readonly live: Promise<Live>;
+}
+
 /** What `startLive` needs. */
 export interface LiveOptions {
   readonly role: 'up' | 'serve';
@@ -67,14 +76,19 @@ export async function openStore({ store, cluster }: Config): Promise<Store> {
   return openRedisStore({ url: store, cluster });
 }
 
-/** Starts answering. Throws `OperatorError` when a port is in use. */
-export async function startLive(options: LiveOptions): Promise<Live> {
-  const { world, terminal, log, first, closeLater } = options;
+/** Starts to answer. Tables may be taken into use from the beginning. */
+export function startLive(options: LiveOptions): Starting {
+  const { world, log, first, closeLater } = options;
   const { config } = world;
   let nameServer: NameServer | undefined;
-  const table = createTableInUse(world, (bytes) => nameServer?.setImage(bytes));
+  let newest: Uint8Array | undefined;
+  const table = createTableInUse(world, (bytes) => {
+    newest = bytes;
+    nameServer?.setImage(bytes);
+  });
   const refused = table.take(first.bytes, first.origin);
   if (refused !== undefined) throw new Error(`the first table is refused: ${refused}`);
+  const mapped = Promise.withResolvers<void>();
   const starting = startNameServer({
     listen: config.listen.dns,
     data: world.answerData,
@@ -83,16 +97,46 @@ export async function startLive(options: LiveOptions): Promise<Live> {
     tcp: config.dns.tcp,
     recvBufferOctets: config.dns.recvBufferOctets,
     onEvent: (event) => log(eventText(event)),
-    onTable: table.taken,
+    onTable: (next) => {
+      table.taken(next);
+      mapped.resolve();
+    },
     inherit: options.inherit?.sockets,
   });
   // Loaded while the first table is built in its thread: nothing here is needed before answers are given.
   const later = loadLater(config);
-  const server = await starting;
-  nameServer = server;
-  closeLater(server.close);
+  const serving = starting.then((server) => {
+    nameServer = server;
+    if (newest !== undefined && newest !== first.bytes) server.setImage(newest);
+    return server;
+  });
+  const live = startRest(options, { table, serving, later });
+  closeLater(async () => {
+    // What it opens until then is closed after this.
+    await live.catch(() => undefined);
+    await (await starting.catch(() => undefined))?.close();
+  });
+  const tabled = Promise.race([mapped.promise, serving]);
+  // Whoever starts other things meanwhile may fail at them first; then a failure here is nobody's.
+  for (const one of [starting, later, live, tabled]) one.catch(() => undefined);
+  return { table, mapped: tabled, live };
+}
+
+/** What waits for the threads that serve: jobs on tables in use, and the console. */
+async function startRest(
+  options: LiveOptions,
+  parts: {
+    readonly table: TableInUse;
+    readonly serving: Promise<NameServer>;
+    readonly later: ReturnType<typeof loadLater>;
+  },
+): Promise<Live> {
+  const { world, terminal, log, closeLater } = options;
+  const { config } = world;
+  const { table } = parts;
+  const server = await parts.serving;
   const { workers, io } = server;
-  const { startSlowJobs, startAdmin } = await later;
+  const { startSlowJobs, startAdmin } = await parts.later;
   closeLater(startSlowJobs({ world, table, nameServer: server, terminal, log }));
   const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
   const { admin } = config.listen;

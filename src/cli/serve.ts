@@ -54,7 +54,7 @@ export const serveCommand: Command = {
         closeLater(taken.abandon);
         log(`took over the sockets of a running isochrone ${taken.version}`);
       }
-      const live = await startLive({
+      const starting = startLive({
         role: 'serve',
         world,
         store,
@@ -66,6 +66,7 @@ export const serveCommand: Command = {
         inherit: taken,
         closeLater,
       });
+      const live = await starting.live;
       const follow = startFollow({
         store,
         fleet,

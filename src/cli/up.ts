@@ -56,13 +56,10 @@ export const upCommand: Command = {
       const first = await firstTable(ground, { nowMs: nowMs(), log });
       const store = await openStore(config);
       closeLater(() => store.close());
-      const decider = deciderOf(ground);
       const world = await openWorld(ground, loading, closeLater);
       const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
       const metrics = controlMetrics(world);
-      // Loaded while the first table is built in its thread.
-      const demoModule = import('./demo.ts');
-      const live = await startLive({
+      const starting = startLive({
         role: 'up',
         world,
         store,
@@ -72,10 +69,12 @@ export const upCommand: Command = {
         first,
         workers,
         control: metrics.read,
-        packed: decider.packed,
+        packed: (key) => decider.packed(key),
         closeLater,
       });
-      const { startDemo } = await demoModule;
+      // All that takes time is done while the first table is built and the threads that serve warm up.
+      const { startDemo } = await import('./demo.ts');
+      const decider = deciderOf(ground);
       const demo = await startDemo({
         world,
         store,
@@ -84,6 +83,7 @@ export const upCommand: Command = {
         popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
         seed: seed ?? SEED,
         log,
+        mapped: starting.mapped,
         closeLater,
       });
       const control = await startControl({
@@ -100,13 +100,14 @@ export const upCommand: Command = {
         groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
         initial: first.snapshot,
         onImage: ({ bytes }) => {
-          const refused = live.table.take(bytes, 'controller');
+          const refused = starting.table.take(bytes, 'controller');
           if (refused !== undefined) log(`the new table is refused: ${refused}`);
         },
         log,
       });
       metrics.observe(control.stats);
       closeLater(control.close);
+      const live = await starting.live;
       if (json) terminal.out(JSON.stringify({ ready: { ...readyFacts(world, live), ca: demo.caFile } }));
       else
         for (const line of welcome({ world, live, store: store.state(), demo, terminal })) terminal.out(line);

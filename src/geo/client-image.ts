@@ -117,10 +117,15 @@ export function clientLayout(counts: ClientCounts) {
  */
 export function openClientImage(
   bytes: Uint8Array,
-  expected: { readonly placesDigest: number },
+  expected: {
+    readonly placesDigest: number;
+    /** The checksum was found right, or made, in this very memory: it need not be looked at again. */
+    readonly isSummed?: boolean;
+  },
 ): ClientImage | string {
   if (bytes.byteOffset % 4 !== 0) return openClientImage(Uint8Array.from(bytes), expected);
-  const fault = imageFault(bytes, { kind: IMAGE_KIND.CLIENTS, version: CLIENT_IMAGE_VERSION });
+  const { isSummed } = expected;
+  const fault = imageFault(bytes, { kind: IMAGE_KIND.CLIENTS, version: CLIENT_IMAGE_VERSION, isSummed });
   if (fault !== undefined) return fault;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const word = (at: number): number => view.getUint32(at, true);

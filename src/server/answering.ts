@@ -21,7 +21,10 @@ import { BATCH_MAX } from './native-arena.ts';
 export interface AnswerData {
   /** All zones: a zone image made for `services`. */
   readonly zones: Uint8Array<SharedArrayBuffer>;
-  /** Where every address is: a client image made for the places of `placesDigest`. */
+  /**
+   * Where every address is: a client image made for the places of `placesDigest`, whole: whoever read or made
+   * it has seen to that, for it is long and every thread opens it.
+   */
   readonly clients: Uint8Array<SharedArrayBuffer>;
   /** What STEER records name, in the order of the zone image. */
   readonly services: readonly ServiceSpec[];
@@ -46,7 +49,7 @@ export interface Answering {
   readonly setTable: (image: Uint8Array, rowMap: Uint8Array<SharedArrayBuffer>) => SteeringTable | string;
   /** Serves these zones from now on; or says what is wrong and keeps those before. */
   readonly setZones: (bytes: Uint8Array) => ZoneImage | string;
-  /** Locates clients with this image from now on; or says what is wrong and keeps the one before. */
+  /** Locates clients with this image, which is whole, from now on; or as `setZones`. */
   readonly setClients: (bytes: Uint8Array) => ClientImage | string;
 }
 
@@ -64,7 +67,7 @@ export function createAnswering(data: AnswerData): Answering {
     return {} as T; // Never used: the problem is thrown below.
   };
   const zones = opened('zone image', openZoneImage(data.zones, { services }));
-  let clients = opened('client image', openClientImage(data.clients, { placesDigest }));
+  let clients = opened('client image', openClientImage(data.clients, { placesDigest, isSummed: true }));
   if (problems.length > 0) throw new OperatorError('bad-image', problems);
   const context = createAnswerContext({
     zones,
@@ -73,13 +76,13 @@ export function createAnswering(data: AnswerData): Answering {
     linkPop: Int32Array.from(fleet.links, (link) => link.popIndex),
     udpSizeMax: data.udpSizeMax,
   });
-  const expected = { fleetDigest: fleet.digest, placesDigest };
+  const expected = { fleetDigest: fleet.digest, placesDigest, isSummed: true };
   return {
     context,
     clients: () => clients,
     setTable: (bytes, rowMap) => {
       // The mapper has checked it; the sum of a large one would keep clients waiting for milliseconds.
-      const image = openImage(bytes, { ...expected, isSummed: true });
+      const image = openImage(bytes, expected);
       if (typeof image === 'string') return image;
       const rows = openRowMap(rowMap);
       if (typeof rows === 'string') return rows;
@@ -92,7 +95,7 @@ export function createAnswering(data: AnswerData): Answering {
       return image;
     },
     setClients: (bytes) => {
-      const image = openClientImage(bytes, { placesDigest });
+      const image = openClientImage(bytes, expected);
       if (typeof image !== 'string') clients = image;
       return image;
     },

@@ -21,7 +21,8 @@ const setup = workerData as MapperSetup;
 const tell = (message: FromMapper): void => port.postMessage(message);
 
 const system = await loadThreadSystem();
-system.stepBack();
+let isBehind = false;
+if (setup.othersAnswer) stepBack();
 let mapper = open(setup.clients);
 let replacedOctets = 0;
 
@@ -29,9 +30,16 @@ port.on('message', (message: ToMapper) => {
   if (message.kind === 'clients') mapper = open(message.bytes);
   else {
     tell(map(message.image));
+    stepBack();
     giveBack();
   }
 });
+
+/** Once somebody answers, that goes first: nobody does before the first table is there. */
+function stepBack(): void {
+  if (!isBehind) system.stepBack();
+  isBehind = true;
+}
 
 function map(given: Uint8Array): FromMapper {
   if (typeof mapper === 'string') return { kind: 'refused', reason: `the client image is bad: ${mapper}` };
@@ -53,7 +61,7 @@ function giveBack(): void {
 }
 
 function open(bytes: Uint8Array): RowMapper | string {
-  const clients = openClientImage(bytes, setup);
+  const clients = openClientImage(bytes, { ...setup, isSummed: true });
   return typeof clients === 'string' ? clients : createRowMapper(clients, system.allocate);
 }
 

@@ -112,6 +112,7 @@ function hear(state: State, message: FromMapper): void {
   if (message.kind === 'refused') events.onRefused(message.reason);
   else {
     state.last = message.image;
+    state.setup = { ...state.setup, othersAnswer: true };
     events.onMapped(message);
   }
   next(state);

@@ -16,6 +16,8 @@ export interface WorkerSetup {
   readonly data: AnswerData;
   /** The table in use, if there is one by then. */
   readonly table: TableBytes | undefined;
+  /** The first table is being made: `table` or `no-table` comes, and the thread is not ready before. */
+  readonly awaitsTable: boolean;
   /** Its only word: places that wait for a thread. Written by the supervisor. */
   readonly wanted: Int32Array<SharedArrayBuffer>;
 }
@@ -67,6 +69,8 @@ export type ToWorker =
   /** Once, before it answers; any other may come before and after. */
   | ({ readonly kind: 'work' } & WorkerPlace)
   | ({ readonly kind: 'table' } & TableBytes)
+  /** The table that was being made for the start is none: steered names wait for another. */
+  | { readonly kind: 'no-table' }
   | { readonly kind: 'zones'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'clients'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'stop' };
@@ -89,6 +93,8 @@ export interface MapperSetup {
   readonly placesDigest: number;
   /** Service groups that a steering image must have at least: those that the services name. */
   readonly groups: number;
+  /** Queries are answered meanwhile, here or by the process that this one replaces: they go first. */
+  readonly othersAnswer: boolean;
 }
 
 /** To the mapper thread. It does one at a time, in order. */

@@ -18,6 +18,8 @@ const RECORD_MS = 100;
 /** Threads that stand by. */
 const SPARES = 1;
 const SPARES_OF_ONE = 2;
+/** They begin so long after the start, ms: what else begins with the process has the processor first. */
+const SPARES_AFTER_MS = 1_000;
 /** Time that threads have to end by themselves, ms. */
 const STOP_MS = 800;
 /** Time that the runtime has to end those that did not, ms. */
@@ -37,9 +39,11 @@ export function startCrew(options: CrewOptions): {
     slots: options.places.map(emptySlot),
     data: options.data,
     table: options.table,
+    awaitsTable: options.awaitsTable,
     threads: new Set(),
     wanted: new Int32Array(new SharedArrayBuffer(4)),
     starting,
+    sparesNotBeforeMs: 0,
     restarts: 0,
     imagesRefused: 0,
     bootDeaths: 0,
@@ -115,8 +119,9 @@ export function fill(crew: Crew): void {
   const starting = crew.starting !== undefined;
   Atomics.store(crew.wanted, 0, starting ? 0 : empty);
   if (nowMs < crew.bootNotBeforeMs) return;
-  // While it starts, the processor is for those that will answer.
-  const missing = empty + (starting ? 0 : sparesOf(crew)) - ready.length - booting;
+  // While it starts, the processor is for those that will answer. `watchCrew` comes back for the others.
+  const spares = starting || nowMs < crew.sparesNotBeforeMs ? 0 : sparesOf(crew);
+  const missing = empty + spares - ready.length - booting;
   // Those that stand by begin one after the other: the first is ready the sooner.
   const starts = Math.min(missing, Math.max(empty, 1) - booting);
   for (let started = 0; started < starts; started++) boot(crew);
@@ -128,9 +133,9 @@ function sparesOf({ slots }: Crew): number {
 }
 
 function boot(crew: Crew): void {
-  const { data, table, wanted } = crew;
+  const { data, table, awaitsTable, wanted } = crew;
   const thread = startThread(
-    { data, table, wanted },
+    { data, table, awaitsTable, wanted },
     {
       onMessage: (from, message) => hear(crew, from, message),
       onExit: (gone) => lose(crew, gone),
@@ -164,6 +169,7 @@ function hear(crew: Crew, thread: ServingThread, message: FromWorker): void {
       crew.options.onEvent({ kind: 'worker-restarted', worker: slot.index });
     } else if (crew.slots.every((one) => one.serving)) {
       crew.starting = undefined;
+      crew.sparesNotBeforeMs = performance.now() + SPARES_AFTER_MS;
       starting.resolve(message.addresses);
     }
     fill(crew);

@@ -52,6 +52,8 @@ export interface Slot {
 export interface CrewOptions {
   readonly data: AnswerData;
   readonly table: TableBytes | undefined;
+  /** Without a table: whether one is being made for the start. */
+  readonly awaitsTable: boolean;
   readonly tcpLimits: WorkerPlace['tcpLimits'];
   readonly deaths: Deaths;
   readonly places: readonly CrewPlace[];
@@ -73,12 +75,16 @@ export interface Crew {
   readonly slots: readonly Slot[];
   data: AnswerData;
   table: TableBytes | undefined;
+  /** See `WorkerSetup.awaitsTable`. */
+  awaitsTable: boolean;
   /** Those in a place, those that stand by, and those that are opening their images. */
   readonly threads: Set<ServingThread>;
   /** See `WorkerSetup.wanted`. */
   readonly wanted: Int32Array<SharedArrayBuffer>;
   /** Settles when every place is served for the first time. */
   starting: PromiseWithResolvers<readonly ListenAddress[]> | undefined;
+  /** Threads that stand by begin then, ms. */
+  sparesNotBeforeMs: number;
   restarts: number;
   imagesRefused: number;
   /** Threads in a row that died before they had a place. */

@@ -93,17 +93,22 @@ const RECV_BUFFER_OCTETS = 4 << 20;
  */
 export async function startNameServer(options: NameServerOptions): Promise<NameServer> {
   tuneOptimiser();
-  const parts: Parts = { options, onEvent: options.onEvent ?? (() => undefined), timers: [] };
+  const parts: Parts = {
+    options,
+    onEvent: options.onEvent ?? (() => undefined),
+    timers: [],
+    awaitsTable: false,
+  };
   try {
-    parts.mapper = startMapper(mapperSetup(options.data), {
+    parts.mapper = startMapper(mapperSetup(options), {
       onMapped: (table) => takeTable(parts, table),
       onRefused: (reason) => {
         parts.onEvent({ kind: 'table-refused', reason });
-        parts.firstTable?.resolve();
+        endFirstTable(parts);
       },
       onDied: (error, restartInMs) => parts.onEvent({ kind: 'mapper-died', error, restartInMs }),
     });
-    await firstTable(parts);
+    beginFirstTable(parts);
     return await startAnswering(parts);
   } catch (error) {
     await closeAll(parts);
@@ -117,29 +122,42 @@ interface Parts {
   readonly onEvent: (event: NameServerEvent) => void;
   readonly timers: NodeJS.Timeout[];
   mapper?: Mapper;
-  firstTable?: PromiseWithResolvers<void>;
+  /** The table to start with is being made. */
+  awaitsTable: boolean;
   table?: MappedTable;
   io?: ServerIo;
   crew?: Crew;
 }
 
-/** Nobody answers before the first table is there: a client would be told SERVFAIL. */
-async function firstTable(parts: Parts): Promise<void> {
+/**
+ * Nobody answers before the first table is there: a client would be told SERVFAIL. The threads start
+ * meanwhile.
+ */
+function beginFirstTable(parts: Parts): void {
   const { image } = parts.options;
   if (image === undefined) return;
-  parts.firstTable = Promise.withResolvers();
+  parts.awaitsTable = true;
   parts.mapper?.map(image);
-  await parts.firstTable.promise;
+}
+
+/** No table will come of the image to start with: the threads wait no longer. */
+function endFirstTable(parts: Parts): void {
+  if (!parts.awaitsTable) return;
+  parts.awaitsTable = false;
+  if (parts.crew === undefined) return;
+  parts.crew.awaitsTable = false;
+  tellAll(parts.crew, { kind: 'no-table' });
 }
 
 function takeTable(parts: Parts, table: MappedTable): void {
   parts.table = table;
+  parts.awaitsTable = false;
   if (parts.crew !== undefined) {
     parts.crew.table = table;
+    parts.crew.awaitsTable = false;
     tellAll(parts.crew, { kind: 'table', image: table.image, rows: table.rows });
   }
   parts.options.onTable?.(table);
-  parts.firstTable?.resolve();
 }
 
 async function startAnswering(parts: Parts): Promise<NameServer> {
@@ -166,6 +184,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
   const { crew, started } = startCrew({
     data,
     table: parts.table,
+    awaitsTable: parts.awaitsTable,
     tcpLimits: limits,
     deaths,
     places,
@@ -215,7 +234,9 @@ async function closeAll({ timers, mapper, crew, io }: Parts): Promise<void> {
   io?.close();
 }
 
-function mapperSetup({ clients, fleet, placesDigest, services }: AnswerData): MapperSetup {
+function mapperSetup({ data, inherit }: NameServerOptions): MapperSetup {
+  const { clients, fleet, placesDigest, services } = data;
   const groups = Math.max(0, ...services.map((service) => service.groupIndex + 1));
-  return { clients, fleetDigest: fleet.digest, placesDigest, groups };
+  const othersAnswer = inherit !== undefined;
+  return { clients, fleetDigest: fleet.digest, placesDigest, groups, othersAnswer };
 }

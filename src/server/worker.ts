@@ -32,18 +32,27 @@ const loaded = await loadLibc();
 
 try {
   const answering = createAnswering(data);
+  const { table } = setup;
+  if (table !== undefined) take(answering, { kind: 'table', image: table.image, rows: table.rows });
+  let awaitsTable = table === undefined && setup.awaitsTable;
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'work') void work(answering, message).catch(end);
     else if (message.kind === 'stop') void stop();
-    else take(answering, message);
+    else if (message.kind !== 'no-table') take(answering, message);
+    if (!awaitsTable || (message.kind !== 'table' && message.kind !== 'no-table')) return;
+    awaitsTable = false;
+    getReady(answering);
   });
-  const { table } = setup;
-  if (table !== undefined) take(answering, { kind: 'table', image: table.image, rows: table.rows });
+  if (!awaitsTable) getReady(answering);
+} catch (error) {
+  end(error);
+}
+
+/** All is there that it answers from. */
+function getReady(answering: Answering): void {
   const isWanted = (): boolean => Atomics.load(setup.wanted, 0) > 0;
   if ('libc' in loaded) warmUp({ libc: loaded.libc, answering, data, isWanted });
   tell({ kind: 'ready' });
-} catch (error) {
-  end(error);
 }
 
 /** Ends the thread: for an operator's error with a word, for any other by throwing it on. */
@@ -58,7 +67,10 @@ function end(error: unknown): void {
 }
 
 /** Replaces an image, and tells how that went: what is bad is not used, and what was before stays. */
-function take(answering: Answering, message: Exclude<ToWorker, { kind: 'work' | 'stop' }>): void {
+function take(
+  answering: Answering,
+  message: Exclude<ToWorker, { kind: 'work' | 'stop' | 'no-table' }>,
+): void {
   if (message.kind === 'table') {
     const table = answering.setTable(message.image, message.rows);
     if (typeof table === 'string') tell({ kind: 'image-refused', reason: table });
@@ -96,7 +108,8 @@ function workNative(
     onMail: () => {
       for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
         const message = mail.message as ToWorker; // The supervisor sends nothing else.
-        if (message.kind !== 'work' && message.kind !== 'stop') take(answering, message);
+        if (message.kind === 'table' || message.kind === 'zones' || message.kind === 'clients')
+          take(answering, message);
       }
     },
   });
