@@ -5,7 +5,6 @@ import { serverLayout } from './counters.ts';
 import { createDeaths } from './deaths.ts';
 import { createDemandReader, DEMAND_PERIOD_MS, type Demand } from './demand.ts';
 import { demandWords } from './demand-table.ts';
-import { tuneOptimiser } from './engine.ts';
 import type { ListenAddress } from './handler.ts';
 import { type MappedTable, type Mapper, startMapper } from './mapper.ts';
 import type { MapperSetup } from './messages.ts';
@@ -92,7 +91,6 @@ const RECV_BUFFER_OCTETS = 4 << 20;
  * cannot start, having closed all.
  */
 export async function startNameServer(options: NameServerOptions): Promise<NameServer> {
-  tuneOptimiser();
   const parts: Parts = {
     options,
     onEvent: options.onEvent ?? (() => undefined),

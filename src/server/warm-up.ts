@@ -35,12 +35,14 @@ import { STOP, WORD, workerWords } from './worker-memory.ts';
 /** The loop is entered so many times: the engine learns that what it is handed differs. */
 const RUNS = 2;
 /** Queries of one run that are answered without sockets, and in the loop. */
-const DIRECT = 20_000;
+const DIRECT = 12_000;
 const LOOPED = 6_000;
 /** Time after which it leaves it at that, ms. */
 const WARM_MS_MAX = 1_000;
 /** Sizes of batches, in turn: full ones, which are followed by the next at once, and others. */
 const BATCHES = [BATCH_MAX, 24, BATCH_MAX, 5];
+/** Handlers that are none. */
+const STRANGERS: readonly Handler[] = [() => 0, () => 1];
 const LIMITS = { ...TCP_LIMITS, connectionsMax: 1 };
 
 /** What warms up, and from what. */
@@ -64,7 +66,11 @@ export function warmUp({ libc, answering, data, isWanted }: Warming): void {
   try {
     if (server === undefined || client === undefined) return;
     const asker = createAsker(libc, { client, server, answering, data });
-    for (let run = 0; run < RUNS && !isOver(); run++) serve({ libc, server, answering, data, asker, isOver });
+    // All before the first question: code that was made for the only function of its kind is thrown away
+    // when there is another, and the one that will answer clients is another.
+    const parts = { libc, server, answering, data, asker, isOver };
+    const runs = Array.from({ length: RUNS }, () => prepareRun(parts));
+    for (const run of runs) if (!isOver()) run();
   } catch {
   } finally {
     const open = [server, client].filter((socket) => socket !== undefined);
@@ -87,52 +93,62 @@ interface Serving extends Pick<Warming, 'libc' | 'answering' | 'data'> {
   readonly isOver: () => boolean;
 }
 
-function serve({ libc, server, answering, data, asker, isOver }: Serving): void {
+/** All that a run works with, and how to begin it. */
+function prepareRun({ libc, server, answering, data, asker, isOver }: Serving): () => void {
   const layout = serverLayout(data.fleet.pops.map(({ code }) => code));
   const counters = openCounters(layout, counterBlock(layout));
   const parts = { counters, demand: openDemand(demandWords()), deaths: deathsBlock() };
   const handle = countingHandler(answering, parts);
   const foreseer = foreseerOf(answering, parts);
-  answerDirectly(handle, asker, isOver);
-  const words = workerWords();
-  let left = LOOPED;
-  const ask = (): void => {
-    left -= asker.send();
-    if (left <= 0) Atomics.store(words, WORD.STOP, STOP.NOW);
-  };
-  ask();
-  Atomics.store(words, WORD.MAIL, 1);
-  runNativeLoop({
-    libc,
-    sockets: [server],
-    words,
-    arena: workerArena({ udpResponseMax: data.udpSizeMax, limits: LIMITS }),
-    handle,
-    // Asked when a batch was read: the next one waits when the loop looks again.
-    foreseer: {
-      ...foreseer,
-      wanted: () => {
-        ask();
-        return foreseer.wanted();
+  return () => {
+    // Where a call has met several functions it stays a call: the way of a query is not compiled into this
+    // loop, which nobody will enter again, a second time.
+    for (const other of STRANGERS) answerDirectly(other, asker, { queries: BATCH_MAX * 4, isOver });
+    answerDirectly(handle, asker, { queries: DIRECT, isOver });
+    const words = workerWords();
+    let left = LOOPED;
+    const ask = (): void => {
+      left -= asker.send();
+      if (left <= 0) Atomics.store(words, WORD.STOP, STOP.NOW);
+    };
+    ask();
+    Atomics.store(words, WORD.MAIL, 1);
+    runNativeLoop({
+      libc,
+      sockets: [server],
+      words,
+      arena: workerArena({ udpResponseMax: data.udpSizeMax, limits: LIMITS }),
+      handle,
+      // Asked when a batch was read: the next one waits when the loop looks again.
+      foreseer: {
+        ...foreseer,
+        wanted: () => {
+          ask();
+          return foreseer.wanted();
+        },
       },
-    },
-    counters,
-    limits: LIMITS,
-    udpResponseMax: data.udpSizeMax,
-    // At each turn, because it raises the word itself: what was sent may be lost, and then nothing comes.
-    onMail: () => {
-      if (isOver()) Atomics.store(words, WORD.STOP, STOP.NOW);
-      else Atomics.add(words, WORD.MAIL, 1);
-    },
-    skipInHand: false,
-  });
+      counters,
+      limits: LIMITS,
+      udpResponseMax: data.udpSizeMax,
+      // At each turn, because it raises the word itself: what was sent may be lost, and then nothing comes.
+      onMail: () => {
+        if (isOver()) Atomics.store(words, WORD.STOP, STOP.NOW);
+        else Atomics.add(words, WORD.MAIL, 1);
+      },
+      skipInHand: false,
+    });
+  };
 }
 
 /** Most of what is to be compiled, without the cost of system calls. */
-function answerDirectly(handle: Handler, { arena, fill }: Asker, isOver: () => boolean): void {
+function answerDirectly(
+  handle: Handler,
+  { arena, fill }: Asker,
+  { queries, isOver }: { readonly queries: number; readonly isOver: () => boolean },
+): void {
   const client = { address: emptyAddress(), port: 1, transport: 'udp' as const };
   const { i32, responseIovs, responseViews, queryViews } = arena;
-  for (let done = 0; done < DIRECT && !isOver(); ) {
+  for (let done = 0; done < queries && !isOver(); ) {
     const count = fill();
     for (let i = 0; i < count; i++) {
       const length = i32[(responseIovs >> 2) + i * IOV_WORDS + IOV_LENGTH_WORD] as number;

@@ -4,7 +4,7 @@ import { OperatorError } from '../base/errors.ts';
 import { type Answering, countingHandler, createAnswering, foreseerOf } from './answering.ts';
 import { openCounters, serverLayout } from './counters.ts';
 import { openDemand } from './demand-table.ts';
-import { collectGarbage } from './engine.ts';
+import { collectGarbage, tuneOptimiser } from './engine.ts';
 import type { Handler } from './handler.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import type { FromWorker, ToWorker, WorkerPlace, WorkerSetup } from './messages.ts';
@@ -50,6 +50,7 @@ try {
 
 /** All is there that it answers from. */
 function getReady(answering: Answering): void {
+  tuneOptimiser();
   const isWanted = (): boolean => Atomics.load(setup.wanted, 0) > 0;
   if ('libc' in loaded) warmUp({ libc: loaded.libc, answering, data, isWanted });
   tell({ kind: 'ready' });
