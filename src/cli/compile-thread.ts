@@ -4,8 +4,8 @@ import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import { type ClientPart, compileClientPart, joinClientParts } from '../geo/client-build.ts';
 import { CLIENT_IMAGE_VERSION } from '../geo/client-image.ts';
+import type { DatabaseFile } from '../geo/mmdb.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
-import { collectGarbage } from '../server/engine.ts';
 import { loadThreadSystem } from '../server/native-memory.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
@@ -36,7 +36,7 @@ const say = (message: FromCompiler): void => port.postMessage(message);
 const tell = (text: string): void => say({ kind: 'progress', text });
 const job = workerData as CompileJob;
 const system = await loadThreadSystem();
-system.stepBack();
+if (job.othersAnswer) system.stepBack();
 try {
   const made = await make(job);
   say({ kind: 'made', made });
@@ -105,8 +105,10 @@ function steeredNameIn(records: readonly ZoneRecord[]): string | undefined {
 }
 
 /** Compiles IPv4 here and IPv6 in another thread: at the same time, or before to save memory. */
-async function makeClients({ geo, networks, programVersion, isFrugal }: ClientJob): Promise<MadeFile> {
-  const other = startCompiling({ kind: 'client-part', family: 6, geo, networks }, { onProgress: tell });
+async function makeClients(wanted: ClientJob): Promise<MadeFile> {
+  const { geo, networks, programVersion, isFrugal, othersAnswer } = wanted;
+  const part6: PartJob = { kind: 'client-part', family: 6, geo, networks, othersAnswer };
+  const other = startCompiling(part6, { onProgress: tell });
   if (isFrugal) {
     await other.made;
     await other.ended;
@@ -115,7 +117,7 @@ async function makeClients({ geo, networks, programVersion, isFrugal }: ClientJo
   const places = readPlacesFile();
   const maker = { programVersion, imageVersion: CLIENT_IMAGE_VERSION };
   const source = clientDigest(maker, clientSources({ geo, networks }, places.digest), state);
-  const part = makePart({ kind: 'client-part', family: 4, geo, networks }, places);
+  const part = makePart({ ...part6, family: 4 }, places);
   const stamp = { source, madeAtMs: Date.now(), placesDigest: places.digest, allocate: system.allocate };
   const bytes = joinClientParts([part, await other.made], stamp);
   return { bytes, notes: { included: [] }, warnings: [] };
@@ -123,9 +125,14 @@ async function makeClients({ geo, networks, programVersion, isFrugal }: ClientJo
 
 function makePart({ family, geo, networks }: PartJob, places: Places): ClientPart {
   const databases = lazyGeoSources({ geo, networks });
-  const part = compileClientPart({ places, databases }, family, () => collectGarbage('all'));
+  const part = compileClientPart({ places, databases }, family, letGo);
   tell(`IPv${family}: ${part.runs.count} ranges`);
   return part;
+}
+
+/** Gives a file's memory back at once: the next one takes as much. */
+function letGo({ bytes: { buffer } }: DatabaseFile): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function readPlacesFile(): Places {

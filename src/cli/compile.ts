@@ -7,8 +7,13 @@ import type { ZoneSource } from '../config/zone-sources.ts';
 import type { ClientPart } from '../geo/client-build.ts';
 import type { ImageFile } from './image-file.ts';
 
-/** What a compile thread is to make. */
-export type CompileJob =
+/** What a compile thread is to make, and when. */
+export type CompileJob = {
+  /** Queries are answered meanwhile, here or by the process that this one replaces: they go first. */
+  readonly othersAnswer: boolean;
+} & CompileTask;
+
+type CompileTask =
   | {
       readonly kind: 'zones';
       readonly zones: readonly ZoneSource[];

@@ -56,21 +56,24 @@ export function readGeoSources(config: GeoConfig): Omit<LocatorSources, 'places'
   return { city4: read(city4), city6: read(city6), asn4: read(asn4), asn6: read(asn6), overrides };
 }
 
-/** As `readGeoSources`, but each is read whenever it is asked for, so that it is in memory no longer. */
+/**
+ * As `readGeoSources`, but each is read whenever it is asked for, into memory of the caller's own, which can
+ * be given back.
+ */
 export function lazyGeoSources(config: GeoConfig): Omit<LocatorSources, 'places'> {
   const { city4, city6, asn4, asn6 } = databasePaths(config.geo);
   return {
     get city4() {
-      return readShared(city4);
+      return readFile(city4, ownMemory);
     },
     get city6() {
-      return readShared(city6);
+      return readFile(city6, ownMemory);
     },
     get asn4() {
-      return readShared(asn4);
+      return readFile(asn4, ownMemory);
     },
     get asn6() {
-      return readShared(asn6);
+      return readFile(asn6, ownMemory);
     },
     get overrides() {
       return readNetworks(config);
@@ -152,12 +155,21 @@ function once<In extends object, Out>(run: (input: In) => Out): (input: In) => O
   };
 }
 
+type Memory = (octets: number) => Uint8Array<ArrayBufferLike>;
+
+const ownMemory: Memory = (octets) => new Uint8Array(octets);
+const sharedMemory: Memory = (octets) => new Uint8Array(new SharedArrayBuffer(octets));
+
 /** Reads a file into memory that threads share. */
-function readShared({ path, file }: DatabasePath): DatabaseFile {
+function readShared(from: DatabasePath): DatabaseFile {
+  return readFile(from, sharedMemory);
+}
+
+function readFile({ path, file }: DatabasePath, memory: Memory): DatabaseFile {
   try {
     const descriptor = openSync(path, 'r');
     try {
-      return { file, bytes: readAll(descriptor, path) };
+      return { file, bytes: readAll(descriptor, path, memory) };
     } finally {
       closeSync(descriptor);
     }
@@ -167,10 +179,10 @@ function readShared({ path, file }: DatabasePath): DatabaseFile {
   }
 }
 
-function readAll(descriptor: number, path: string): Uint8Array {
+function readAll(descriptor: number, path: string, memory: Memory): Uint8Array {
   const stat = fstatSync(descriptor);
   if (!stat.isFile()) throw unreadable(path, 'is not a file');
-  const bytes = new Uint8Array(new SharedArrayBuffer(stat.size));
+  const bytes = memory(stat.size);
   for (let at = 0; at < bytes.length; ) {
     const count = readSync(descriptor, bytes, at, bytes.length - at, at);
     if (count === 0) throw unreadable(path, 'became shorter while it was read');

@@ -56,8 +56,9 @@ const LARGE_ZONES_OCTETS = 16 << 20;
 /**
  * Takes both images from their files in the state folder where these are whole and their sources are as they
  * were; else makes them anew, each in a thread of its own, and saves them. Says why on the terminal.
+ * `othersAnswer`: the process that this one replaces does meanwhile.
  */
-export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
+export function loadImages(ground: Ground, terminal: Terminal, othersAnswer: boolean): LoadingImages {
   const compilings: Compiling[] = [];
   const system = loadThreadSystem();
   // Both at a time need the memory of both.
@@ -75,8 +76,8 @@ export function loadImages(ground: Ground, terminal: Terminal): LoadingImages {
     return loaded;
   };
   return {
-    zones: load(zoneKind(ground, terminal)),
-    clients: load(clientKind(ground, terminal, isFrugal)),
+    zones: load(zoneKind(ground, terminal, othersAnswer)),
+    clients: load(clientKind(ground, terminal, { isFrugal, othersAnswer })),
     cancel: async () => {
       // Whoever waits for it began to before, and so is under way by then.
       await system;
@@ -176,7 +177,7 @@ function warnUnsaved(kind: Kind, terminal: Pick<Terminal, 'err'>): (reason: stri
     terminal.err(`warning: ${kind.job.path} cannot be written, the next start will be slower: ${reason}`);
 }
 
-function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>): Kind {
+function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>, othersAnswer: boolean): Kind {
   const services = config.services.map(({ name }) => name);
   const { zones } = config;
   const path = join(stateFolder(config), 'zones.image');
@@ -190,11 +191,26 @@ function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>): Kin
       const maker = { programVersion: version, imageVersion: ZONE_IMAGE_VERSION };
       return zoneDigest(maker, { zones, services, included }, fileState);
     },
-    job: { kind: 'zones', zones, configFile: config.file, services, programVersion: version, path },
+    job: {
+      kind: 'zones',
+      othersAnswer,
+      zones,
+      configFile: config.file,
+      services,
+      programVersion: version,
+      path,
+    },
   };
 }
 
-function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readText'>, isFrugal = true): Kind {
+function clientKind(
+  { config, places }: Ground,
+  terminal: Pick<Terminal, 'readText'>,
+  how: { readonly isFrugal: boolean; readonly othersAnswer: boolean } = {
+    isFrugal: true,
+    othersAnswer: true,
+  },
+): Kind {
   const { geo, networks } = config;
   const path = join(stateFolder(config), 'clients.image');
   const version = programVersion(terminal);
@@ -207,7 +223,7 @@ function clientKind({ config, places }: Ground, terminal: Pick<Terminal, 'readTe
       const maker = { programVersion: version, imageVersion: CLIENT_IMAGE_VERSION };
       return clientDigest(maker, clientSources(config, places.digest), fileState);
     },
-    job: { kind: 'clients', geo, networks, programVersion: version, path, isFrugal },
+    job: { kind: 'clients', ...how, geo, networks, programVersion: version, path },
   };
 }
 

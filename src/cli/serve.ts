@@ -41,7 +41,8 @@ export const serveCommand: Command = {
     const stop = AbortSignal.any([terminal.stop, replaced.signal]);
     await runUntilStopped({ stop }, async (closeLater) => {
       const ground = loadGround(config);
-      const loading = startImages(ground, terminal, closeLater);
+      const isReplacing = flags['replace'] === true;
+      const loading = startImages(ground, { terminal, othersAnswer: isReplacing, closeLater });
       const { fleet } = config;
       const first = await firstTable(ground, { nowMs: nowMs(), log });
       const store = await openStore(config);
@@ -49,7 +50,7 @@ export const serveCommand: Command = {
       const world = await openWorld(ground, loading, closeLater);
       const explainer = createExplainer({ fleet, geometry: world.places });
       const explain = { world, explainer, nowMs };
-      const taken = flags['replace'] === true ? await takeSockets(config) : undefined;
+      const taken = isReplacing ? await takeSockets(config) : undefined;
       if (taken !== undefined) {
         closeLater(taken.abandon);
         log(`took over the sockets of a running isochrone ${taken.version}`);

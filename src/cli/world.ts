@@ -28,9 +28,20 @@ export interface ImagesInUse {
   clients: LoadedImage;
 }
 
-/** Starts loading the images: it goes on in other threads while this one does something else. */
-export function startImages(ground: Ground, terminal: Terminal, closeLater: CloseLater): LoadingImages {
-  const loading = loadImages(ground, terminal);
+/**
+ * Starts loading the images: it goes on in other threads while this one does something else. `othersAnswer`:
+ * the process that this one replaces does meanwhile.
+ */
+export function startImages(
+  ground: Ground,
+  options: {
+    readonly terminal: Terminal;
+    readonly othersAnswer?: boolean;
+    readonly closeLater: CloseLater;
+  },
+): LoadingImages {
+  const { terminal, othersAnswer = false, closeLater } = options;
+  const loading = loadImages(ground, terminal, othersAnswer);
   closeLater(loading.cancel);
   return loading;
 }

@@ -9,6 +9,7 @@ import {
   type DatabaseInfo,
 } from './client-image.ts';
 import { attributionOf, cityRuns, type LocatorSources, systemRuns } from './client-sources.ts';
+import type { DatabaseFile } from './mmdb.ts';
 import { overrideRuns } from './override-runs.ts';
 import type { Places } from './places.ts';
 import { type Placer, placer } from './placing.ts';
@@ -43,22 +44,23 @@ export function compileClientImage(
 
 /**
  * Compiles one family alone: two threads can work on the two. Throws as `compileClientImage`. Each of the
- * sources is asked for once and let go before the next; `onRelease` is called then.
+ * files is asked for once, and before the next one `onRead` is told that it is not needed any more.
  */
 export function compileClientPart(
   sources: { readonly places: Places; readonly databases: Omit<LocatorSources, 'places'> },
   family: 4 | 6,
-  onRelease: () => void = () => undefined,
+  onRead: (file: DatabaseFile) => void = () => undefined,
 ): ClientPart {
   const { databases } = sources;
   const place = placer(sources.places);
-  const city = cityRuns(family === 4 ? databases.city4 : databases.city6, family, place);
-  onRelease();
-  const systems = systemRuns(family === 4 ? databases.asn4 : databases.asn6, family);
-  onRelease();
+  const cityFile = family === 4 ? databases.city4 : databases.city6;
+  const city = cityRuns(cityFile, family, place);
+  onRead(cityFile);
+  const asnFile = family === 4 ? databases.asn4 : databases.asn6;
+  const systems = systemRuns(asnFile, family);
+  if (asnFile !== undefined) onRead(asnFile);
   const { overrides } = databases;
   const override = overrideRuns(overrides, family);
-  onRelease();
   const sites = createSites();
   const runs = mergeRuns(family, {
     place: city.runs,
@@ -177,7 +179,8 @@ interface MergeInput {
 /** Goes through all three in address order and writes a run wherever one of them changes. */
 function mergeRuns(family: 4 | 6, input: MergeInput): Runs {
   const { place, asn, override, siteOf } = input;
-  const writer = runWriter(family);
+  // Memory that nothing is written to costs nothing; growing would copy what is there again and again.
+  const writer = runWriter(family, place.count + asn.count + override.count);
   // The run of each that holds the present address; the next one begins further on.
   let [placeAt, asnAt, overrideAt] = [0, 0, 0];
   let [high, low] = [0, 0];

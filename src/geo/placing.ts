@@ -14,18 +14,20 @@ export type Placer = (position: Position) => number;
 
 /** A placer that remembers each tile that it was asked for: as many as there are on Earth. */
 export function placer(places: Places): Placer {
-  const known = new Map<number, number>();
+  const known = new Map<number, Map<number, number>>();
   return ({ country, latitude, longitude }) => {
     const isLocated = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
     // All points of a tile have one place (places.ts), so the tile is enough to remember it by.
     const row = isLocated ? Math.floor(latitude / TILE_DEGREES) + ROWS_BELOW : NO_ROW;
     const column = isLocated ? Math.floor(longitude / TILE_DEGREES) + COLUMNS_BELOW : 0;
-    const key = (country * 1024 + row) * 1024 + column;
-    const remembered = known.get(key);
+    let ofCountry = known.get(country);
+    if (ofCountry === undefined) known.set(country, (ofCountry = new Map()));
+    const tile = row * 1024 + column;
+    const remembered = ofCountry.get(tile);
     if (remembered !== undefined) return remembered;
     const code = country === 0 ? '' : String.fromCharCode(country >> 8, country & 0xff);
     const id = isLocated ? places.find(code, latitude, longitude) : Math.max(places.idOf(code), WORLD_PLACE);
-    known.set(key, id);
+    ofCountry.set(tile, id);
     return id;
   };
 }

@@ -19,9 +19,9 @@ export interface RunWriter {
 
 const INITIAL_RUNS = 1 << 14;
 
-/** A writer whose first run must begin at zero. */
-export function runWriter(family: 4 | 6): RunWriter {
-  let room = INITIAL_RUNS;
+/** A writer whose first run must begin at zero. It has room for `expected` runs, and grows. */
+export function runWriter(family: 4 | 6, expected = INITIAL_RUNS): RunWriter {
+  let room = expected;
   let high = new Uint32Array(room);
   let low = new Uint32Array(family === 6 ? room : 0);
   let value = new Uint32Array(room);
