@@ -124,16 +124,35 @@ function joinSites(parts: readonly ClientPart[]) {
     part.sitePlace.map((placeId, site) => sites.idOf(placeId, part.siteAsn[site] as number)),
   );
   const all = sites.finish();
-  const order = Uint32Array.from(all.sitePlace.keys()).sort(
-    (a, b) => (all.sitePlace[a] as number) - (all.sitePlace[b] as number) || a - b,
-  );
-  const numberOf = new Uint32Array(order.length);
-  for (let i = 0; i < order.length; i++) numberOf[order[i] as number] = i;
-  return {
-    sitePlace: order.map((site) => all.sitePlace[site] as number),
-    siteAsn: order.map((site) => all.siteAsn[site] as number),
-    numbers: joined.map((ids) => ids.map((id) => numberOf[id] as number)),
-  };
+  const numberOf = numbersByPlace(all.sitePlace);
+  const sitePlace = new Uint32Array(numberOf.length);
+  const siteAsn = new Uint32Array(numberOf.length);
+  for (let site = 0; site < numberOf.length; site++) {
+    const number = numberOf[site] as number;
+    sitePlace[number] = all.sitePlace[site] as number;
+    siteAsn[number] = all.siteAsn[site] as number;
+  }
+  const numbers = joined.map((ids) => ids.map((id) => numberOf[id] as number));
+  return { sitePlace, siteAsn, numbers };
+}
+
+/** New number of each site: by its place, and as before among those of one place. */
+function numbersByPlace(sitePlace: Uint32Array): Uint32Array {
+  const last = sitePlace.reduce((most, placeId) => Math.max(most, placeId), 0);
+  // First how many sites each place has, then the number of its next one.
+  const next = new Uint32Array(last + 1);
+  for (const placeId of sitePlace) next[placeId] = (next[placeId] as number) + 1;
+  let before = 0;
+  for (let placeId = 0; placeId <= last; placeId++) {
+    const count = next[placeId] as number;
+    next[placeId] = before;
+    before += count;
+  }
+  return sitePlace.map((placeId) => {
+    const number = next[placeId] as number;
+    next[placeId] = number + 1;
+    return number;
+  });
 }
 
 function renumber(runs: Runs, numbers: Uint32Array, into: Uint32Array): void {
