@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { ZoneSource } from '../config/zone-sources.ts';
 import type { ClientPart } from '../geo/client-build.ts';
+import { endThread, startNativeThread } from '../server/native-threads.ts';
 import type { ImageFile } from './image-file.ts';
 
 /** What a compile thread is to make, and when. */
@@ -90,7 +90,7 @@ export function startCompiling<Job extends CompileJob>(
   job: Job,
   tell: CompileEvents = {},
 ): Compiling<MadeBy<Job>> {
-  const thread = new Worker(new URL('compile-thread.ts', import.meta.url), { workerData: job });
+  const thread = startNativeThread(new URL('compile-thread.ts', import.meta.url), job);
   const exited = once(thread, 'exit').catch(() => undefined);
   let cancelled = false;
   let isMade = false;
@@ -104,7 +104,7 @@ export function startCompiling<Job extends CompileJob>(
         resolve(message.made as MadeBy<Job>);
       } else {
         reject(new OperatorError(message.code, message.problems));
-        void thread.terminate();
+        void endThread(thread);
       }
     });
     thread.once('error', reject);
@@ -121,7 +121,7 @@ export function startCompiling<Job extends CompileJob>(
     cancel: async () => {
       cancelled = true;
       if (isMade) await Promise.race([exited, setTimeout(SAVING_MS, undefined, { ref: false })]);
-      await thread.terminate();
+      await endThread(thread);
     },
   };
 }

@@ -5,24 +5,36 @@ export type CloseLater = (close: () => Promise<void> | void) => void;
 
 /**
  * Runs a command that goes on until it is stopped: `start` opens things and says how to close each; they
- * are closed last to first, also when it throws.
+ * are closed last to first, also when it throws. Stopped while it starts: what is open is closed at once, and
+ * what it opens after that as soon as it says so.
  */
 export async function runUntilStopped(
   terminal: Pick<Terminal, 'stop'>,
   start: (closeLater: CloseLater) => Promise<void>,
 ): Promise<void> {
+  const { stop } = terminal;
   const closers: (() => Promise<void> | void)[] = [];
+  const late: Promise<void>[] = [];
+  let isClosing = false;
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener('abort', () => resolve(), { once: true });
+  });
+  const starting = start((close) => {
+    if (isClosing) late.push(Promise.resolve(close()));
+    else closers.push(close);
+    stop.throwIfAborted();
+  });
   try {
-    await start((close) => {
-      closers.push(close);
-      // Stopped while it starts: what is open is closed, and nothing more is opened.
-      terminal.stop.throwIfAborted();
-    });
-    if (!terminal.stop.aborted)
-      await new Promise((resolve) => terminal.stop.addEventListener('abort', resolve, { once: true }));
+    await Promise.race([starting, stopped]);
+    await stopped;
   } catch (error) {
-    if (!terminal.stop.aborted || error !== terminal.stop.reason) throw error;
+    if (!stop.aborted || error !== stop.reason) throw error;
   } finally {
+    isClosing = true;
     for (const close of closers.reverse()) await close();
+    // It ends at the next thing that it opens; what fails because of the closing is no news.
+    await starting.catch(() => {});
+    await Promise.all(late);
   }
 }

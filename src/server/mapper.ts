@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { FromMapper, MapperSetup, TableBytes, ToMapper } from './messages.ts';
+import { endThread, startNativeThread } from './native-threads.ts';
 
 /** A steering image made ready for threads that answer. */
 export interface MappedTable extends TableBytes {
@@ -71,16 +72,14 @@ export function startMapper(setup: MapperSetup, events: MapperEvents): Mapper {
       state.closing = true;
       clearTimeout(state.restart);
       clearTimeout(state.current?.late);
-      await state.worker?.terminate();
+      if (state.worker !== undefined) await endThread(state.worker);
     },
   };
 }
 
 function start(state: State): void {
-  const worker = new Worker(new URL('mapper-thread.ts', import.meta.url), {
-    workerData: state.setup,
-    name: 'mapper',
-  });
+  const file = new URL('mapper-thread.ts', import.meta.url);
+  const worker = startNativeThread(file, state.setup, { name: 'mapper' });
   state.worker = worker;
   let error: unknown;
   worker.on('message', (message: FromMapper) => hear(state, message));

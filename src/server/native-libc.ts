@@ -1,3 +1,5 @@
+import { noteLoaded } from './native-threads.ts';
+
 /**
  * The C library of a Linux system, called through koffi. Addresses of memory are plain numbers: those of user
  * space have 47 or 48 bits, and a number is the cheapest argument that koffi takes.
@@ -109,6 +111,8 @@ export async function loadLibc(): Promise<LibcResult> {
     return { libc: declare(koffi, library, names) };
   } catch (error) {
     return { reason: `koffi cannot be used: ${error instanceof Error ? error.message : String(error)}` };
+  } finally {
+    noteLoaded();
   }
 }
 

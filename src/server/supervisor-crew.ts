@@ -1,5 +1,6 @@
 import type { ListenAddress } from './handler.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { endThread } from './native-threads.ts';
 import type { Crew, CrewOptions, CrewPlace, Slot } from './supervisor-state.ts';
 import { post, type ServingThread, startThread } from './supervisor-threads.ts';
 import { STOP, WORD, workerWords } from './worker-memory.ts';
@@ -68,7 +69,7 @@ export async function closeCrew(crew: Crew): Promise<void> {
   for (const slot of crew.slots) Atomics.store(slot.words, WORD.STOP, STOP.NOW);
   tellAll(crew, { kind: 'stop' });
   const late = setTimeout(() => {
-    for (const thread of crew.threads) void thread.worker.terminate();
+    for (const thread of crew.threads) void endThread(thread.worker);
   }, STOP_MS);
   // A thread that even the runtime cannot end must not hold the process back.
   const over = new Promise((resolve) => setTimeout(resolve, STOP_MS + END_MS).unref());

@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { OperatorError } from '../base/errors.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import { startNativeThread } from './native-threads.ts';
 
 /**
  * One thread that answers, seen from the main thread. It opens its images first, says `ready`, and waits:
@@ -38,8 +39,7 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb:
 
 /** Starts a thread; it opens the images. */
 export function startThread(setup: WorkerSetup, events: ThreadEvents): ServingThread {
-  const worker = new Worker(new URL('worker.ts', import.meta.url), {
-    workerData: setup,
+  const worker = startNativeThread(new URL('worker.ts', import.meta.url), setup, {
     name: 'dns',
     resourceLimits: RESOURCE_LIMITS,
   });

@@ -1,3 +1,4 @@
+import { endThread } from './native-threads.ts';
 import { empty, fill } from './supervisor-crew.ts';
 import type { Crew, Slot } from './supervisor-state.ts';
 import type { ServingThread } from './supervisor-threads.ts';
@@ -31,7 +32,7 @@ export function watchCrew(crew: Crew): void {
   for (const thread of crew.threads)
     if (!thread.ready && nowMs - thread.startedMs > READY_MS) {
       thread.error ??= `it has not opened its images within ${READY_MS} ms`;
-      void thread.worker.terminate();
+      void endThread(thread.worker);
     }
   fill(crew);
 }
@@ -39,7 +40,7 @@ export function watchCrew(crew: Crew): void {
 function endStalled(crew: Crew, slot: Slot, thread: ServingThread): void {
   thread.error = `no sign of life for ${STALL_MS} ms`;
   thread.failed = true;
-  void thread.worker.terminate();
+  void endThread(thread.worker);
   const stuck = setTimeout(() => {
     if (!crew.threads.delete(thread) || crew.closing) return;
     crew.options.onEvent({ kind: 'worker-stuck', worker: slot.index });
