@@ -12,6 +12,7 @@ import {
 } from '../src/base/address.ts';
 import { formatProblem, OperatorError } from '../src/base/errors.ts';
 import { distanceKm } from '../src/base/geodesy.ts';
+import { logOf } from '../src/base/log.ts';
 import { IPV6_KEYS, NETWORK_KEYS_END, networkKey, networkOfKey } from '../src/base/network-key.ts';
 import { hashText, normal, seededRandom } from '../src/base/random.ts';
 
@@ -93,6 +94,17 @@ test('chance is replayable and well spread', () => {
   const variance = draws.reduce((sum, draw) => sum + (draw - mean) ** 2, 0) / draws.length;
   assert.ok(Math.abs(mean) < 0.06 && Math.abs(variance - 1) < 0.1, `mean ${mean}, variance ${variance}`);
   assert.notEqual(hashText('FRA'), hashText('FRB'));
+});
+
+test('logarithms are as good as those of Math.log to three millionths', () => {
+  fc.assert(
+    fc.property(fc.double({ min: 1e-37, max: 1e38, noNaN: true }), (value) => {
+      assert.ok(Math.abs(logOf(value) - Math.log(value)) < 3e-6, `${value}`);
+    }),
+    { seed: 5, numRuns: 2000 },
+  );
+  for (let power = -100; power < 100; power++)
+    assert.ok(Math.abs(logOf(2 ** power) - power * Math.LN2) < 3e-6);
 });
 
 test('an operator error prints one line a problem, as editors read them', () => {
