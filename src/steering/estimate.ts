@@ -4,17 +4,16 @@ import {
   burstsOf,
   DEVIATION_RATIO,
   deviationMsOf,
+  type Entry,
   type Estimates,
   ensureEntry,
-  isModelled,
-  lastMs,
   levelMs,
-  setBursts,
-  setLevel,
-  setTime,
+  readEntry,
+  writeEntry,
 } from './estimates.ts';
 import { updateLoss } from './loss.ts';
 import type { SteeringParams } from './params.ts';
+import { fadeOf, stepsBetween, TIME_STEP_MS, timeCodeOf } from './scales.ts';
 
 /** Weight of a burst in a pooled estimate, as a share of alpha: its networks differ from each other. */
 const POOLED_SHARE = 0.25;
@@ -37,6 +36,8 @@ const RESTLESS_SHARE = 4;
 const STILL_SHARE = 0.03;
 const RESTLESS_BURSTS = 4;
 const RESTLESS_DOUBT = 4.4;
+/** Width of the chance that a deviation is kept with, as a logarithm: a whole step. */
+const DITHER = Math.log(DEVIATION_RATIO);
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
 const ABSOLUTE_TO_STANDARD = 1.25;
 
@@ -77,10 +78,14 @@ export function updateEstimate(
   how: Counting,
 ): number {
   const entry = ensureEntry(estimates, which, burst, how.extraMs);
-  if (entry < 0) return -1;
+  if (entry >= 0) updateEntry(estimates, entry, burst, how);
+  return entry;
+}
+
+/** Takes one burst into an entry. */
+export function updateEntry(estimates: Estimates, entry: number, burst: Burst, how: Counting): void {
   if (burst.lost > 0 || estimates.losses.size > 0) updateLoss(estimates, entry, burst, how.popLossRate);
   if (!Number.isNaN(burst.rttMs)) updateLevel(estimates, entry, burst, how);
-  return entry;
 }
 
 /** Puts an estimate as it was saved; nothing where the cell knows `ENTRIES` better ones. */
@@ -91,41 +96,64 @@ export function putEstimate(
 ): void {
   const entry = ensureEntry(estimates, which, { rttMs: saved.level, atMs: saved.atMs });
   if (entry < 0) return;
-  setLevel(estimates, entry, { level: saved.level, deviation: saved.deviation, last: saved.last });
-  setTime(estimates, entry, saved.atMs);
-  setBursts(estimates, entry, saved.bursts, saved.modelled);
+  const { level, deviation, last, bursts, modelled, atMs } = saved;
+  writeEntry(estimates, entry, { level, deviation, last, bursts, time: timeCodeOf(atMs), modelled });
 }
 
 /** Bursts that an estimate is still worth: their count, fading with age. */
 export function creditOf(estimates: Estimates, entry: number, nowMs: number, params: SteeringParams): number {
   const bursts = burstsOf(estimates, entry);
-  return bursts === 0 ? 0 : bursts * Math.exp(-ageMsOf(estimates, entry, nowMs) / params.ageMs);
+  return bursts === 0 ? 0 : bursts * fadeOf(ageMsOf(estimates, entry, nowMs) / TIME_STEP_MS, params.ageMs);
 }
 
+/** The estimate in hand; filled in anew for each burst, as there may be a million in a tick. */
+const hand: Entry & { credit: number } = {
+  level: 0.5,
+  deviation: 0.5,
+  last: 0.5,
+  bursts: 0.5,
+  time: 0,
+  modelled: false,
+  credit: 0.5,
+};
+
 function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Counting): void {
+  const { params } = how;
+  readEntry(estimates, entry, hand);
+  const isFirst = hand.bursts === 0;
+  const time = timeCodeOf(burst.atMs);
+  const age = stepsBetween(hand.time, time);
+  hand.credit = isFirst ? 0 : hand.bursts * fadeOf(age, params.ageMs);
+  hand.bursts = Math.min(hand.credit + 1, params.burstsMax);
+  if (isFirst || age > 0) {
+    hand.time = time;
+    hand.modelled = burst.modelled;
+  }
+  if (isFirst) start(burst, params);
+  else follow(burst, how);
+  hand.last = burst.rttMs;
+  writeEntry(estimates, entry, hand);
+}
+
+/** The first burst of an estimate. */
+function start({ rttMs }: Burst, params: SteeringParams): void {
+  hand.level = rttMs;
+  hand.deviation = calmMs(rttMs, params);
+}
+
+/** A further one. */
+function follow(burst: Burst, how: Counting): void {
   const { params, pooled, holdJumps, isFast = false } = how;
   const { rttMs } = burst;
-  const count = burstsOf(estimates, entry);
-  const credit = creditOf(estimates, entry, burst.atMs, params);
-  const isNewer = count === 0 || ageMsOf(estimates, entry, burst.atMs) > 0;
-  if (isNewer) setTime(estimates, entry, burst.atMs);
-  const modelled = isNewer ? burst.modelled : isModelled(estimates, entry);
-  setBursts(estimates, entry, Math.min(credit + 1, params.burstsMax), modelled);
-  if (count === 0) {
-    setLevel(estimates, entry, { level: rttMs, deviation: calmMs(rttMs, params), last: rttMs });
-    return;
-  }
-  const level = levelMs(estimates, entry);
-  const deviation = deviationMsOf(estimates, entry);
-  const last = lastMs(estimates, entry);
+  const { level, deviation, last, credit } = hand;
   const residual = rttMs - level;
   const limit = params.clipDeviations * deviation;
   const isRestless = restless(level, deviation, params);
   const isOut = Math.abs(residual) > limit;
   const isAgain = isOut && (isFast || (Math.abs(last - level) > limit && (last - level) * residual > 0));
   if (isAgain && !pooled && !holdJumps && (isFast || !isRestless)) {
-    const jumped = Math.max(deviation, JUMP_SHARE * Math.abs(residual));
-    setLevel(estimates, entry, { level: rttMs, deviation: jumped, last: rttMs });
+    hand.level = rttMs;
+    hand.deviation = Math.max(deviation, JUMP_SHARE * Math.abs(residual));
     return;
   }
   const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
@@ -135,8 +163,8 @@ function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Cou
   const step = isRestless ? residual : Math.max(-limit, Math.min(limit, residual));
   const off = Math.abs(step) - deviation;
   const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
-  const kept = Math.max(params.deviationMinMs, next * dither(burst));
-  setLevel(estimates, entry, { level: level + weight * step, deviation: kept, last: rttMs });
+  hand.level = level + weight * step;
+  hand.deviation = Math.max(params.deviationMinMs, next * dither(burst));
 }
 
 /**
@@ -145,7 +173,9 @@ function updateLevel(estimates: Estimates, entry: number, burst: Burst, how: Cou
  */
 function dither({ rttMs, atMs }: Burst): number {
   const chance = mix32(Math.round(rttMs * 1024) ^ Math.floor(atMs / 1000)) / 2 ** 32;
-  return DEVIATION_RATIO ** (chance - 0.5);
+  const part = DITHER * (chance - 0.5);
+  // exp(part), to within a millionth.
+  return 1 + part + (part * part) / 2;
 }
 
 function restless(level: number, deviation: number, params: SteeringParams): boolean {

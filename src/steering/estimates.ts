@@ -1,4 +1,6 @@
+import { lineBuffer } from '../base/lines.ts';
 import type { Loss } from './loss.ts';
+import { codeOf, createScale, stepsBetween, TIME_STEP_MS, timeCodeOf } from './scales.ts';
 
 /** POPs remembered of a cell: those with the lowest round-trip times. */
 export const ENTRIES = 12;
@@ -14,20 +16,13 @@ const MODELLED = 0x8000;
 /** Levels are kept in steps of 1/32 ms, up to 2 s. */
 const LEVEL_STEPS_PER_MS = 32;
 const LEVEL_MAX = 0xffff;
-/** Times are kept in steps of 2 s, of the last day and a half. */
-const TIME_STEP_MS = 2000;
-const TIME_MASK = 0xffff;
-/** A time so many steps ahead is a little in the future, not a day old. */
-const FUTURE_STEPS = 0xff00;
 /** Deviations are kept in steps of 3.5 % from 0.2 ms on. */
-const DEVIATION_LEAST_MS = 0.2;
 export const DEVIATION_RATIO = 1.035;
-const DEVIATION_STEP = Math.log(DEVIATION_RATIO);
+const DEVIATIONS = createScale(0.2, DEVIATION_RATIO);
+/** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
+const LASTS = createScale(0.25, 1.04);
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
-/** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
-const LAST_LEAST_MS = 0.25;
-const LAST_STEP = Math.log(1.04);
 
 /**
  * Estimates by (cell, POP): the entries of a cell lie side by side, those in use first, so that a look at a
@@ -44,7 +39,9 @@ export interface Estimates {
 
 /** No estimates yet, for cells 0..cellCount-1. Memory is taken as cells are measured. */
 export function createEstimates(cellCount: number): Estimates {
-  return { cellCount, words: new Uint16Array(cellCount * ENTRIES * WORDS), losses: new Map(), used: 0 };
+  const count = cellCount * ENTRIES * WORDS;
+  const { buffer, offset } = lineBuffer(2 * count);
+  return { cellCount, words: new Uint16Array(buffer, offset, count), losses: new Map(), used: 0 };
 }
 
 /** First of a cell's entries; they end after `ENTRIES` or where `popAt` is -1. */
@@ -64,7 +61,7 @@ export function levelMs(estimates: Estimates, entry: number): number {
 
 /** Mean absolute deviation of bursts from the level, ms. */
 export function deviationMsOf(estimates: Estimates, entry: number): number {
-  return DEVIATION_MS[(estimates.words[entry * WORDS + AT.BURST] as number) & 0xff] as number;
+  return DEVIATIONS.ms[(estimates.words[entry * WORDS + AT.BURST] as number) & 0xff] as number;
 }
 
 /** Bursts credited when it was last measured; 0: only losses so far. */
@@ -79,13 +76,12 @@ export function isModelled(estimates: Estimates, entry: number): boolean {
 
 /** The last burst, ms, to within 2 %. */
 export function lastMs(estimates: Estimates, entry: number): number {
-  return LAST_MS[(estimates.words[entry * WORDS + AT.BURST] as number) >>> 8] as number;
+  return LASTS.ms[(estimates.words[entry * WORDS + AT.BURST] as number) >>> 8] as number;
 }
 
 /** Since the last burst, ms, to within 2 s; 0 for one a little in the future. */
 export function ageMsOf(estimates: Estimates, entry: number, nowMs: number): number {
-  const steps = (timeCode(nowMs) - (estimates.words[entry * WORDS + AT.TIME] as number)) & TIME_MASK;
-  return steps >= FUTURE_STEPS ? 0 : steps * TIME_STEP_MS;
+  return stepsBetween(estimates.words[entry * WORDS + AT.TIME] as number, timeCodeOf(nowMs)) * TIME_STEP_MS;
 }
 
 /** Entry of a pair; -1 if it was never measured, or is not among the cell's best. */
@@ -98,6 +94,11 @@ export function findEstimate(estimates: Estimates, cell: number, pop: number): n
     if (known === 0) return -1;
   }
   return -1;
+}
+
+/** Reads of a cell's estimates what brings them near. What it returns says nothing. */
+export function foreseeEstimates({ words }: Estimates, cell: number): number {
+  return words[cell * ENTRIES * WORDS] as number;
 }
 
 /** POPs measured of a cell. */
@@ -130,17 +131,28 @@ export function ensureEntry(
 ): number {
   const { words } = estimates;
   const from = cell * ENTRIES;
-  let worst = -1;
-  let worstMs = -1;
   for (let entry = from; entry < from + ENTRIES; entry++) {
     const known = (words[entry * WORDS + AT.POP] as number) & POP_MASK;
     if (known === pop + 1) return entry;
-    if (known === 0) {
-      estimates.used++;
-      return startEntry(estimates, entry, pop, burst.atMs);
-    }
+    if (known !== 0) continue;
+    estimates.used++;
+    return startEntry(estimates, entry, pop, burst.atMs);
+  }
+  return replaceWorst(estimates, { cell, pop }, burst, extraMs);
+}
+
+/** Makes room in a cell whose entries are all taken; -1 where all are better than the burst. */
+function replaceWorst(
+  estimates: Estimates,
+  { cell, pop }: { readonly cell: number; readonly pop: number },
+  burst: { readonly rttMs: number; readonly atMs: number },
+  extraMs?: Float64Array,
+): number {
+  let worst = -1;
+  let worstMs = -1;
+  for (let entry = firstEntry(cell); entry < firstEntry(cell) + ENTRIES; entry++) {
     const isUseless = burstsOf(estimates, entry) === 0 || ageMsOf(estimates, entry, burst.atMs) > STALE_MS;
-    const ms = isUseless ? Infinity : levelMs(estimates, entry) + (extraMs?.[known - 1] ?? 0);
+    const ms = isUseless ? Infinity : levelMs(estimates, entry) + (extraMs?.[popAt(estimates, entry)] ?? 0);
     if (ms > worstMs) {
       worst = entry;
       worstMs = ms;
@@ -151,38 +163,49 @@ export function ensureEntry(
   return startEntry(estimates, worst, pop, burst.atMs);
 }
 
-/** Sets how many bursts an entry is worth, and where the last came from. */
-export function setBursts(estimates: Estimates, entry: number, bursts: number, modelled: boolean): void {
-  const at = entry * WORDS + AT.POP;
+/** An entry taken apart. */
+export interface Entry {
+  /** Round-trip time, mean absolute deviation, and last burst, ms. */
+  level: number;
+  deviation: number;
+  last: number;
+  /** Bursts credited when it was last measured, which is kept rounded up: `timeCodeOf`. */
+  bursts: number;
+  time: number;
+  /** Whether the last burst came from the modelled internet. */
+  modelled: boolean;
+}
+
+/** Takes an entry apart. */
+export function readEntry({ words }: Estimates, entry: number, into: Entry): void {
+  const at = entry * WORDS;
+  const pop = words[at + AT.POP] as number;
+  const burst = words[at + AT.BURST] as number;
+  into.level = (words[at + AT.LEVEL] as number) / LEVEL_STEPS_PER_MS;
+  into.deviation = DEVIATIONS.ms[burst & 0xff] as number;
+  into.last = LASTS.ms[burst >>> 8] as number;
+  into.bursts = (pop >> BURSTS_SHIFT) & BURSTS_MAX;
+  into.time = words[at + AT.TIME] as number;
+  into.modelled = (pop & MODELLED) !== 0;
+}
+
+/** Puts an entry together; its POP stays. */
+export function writeEntry({ words }: Estimates, entry: number, from: Entry): void {
+  const at = entry * WORDS;
   // Rounded up: rounded down, many bursts a minute apart would never count as more than a few.
-  const count = Math.min(BURSTS_MAX, Math.ceil(bursts));
-  const pop = (estimates.words[at] as number) & POP_MASK;
-  estimates.words[at] = pop | (count << BURSTS_SHIFT) | (modelled ? MODELLED : 0);
-}
-
-/** Sets when an entry was last measured, ms since 1970. */
-export function setTime(estimates: Estimates, entry: number, atMs: number): void {
-  estimates.words[entry * WORDS + AT.TIME] = timeCode(atMs);
-}
-
-/** Sets level, deviation and the last burst, ms. */
-export function setLevel(
-  estimates: Estimates,
-  entry: number,
-  to: { level: number; deviation: number; last: number },
-): void {
-  const { words } = estimates;
-  const level = Math.round(to.level * LEVEL_STEPS_PER_MS);
-  words[entry * WORDS + AT.LEVEL] = Math.max(1, Math.min(LEVEL_MAX, level));
-  const deviation = codeOf(to.deviation, DEVIATION_LEAST_MS, DEVIATION_STEP);
-  words[entry * WORDS + AT.BURST] = (codeOf(to.last, LAST_LEAST_MS, LAST_STEP) << 8) | deviation;
+  const count = Math.min(BURSTS_MAX, Math.ceil(from.bursts));
+  const pop = (words[at + AT.POP] as number) & POP_MASK;
+  words[at + AT.POP] = pop | (count << BURSTS_SHIFT) | (from.modelled ? MODELLED : 0);
+  words[at + AT.LEVEL] = Math.max(1, Math.min(LEVEL_MAX, (from.level * LEVEL_STEPS_PER_MS + 0.5) | 0));
+  words[at + AT.TIME] = from.time;
+  words[at + AT.BURST] = (codeOf(LASTS, from.last) << 8) | codeOf(DEVIATIONS, from.deviation);
 }
 
 function startEntry(estimates: Estimates, entry: number, pop: number, atMs: number): number {
   const { words } = estimates;
   words[entry * WORDS + AT.POP] = pop + 1;
   words[entry * WORDS + AT.LEVEL] = 0;
-  words[entry * WORDS + AT.TIME] = timeCode(atMs);
+  words[entry * WORDS + AT.TIME] = timeCodeOf(atMs);
   words[entry * WORDS + AT.BURST] = 0;
   return entry;
 }
@@ -199,17 +222,3 @@ export function removeEntry(estimates: Estimates, cell: number, entry: number): 
   if (moved !== undefined && last !== entry) losses.set(entry, moved);
   estimates.used--;
 }
-
-function timeCode(atMs: number): number {
-  return Math.floor(atMs / TIME_STEP_MS) & TIME_MASK;
-}
-
-/** Position of a time on a scale of ratios, in one octet. */
-function codeOf(ms: number, leastMs: number, step: number): number {
-  return Math.min(255, Math.round(Math.log(Math.max(ms, leastMs) / leastMs) / step));
-}
-
-const scale = (leastMs: number, step: number): Float64Array =>
-  Float64Array.from({ length: 256 }, (_, code) => leastMs * Math.exp(code * step));
-const DEVIATION_MS = scale(DEVIATION_LEAST_MS, DEVIATION_STEP);
-const LAST_MS = scale(LAST_LEAST_MS, LAST_STEP);
