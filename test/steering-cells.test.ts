@@ -9,6 +9,7 @@ import {
   createCells,
   ensureCell,
   ensureLeaf,
+  networkKey,
   networkOf,
   parentOf,
   placeOf,
@@ -77,11 +78,14 @@ test('cells and leaves: as many as there is room for, each once, whatever comes 
           assert.equal(placeOf(cells, cell), one.placeId);
         } else if ('releaseLeaf' in one) releaseLeaf(cells, cells.firstLeaf + one.releaseLeaf);
         else releaseCell(cells, cells.placeCount + one.releaseCell);
-        assert.ok(cells.leafIds.size() <= 6 && cells.ids.size <= 4);
+        assert.ok(cells.leafIds.size() <= 6 && cells.ids.size() <= 4);
         for (const [index, network] of cells.leafKey.entries())
           if (network >= 0) assert.equal(cells.leafIds.get(network), cells.firstLeaf + index);
         assert.equal(cells.leafKey.filter((network) => network >= 0).length, cells.leafIds.size());
-        for (const cell of cells.ids.values()) assert.ok(cell >= 5 && cell < cells.firstLeaf);
+        const networks = [...cells.networkAsn.entries()].filter(([, asn]) => asn !== 0);
+        assert.equal(networks.length, cells.ids.size());
+        for (const [index, asn] of networks)
+          assert.equal(cells.ids.get(networkKey(cells.networkPlace[index] as number, asn)), 5 + index);
       }
     }),
     { seed: 31, numRuns: 300 },

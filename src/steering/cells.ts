@@ -1,4 +1,5 @@
 import { createNumberMap, MISSING, type NumberMap } from '../base/number-map.ts';
+import { type CellNotes, clearNotes, createNotes, isLocatedAt, noteLocation } from './notes.ts';
 import type { CellGeometry } from './prior.ts';
 
 /** Network cells and leaf cells at most: places come on top. */
@@ -30,9 +31,10 @@ export interface Cells {
   readonly networkPlace: Uint32Array;
   /** Network cells ever in use at a time: indexes from here on are free. */
   networkCount: number;
-  /** When the cell was last measured, ms since 1970; by cell. */
-  readonly lastSampleMs: Float64Array;
-  readonly ids: Map<number, number>;
+  /** By cell: what a burst needs of it. */
+  readonly notes: CellNotes;
+  /** Network cells by place and AS. */
+  readonly ids: NumberMap;
   readonly free: number[];
   /** By leaf (cell - firstLeaf), as `ImageParts` has them. */
   readonly leafKey: Float64Array;
@@ -58,8 +60,8 @@ export function createCells(
     networkAsn: new Uint32Array(networkMax),
     networkPlace: new Uint32Array(networkMax),
     networkCount: 0,
-    lastSampleMs: new Float64Array(firstLeaf + leafMax),
-    ids: new Map(),
+    notes: createNotes(firstLeaf + leafMax),
+    ids: createNumberMap(networkMax),
     free: [],
     leafKey: new Float64Array(leafMax).fill(-1),
     leafPlace: new Uint32Array(leafMax),
@@ -77,7 +79,8 @@ export function createCells(
 export function cellOf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
   const leaf = cells.leafIds.get(network);
   if (leaf !== MISSING && cells.leafActive[leaf - cells.firstLeaf] === 1) return leaf;
-  return (asn === 0 ? undefined : cells.ids.get(networkKey(placeId, asn))) ?? placeId;
+  const known = asn === 0 ? MISSING : cells.ids.get(networkKey(placeId, asn));
+  return known === MISSING ? placeId : known;
 }
 
 /** Cell that a cell inherits from: a leaf from its AS at the place, that from the place; -1 of a place. */
@@ -92,20 +95,34 @@ export function parentOf(cells: Cells, cell: number): number {
  * The leaf of a network; makes it if it is missing. Moves it when the databases say that the network lies
  * elsewhere. -1 for no single network, and when there is no room for more.
  */
-export function ensureLeaf(cells: Cells, { network, placeId, asn }: LocatedNetwork): number {
-  if (network < 0) return -1;
-  let leaf = cells.leafIds.get(network);
-  if (leaf === MISSING) {
-    const index = cells.freeLeaves.pop() ?? cells.leafCount;
-    if (index >= cells.leafKey.length) return -1;
-    if (index === cells.leafCount) cells.leafCount++;
-    cells.leafKey[index] = network;
-    leaf = cells.firstLeaf + index;
-    cells.leafIds.set(network, leaf);
-  }
-  cells.leafPlace[leaf - cells.firstLeaf] = placeId;
-  cells.leafAsn[leaf - cells.firstLeaf] = asn;
+export function ensureLeaf(cells: Cells, located: LocatedNetwork): number {
+  if (located.network < 0) return -1;
+  const leaf = cells.leafIds.get(located.network);
+  if (leaf === MISSING) return makeLeaf(cells, located);
+  moveLeaf(cells, leaf, located);
   return leaf;
+}
+
+/** Moves a leaf where the databases say otherwise than before. */
+export function moveLeaf(cells: Cells, leaf: number, located: LocatedNetwork): void {
+  if (!isLocatedAt(cells.notes, leaf, located)) putLeaf(cells, leaf, located);
+}
+
+function makeLeaf(cells: Cells, located: LocatedNetwork): number {
+  const index = cells.freeLeaves.pop() ?? cells.leafCount;
+  if (index >= cells.leafKey.length) return -1;
+  if (index === cells.leafCount) cells.leafCount++;
+  const leaf = cells.firstLeaf + index;
+  cells.leafKey[index] = located.network;
+  cells.leafIds.set(located.network, leaf);
+  putLeaf(cells, leaf, located);
+  return leaf;
+}
+
+function putLeaf(cells: Cells, leaf: number, located: LocatedNetwork): void {
+  cells.leafPlace[leaf - cells.firstLeaf] = located.placeId;
+  cells.leafAsn[leaf - cells.firstLeaf] = located.asn;
+  noteLocation(cells.notes, leaf, located);
 }
 
 /** Gives a leaf up; its index may be used again. */
@@ -116,7 +133,7 @@ export function releaseLeaf(cells: Cells, leaf: number): void {
   cells.leafIds.delete(key);
   cells.leafKey[index] = -1;
   cells.leafActive[index] = 0;
-  cells.lastSampleMs[leaf] = 0;
+  clearNotes(cells.notes, leaf);
   cells.freeLeaves.push(index);
 }
 
@@ -128,7 +145,7 @@ export function ensureCell(cells: Cells, placeId: number, asn: number): number {
   if (asn === 0) return placeId;
   const key = networkKey(placeId, asn);
   const known = cells.ids.get(key);
-  if (known !== undefined) return known;
+  if (known !== MISSING) return known;
   const index = cells.free.pop() ?? cells.networkCount;
   if (index >= cells.networkAsn.length) return placeId;
   if (index === cells.networkCount) cells.networkCount++;
@@ -146,7 +163,7 @@ export function releaseCell(cells: Cells, cell: number): void {
   if (asn === 0) return;
   cells.ids.delete(networkKey(cells.networkPlace[index] as number, asn));
   cells.networkAsn[index] = 0;
-  cells.lastSampleMs[cell] = 0;
+  clearNotes(cells.notes, cell);
   cells.free.push(index);
 }
 
@@ -201,7 +218,7 @@ export function parseCellKey(key: string): { placeKey: string; asn: number } {
   return { placeKey: match[2] as string, asn: Number(match[1]) };
 }
 
-/** Exact in a double: ASN below 2^32, place below 2^21. */
-function networkKey(placeId: number, asn: number): number {
+/** Key of `ids`: exact in a double, with an ASN below 2^32 and a place below 2^21. */
+export function networkKey(placeId: number, asn: number): number {
   return asn * 0x200000 + placeId;
 }

@@ -4,6 +4,7 @@ import { MISSING } from '../base/number-map.ts';
 import { asnOf, cellKey, cellOf, ensureCell, ensureLeaf, networkOf, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
 import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
+import { noteSample } from './notes.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
 import { adoptParts } from './unit-moves.ts';
@@ -60,7 +61,7 @@ export function restoreCell(
   if (cell < 0) return false;
   const lastMs = unpackCell(estimates, cell, saved.packed, hashes.popOf);
   if (lastMs === undefined) return false;
-  cells.lastSampleMs[cell] = lastMs;
+  noteSample(cells.notes, cell, lastMs);
   if (cell >= cells.firstLeaf) {
     cells.leafActive[cell - cells.firstLeaf] = 1;
     // Explored before, and to be explored again; not young.

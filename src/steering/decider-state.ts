@@ -5,6 +5,7 @@ import { createEstimates, dropCell, dropOldEntries, type Estimates } from './est
 import { createFleetState, type FleetState } from './fleet-state.ts';
 import { emptyLearning, type Learning } from './learning.ts';
 import { createMarket } from './market.ts';
+import { lastSampleMs } from './notes.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
 import { createPlanner, forgetTarget, isYoung, type Planner } from './planner.ts';
@@ -176,8 +177,8 @@ export function listCells(state: DeciderState): void {
  * cells a tick. Whether any went.
  */
 export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
-  const { cells, estimates, units, unsaved, learning, planner } = state;
-  const isOld = (cell: number): boolean => nowMs - (cells.lastSampleMs[cell] as number) >= CELL_EXPIRY_MS;
+  const { cells, estimates, units, unsaved, planner } = state;
+  const isOld = (cell: number): boolean => nowMs - lastSampleMs(cells.notes, cell) >= CELL_EXPIRY_MS;
   let released = false;
   const turn = state.ticks % REFRESH_TICKS;
   for (let i = turn; i < state.activeCells.length; i += REFRESH_TICKS) {
@@ -187,8 +188,6 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
       continue;
     }
     dropCell(estimates, cell);
-    learning.offsetMs[cell] = 0;
-    learning.offsetCount[cell] = 0;
     if (cell < cells.firstLeaf) releaseCell(cells, cell);
     else {
       forgetTarget(planner, cell);

@@ -1,7 +1,14 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { assignUnits } from './assign.ts';
 import { type DecidePass, refreshCell } from './decide.ts';
-import { adoptImage, type LocateKey, packedCell, restoreCell, takeUnsaved } from './decider-memory.ts';
+import {
+  adoptImage,
+  dropStale,
+  type LocateKey,
+  packedCell,
+  restoreCell,
+  takeUnsaved,
+} from './decider-memory.ts';
 import {
   createDeciderState,
   type DeciderOptions,
@@ -12,6 +19,7 @@ import {
   releaseOldCells,
   setDemand,
   startCell,
+  takeFleetChange,
 } from './decider-state.ts';
 import { type FleetOverride, type FleetReport, observeFleet } from './fleet-state.ts';
 import { type GuardedLoad, guardLoad, guardTable } from './guard.ts';
@@ -20,7 +28,7 @@ import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './load.ts';
-import { noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
+import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
 import { watchAsn } from './planner.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
@@ -138,6 +146,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   const { fleet, params } = options;
   const fleetChange = observeFleet(fleetState, { fleet, params, terms, reports, overrides, nowMs });
   if (fleetChange.changed) takeFleetChange(state, nowMs);
+  if (state.ticks === 0) dropStale(state, nowMs);
   const learned = learn(learning, samples, nowMs);
   for (const cell of learned.madeCells) startCell(state, cell);
   const released = releaseOldCells(state, nowMs);
@@ -162,7 +171,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     changedRows: assigned.changedRows,
     moved: Object.values(assigned.moves).some((count) => count > 0),
     urgent: isWave || out + alarm > 0 || fleetChange.changed || state.ticks === 1,
-    networkCells: cells.ids.size,
+    networkCells: cells.ids.size(),
     leafCells: cells.leafIds.size(),
     estimates: state.estimates.used,
     wideUnits: assigned.wideUnits,
@@ -173,21 +182,6 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   };
 }
 
-/** POPs went out or came back: each group sees whether it fails open. */
-function takeFleetChange(state: DeciderState, nowMs: number): void {
-  const { fleetState, deciding, options, wasOut } = state;
-  for (const [pop, out] of fleetState.out.entries()) {
-    if (out === 0 && wasOut[pop] === 1) deciding.returnedAtMs[pop] = nowMs;
-    wasOut[pop] = out;
-  }
-  for (const [group, { serves }] of options.groups.entries()) {
-    const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
-    deciding.failOpen[group] = isOpen;
-    if (isOpen) deciding.groupOut[group]?.fill(0);
-    else deciding.groupOut[group]?.set(fleetState.out);
-  }
-}
-
 /**
  * Looks up anew the cells that were measured, those that have no candidates yet, and of the others one share
  * a tick, so many at most: estimates age, priors are corrected.
@@ -196,6 +190,7 @@ function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void
   const { deciding, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
   for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
+  for (const cell of learned.cellOfSample) noteAnswered(planner, cell);
   for (const cell of learned.touched) {
     unsaved.add(cell);
     noteMeasured(planner, cell);

@@ -25,11 +25,8 @@ export interface Learning {
   /** By POP: mean of estimate minus plain prior, and over how many bursts. */
   readonly residualMeanMs: Float64Array;
   readonly residualCount: Float64Array;
-  /** By cell: what it adds to the RTT of every POP beyond its place, ms; and over how many bursts. */
-  readonly offsetMs: Float32Array;
-  readonly offsetCount: Uint8Array;
-  /** By cell: 1 where its estimates changed in this tick; for `learn` alone. */
-  readonly marked: Uint8Array;
+  /** Ticks learned from. */
+  ticks: number;
 }
 
 /** Nothing was learned yet. */
@@ -38,7 +35,6 @@ export function emptyLearning(
   world: { readonly level: Uint8Array; readonly pops: readonly Location[] },
 ): Learning {
   const popCount = world.pops.length;
-  const { capacity } = shared.cells;
   return {
     ...shared,
     level: world.level,
@@ -46,8 +42,6 @@ export function emptyLearning(
     popLoss: world.pops.map(() => NO_LOSS),
     residualMeanMs: new Float64Array(popCount),
     residualCount: new Float64Array(popCount),
-    offsetMs: new Float32Array(capacity),
-    offsetCount: new Uint8Array(capacity),
-    marked: new Uint8Array(capacity),
+    ticks: 0,
   };
 }

@@ -92,8 +92,6 @@ function learningOf(): Learning {
     popLoss: Array.from({ length: pops }, () => NO_LOSS),
     residualMeanMs: new Float64Array(pops),
     residualCount: new Float64Array(pops),
-    offsetMs: new Float32Array(cells.capacity),
-    offsetCount: new Uint8Array(cells.capacity),
-    marked: new Uint8Array(cells.capacity),
+    ticks: 0,
   };
 }
