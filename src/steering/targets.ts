@@ -1,8 +1,11 @@
 import { overdue } from './freshness.ts';
 import { isExploring, type Planner, stopMs } from './planner.ts';
 
-/** Networks looked at in one call, at most; the next call goes on from there. */
-const LOOKED_AT_MAX = 50_000;
+/**
+ * Networks looked at in one call, at most; the next call goes on from there. So many take some 10 ms, in
+ * which nothing else is done; agents are sent far fewer bursts in the time between two calls.
+ */
+const LOOKED_AT_MAX = 20_000;
 /** What the first bursts to a network promise, ms. */
 const UNKNOWN_MS = 100;
 /** What keeping what is known fresh is worth, ms, when it is due; twice when twice overdue. */
