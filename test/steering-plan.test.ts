@@ -102,6 +102,43 @@ test('a burst that is on its way is waited for, and after five seconds taken for
   assert.equal(step().length, 3, 'an answer lets the next one go');
 });
 
+/** A second in which what is planned for these POPs goes astray, and the rest is answered. */
+function astray({ driver }: Lab, pops: readonly number[]): number[] {
+  const planned = driver.decider.plan(driver.nowMs(), 50);
+  const heard = planned.filter(({ popIndex }) => !pops.includes(popIndex));
+  driver.tick({ samples: heard.map((burst) => answered(driver, burst, 0)), reports: driver.reports() });
+  return planned.map(({ popIndex }) => popIndex);
+}
+
+test('a POP whose burst goes astray is asked once more; then the others have their turn', () => {
+  const world = lab({ networks: 1 });
+  const all = POPS.map((_, pop) => pop);
+  const asked = Array.from({ length: 16 }, () => astray(world, all)).flat();
+  assert.equal(asked.length, 4, 'one in five seconds');
+  assert.equal(asked[0], 0);
+  assert.equal(asked[1], 0);
+  assert.notEqual(asked[2], 0);
+  assert.equal(asked[3], asked[2]);
+});
+
+test('a POP that was not heard of is asked again when the network is explored anew', () => {
+  const world = lab({ networks: 1 });
+  const first = Array.from({ length: 60 }, () => astray(world, [0])).flat();
+  assert.equal(counts(first).get(0), 2, `${first}`);
+  const later = Array.from({ length: 320 }, () => astray(world, [])).flat();
+  assert.ok((counts(later).get(0) ?? 0) > 0, 'the nearest is found at last');
+});
+
+test('bursts that are on their way are not sent again because another was answered', () => {
+  const world = lab({ networks: 1 });
+  for (let i = 0; i < 12; i++) world.step({ addMs: ({ popIndex }) => (popIndex === 0 ? 25 : 0) });
+  for (let i = 0; i < 120; i++) world.driver.skip();
+  const due = astray(world, [0]);
+  assert.ok(due.length >= 2 && due.includes(0), `${due}`);
+  assert.deepEqual(astray(world, [0]), [], 'a second later');
+  assert.ok(astray(world, [0]).includes(0), 'two seconds later it is due again');
+});
+
 test('a network is explored from the nearest POP on, as far as a burst promises anything', () => {
   const { step } = lab({ networks: TILES.length });
   for (const { network, popIndex } of step()) {

@@ -1,7 +1,7 @@
 import { believe, type GeoTrust, type Measured, TRUST_AT_FIRST } from './belief.ts';
 import { placeOf } from './cells.ts';
 import { burstsOf, ENTRIES, firstEntry, levelMs, popAt } from './estimates.ts';
-import { type Planner, stopMs } from './planner.ts';
+import { clearTried, type Planner, stopMs } from './planner.ts';
 import { bestByLikeness, bestRepeat, bestUnmeasured, type Worth } from './worth.ts';
 
 /** A network that was explored is looked at again after so many refreshings. */
@@ -14,6 +14,7 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   const { source } = planner;
   const index = leaf - source.cells.firstLeaf;
   const measured = measuredOf(planner, leaf);
+  if (beginsAgain(planner, index, nowMs)) clearTried(planner, index);
   excludeTried(planner, index, measured);
   const fresh = bestFresh(planner, leaf, measured);
   const again = bestRepeat(
@@ -28,6 +29,13 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   return [];
 }
 
+/** Whether a network that was explored is to be explored anew from now on: paths change, bursts go astray. */
+function beginsAgain(planner: Planner, index: number, nowMs: number): boolean {
+  const wasExplored = (planner.exploreAtMs[index] as number) > 0;
+  const isOver = (planner.promiseMs[index] as number) < stopMs(planner);
+  return wasExplored && isOver && nowMs >= (planner.exploreAtMs[index] as number);
+}
+
 function bestFresh(planner: Planner, leaf: number, measured: readonly Measured[]): Worth | undefined {
   const { source, atlas, belief, library, excluded, extraMs } = planner;
   const prospect = { measured: measured.filter(({ pop }) => source.down[pop] === 0), excluded, extraMs };
@@ -39,11 +47,8 @@ function bestFresh(planner: Planner, leaf: number, measured: readonly Measured[]
 }
 
 /** Whether geography says anything about a cell. */
-export function isLocated(planner: Planner, leaf: number): boolean {
-  const { cells, distances } = planner.source;
-  const first = placeOf(cells, leaf) * planner.popCount;
-  for (let pop = 0; pop < planner.popCount; pop++) if (Number.isNaN(distances[first + pop])) return false;
-  return planner.atlas.count > 0;
+export function isLocated({ source, located, atlas }: Planner, leaf: number): boolean {
+  return atlas.count > 0 && located[placeOf(source.cells, leaf)] === 1;
 }
 
 /** How far the geo database is trusted, by what became of the networks that were explored. */

@@ -32,17 +32,25 @@ export interface Planner {
   readonly atlas: Atlas;
   readonly belief: Belief;
   readonly library: Library;
+  /** By place: 1 where geography says something about it: how far it is from every POP is known. */
+  readonly located: Uint8Array;
   /** Demand of each network, requests/s. */
   readonly rps: Float32Array;
   /** Bursts that each was sent. */
   readonly spent: Uint16Array;
-  /** A burst is on its way until then, or until it is answered, ms since 1970. */
+  /** Bursts are on their way until then, or until all are answered, ms since 1970. */
   readonly busyUntilMs: Float64Array;
+  /** Bursts on their way. */
+  readonly awaited: Uint8Array;
+  /** POP + 1 of the burst of exploring that is on its way; 0: none is. */
+  readonly asked: Uint16Array;
+  /** Bursts of exploring in a row that nobody answered. */
+  readonly unanswered: Uint8Array;
   /** What the next burst to a POP not measured yet promised when last worked out, ms; NaN: never was. */
   readonly promiseMs: Float32Array;
   /** When it is worked out again for those explored, ms since 1970. */
   readonly exploreAtMs: Float64Array;
-  /** Bits by POP: bursts were sent. */
+  /** Bits by POP: a burst was sent since exploring began, and if nobody answered it, another. */
   readonly tried: Uint32Array;
   readonly triedWords: number;
   /** ASes whose way to a POP changed lately, as `asn + 2^32 x pop`, and until when they are watched, ms. */
@@ -78,9 +86,13 @@ export function createPlanner(
     atlas,
     belief: emptyBelief(atlas),
     library: createLibrary(source.estimates, pops.length),
+    located: locatedPlaces(source, pops.length),
     rps: new Float32Array(leafMax),
     spent: new Uint16Array(leafMax),
     busyUntilMs: new Float64Array(leafMax),
+    awaited: new Uint8Array(leafMax),
+    asked: new Uint16Array(leafMax),
+    unanswered: new Uint8Array(leafMax),
     promiseMs: new Float32Array(leafMax).fill(Number.NaN),
     exploreAtMs: new Float64Array(leafMax),
     tried: new Uint32Array(leafMax * triedWords),
@@ -95,6 +107,13 @@ export function createPlanner(
   };
 }
 
+function locatedPlaces({ distances }: PlanSource, popCount: number): Uint8Array {
+  const located = new Uint8Array(distances.length / popCount).fill(1);
+  for (let at = 0; at < distances.length; at++)
+    if (Number.isNaN(distances[at])) located[Math.floor(at / popCount)] = 0;
+  return located;
+}
+
 /** The network of a leaf was given up. */
 export function forgetTarget(planner: Planner, leaf: number): void {
   const index = leaf - planner.source.cells.firstLeaf;
@@ -102,9 +121,24 @@ export function forgetTarget(planner: Planner, leaf: number): void {
   planner.rps[index] = 0;
   planner.spent[index] = 0;
   planner.busyUntilMs[index] = 0;
+  planner.awaited[index] = 0;
+  planner.asked[index] = 0;
+  planner.unanswered[index] = 0;
   planner.promiseMs[index] = Number.NaN;
   planner.exploreAtMs[index] = 0;
-  planner.tried.fill(0, index * planner.triedWords, (index + 1) * planner.triedWords);
+  clearTried(planner, index);
+}
+
+/** Every POP may be tried again. */
+export function clearTried({ tried, triedWords }: Planner, index: number): void {
+  tried.fill(0, index * triedWords, (index + 1) * triedWords);
+}
+
+/** Sets whether a POP was tried. */
+export function setTried({ tried, triedWords }: Planner, index: number, pop: number, isTried: boolean): void {
+  const at = index * triedWords + (pop >> 5);
+  const bit = 1 << (pop & 31);
+  tried[at] = isTried ? (tried[at] as number) | bit : (tried[at] as number) & ~bit;
 }
 
 /** The networks of an AS got slower or faster at a POP: they are watched for a while. */
