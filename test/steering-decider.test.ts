@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
+import { ESTIMATED_POPS_MAX } from '../src/steering/estimates.ts';
 import { candidate, ROW_CANDIDATES, rowOf, type SteeringImage } from '../src/steering/image.ts';
 import { decodeTerms } from '../src/steering/terms.ts';
 import { type Driver, drive } from './helpers/steering-world.ts';
@@ -229,4 +230,9 @@ test('whatever comes in, the table is total and answers no POP that is out', () 
     }),
     { numRuns: 60 },
   );
+});
+
+test('a fleet of more POPs than estimates can tell apart is refused', () => {
+  const pops = Array.from({ length: ESTIMATED_POPS_MAX + 1 }, (_, pop) => pop / 10);
+  assert.throws(() => drive({ pops, tiles: [0] }), /at most 1022 POPs/);
 });

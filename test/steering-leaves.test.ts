@@ -261,3 +261,38 @@ test('explain and decision agree for clients of a leaf', () => {
   const other = explain(driver, { placeId: PLACE, key: FIRST_KEY + 999 });
   assert.equal(other.cell.level, 'network', 'a network without a leaf is its AS');
 });
+
+test('what was saved long ago does not look fresh when it is taken back', () => {
+  const old = world();
+  const samples = POPS.map((_, pop) => burst(old, pop, FIRST_KEY, 3));
+  old.tick({ samples, reports: old.reports() });
+  const saved = [...old.decider.takeUnsaved(10)];
+  assert.equal(saved.length, 3);
+  // Entries tell times of a day and a half: an hour more, and all would look an hour old.
+  for (const [hours, isKept] of [
+    [1, true],
+    [13, false],
+    [37, false],
+    [24 * 30, false],
+    [-1 / 60, true],
+    [-13, false],
+  ] as const) {
+    const fresh = world();
+    const shifted = saved.map(([key, packed]) => [key, hours < 0 ? later(packed, -hours) : packed] as const);
+    for (const [key, packed] of shifted)
+      assert.ok(fresh.decider.restore({ key, packed }, () => ({ placeId: PLACE, asn: ASN })));
+    for (let second = 0; second < 3600 * hours; second++) fresh.skip();
+    fresh.tick({ reports: fresh.reports() });
+    for (const [key] of saved)
+      assert.equal(fresh.decider.packed(key) !== undefined, isKept, `${key} after ${hours} hours`);
+  }
+});
+
+/** Packed estimates as if measured so many hours later. */
+function later(packed: Uint8Array, hours: number): Uint8Array {
+  const bytes = Uint8Array.from(packed);
+  const view = new DataView(bytes.buffer);
+  for (let at = 4; at < bytes.length; at += 24)
+    view.setUint32(at + 4, view.getUint32(at + 4, true) + hours * 1800, true);
+  return bytes;
+}

@@ -24,7 +24,7 @@ const someSaved = fc.record({
   last: fc.double({ min: 0.25, max: 3000, noNaN: true }),
   bursts: fc.integer({ min: 0, max: 31 }),
   modelled: fc.boolean(),
-  atMs: fc.integer({ min: NOW_MS - 30 * HOUR_MS, max: NOW_MS }),
+  atMs: fc.integer({ min: NOW_MS - 12 * HOUR_MS, max: NOW_MS }),
 });
 
 const CODES = Array.from({ length: 20 }, (_, i) => `P${String.fromCharCode(65 + i)}`);
@@ -88,6 +88,55 @@ test('damaged bytes and other versions change nothing', () => {
     }),
     { seed: 27, numRuns: 300 },
   );
+});
+
+test('what could never have been packed is refused, and changes nothing', () => {
+  const two = pack(made([0, 1].map((pop) => [pop, SAVED, 2]))) as Uint8Array;
+  const spoilt = (change: (view: DataView) => void): Uint8Array => {
+    const bytes = Uint8Array.from(two);
+    change(new DataView(bytes.buffer));
+    return bytes;
+  };
+  const SECOND = 4 + 24;
+  const many = new Uint8Array(4 + 24 * (ENTRIES + 1));
+  for (let i = 0; i <= ENTRIES; i++) many.set(two.subarray(4, SECOND), 4 + 24 * i);
+  for (let i = 0; i <= ENTRIES; i++) new DataView(many.buffer).setUint32(4 + 24 * i, i, true);
+  many.set([2, 0, ENTRIES + 1, 0]);
+  const table: [string, Uint8Array][] = [
+    ['no entries', Uint8Array.of(2, 0, 0, 0)],
+    ['more than a cell has', many],
+    ['the second octet', spoilt((view) => view.setUint8(1, 1))],
+    ['one POP twice', spoilt((view) => view.setUint32(SECOND, view.getUint32(4, true), true))],
+    ['no time', spoilt((view) => view.setUint32(SECOND + 4, 0, true))],
+    ['a deviation that is no number', spoilt((view) => view.setFloat32(SECOND + 8, Number.NaN, true))],
+    ['a deviation below 0', spoilt((view) => view.setFloat32(SECOND + 8, -3, true))],
+    ['an endless burst', spoilt((view) => view.setFloat32(SECOND + 12, Infinity, true))],
+    ['bursts without a level', spoilt((view) => view.setUint16(SECOND + 16, 0, true))],
+    ['more lost than sent', spoilt((view) => view.setUint16(SECOND + 18, 0xffff, true))],
+    ['more bursts than are counted', spoilt((view) => view.setUint8(SECOND + 22, 32))],
+    ['neither measured nor modelled', spoilt((view) => view.setUint8(SECOND + 23, 2))],
+  ];
+  for (const [what, bytes] of table) {
+    const into = made([[5, { ...SAVED, level: 77 }, 0]]);
+    const before = Uint16Array.from(into.words);
+    assert.equal(unpackCell(into, 0, bytes, popOf), undefined, what);
+    assert.deepEqual(into.words, before, what);
+    assert.equal(into.losses.size, 0, what);
+  }
+  assert.notEqual(unpackCell(createEstimates(1), 0, two, popOf), undefined);
+});
+
+test('what is half a day older than the last burst is left out', () => {
+  const old = { ...SAVED, atMs: NOW_MS - 13 * HOUR_MS };
+  const into = createEstimates(1);
+  const packed = pack(
+    made([
+      [0, old, 0],
+      [1, SAVED, 0],
+    ]),
+  ) as Uint8Array;
+  assert.equal(unpackCell(into, 0, packed, popOf), NOW_MS);
+  assert.deepEqual([findEstimate(into, 0, 0), findEstimate(into, 0, 1)], [-1, 0]);
 });
 
 test('POPs that the fleet no longer has are skipped, the others stay', () => {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type NetworkOverride, type NetworkTable, networkTable } from '../base/network-table.ts';
+import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
 import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
@@ -72,9 +73,6 @@ export interface ConfigSource {
   /** Names of the files in a folder that the configuration names; throws like `read`. Absent: none can be. */
   readonly list?: (path: string) => readonly string[];
 }
-
-/** POPs that one configuration may have. */
-const POPS_MAX = 4096;
 
 /** What a configuration file says, faulty or not. */
 export interface InspectedConfig {
@@ -157,7 +155,7 @@ function readDrafts(
   }
   if (modelled && drafts.length > MODELLED_POPS_MAX)
     report(`${drafts.length} POPs, but only ${MODELLED_POPS_MAX} can have modelled addresses`);
-  else if (drafts.length > POPS_MAX) report(`${drafts.length} POPs: at most ${POPS_MAX}`);
+  else if (drafts.length > ESTIMATED_POPS_MAX) report(`${drafts.length} POPs: at most ${ESTIMATED_POPS_MAX}`);
   return { drafts: modelled ? withModelledAddresses(drafts) : drafts, problems };
 }
 

@@ -3,8 +3,9 @@ import { networkKey, networkOfKey } from '../base/network-key.ts';
 import { MISSING } from '../base/number-map.ts';
 import { asnOf, cellKey, cellOf, ensureCell, ensureLeaf, networkOf, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
+import { dropCell, ENTRY_EXPIRY_MS } from './estimates.ts';
 import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
-import { noteSample } from './notes.ts';
+import { lastSampleMs, noteSample } from './notes.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
 import { adoptParts } from './unit-moves.ts';
@@ -69,6 +70,21 @@ export function restoreCell(
   }
   if (cell >= cells.placeCount) startCell(state, cell);
   return true;
+}
+
+/**
+ * Forgets what was taken back but was measured too long ago to say anything, or as far ahead: entries tell
+ * times of a day and a half, so what was saved three days ago would look fresh. At the first tick, which has
+ * the clock.
+ */
+export function dropStale({ cells, estimates }: DeciderState, nowMs: number): void {
+  for (let cell = 0; cell < cells.capacity; cell++) {
+    const lastMs = lastSampleMs(cells.notes, cell);
+    if (lastMs === 0) continue;
+    if (Math.abs(nowMs - lastMs) > ENTRY_EXPIRY_MS) dropCell(estimates, cell);
+    // By another's clock: from now on it ages by this one.
+    if (lastMs > nowMs) noteSample(cells.notes, cell, nowMs);
+  }
 }
 
 /** The cell of a key, made if need be; -1 for none. */

@@ -1,7 +1,15 @@
+import { assert } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type Cells, cellOf, createCells, ensureLeaf, parentOf, releaseCell, releaseLeaf } from './cells.ts';
 import type { Deciding } from './decide.ts';
-import { createEstimates, dropCell, dropOldEntries, type Estimates } from './estimates.ts';
+import {
+  createEstimates,
+  dropCell,
+  dropOldEntries,
+  ENTRY_EXPIRY_MS,
+  ESTIMATED_POPS_MAX,
+  type Estimates,
+} from './estimates.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
 import { emptyLearning, type Learning } from './learning.ts';
 import { createMarket } from './market.ts';
@@ -77,8 +85,6 @@ export interface DeciderState {
 export const REFRESH_TICKS = 16;
 /** A network or leaf cell that was not measured for this long is given up, ms: a day. */
 const CELL_EXPIRY_MS = 86_400_000;
-/** What was measured longer ago says nothing any more, ms. */
-const ENTRY_EXPIRY_MS = 43_200_000;
 /**
  * Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights.
  */
@@ -88,6 +94,7 @@ const ASSUMED_RPS = 1;
 export function createDeciderState(options: DeciderOptions): DeciderState {
   const { fleet, geometry, groups, params } = options;
   const popCount = fleet.pops.length;
+  assert(popCount <= ESTIMATED_POPS_MAX, `at most ${ESTIMATED_POPS_MAX} POPs`);
   const cells = createCells(geometry.count, {
     networkMax: options.networkCellsMax,
     leafMax: options.leafCellsMax,

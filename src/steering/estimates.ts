@@ -11,7 +11,8 @@ const AT = { POP: 0, LEVEL: 1, TIME: 2, BURST: 3 } as const;
 export const ESTIMATED_POPS_MAX = 1022;
 const POP_MASK = 1023;
 const BURSTS_SHIFT = 10;
-const BURSTS_MAX = 31;
+/** Bursts that an entry can count. */
+export const BURSTS_MAX = 31;
 const MODELLED = 0x8000;
 /** Levels are kept in steps of 1/32 ms, up to 2 s. */
 const LEVEL_STEPS_PER_MS = 32;
@@ -21,6 +22,8 @@ export const DEVIATION_RATIO = 1.035;
 const DEVIATIONS = createScale(0.2, DEVIATION_RATIO);
 /** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
 const LASTS = createScale(0.25, 1.04);
+/** What was measured longer ago says nothing any more, ms; entries tell times of a day and a half. */
+export const ENTRY_EXPIRY_MS = 43_200_000;
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
 

@@ -1,6 +1,14 @@
 import type { Fleet, Pop } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
-import { burstsOf, createEstimates, type Estimates, findEstimate, isModelled } from './estimates.ts';
+import {
+  burstsOf,
+  createEstimates,
+  dropCell,
+  ENTRY_EXPIRY_MS,
+  type Estimates,
+  findEstimate,
+  isModelled,
+} from './estimates.ts';
 import {
   type CellClient,
   type CellKeys,
@@ -113,8 +121,12 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
     const terms = decodeTerms(image.termsText);
     const estimates = createEstimates(3);
     const cells = cellsOfClient(image, question);
-    const unpack = (cell: number, packed: Uint8Array | undefined): boolean =>
-      packed !== undefined && unpackCell(estimates, cell, packed, hashes.popOf) !== undefined;
+    const unpack = (cell: number, packed: Uint8Array | undefined): boolean => {
+      const lastMs = packed && unpackCell(estimates, cell, packed, hashes.popOf);
+      if (lastMs !== undefined && image.madeAtMs - lastMs <= ENTRY_EXPIRY_MS) return true;
+      dropCell(estimates, cell);
+      return false;
+    };
     unpack(PLACE_CELL, packedPlace);
     if (cells.hasNetwork) unpack(NETWORK_CELL, packedNetwork);
     const isLeafMeasured = cells.hasLeaf && unpack(LEAF_CELL, packedLeaf);

@@ -2,8 +2,11 @@ import { hashText } from '../base/random.ts';
 import { putEstimate } from './estimate.ts';
 import {
   ageMsOf,
+  BURSTS_MAX,
   burstsOf,
   deviationMsOf,
+  ENTRIES,
+  ENTRY_EXPIRY_MS,
   type Estimates,
   entryCount,
   findEstimate,
@@ -24,6 +27,8 @@ const MODELLED = 1;
 const LEVEL_STEPS = 32;
 const PACKET_STEPS = 8;
 const TIME_STEP_MS = 2000;
+/** No duration of an estimate is longer, ms. */
+const PACKED_MS_MAX = 60_000;
 
 /**
  * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then
@@ -63,7 +68,9 @@ export function packCell(
 
 /**
  * Puts packed estimates into a cell. Undefined when they are damaged or of another version: then nothing
- * changed. Else when the last of its bursts was, ms since 1970.
+ * changed. Else when the last of its bursts was, ms since 1970: the caller sees whether that is too long ago.
+ * POPs that the fleet no longer has are left out, and what is so much older than the last burst that it says
+ * nothing any more.
  */
 export function unpackCell(
   estimates: Estimates,
@@ -71,34 +78,68 @@ export function unpackCell(
   packed: Uint8Array,
   popOfHash: ReadonlyMap<number, number>,
 ): number | undefined {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
-  if (packed.length < HEADER_OCTETS || view.getUint8(0) !== PACK_VERSION) return undefined;
-  const count = view.getUint16(2, true);
-  if (packed.length !== HEADER_OCTETS + count * ENTRY_OCTETS) return undefined;
-  let lastMs = 0;
-  for (let i = 0; i < count; i++) {
-    const at = HEADER_OCTETS + i * ENTRY_OCTETS;
-    const pop = popOfHash.get(view.getUint32(at, true));
-    if (pop === undefined) continue;
-    const atMs = view.getUint32(at + 4, true) * TIME_STEP_MS;
-    lastMs = Math.max(lastMs, atMs);
-    putEstimate(
-      estimates,
-      { cell, pop },
-      {
-        level: view.getUint16(at + 16, true) / LEVEL_STEPS,
-        deviation: view.getFloat32(at + 8, true),
-        last: view.getFloat32(at + 12, true),
-        bursts: view.getUint8(at + 22),
-        modelled: view.getUint8(at + 23) === MODELLED,
-        atMs,
-      },
-    );
-    const excess = view.getUint16(at + 18, true) / PACKET_STEPS;
-    const sent = view.getUint16(at + 20, true) / PACKET_STEPS;
-    putLoss(estimates, findEstimate(estimates, cell, pop), { excess, sent, atMs });
+  const entries = unpackEntries(packed);
+  if (entries === undefined) return undefined;
+  const known = entries.filter(({ hash }) => popOfHash.has(hash));
+  const newestMs = known.reduce((newest, { saved }) => Math.max(newest, saved.atMs), 0);
+  for (const { hash, saved, excess, sent } of known) {
+    const pop = popOfHash.get(hash) as number;
+    if (saved.atMs < newestMs - ENTRY_EXPIRY_MS) continue;
+    putEstimate(estimates, { cell, pop }, saved);
+    putLoss(estimates, findEstimate(estimates, cell, pop), { excess, sent, atMs: saved.atMs });
   }
-  return lastMs;
+  return newestMs;
+}
+
+/** One POP's part of a packed cell. */
+interface PackedEntry {
+  readonly hash: number;
+  readonly saved: Parameters<typeof putEstimate>[2];
+  /** Packets lost beyond the POP's loss, and sent. */
+  readonly excess: number;
+  readonly sent: number;
+}
+
+/** The parts of a packed cell; undefined if any could not have been packed. */
+function unpackEntries(packed: Uint8Array): PackedEntry[] | undefined {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
+  if (packed.length < HEADER_OCTETS || view.getUint8(0) !== PACK_VERSION || view.getUint8(1) !== 0)
+    return undefined;
+  const count = view.getUint16(2, true);
+  if (count < 1 || count > ENTRIES || packed.length !== HEADER_OCTETS + count * ENTRY_OCTETS)
+    return undefined;
+  const entries = Array.from({ length: count }, (_, i) =>
+    unpackEntry(view, HEADER_OCTETS + i * ENTRY_OCTETS),
+  );
+  const isOnce = new Set(entries.map(({ hash }) => hash)).size === count;
+  return isOnce && entries.every(isPossible) ? entries : undefined;
+}
+
+function unpackEntry(view: DataView, at: number): PackedEntry {
+  const modelled = view.getUint8(at + 23);
+  return {
+    hash: view.getUint32(at, true),
+    saved: {
+      atMs: view.getUint32(at + 4, true) * TIME_STEP_MS,
+      deviation: view.getFloat32(at + 8, true),
+      last: view.getFloat32(at + 12, true),
+      level: view.getUint16(at + 16, true) / LEVEL_STEPS,
+      // Neither of the two that there are: no count of bursts that there is.
+      bursts: modelled > MODELLED ? Number.NaN : view.getUint8(at + 22),
+      modelled: modelled === MODELLED,
+    },
+    excess: view.getUint16(at + 18, true) / PACKET_STEPS,
+    sent: view.getUint16(at + 20, true) / PACKET_STEPS,
+  };
+}
+
+/** Whether an entry can be what was packed once. */
+function isPossible({ saved, excess, sent }: PackedEntry): boolean {
+  const { deviation, last, level, bursts, atMs } = saved;
+  const isTime = (ms: number): boolean => ms > 0 && ms <= PACKED_MS_MAX;
+  // Where nothing came back so far there is no level.
+  const isLevel = level > 0 || bursts === 0;
+  return isTime(deviation) && isTime(last) && isLevel && bursts <= BURSTS_MAX && atMs > 0 && excess <= sent;
 }
 
 /** Hash by POP index, and back: how packed estimates name POPs. */
