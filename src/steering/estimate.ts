@@ -68,8 +68,8 @@ export interface Counting {
 /**
  * Takes one burst in: clipped moving average of the level and of its absolute deviation (alpha; the plain
  * mean at first). A second outlier in a row on one side is a changed path: the level jumps to it, unless
- * `holdJumps`. A path that jumps time and again is restless, and averaged. Returns the entry; -1 where the
- * cell knows `ENTRIES` better POPs.
+ * `holdJumps`. A path that jumps time and again is restless: its level is the mean over the states that it is
+ * in by turns. Returns the entry; -1 where the cell knows `ENTRIES` better POPs.
  */
 export function updateEstimate(
   estimates: Estimates,
