@@ -45,7 +45,7 @@ export function placeDistances(geometry: CellGeometry, pops: readonly Location[]
 }
 
 /** Expected round-trip time where nobody knows how far it is: the middle of what the world has. */
-const UNLOCATED_MS = 150;
+export const UNLOCATED_MS = 150;
 
 /**
  * Expected round-trip time in ms over a distance, before anything was measured. `km` NaN: the location of

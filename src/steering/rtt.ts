@@ -1,8 +1,8 @@
 import { creditOf, doubtMs, errorMs2 } from './estimate.ts';
-import { ENTRIES, type Estimates, findEstimate, firstEntry, levelMs, popAt } from './estimates.ts';
+import { ENTRIES, type Estimates, entryCount, firstEntry, levelMs, popAt } from './estimates.ts';
 import { excessLossRate } from './loss.ts';
 import type { SteeringParams } from './params.ts';
-import { priorDeviationMs, priorMs } from './prior.ts';
+import { UNLOCATED_MS } from './prior.ts';
 
 /** What a cell sees of every POP, by POP index; filled by `viewCell`, reused. */
 export interface CellView {
@@ -16,6 +16,8 @@ export interface CellView {
   readonly priorShare: Float32Array;
   /** Variance of what is known of `rttMs`, ms2. */
   readonly varianceMs2: Float32Array;
+  /** Standard deviation of the prior, ms. */
+  readonly priorDeviationMs: Float64Array;
 }
 
 /** Where `viewCell` reads. */
@@ -46,6 +48,7 @@ export function createCellView(popCount: number): CellView {
     deviationMs: new Float32Array(popCount),
     priorShare: new Float32Array(popCount),
     varianceMs2: new Float32Array(popCount),
+    priorDeviationMs: new Float64Array(popCount),
   };
 }
 
@@ -67,6 +70,10 @@ const SIBLINGS_SHARE = 0.05;
 const CONTRADICTED = 0.5;
 /** Weight of estimates, in whole ones, that no offset is worth against those measured. */
 const OFFSET_SHRINK = 0.5;
+/** Where less of an expectation is still prior, nothing is charged for it. */
+const CHARGED_SHARE = 1e-3;
+/** By entry of a leaf: what is expected of its POP, ms. */
+const ownMs = new Float64Array(ENTRIES);
 /** An estimate counts for an offset as if it were at most this far from what was expected, ms. */
 const OFFSET_MAX_MS = 50;
 
@@ -80,16 +87,10 @@ const OFFSET_MAX_MS = 50;
  * preferred to a measured one, and the best measured one is never left for a POP that was never measured.
  */
 export function viewCell(source: ViewSource, which: ViewedCells, view: CellView): void {
-  const { params, distances, priorBiasMs } = source;
+  const { params } = source;
   const { placeId, placeCell, networkCell, leafCell, nowMs } = which;
-  const popCount = priorBiasMs.length;
-  const { rttMs, lossMs, deviationMs, priorShare, varianceMs2 } = view;
-  const from = placeId * popCount;
-  for (let pop = 0; pop < popCount; pop++) {
-    const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
-    rttMs[pop] = prior;
-    varianceMs2[pop] = priorDeviationMs(params, prior) ** 2;
-  }
+  const { lossMs, deviationMs, priorShare } = view;
+  takePrior(source, placeId, view);
   lossMs.fill(0);
   deviationMs.fill(0);
   priorShare.fill(1);
@@ -100,14 +101,48 @@ export function viewCell(source: ViewSource, which: ViewedCells, view: CellView)
   const isOwn = leafCell >= 0 && take(source, { cell: leafCell, nowMs, siblings: 0, spread: 1 }, view);
   if (!isMeasured && !isOwn) return;
   const floorMs = isOwn ? ownFloorMs(source.estimates, leafCell) + params.priorDeviationMs : 0;
+  chargePrior(source, { leafCell, floorMs }, view);
+}
+
+/** Sets what geography expects. This and `chargePrior` go over all POPs: parameters are looked up before. */
+function takePrior({ params, distances, priorBiasMs }: ViewSource, placeId: number, view: CellView): void {
+  const { rttMs, varianceMs2, priorDeviationMs: doubtMs } = view;
+  const { priorBaseMs, priorMsPerKm, priorDeviationMs, priorDeviationShare } = params;
+  const popCount = priorBiasMs.length;
+  const from = placeId * popCount;
   for (let pop = 0; pop < popCount; pop++) {
-    const share = priorShare[pop] as number;
-    if (share < 1e-3) continue;
-    const prior = priorMs(params, distances[from + pop] as number) + (priorBiasMs[pop] as number);
-    rttMs[pop] = (rttMs[pop] as number) + share * priorDeviationMs(params, prior);
-    if ((rttMs[pop] as number) < floorMs && findEstimate(source.estimates, leafCell, pop) < 0)
-      rttMs[pop] = floorMs;
+    const km = distances[from + pop] as number;
+    const known = Number.isNaN(km) ? UNLOCATED_MS : priorBaseMs + priorMsPerKm * km;
+    const prior = known + (priorBiasMs[pop] as number);
+    const doubt = priorDeviationMs + priorDeviationShare * prior;
+    rttMs[pop] = prior;
+    doubtMs[pop] = doubt;
+    varianceMs2[pop] = doubt * doubt;
   }
+}
+
+/** Charges what is still prior its deviation, and holds what the leaf never measured above the floor. */
+function chargePrior(
+  { estimates }: ViewSource,
+  { leafCell, floorMs }: { readonly leafCell: number; readonly floorMs: number },
+  view: CellView,
+): void {
+  const { rttMs, priorShare, priorDeviationMs } = view;
+  const own = leafCell < 0 ? 0 : entryCount(estimates, leafCell);
+  for (let i = 0; i < own; i++) ownMs[i] = chargedMs(view, popAt(estimates, firstEntry(leafCell) + i));
+  for (let pop = 0; pop < rttMs.length; pop++) {
+    const share = priorShare[pop] as number;
+    if (share < CHARGED_SHARE) continue;
+    rttMs[pop] = (rttMs[pop] as number) + share * (priorDeviationMs[pop] as number);
+    if ((rttMs[pop] as number) < floorMs) rttMs[pop] = floorMs;
+  }
+  for (let i = 0; i < own; i++) rttMs[popAt(estimates, firstEntry(leafCell) + i)] = ownMs[i] as number;
+}
+
+function chargedMs({ rttMs, priorShare, priorDeviationMs }: CellView, pop: number): number {
+  const share = priorShare[pop] as number;
+  const ms = rttMs[pop] as number;
+  return share < CHARGED_SHARE ? ms : ms + share * (priorDeviationMs[pop] as number);
 }
 
 /** Takes a cell's estimates into the view; whether it has any. */

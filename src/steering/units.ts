@@ -171,9 +171,16 @@ export function pickCandidates(
 
 function pickNearest(group: ServiceGroup, view: CellView): number {
   const { serves, biasMs } = group;
+  const { rttMs } = view;
   let count = 0;
-  for (let pop = 0; pop < serves.length; pop++)
-    if (serves[pop] === 1) count = insert(count, pop, (view.rttMs[pop] as number) + (biasMs[pop] as number));
+  let worstMs = Infinity;
+  for (let pop = 0; pop < serves.length; pop++) {
+    const key = (rttMs[pop] as number) + (biasMs[pop] as number);
+    // Most are no candidates: seen here, they cost next to nothing.
+    if (key >= worstMs || serves[pop] === 0) continue;
+    count = insert(count, pop, key);
+    if (count === CANDIDATES) worstMs = pickedKey[CANDIDATES - 1] as number;
+  }
   return count;
 }
 
