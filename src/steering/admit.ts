@@ -4,8 +4,9 @@ import { foreseeEstimates } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import { agreesWithOthers, type LitBurst } from './light.ts';
 import { foreseeNotes, lastSampleMs, noteSample } from './notes.ts';
+import type { Pool } from './pool.ts';
 import { LEVEL_TILE } from './prior.ts';
-import { type Pool, witness } from './witness.ts';
+import { witness } from './witness.ts';
 
 /** A tick's bursts on their way in: made once a tick, as there may be a million. */
 export interface Intake {

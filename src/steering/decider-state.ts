@@ -165,6 +165,21 @@ export function startCell(state: DeciderState, cell: number): void {
   }
 }
 
+/** POPs went out or came back: each group sees whether it fails open. */
+export function takeFleetChange(state: DeciderState, nowMs: number): void {
+  const { fleetState, deciding, options, wasOut } = state;
+  for (const [pop, out] of fleetState.out.entries()) {
+    if (out === 0 && wasOut[pop] === 1) deciding.returnedAtMs[pop] = nowMs;
+    wasOut[pop] = out;
+  }
+  for (const [group, { serves }] of options.groups.entries()) {
+    const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
+    deciding.failOpen[group] = isOpen;
+    if (isOpen) deciding.groupOut[group]?.fill(0);
+    else deciding.groupOut[group]?.set(fleetState.out);
+  }
+}
+
 /** Lists the cells in use anew, after some came or went. */
 export function listCells(state: DeciderState): void {
   const { cells } = state;
