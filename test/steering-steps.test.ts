@@ -99,6 +99,8 @@ test('a POP alarms when most of its cells shift, not when few cells or few milli
   assert.deepEqual([few.alarmed, few.suspected], [false, true]);
   const fewer = poolShift(pool([...quiet, 60, 61, 59]), 0, params);
   assert.deepEqual([fewer.alarmed, fewer.suspected], [false, false]);
+  const short = poolShift(pool([60, 61]), 0, params, pool([...quiet, 60, 60, 61, 60, 60, 61]));
+  assert.deepEqual([short.alarmed, short.shiftMs], [true, 60], 'with those of the tick before');
   const oneCell = { ...pool([...quiet, ...new Array<number>(10).fill(60)]) };
   const cells = [...quiet.keys(), ...new Array<number>(10).fill(99)];
   assert.equal(poolShift({ ...oneCell, cells }, 0, params).alarmed, false, 'one cell proves nothing');

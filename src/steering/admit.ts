@@ -4,7 +4,6 @@ import { foreseeEstimates } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import { agreesWithOthers, type LitBurst } from './light.ts';
 import { foreseeNotes, lastSampleMs, noteSample } from './notes.ts';
-import type { Pool } from './pool.ts';
 import { LEVEL_TILE } from './prior.ts';
 import { witness } from './witness.ts';
 
@@ -16,8 +15,6 @@ export interface Intake {
   readonly cellOfSample: Int32Array;
   /** By burst, likewise: the cell of its AS at its place; the place's where there is none. */
   readonly networkOfSample: Int32Array;
-  /** By POP. */
-  readonly pools: (Pool | undefined)[];
   readonly refused: Partial<Record<Refusal, number>>;
   readonly madeCells: number[];
   accepted: number;
@@ -37,7 +34,6 @@ export function intakeOf(state: Learning, samples: readonly LocatedSample[], now
     samples,
     cellOfSample: new Int32Array(samples.length),
     networkOfSample: new Int32Array(samples.length),
-    pools: [],
     refused: {},
     madeCells: [],
     accepted: 0,
@@ -63,10 +59,10 @@ export function admitBlock(intake: Intake, from: number, to: number): void {
     if (refusal === undefined) intake.accepted++;
     else refuse(intake, i, refusal);
   }
-  const { state, samples, cellOfSample, pools } = intake;
+  const { state, samples, cellOfSample } = intake;
   for (let i = from; i < to; i++) {
     const cell = cellOfSample[i] as number;
-    if (cell >= 0) witness(state, samples[i] as LocatedSample, cell, pools);
+    if (cell >= 0) witness(state, samples[i] as LocatedSample, cell);
   }
 }
 

@@ -96,18 +96,23 @@ const LOSS_PRIOR_SENT = 20;
  * Whether the whole POP got slower or faster: the median of its standardised residuals exceeds
  * `alarmDeviations` and the median residual `alarmMs`, over at least `alarmCells` cells. Then every cell's
  * RTT to the POP shifts at once, measured this tick or not, and shifts back the same way when it ends,
- * leaving each cell's own estimate as it was. What began within the tick shows in its newest bursts alone:
- * these alarm too, if nearly all are outliers on one side.
+ * leaving each cell's own estimate as it was. What began within the tick shows in the newest bursts alone
+ * (`newest`: with those of the ticks before): these alarm too, if nearly all are outliers on one side.
  */
-export function poolShift(pool: PooledResiduals, shiftMs: number, params: SteeringParams): ShiftVerdict {
-  const median = alarmMedian(pool, params) ?? newestMedian(pool, params);
+export function poolShift(
+  pool: PooledResiduals,
+  shiftMs: number,
+  params: SteeringParams,
+  newest = pool,
+): ShiftVerdict {
+  const median = alarmMedian(pool, params) ?? newestMedian(newest, params);
   if (median === undefined) {
-    const isEnough = distinct(pool.cells) >= params.alarmCells;
-    const { standardised } = pool;
+    const last = newest.standardised.slice(-NEWEST_CELLS);
     const suspected =
-      isEnough &&
-      (outlierShare(standardised, params) >= SUSPECT_SHARE ||
-        outlierShare(standardised.slice(-NEWEST_CELLS), params) >= SUSPECT_NEWEST_SHARE);
+      (distinct(pool.cells) >= params.alarmCells &&
+        outlierShare(pool.standardised, params) >= SUSPECT_SHARE) ||
+      (distinct(newest.cells.slice(-NEWEST_CELLS)) >= params.alarmCells &&
+        outlierShare(last, params) >= SUSPECT_NEWEST_SHARE);
     return { shiftMs, alarmed: false, suspected };
   }
   const next = Math.max(SHIFT_MIN_MS, Math.min(SHIFT_MAX_MS, shiftMs + median));

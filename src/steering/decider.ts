@@ -38,7 +38,7 @@ import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
 /** Cells looked up anew in a tick though nobody measured them, at most. */
 const REFRESHED_MAX = 4096;
 
-/** Units that load moves in a tick, as a share of the cells, from which on it cannot wait. */
+/** Units that go home in a tick, as a share of the cells, from which on it cannot wait. */
 const WAVE_SHARE = 0.0005;
 
 /** What comes in at a tick. */
@@ -70,7 +70,7 @@ export interface TickStats {
   readonly moved: boolean;
   /**
    * Something that clients should learn at once: POPs out or back, links left or taken up, and moves because
-   * of these or of alarms; of load or homeward only if there are many.
+   * of these, of alarms or of load; homeward only if there are many.
    */
   readonly urgent: boolean;
   readonly networkCells: number;
@@ -161,7 +161,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   state.ticks++;
   state.lastTickMs = nowMs;
   const { out, alarm, overflow, home } = assigned.moves;
-  const isWave = overflow + home > WAVE_SHARE * activeCells.length;
+  const isWave = home > WAVE_SHARE * activeCells.length;
   return {
     accepted: learned.accepted,
     refused: learned.refused,
@@ -170,7 +170,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     isSuspected: learned.isSuspected,
     changedRows: assigned.changedRows,
     moved: Object.values(assigned.moves).some((count) => count > 0),
-    urgent: isWave || out + alarm > 0 || fleetChange.changed || state.ticks === 1,
+    urgent: isWave || out + alarm + overflow > 0 || fleetChange.changed || state.ticks === 1,
     networkCells: cells.ids.size(),
     leafCells: cells.leafIds.size(),
     estimates: state.estimates.used,

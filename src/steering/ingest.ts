@@ -1,6 +1,7 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { admitBlock, intakeOf } from './admit.ts';
 import type { Learning } from './learning.ts';
+import { beginTick } from './pool.ts';
 import { correctPriors } from './pop-bias.ts';
 import { updateBlock, updatingOf } from './update.ts';
 import { type AsnAlarm, fastKey, judgeAsns, judgePools } from './witness.ts';
@@ -36,18 +37,19 @@ const BLOCK = 64;
  */
 export function learn(state: Learning, samples: readonly LocatedSample[], nowMs: number): Learned {
   state.ticks++;
+  for (const pool of state.pools) beginTick(pool, nowMs);
   const intake = intakeOf(state, samples, nowMs);
   for (let from = 0; from < samples.length; from += BLOCK)
     admitBlock(intake, from, Math.min(samples.length, from + BLOCK));
-  const { pools, accepted, refused, madeCells } = intake;
-  const alarms = judgePools(state, pools, nowMs);
+  const { accepted, refused, madeCells } = intake;
+  const alarms = judgePools(state, nowMs);
   const asnAlarms = judgeAsns(state, intake);
   const fast = new Set(asnAlarms.map(({ pop, asn }) => fastKey(pop, asn)));
   const updating = updatingOf(intake, fast);
   for (let from = 0; from < samples.length; from += BLOCK)
     updateBlock(updating, from, Math.min(samples.length, from + BLOCK));
   if (accepted > 0) correctPriors(state);
-  const isSuspected = pools.some((pool, pop) => pool?.hold === true && !alarms.includes(pop));
+  const isSuspected = state.pools.some((pool, pop) => pool.hold && !alarms.includes(pop));
   return {
     accepted,
     cellOfSample: intake.cellOfSample,

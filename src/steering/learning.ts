@@ -4,6 +4,7 @@ import type { Cells } from './cells.ts';
 import type { Estimates } from './estimates.ts';
 import { lightBetween } from './light.ts';
 import type { SteeringParams } from './params.ts';
+import { newPool, type Pool } from './pool.ts';
 import type { PopTerms } from './score.ts';
 
 /** What bursts change. */
@@ -20,6 +21,8 @@ export interface Learning {
   /** `shiftMs`, `lossMs` and `priorBiasMs` are set here. */
   readonly terms: PopTerms;
   readonly popLoss: PopLoss[];
+  /** By POP. */
+  readonly pools: readonly Pool[];
   /** When a POP's RTT or loss last changed for all its cells, ms since 1970. */
   readonly alarmedAtMs: Float64Array;
   /** By POP: mean of estimate minus plain prior, and over how many bursts. */
@@ -40,6 +43,7 @@ export function emptyLearning(
     level: world.level,
     between: lightBetween(world.pops),
     popLoss: world.pops.map(() => NO_LOSS),
+    pools: world.pops.map(() => newPool()),
     residualMeanMs: new Float64Array(popCount),
     residualCount: new Float64Array(popCount),
     ticks: 0,

@@ -123,7 +123,7 @@ function takeUp({ intake, fast, burst, own, pooled }: Updating, sample: LocatedS
   burst.lost = sample.lost;
   burst.atMs = sample.atMs;
   burst.modelled = sample.modelled;
-  own.holdJumps = intake.pools[pop]?.hold === true;
+  own.holdJumps = intake.state.pools[pop]?.hold === true;
   own.isFast = fast.size > 0 && fast.has(fastKey(pop, sample.asn));
   own.popLossRate = popLoss[pop]?.rate ?? 0;
   pooled.popLossRate = own.popLossRate;

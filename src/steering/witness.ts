@@ -3,7 +3,7 @@ import { judgedPackets, NO_LOSS, poolLoss, poolShift } from './alarm.ts';
 import { burstsOf, deviationMsOf, findEstimate, levelMs } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import type { SteeringParams } from './params.ts';
-import { newestPackets, newPool, noteBurst, noteResidual, type Pool, residualsOf } from './pool.ts';
+import { forgetWitnesses, newestPackets, noteBurst, noteResidual, type Pool, residualsOf } from './pool.ts';
 
 /** Many networks of one AS got slower or faster at one POP in one tick. */
 export interface AsnAlarm {
@@ -12,7 +12,7 @@ export interface AsnAlarm {
 }
 
 /** An estimate must rest on so many bursts to witness a shift. */
-const WITNESS_BURSTS = 2;
+const WITNESS_BURSTS = 1;
 /** A change of pooled loss above this is an alarm. */
 const LOSS_ALARM = 0.01;
 /** Share of an AS's networks measured at a POP in a tick that must have changed to one side for an alarm. */
@@ -33,19 +33,10 @@ export function burstMs(sample: LocatedSample, bursts: number, params: SteeringP
 }
 
 /** Holds a burst against the estimate that it counts for, and counts its packets, for its POP's pool. */
-export function witness(
-  state: Learning,
-  sample: LocatedSample,
-  cell: number,
-  pools: (Pool | undefined)[],
-): void {
+export function witness(state: Learning, sample: LocatedSample, cell: number): void {
   const { estimates, terms, params } = state;
   const { popIndex } = sample;
-  let pool = pools[popIndex];
-  if (pool === undefined) {
-    pool = newPool();
-    pools[popIndex] = pool;
-  }
+  const pool = state.pools[popIndex] as Pool;
   noteBurst(pool, sample.sent, sample.lost);
   if (sample.rttMs === undefined) return;
   const entry = findEstimate(estimates, cell, popIndex);
@@ -60,12 +51,14 @@ export function witness(
 }
 
 /** Whether each POP shifted as a whole or loses packets; sets its terms. Returns those that alarm. */
-export function judgePools(state: Learning, pools: readonly (Pool | undefined)[], nowMs: number): number[] {
-  const { params, terms, popLoss, alarmedAtMs } = state;
+export function judgePools(state: Learning, nowMs: number): number[] {
+  const { params, terms, popLoss, alarmedAtMs, pools } = state;
   const alarms: number[] = [];
   for (const [pop, pool] of pools.entries()) {
-    if (pool === undefined) continue;
-    const verdict = poolShift(residualsOf(pool), terms.shiftMs[pop] as number, params);
+    if (pool.bursts === 0) continue;
+    const { tick, newest } = residualsOf(pool);
+    const verdict = poolShift(tick, terms.shiftMs[pop] as number, params, newest);
+    if (verdict.alarmed) forgetWitnesses(pool);
     const before = popLoss[pop] ?? NO_LOSS;
     const loss = poolLoss(judgedPackets(pool, newestPackets(pool)), before);
     popLoss[pop] = loss;
@@ -85,12 +78,11 @@ export function judgePools(state: Learning, pools: readonly (Pool | undefined)[]
  */
 export function judgeAsns(
   state: Learning,
-  seen: { samples: readonly LocatedSample[]; cellOfSample: Int32Array; pools: readonly (Pool | undefined)[] },
+  seen: { samples: readonly LocatedSample[]; cellOfSample: Int32Array },
 ): AsnAlarm[] {
-  const { params, estimates, terms } = state;
-  const { samples, cellOfSample, pools } = seen;
-  if (!pools.some((pool) => pool !== undefined && !pool.hold && pool.outliers >= params.alarmCells))
-    return [];
+  const { params, estimates, terms, pools } = state;
+  const { samples, cellOfSample } = seen;
+  if (!pools.some((pool) => !pool.hold && pool.outliers >= params.alarmCells)) return [];
   const counts = new Map<number, { pop: number; asn: number; all: number; above: number; below: number }>();
   for (let i = 0; i < samples.length; i++) {
     const cell = cellOfSample[i] as number;

@@ -14,6 +14,7 @@ import { createEstimates } from '../../src/steering/estimates.ts';
 import { learn } from '../../src/steering/ingest.ts';
 import type { Learning } from '../../src/steering/learning.ts';
 import { STEERING_PARAMETERS, type SteeringParams } from '../../src/steering/params.ts';
+import { newPool } from '../../src/steering/pool.ts';
 import { emptyPopTerms } from '../../src/steering/score.ts';
 
 const { values } = parseArgs({
@@ -90,6 +91,7 @@ function learningOf(): Learning {
     level: new Uint8Array(PLACES).fill(2),
     between: new Float32Array(pops * pops),
     popLoss: Array.from({ length: pops }, () => NO_LOSS),
+    pools: Array.from({ length: pops }, () => newPool()),
     residualMeanMs: new Float64Array(pops),
     residualCount: new Float64Array(pops),
     ticks: 0,
