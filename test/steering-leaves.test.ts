@@ -268,10 +268,11 @@ test('what was saved long ago does not look fresh when it is taken back', () => 
   old.tick({ samples, reports: old.reports() });
   const saved = [...old.decider.takeUnsaved(10)];
   assert.equal(saved.length, 3);
-  // Entries tell times of a day and a half: an hour more, and all would look an hour old.
+  // Entries tell times of 18 hours: an hour more, and all would look an hour old.
   for (const [hours, isKept] of [
     [1, true],
     [13, false],
+    [19, false],
     [37, false],
     [24 * 30, false],
     [-1 / 60, true],
@@ -293,6 +294,6 @@ function later(packed: Uint8Array, hours: number): Uint8Array {
   const bytes = Uint8Array.from(packed);
   const view = new DataView(bytes.buffer);
   for (let at = 4; at < bytes.length; at += 24)
-    view.setUint32(at + 4, view.getUint32(at + 4, true) + hours * 1800, true);
+    view.setUint32(at + 4, view.getUint32(at + 4, true) + hours * 3600, true);
   return bytes;
 }

@@ -11,10 +11,10 @@ export interface Targets {
 }
 
 /**
- * A list is spread over so long, ms: its samples are back before the next tick, and a change of the internet
+ * A list is spread over so long, ms: nearly till the next one is there, so that a change of the internet
  * meets some bursts soon.
  */
-const SPREAD_MS = 600;
+const SPREAD_MS = 850;
 
 interface Waiting {
   networks: string[];

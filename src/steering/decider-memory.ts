@@ -74,7 +74,7 @@ export function restoreCell(
 
 /**
  * Forgets what was taken back but was measured too long ago to say anything, or as far ahead: entries tell
- * times of a day and a half, so what was saved three days ago would look fresh. At the first tick, which has
+ * times of 18 hours, so what was saved three days ago would look fresh. At the first tick, which has
  * the clock.
  */
 export function dropStale({ cells, estimates }: DeciderState, nowMs: number): void {

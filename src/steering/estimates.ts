@@ -22,7 +22,7 @@ export const DEVIATION_RATIO = 1.035;
 const DEVIATIONS = createScale(0.2, DEVIATION_RATIO);
 /** The last burst is kept in steps of 4 % from 0.25 ms on, in the upper octet of its word. */
 const LASTS = createScale(0.25, 1.04);
-/** What was measured longer ago says nothing any more, ms; entries tell times of a day and a half. */
+/** What was measured longer ago says nothing any more, ms; entries tell times of 18 hours. */
 export const ENTRY_EXPIRY_MS = 43_200_000;
 /** An entry that nobody measured for an hour makes room for any. */
 const STALE_MS = 3_600_000;
@@ -82,7 +82,7 @@ export function lastMs(estimates: Estimates, entry: number): number {
   return LASTS.ms[(estimates.words[entry * WORDS + AT.BURST] as number) >>> 8] as number;
 }
 
-/** Since the last burst, ms, to within 2 s; 0 for one a little in the future. */
+/** Since the last burst, ms, to within 1 s; 0 for one a little in the future. */
 export function ageMsOf(estimates: Estimates, entry: number, nowMs: number): number {
   return stepsBetween(estimates.words[entry * WORDS + AT.TIME] as number, timeCodeOf(nowMs)) * TIME_STEP_MS;
 }

@@ -17,22 +17,22 @@ import {
   popAt,
 } from './estimates.ts';
 import { lossOf, putLoss } from './loss.ts';
+import { TIME_STEP_MS } from './scales.ts';
 
 /** Raised whenever the packed form changes; others are ignored. */
-const PACK_VERSION = 2;
+const PACK_VERSION = 3;
 const HEADER_OCTETS = 4;
 const ENTRY_OCTETS = 24;
 const MODELLED = 1;
 /** Levels are packed in steps of 1/32 ms, packets of loss in eighths. */
 const LEVEL_STEPS = 32;
 const PACKET_STEPS = 8;
-const TIME_STEP_MS = 2000;
 /** No duration of an estimate is longer, ms. */
 const PACKED_MS_MAX = 60_000;
 
 /**
  * Estimates of one cell in the store's packed form, little-endian: version (Uint8), 0, count (Uint16), then
- * per POP: hash of its code, time of the last burst in 2 s since 1970 (Uint32), deviation, last burst
+ * per POP: hash of its code, time of the last burst in s since 1970 (Uint32), deviation, last burst
  * (Float32), level, lost beyond the POP's loss, sent (Uint16), bursts, modelled (Uint8). By hash, so that a
  * fleet may change around it. Undefined when nothing was measured.
  */

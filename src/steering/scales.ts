@@ -1,7 +1,7 @@
 import { logOf } from '../base/log.ts';
 
-/** Times are kept in steps of 2 s, of the last day and a half. */
-export const TIME_STEP_MS = 2000;
+/** Times are kept in steps of 1 s, of the last 18 hours. */
+export const TIME_STEP_MS = 1000;
 const TIME_MASK = 0xffff;
 /** A time so many steps ahead is a little in the future, not a day old. */
 const FUTURE_STEPS = 0xff00;
@@ -34,7 +34,7 @@ export function codeOf({ leastMs, codesPerLog, codeOfOne }: Scale, ms: number): 
   return Math.min(CODE_MAX, (position + 0.5) | 0);
 }
 
-/** Code of a time, ms since 1970: its steps, without those of whole days and a half before. */
+/** Code of a time, ms since 1970: its steps, without those of whole 18 hours before. */
 export function timeCodeOf(atMs: number): number {
   return Math.floor(atMs / TIME_STEP_MS) & TIME_MASK;
 }
@@ -46,7 +46,7 @@ export function stepsBetween(code: number, later: number): number {
 }
 
 /** Ages whose fading is kept, in steps: some eight minutes. */
-const FADES = 256;
+const FADES = 512;
 /** By steps: what is left. For one `ageMs`: a fleet has one. */
 const fades = { ageMs: 0, left: new Float64Array(FADES) };
 
