@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCells, ensureLeaf } from '../src/steering/cells.ts';
+import { putEstimate } from '../src/steering/estimate.ts';
 import { createEstimates } from '../src/steering/estimates.ts';
 import { createPlanner, type Planner } from '../src/steering/planner.ts';
 import { placeDistances } from '../src/steering/prior.ts';
@@ -36,15 +37,31 @@ function plannerOf(leaves: number): Planner {
   );
 }
 
+function leavesOf(planner: Planner, exploredMax = ALL.exploredMax): number[] {
+  return chooseTargets(planner, NOW_MS, { ...ALL, exploredMax }).map(({ leaf }) => leaf);
+}
+
+test('a network that waits to be explored is kept fresh meanwhile', () => {
+  const planner = plannerOf(5);
+  planner.rps.fill(1);
+  const { cells, estimates } = planner.source;
+  const saved = { level: 20, deviation: 1, last: 20, bursts: 2, modelled: false };
+  for (const [i, atMs] of [NOW_MS, NOW_MS - 10_000].entries())
+    putEstimate(estimates, { cell: cells.firstLeaf + i, pop: 0 }, { ...saved, atMs });
+  assert.deepEqual(leavesOf(planner, 0), [cells.firstLeaf + 1], 'one is due, the others are not measured');
+  const all = chooseTargets(planner, NOW_MS, ALL);
+  assert.ok(all.length === 5 && all.every(({ isExplored }) => isExplored));
+});
+
 test('a call looks at a bounded number of networks; the next goes on, until each had its turn', () => {
   const leaves = 2.5 * LOOKED_AT_MAX;
   const planner = plannerOf(leaves);
-  const calls = Array.from({ length: 3 }, () => chooseTargets(planner, NOW_MS, ALL));
+  const calls = Array.from({ length: 3 }, () => leavesOf(planner));
   for (const chosen of calls) assert.equal(chosen.length, LOOKED_AT_MAX);
   assert.equal(new Set(calls.flat()).size, leaves);
 });
 
 test('no network is looked at twice in a call', () => {
   const planner = plannerOf(7);
-  for (let call = 0; call < 3; call++) assert.equal(new Set(chooseTargets(planner, NOW_MS, ALL)).size, 7);
+  for (let call = 0; call < 3; call++) assert.equal(new Set(leavesOf(planner)).size, 7);
 });

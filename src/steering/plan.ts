@@ -1,6 +1,6 @@
 import { explore, isLocated } from './explore.ts';
 import { dueAgain } from './freshness.ts';
-import { isExploring, type Planner, renewExtra, setTried } from './planner.ts';
+import { type Planner, renewExtra, setTried } from './planner.ts';
 import { chooseTargets } from './targets.ts';
 
 /** A burst that is wanted: from a POP to a client network. */
@@ -32,11 +32,11 @@ export function planBursts(
 ): PlannedBurst[] {
   const bursts: PlannedBurst[] = [];
   renewExtra(planner);
-  for (const leaf of chooseTargets(planner, nowMs, { burstsMax, exploredMax })) {
+  for (const { leaf, isExplored } of chooseTargets(planner, nowMs, { burstsMax, exploredMax })) {
     if (bursts.length >= burstsMax) break;
     const index = leaf - planner.source.cells.firstLeaf;
     giveUp(planner, index);
-    const asked = isExploring(planner, index, nowMs) ? explore(planner, leaf, nowMs) : [];
+    const asked = isExplored ? explore(planner, leaf, nowMs) : [];
     const isAsked = asked.length > 0;
     const untilMs = nowMs + (isAsked ? BUSY_MS : Math.min(BUSY_MS, planner.source.params.probeRefreshMs));
     for (const pop of isAsked ? asked : dueAgain(planner, leaf, nowMs)) {

@@ -14,20 +14,33 @@ const OVERDUE_MAX = 20;
 /** A network without demand counts as if it had this much, requests/s. */
 const LEAST_RPS = 0.01;
 
+/** A network that is to be measured now. */
+export interface Target {
+  readonly leaf: number;
+  /** Whether to find out what another POP might bring; else to measure again those that are due. */
+  readonly isExplored: boolean;
+}
+
+interface Candidate extends Target {
+  readonly worth: number;
+  /** What measuring again is worth; 0: nothing is due. */
+  readonly freshWorth: number;
+}
+
 /**
  * The leaves whose bursts are worth most now, the most worthwhile first: demand x what is to be won; of those
- * to explore at most `exploredMax`.
+ * to explore at most `exploredMax`. The others are kept fresh until it is their turn.
  */
 export function chooseTargets(
   planner: Planner,
   nowMs: number,
   { burstsMax, exploredMax }: { readonly burstsMax: number; readonly exploredMax: number },
-): number[] {
+): Target[] {
   const { cells } = planner.source;
   const { leafCount, firstLeaf, leafKey } = cells;
   const looks = Math.min(leafCount, LOOKED_AT_MAX);
-  const explored: { leaf: number; worth: number }[] = [];
-  const fresh: { leaf: number; worth: number }[] = [];
+  const explored: Candidate[] = [];
+  const fresh: Candidate[] = [];
   for (let look = 0; look < looks; look++) {
     const index = planner.cursor < leafCount ? planner.cursor : 0;
     planner.cursor = index + 1;
@@ -35,20 +48,21 @@ export function chooseTargets(
     if ((planner.spent[index] as number) >= planner.burstsPerNetworkMax) continue;
     const rps = Math.max(LEAST_RPS, planner.rps[index] as number);
     const leaf = firstLeaf + index;
+    // Where nobody asks from any more, what was found out is left to age, and the leaf to go.
+    const due = planner.rps[index] === 0 ? 0 : overdue(planner, leaf, nowMs);
+    const freshWorth = due >= 1 ? rps * FRESH_MS * Math.min(OVERDUE_MAX, due) : 0;
     if (isExploring(planner, index, nowMs)) {
       const promise = planner.promiseMs[index] as number;
       const worth = rps * (Number.isNaN(promise) ? UNKNOWN_MS : Math.max(promise, stopMs(planner)));
-      explored.push({ leaf, worth });
-      continue;
-    }
-    // Nobody asks from there any more: what was found out is left to age, and the leaf to go.
-    if (planner.rps[index] === 0) continue;
-    const due = overdue(planner, leaf, nowMs);
-    if (due >= 1) fresh.push({ leaf, worth: rps * FRESH_MS * Math.min(OVERDUE_MAX, due) });
+      explored.push({ leaf, isExplored: true, worth, freshWorth });
+    } else if (freshWorth > 0) fresh.push({ leaf, isExplored: false, worth: freshWorth, freshWorth });
   }
-  const byWorth = (one: { leaf: number; worth: number }, other: { leaf: number; worth: number }): number =>
-    other.worth - one.worth || one.leaf - other.leaf;
   explored.sort(byWorth);
-  const chosen = [...explored.slice(0, exploredMax), ...fresh].sort(byWorth);
-  return chosen.slice(0, burstsMax).map(({ leaf }) => leaf);
+  for (const { leaf, freshWorth } of explored.splice(exploredMax))
+    if (freshWorth > 0) fresh.push({ leaf, isExplored: false, worth: freshWorth, freshWorth });
+  return [...explored, ...fresh].sort(byWorth).slice(0, burstsMax);
+}
+
+function byWorth(one: Candidate, other: Candidate): number {
+  return other.worth - one.worth || one.leaf - other.leaf;
 }
