@@ -1,4 +1,5 @@
 import { ENTRY, type MapOutput } from './row-map-layout.ts';
+import type { Occurrence } from './row-map-occurrence.ts';
 import { type LeafRanges, type RowRanges, type Sweep, sweepFrom, takeRuns } from './row-map-runs.ts';
 import { startTree, writeUnit } from './row-map-tree.ts';
 import type { Units } from './row-map-units.ts';
@@ -7,8 +8,9 @@ import type { Units } from './row-map-units.ts';
 export interface TreeBefore {
   /** Position of its root table. The output begins with all that was written then. */
   readonly at: number;
-  /** By site: 1 where its row is another now. */
+  /** By site: 1 where its row is another now; and in which units sites occur. */
   readonly changed: Uint8Array;
+  readonly occurrence: Occurrence;
   readonly leaves: LeafRanges;
 }
 
@@ -48,17 +50,14 @@ export function updateTree(output: MapOutput, ranges: RowRanges, units: Units, b
  */
 function staleUnits(output: MapOutput, ranges: RowRanges, units: Units, before: TreeBefore): Uint8Array {
   const stale = new Uint8Array(units.count);
-  const { site, leaves } = ranges;
-  const { changed } = before;
-  const { first } = units;
-  for (let unit = 0; unit < units.count; unit++) {
-    const end = first[unit + 1] as number;
-    let any = 0;
-    for (let range = Math.max(0, (first[unit] as number) - 1); range < end; range++)
-      any |= changed[site[range] as number] as number;
-    stale[unit] = any;
+  const { changed, occurrence } = before;
+  const { first, unit: unitOf } = occurrence;
+  for (let site = 0; site < changed.length; site++) {
+    if (changed[site] === 0) continue;
+    const end = first[site + 1] as number;
+    for (let at = first[site] as number; at < end; at++) stale[unitOf[at] as number] = 1;
   }
-  markLeaves(stale, units, leaves, before.leaves);
+  markLeaves(stale, units, ranges.leaves, before.leaves);
   const isWhole = (unit: number): boolean => {
     const entry = output.words[before.at + (units.offset[unit] as number)] as number;
     return entry >= 0 && entry < ENTRY.IS_BLOCK;

@@ -13,6 +13,7 @@ import {
   reserveWords,
   SHORT_ROWS_MAX,
 } from './row-map-layout.ts';
+import { type Occurrence, occurrenceOf } from './row-map-occurrence.ts';
 import type { LeafRanges } from './row-map-runs.ts';
 import { type RowOfSite, siteRows } from './row-map-sites.ts';
 import { writeTree } from './row-map-tree.ts';
@@ -135,6 +136,7 @@ export function createRowMapper(clients: ClientImage, allocate = plainMemory): R
   const rowsOfSites = siteRows(clients);
   const changed = new Uint8Array(clients.siteCount);
   let units: { readonly v4: Units; readonly v6: Units } | undefined;
+  let occurrences: { readonly v4: Occurrence; readonly v6: Occurrence } | undefined;
   let memory: Memory | undefined;
   return {
     map: (steering) => {
@@ -161,8 +163,13 @@ export function createRowMapper(clients: ClientImage, allocate = plainMemory): R
           mapped.push({ ...group, at4: writeTree(output, one, v4), at6: writeTree(output, other, v6) });
         else {
           findChanged(before.rowOfSite, rowOfSite, changed);
-          updateTree(output, one, v4, { at: before.at4, changed, leaves: before.v4 });
-          updateTree(output, other, v6, { at: before.at6, changed, leaves: before.v6 });
+          occurrences ??= {
+            v4: occurrenceOf(v4, ipv4.site, clients.siteCount),
+            v6: occurrenceOf(v6, ipv6.site, clients.siteCount),
+          };
+          const { v4: in4, v6: in6 } = occurrences;
+          updateTree(output, one, v4, { at: before.at4, changed, occurrence: in4, leaves: before.v4 });
+          updateTree(output, other, v6, { at: before.at6, changed, occurrence: in6, leaves: before.v6 });
           mapped.push({ ...group, at4: before.at4, at6: before.at6 });
         }
       }
