@@ -133,6 +133,7 @@ test('load that our own steering explains is not taken for others', () => {
     reportedRps: 600,
     predictedRps: 600,
     leftRps: 0,
+    returnedRps: 0,
     cameRps: 0,
     elapsedMs: 1000,
   };
@@ -142,6 +143,9 @@ test('load that our own steering explains is not taken for others', () => {
   assert.ok(left.externalRps < 1, 'the report still shows what old TTLs bring');
   const swapped = nextCapacity(own, { ...input, reportedRps: 900, leftRps: 400, cameRps: 400 }, params);
   assert.ok(swapped.externalRps < 1, 'as many came as left: for a while both are there');
+  const back = nextCapacity(left, { ...input, cameRps: 500, returnedRps: 490 }, params);
+  const again = nextCapacity(back, { ...input, reportedRps: 1600 }, params);
+  assert.ok(again.externalRps > 950, `${again.externalRps}: those who are back are not on their way out too`);
   const others = nextCapacity(own, { ...input, reportedRps: 1300 }, params);
   assert.deepEqual([others.externalRps, others.isFull], [700, false]);
   const came = nextCapacity(others, { ...input, reportedRps: 1300, predictedRps: 900, cameRps: 300 }, params);
@@ -174,7 +178,13 @@ test('what clients in flight may explain is never taken for others, whatever mov
           );
         seen.push(Math.max(0, planned + inFlight('left') - inFlight('came')));
         const reportedRps = seen[Math.max(0, seen.length - 1 - late)] as number;
-        const input = { capacityRps: 1000, reportedRps, predictedRps: planned, elapsedMs: 10_000 };
+        const input = {
+          capacityRps: 1000,
+          reportedRps,
+          predictedRps: planned,
+          returnedRps: 0,
+          elapsedMs: 10_000,
+        };
         state = nextCapacity(state, { ...input, ...before }, params);
         assert.ok(state.externalRps < 1e-6, `${state.externalRps} requests/s of nobody`);
         const goes = Math.min(left, planned);
@@ -194,6 +204,7 @@ test('steered load that the rows do not explain takes room, slowly and within bo
     steeredRps: 700,
     predictedRps: 600,
     leftRps: 0,
+    returnedRps: 0,
     cameRps: 0,
     elapsedMs: 1000,
   };

@@ -22,7 +22,7 @@ import {
   popAt,
   removeEntry,
 } from '../src/steering/estimates.ts';
-import { excessLossRate, lossOf, putLoss, updateLoss } from '../src/steering/loss.ts';
+import { excessLossRate, forgetLosses, lossOf, putLoss, updateLoss } from '../src/steering/loss.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -225,6 +225,11 @@ test('loss: a POP that loses packets explains twice as much in a cell; unmeasure
   assert.ok(Math.abs(excessLossRate(estimates, 0, NOW_MS + 60_000) - rate / Math.E) < 1e-9);
   for (let i = 0; i < 60; i++) updateLoss(estimates, 0, { sent: 10, lost: 0, atMs: NOW_MS }, 0);
   assert.equal(estimates.losses.size, 0, 'nothing is kept of what is over');
+  const two = cellOf([10, 12]);
+  for (const entry of [0, 1]) updateLoss(two, entry, { sent: 3, lost: 3, atMs: NOW_MS }, 0);
+  forgetLosses(two, popAt(two, 0));
+  assert.equal(excessLossRate(two, 0, NOW_MS), 0, "its POP's loss is over");
+  assert.ok(excessLossRate(two, 1, NOW_MS) > 0);
 });
 
 test('loss is between none and all, and more packets lost are never less of it', () => {

@@ -10,7 +10,10 @@ import { candidate, isSplit, ROW_SHARES, rowOf, rowShare } from '../src/steering
 import { decodeTerms } from '../src/steering/terms.ts';
 import { movePart, moveUnit, partsOf, shareOf } from '../src/steering/unit-moves.ts';
 import { createUnits, PARTS_MAX } from '../src/steering/units.ts';
+import { steeringParams } from './helpers/steering-params.ts';
 import { type Driver, drive } from './helpers/steering-world.ts';
+
+const params = steeringParams();
 
 test('parts of a unit add up, are as many as a row can say, and what moves is counted', () => {
   const step = fc.record({
@@ -22,7 +25,8 @@ test('parts of a unit add up, are as many as a row can say, and what moves is co
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const units = createUnits(1, 1);
       const [leftRps, cameRps] = [new Float64Array(10), new Float64Array(10)];
-      const moving = { units, demandRps: Float32Array.of(80), leftRps, cameRps };
+      const returnedRps = new Float64Array(10);
+      const moving = { units, demandRps: Float32Array.of(80), leftRps, cameRps, returnedRps, params };
       moveUnit(moving, 0, { pop: 0, event: false, nowMs: 0 });
       for (const { from, to, part } of steps) {
         const here = shareOf(units, 0, from);

@@ -32,6 +32,8 @@ export interface CapacityInput {
   /** Demand that moved away, and that moved there, at the last tick. */
   readonly leftRps: number;
   readonly cameRps: number;
+  /** Of what moved away before, and may not have gone yet, what moved back at the last tick. */
+  readonly returnedRps: number;
   /** Since the last tick. */
   readonly elapsedMs: number;
 }
@@ -74,9 +76,10 @@ export function nextCapacity(
   input: CapacityInput,
   params: SteeringParams,
 ): CapacityState {
-  const { capacityRps, reportedRps, steeredRps, predictedRps, leftRps, cameRps, elapsedMs } = input;
+  const { capacityRps, reportedRps, steeredRps, predictedRps, leftRps, cameRps, returnedRps, elapsedMs } =
+    input;
   const kept = Math.exp(-elapsedMs / params.drainMs);
-  const drainingRps = kept * (before.drainingRps + leftRps);
+  const drainingRps = kept * Math.max(0, before.drainingRps + leftRps - returnedRps);
   const fillingRps = kept * (before.fillingRps + cameRps);
   const steeredMaxRps = predictedRps + FLIGHT_SPARE * drainingRps;
   const steeredMinRps = Math.max(0, predictedRps - FLIGHT_SPARE * fillingRps);

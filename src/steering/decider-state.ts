@@ -137,6 +137,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       demandRps,
       startRps: new Float64Array(popCount),
       leftRps: new Float64Array(popCount),
+      returnedRps: new Float64Array(popCount),
       cameRps: new Float64Array(popCount),
       view: createCellView(popCount),
     },

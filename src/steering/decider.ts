@@ -211,13 +211,14 @@ function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void
 function takeRoom(state: DeciderState, nowMs: number): void {
   const { options, units, activeCells, demandRps, fleetState, deciding } = state;
   const { params, groups } = options;
-  const { leftRps, cameRps, groupOut } = deciding;
+  const { leftRps, cameRps, returnedRps, groupOut } = deciding;
   const { capacityRps } = fleetState;
   markHeavy(units, { activeCells, demandRps, capacityRps });
   const elapsedMs = state.ticks === 0 ? 0 : Math.max(0, nowMs - state.lastTickMs);
   const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
-  observeCapacity(fleetState, { params, predictedRps, leftRps, cameRps, elapsedMs });
+  observeCapacity(fleetState, { params, predictedRps, moved: deciding, elapsedMs });
   deciding.startRps.set(predictedRps);
+  returnedRps.fill(0);
   leftRps.fill(0);
   cameRps.fill(0);
   setRoom(

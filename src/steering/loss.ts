@@ -1,4 +1,4 @@
-import { burstsOf, type Estimates } from './estimates.ts';
+import { burstsOf, type Estimates, popAt } from './estimates.ts';
 
 /** Entries with loss at a time, at most. */
 const LOSSES_MAX = 100_000;
@@ -50,6 +50,12 @@ export function updateLoss(
   const sentBefore =
     before?.sent ?? (burst.sent * (1 - LOSS_KEPT ** burstsOf(estimates, entry))) / (1 - LOSS_KEPT);
   losses.set(entry, { excess, sent: sentBefore * LOSS_KEPT + burst.sent, atMs: burst.atMs });
+}
+
+/** A POP's loss is over: what its cells lost beyond it was part of that. */
+export function forgetLosses(estimates: Estimates, pop: number): void {
+  const { losses } = estimates;
+  for (const entry of losses.keys()) if (popAt(estimates, entry) === pop) losses.delete(entry);
 }
 
 /** What is remembered of an entry's losses. */

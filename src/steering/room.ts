@@ -2,6 +2,7 @@ import { type CapacityState, nextCapacity } from './capacity.ts';
 import type { FleetState } from './fleet-state.ts';
 import { type Fillable, fillLevel, type GroupDemand, roomRps } from './levels.ts';
 import type { SteeringParams } from './params.ts';
+import type { Moving } from './unit-moves.ts';
 
 /** Learns what others put on each POP, given the load that the rows in force are expected to bring. */
 export function observeCapacity(
@@ -9,12 +10,11 @@ export function observeCapacity(
   seen: {
     params: SteeringParams;
     predictedRps: Float64Array;
-    leftRps: Float64Array;
-    cameRps: Float64Array;
+    moved: Pick<Moving, 'leftRps' | 'cameRps' | 'returnedRps'>;
     elapsedMs: number;
   },
 ): void {
-  const { params, predictedRps, leftRps, cameRps, elapsedMs } = seen;
+  const { params, predictedRps, moved, elapsedMs } = seen;
   for (let pop = 0; pop < state.capacity.length; pop++)
     state.capacity[pop] = nextCapacity(
       state.capacity[pop] as CapacityState,
@@ -23,8 +23,9 @@ export function observeCapacity(
         reportedRps: state.reportedRps[pop],
         steeredRps: state.steeredRps[pop],
         predictedRps: predictedRps[pop] as number,
-        leftRps: leftRps[pop] as number,
-        cameRps: cameRps[pop] as number,
+        leftRps: moved.leftRps[pop] as number,
+        cameRps: moved.cameRps[pop] as number,
+        returnedRps: moved.returnedRps[pop] as number,
         elapsedMs,
       },
       params,

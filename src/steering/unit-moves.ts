@@ -1,14 +1,18 @@
+import type { SteeringParams } from './params.ts';
 import { NONE, PARTS_MAX, type Part, SPLIT, type Units, wakeUnit } from './units.ts';
 
 /**
  * What moving a unit writes. `leftRps` and `cameRps` count, by POP, the demand that its answers took away
  * and brought since they were last cleared: clients follow only as their TTLs run out (capacity.ts).
+ * `returnedRps`: of what was taken away earlier, and may not have gone yet, what is back.
  */
 export interface Moving {
   readonly units: Units;
   readonly demandRps: Float32Array;
   readonly leftRps: Float64Array;
   readonly cameRps: Float64Array;
+  readonly returnedRps: Float64Array;
+  readonly params: Pick<SteeringParams, 'drainMs'>;
 }
 
 /** A smaller part is none: rounding. */
@@ -38,6 +42,7 @@ export function moveUnit(
   const { units } = moving;
   const before = units.incumbent[unit] as number;
   const home = units.home[unit] as number;
+  if (to.pop === home) countReturned(moving, unit, to);
   if (to.pop === home || !to.event) units.home[unit] = NONE;
   else if (home === NONE) units.home[unit] = before;
   setParts(moving, unit, { parts: [{ pop: to.pop, share: 1 }], nowMs: to.nowMs });
@@ -90,6 +95,14 @@ export function adoptParts(units: Units, unit: number, list: readonly Part[]): v
   if (parts.length > 1) units.splits.set(unit, parts);
   else units.splits.delete(unit);
   units.bestPop[unit] = parts.length > 1 ? SPLIT : NONE;
+}
+
+/** The unit is back: its clients who have not left yet are no longer on their way out. */
+function countReturned(moving: Moving, unit: number, to: { pop: number; nowMs: number }): void {
+  const { returnedRps, demandRps, units, params } = moving;
+  const awayMs = Math.max(0, to.nowMs - (units.movedAtMs[unit] as number));
+  const stillRps = (demandRps[unit] as number) * Math.exp(-awayMs / params.drainMs);
+  returnedRps[to.pop] = (returnedRps[to.pop] as number) + stillRps;
 }
 
 function countMoved(

@@ -2,6 +2,7 @@ import type { LocatedSample } from './accept.ts';
 import { judgedPackets, NO_LOSS, poolLoss, poolShift } from './alarm.ts';
 import { burstsOf, deviationMsOf, findEstimate, levelMs } from './estimates.ts';
 import type { Learning } from './learning.ts';
+import { forgetLosses } from './loss.ts';
 import type { SteeringParams } from './params.ts';
 import { forgetWitnesses, newestPackets, noteBurst, noteResidual, type Pool, residualsOf } from './pool.ts';
 
@@ -61,6 +62,7 @@ export function judgePools(state: Learning, nowMs: number): number[] {
     if (verdict.alarmed) forgetWitnesses(pool);
     const before = popLoss[pop] ?? NO_LOSS;
     const loss = poolLoss(judgedPackets(pool, newestPackets(pool)), before);
+    if (loss === NO_LOSS && before !== NO_LOSS) forgetLosses(state.estimates, pop);
     popLoss[pop] = loss;
     terms.shiftMs[pop] = verdict.shiftMs;
     terms.lossMs[pop] = params.lossMsPerUnit * Math.max(0, loss.rate - params.lossIgnored);

@@ -134,12 +134,18 @@ function stateOf(): DeciderState {
 function decide(state: DeciderState, nowMs: number): { ms: number; sweeps: number; wide: number } {
   const { deciding, fleetState, units, activeCells, demandRps, options } = state;
   const { params: used, groups } = options;
-  const { leftRps, cameRps } = deciding;
+  const { leftRps, cameRps, returnedRps } = deciding;
   const startedMs = cpuMs();
   markHeavy(units, { activeCells, demandRps, capacityRps: fleetState.capacityRps });
   const predictedRps = predictedLoad({ units, groups, activeCells, demandRps });
-  observeCapacity(fleetState, { params: used, predictedRps, leftRps, cameRps, elapsedMs: TICK_MS });
+  observeCapacity(fleetState, {
+    params: used,
+    predictedRps,
+    moved: deciding,
+    elapsedMs: TICK_MS,
+  });
   deciding.startRps.set(predictedRps);
+  returnedRps.fill(0);
   leftRps.fill(0);
   cameRps.fill(0);
   const demand = demandRps.reduce((sum, rps) => sum + rps, 0);
