@@ -2,7 +2,7 @@ import { clearPrices } from './clearing.ts';
 import { type DecidePass, type Deciding, decideUnits, emptyPass, viewOf } from './decide.ts';
 import { fillRoom } from './fill.ts';
 import { finishUnits } from './finish.ts';
-import { type Noticed, takeTerms, wakeCandidates } from './market.ts';
+import { LINKS_CHANGED, type Noticed, takeTerms, wakeCandidates } from './market.ts';
 import { repairOverload } from './repair.ts';
 import { pickCandidates, type ServiceGroup } from './units.ts';
 
@@ -33,7 +33,7 @@ export function assignUnits(deciding: Deciding, tick: Assigning): Assigned {
   const pass = emptyPass();
   market.activeCells = activeCells;
   const noticed = notice(deciding, tick);
-  const isAny = noticed.pops.includes(1);
+  const isAny = noticed.pops.some((change) => change > 0);
   if (noticed.returned) wakeCandidates(market, noticed.pops);
   const sweeps = clear(deciding, nowMs, pass);
   if (isAny && !noticed.returned) wakeCandidates(market, noticed.pops);
@@ -52,7 +52,8 @@ function notice(deciding: Deciding, tick: Assigning): Noticed {
   const noticed = takeTerms(market);
   for (let pop = 0; pop < relinked.length; pop++) {
     const alarmed = nowMs - (alarmedAtMs[pop] as number) <= params.ttlRecentMs ? 1 : 0;
-    if (alarmed !== market.alarmed[pop] || relinked[pop] === 1) noticed.pops[pop] = 1;
+    if (alarmed !== market.alarmed[pop]) noticed.pops[pop] = 1;
+    if (relinked[pop] === 1) noticed.pops[pop] = LINKS_CHANGED;
     market.alarmed[pop] = alarmed;
   }
   return noticed;

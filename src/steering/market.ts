@@ -1,6 +1,6 @@
 import type { SteeringParams } from './params.ts';
 import type { PopTerms } from './score.ts';
-import { CANDIDATES, NONE, type ServiceGroup, type Units, wakeUnit } from './units.ts';
+import { CANDIDATES, NONE, type ServiceGroup, type Units } from './units.ts';
 
 /**
  * The market of the POPs' capacity: what units want at the present prices, kept from tick to tick so that
@@ -41,7 +41,7 @@ export interface Market {
 
 /** What changed of the POPs since the last tick. */
 export interface Noticed {
-  /** By POP: 1 where the TTLs and rows of its cells must follow. */
+  /** By POP: 1 where its cells must be looked at, `LINKS_CHANGED` where their rows must follow too. */
   readonly pops: Uint8Array;
   /** A POP came back: the cells near it are to look again before prices are set. */
   readonly returned: boolean;
@@ -156,7 +156,14 @@ function forgetBest(units: Units, went: Uint8Array): void {
   }
 }
 
-/** Wakes the units that have one of these POPs, by index 1, among their candidates. */
+/** Of a POP that was noticed: its links changed. */
+export const LINKS_CHANGED = 2;
+
+/**
+ * Wakes the units that have one of these POPs, by index 1, among their candidates; where its links changed,
+ * 2, their rows are written anew. Other rows need not be: those of units that move are, and what stands in
+ * behind the first has until the unit's turn.
+ */
 export function wakeCandidates(market: Market, pops: Uint8Array): void {
   const { units, activeCells } = market;
   for (let group = 0; group < units.groupCount; group++)
@@ -166,8 +173,9 @@ export function wakeCandidates(market: Market, pops: Uint8Array): void {
         const pop = units.pop[at] as number;
         if (pop === NONE) break;
         if (pops[pop] === 0) continue;
-        wakeUnit(units, unit);
-        break;
+        units.slackMs[unit] = -Infinity;
+        units.awake[unit] = 1;
+        if (pops[pop] === LINKS_CHANGED) units.stale[unit] = 1;
       }
     }
 }
