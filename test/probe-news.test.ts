@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../src/base/random.ts';
 import { createNews } from '../src/probe/news.ts';
+import { isReportNews } from '../src/probe/report-news.ts';
+import type { PopReport } from '../src/store/store.ts';
 
 const networks = Array.from({ length: 40 }, (_, i) => `10.0.${i}.0/24`);
 const clean = { sent: 3, lost: 0 };
@@ -59,4 +61,31 @@ test('packets that begin to be lost are news, and that they are lost no more', (
   assert.equal(news.take(30_000), false);
   lose(1, 0);
   assert.equal(news.take(30_000), true, 'over');
+});
+
+test('a report is news when its load, its capacity or a link changed much', () => {
+  const link = { id: 'a', throughputMbps: 100, capacityMbps: 1000, queueMs: 0, lossRate: 0 };
+  const report = (change: Partial<PopReport> = {}, linkChange: Partial<typeof link> = {}): PopReport => ({
+    pop: 'FRA',
+    atMs: 0,
+    source: 'modelled',
+    loadRps: 300,
+    capacityRps: 1000,
+    healthy: true,
+    links: [{ ...link, ...linkChange }],
+    ...change,
+  });
+  const table: [now: PopReport, isNews: boolean][] = [
+    [report({ loadRps: 490 }), false],
+    [report({ loadRps: 510 }), true],
+    [report({ loadRps: 90 }), true],
+    [report({ capacityRps: 500 }), true],
+    [report({}, { throughputMbps: 290 }), false],
+    [report({}, { throughputMbps: 310 }), true],
+    [report({}, { queueMs: 6 }), true],
+    [report({}, { lossRate: 0.02 }), true],
+    [report({ links: [link, link] }), true],
+  ];
+  for (const [now, isNews] of table) assert.equal(isReportNews(report(), now), isNews, JSON.stringify(now));
+  assert.equal(isReportNews(undefined, report()), false, 'the first is none');
 });

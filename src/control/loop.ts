@@ -124,7 +124,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const stopListening = options.store.onChange((topic: StoreTopic) => {
     if (topic === 'overrides') void takeOverrides(running);
     if (topic === 'overrides' || topic === 'reports') pace.nudge(NUDGED_TICK_MS);
-    if (topic === 'samples') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
+    if (topic === 'news') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
   });
   await tickNow();
   pace.start();

@@ -13,6 +13,7 @@ import type { PopReport, Store } from '../store/store.ts';
 import { type BurstCounts, createBursts, type Situation } from './bursts.ts';
 import { clientsOf } from './clients.ts';
 import { createOutbox, type OutboxCounts } from './outbox.ts';
+import { isReportNews } from './report-news.ts';
 import { createTargets } from './targets.ts';
 import { type ChooseLink, createTraffic } from './traffic.ts';
 import { watchWeather } from './weather.ts';
@@ -116,6 +117,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     const pop = popOfCode.get(code);
     if (pop !== undefined) sendReport(pop);
   });
+  const lastReports = new Map<string, PopReport>();
   let reportsLost = 0;
   let isFirst = true;
   let lastMs = clock.nowMs();
@@ -126,8 +128,10 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     else send().catch(() => reportsLost++);
   };
   const sendReport = (pop: Pop) => {
-    const situation = { model, traffic, weather: weather.now() };
-    sendLatest(() => store.putReport(reportOf(pop, situation, clock.nowMs())));
+    const report = reportOf(pop, { model, traffic, weather: weather.now() }, clock.nowMs());
+    const isNews = isReportNews(lastReports.get(pop.code), report);
+    lastReports.set(pop.code, report);
+    sendLatest(() => store.putReport(report, isNews));
   };
 
   return {

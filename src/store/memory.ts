@@ -73,7 +73,7 @@ class MemoryStore implements Store {
     assert(batch.samples.length <= BATCH_SAMPLES_MAX, `at most ${BATCH_SAMPLES_MAX} samples in a batch`);
     this.#batches[this.#batchCount % this.#batchesKept] = batch;
     this.#batchCount++;
-    if (isNews) this.#nudge('samples');
+    if (isNews) this.#nudge('news');
   }
 
   async readSamples(cursor: string, limit: number) {
@@ -90,10 +90,11 @@ class MemoryStore implements Store {
     return { batches, cursor: String(until) };
   }
 
-  async putReport(report: PopReport): Promise<void> {
+  async putReport(report: PopReport, isNews = false): Promise<void> {
     this.#open();
     this.#reports.set(report.pop, { atMs: this.#clock.nowMs(), value: report });
     if ((this.#verdicts.get(report.pop) ?? true) !== report.healthy) this.#nudge('reports');
+    else if (isNews) this.#nudge('news');
     this.#verdicts.set(report.pop, report.healthy);
   }
 

@@ -114,7 +114,7 @@ class RedisStore implements Store {
     const key = this.#key('samples');
     await this.#call<unknown>((redis) => {
       const write = redis.xadd(key, 'MAXLEN', '~', this.#batchesKept, '*', 'b', text);
-      return isNews ? Promise.all([write, this.#nudge(redis, 'samples')]) : write;
+      return isNews ? Promise.all([write, this.#nudge(redis, 'news')]) : write;
     });
   }
 
@@ -140,11 +140,12 @@ class RedisStore implements Store {
     return newestId !== undefined && compareIds(newestId, cursor) < 0 ? '' : cursor;
   }
 
-  async putReport(report: PopReport): Promise<void> {
+  async putReport(report: PopReport, isNews = false): Promise<void> {
     await this.#putAged('reports', { field: report.pop, text: JSON.stringify(report) });
     const before = this.#verdicts.get(report.pop) ?? true;
     this.#verdicts.set(report.pop, report.healthy);
-    if (before !== report.healthy) await this.#call((redis) => this.#nudge(redis, 'reports'));
+    const topic = before !== report.healthy ? 'reports' : isNews ? 'news' : undefined;
+    if (topic !== undefined) await this.#call((redis) => this.#nudge(redis, topic));
   }
 
   reports(): Promise<readonly PopReport[]> {

@@ -103,14 +103,14 @@ export interface PublishedImage {
 export type StoreTopic = (typeof STORE_TOPICS)[number];
 
 /** Every topic of a nudge. */
-export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'samples', 'targets'] as const;
+export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'news', 'targets'] as const;
 
 /** The store as its users see it. */
 export interface Store {
   readonly kind: 'memory' | 'redis';
   /**
-   * Appends one batch; the oldest batches fall off past the bound. Nudges `samples` if the agent says that
-   * they are news: its POP's round-trip times or losses changed for many networks.
+   * Appends one batch; the oldest batches fall off past the bound. Nudges `news` if the agent says that they
+   * are: its POP's round-trip times or losses changed for many networks.
    */
   appendSamples(batch: SampleBatch, isNews?: boolean): Promise<void>;
   /** Batches after `cursor` ('' = from the oldest kept), at most `limit`, and the cursor to go on with. */
@@ -118,9 +118,9 @@ export interface Store {
   /**
    * Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. Nudges `reports` when the
    * verdict `healthy` differs from the last that this store handle was given for the POP (the first: from
-   * healthy).
+   * healthy); else `news` if the agent says so: its load or its links changed much.
    */
-  putReport(report: PopReport): Promise<void>;
+  putReport(report: PopReport, isNews?: boolean): Promise<void>;
   reports(): Promise<readonly PopReport[]>;
   /** Replaces one POP's list of demand (bounded); expires with the reports. */
   putDemand(pop: string, demand: readonly Demand[]): Promise<void>;

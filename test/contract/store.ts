@@ -99,13 +99,13 @@ function sampleContract(check: Check): void {
   check('a batch that is news nudges, others do not', async (first, second) => {
     const topics = heard(second);
     await first.appendSamples(batchAt(1), true);
-    await until(() => topics.has('samples'), 'the news is heard');
+    await until(() => topics.has('news'), 'the news is heard');
     assert.deepEqual((await second.readSamples('', 10)).batches, [batchAt(1)], 'and there to be read');
     topics.clear();
     await first.appendSamples(batchAt(2));
     await first.setOverride('AMS', undefined);
     await until(() => topics.has('overrides'), 'what comes after is heard');
-    assert.equal(topics.has('samples'), false);
+    assert.equal(topics.has('news'), false);
   });
 
   check(
@@ -148,7 +148,9 @@ function reportContract(check: Check, harness: StoreHarness): void {
     await first.putReport(reportOf('FRA', false));
     await first.setOverride('AMS', undefined);
     await until(() => topics.has('overrides'), 'what comes after is heard');
-    assert.equal(topics.has('reports'), false);
+    assert.deepEqual([topics.has('reports'), topics.has('news')], [false, false]);
+    await first.putReport(reportOf('FRA', false), true);
+    await until(() => topics.has('news'), 'the news is heard');
   });
 
   check('demand is summed over the POPs', async (first, second) => {
