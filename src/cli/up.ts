@@ -3,7 +3,7 @@ import { startControl } from '../control/loop.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
-import { deciderOf, firstTable } from './first-table.ts';
+import { deciderOf, firstTable, newestTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
@@ -53,9 +53,10 @@ export const upCommand: Command = {
       const ground = loadGround(config);
       const loading = startImages(ground, { terminal, closeLater });
       const { fleet, services } = config;
-      const first = await firstTable(ground, { nowMs: nowMs(), log });
+      const own = await firstTable(ground, { nowMs: nowMs(), log });
       const store = await openStore(config);
       closeLater(() => store.close());
+      const first = await newestTable(own, store, ground);
       const world = await openWorld(ground, loading, closeLater);
       const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
       const metrics = controlMetrics(world);
@@ -98,7 +99,7 @@ export const upCommand: Command = {
         samplesPerTickMax: config.control.samplesPerTickMax,
         burstsPerSecond: config.control.burstsPerSecond,
         groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
-        initial: first.snapshot,
+        initial: first.image,
         onImage: ({ bytes }) => {
           const refused = starting.table.take(bytes, 'controller');
           if (refused !== undefined) log(`the new table is refused: ${refused}`);

@@ -28,6 +28,7 @@ import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
 import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './load.ts';
+import { endLosses } from './loss-ends.ts';
 import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
 import { watchAsn } from './planner.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
@@ -189,6 +190,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
 function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void {
   const { deciding, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
   for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
+  endLosses(state.learning, state.lossCauses, downPops);
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
   for (const cell of learned.cellOfSample) noteAnswered(planner, cell);
   for (const cell of learned.touched) {
