@@ -188,9 +188,10 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
  * a tick, so many at most: estimates age, priors are corrected.
  */
 function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void {
-  const { deciding, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
+  const { deciding, learning, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
   for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
-  endLosses(state.learning, state.lossCauses, downPops);
+  endLosses(learning, state.lossCauses, downPops);
+  for (const cell of learning.forgiven.splice(0)) refreshCell(deciding, cell, nowMs);
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
   for (const cell of learned.cellOfSample) noteAnswered(planner, cell);
   for (const cell of learned.touched) {

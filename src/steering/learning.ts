@@ -23,6 +23,8 @@ export interface Learning {
   readonly popLoss: PopLoss[];
   /** By POP. */
   readonly pools: readonly Pool[];
+  /** Cells whose losses were forgotten since they were last looked up. */
+  readonly forgiven: number[];
   /** When a POP's RTT or loss last changed for all its cells, ms since 1970. */
   readonly alarmedAtMs: Float64Array;
   /** By POP: mean of estimate minus plain prior, and over how many bursts. */
@@ -44,6 +46,7 @@ export function emptyLearning(
     between: lightBetween(world.pops),
     popLoss: world.pops.map(() => NO_LOSS),
     pools: world.pops.map(() => newPool()),
+    forgiven: [],
     residualMeanMs: new Float64Array(popCount),
     residualCount: new Float64Array(popCount),
     ticks: 0,

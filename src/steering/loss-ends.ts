@@ -23,19 +23,19 @@ const CLEAR_MS = 1;
  * or its links are free again, the packets that cells lost meanwhile are forgotten with the cause.
  */
 export function endLosses(learning: Learning, causes: LossCauses, down: Uint8Array): void {
-  const { terms, popLoss, estimates } = learning;
+  const { terms, popLoss, estimates, forgiven } = learning;
   const { isHit } = causes;
   for (let pop = 0; pop < isHit.length; pop++) {
     const congestionMs = terms.congestionMs[pop] as number;
     if (down[pop] === 1) {
       popLoss[pop] = NO_LOSS;
       terms.lossMs[pop] = 0;
-      forgetLosses(estimates, pop);
+      forgetLosses(estimates, pop, forgiven);
     }
     if (down[pop] === 1 || congestionMs > CONGESTED_MS) isHit[pop] = 1;
     else if (isHit[pop] === 1 && congestionMs < CLEAR_MS) {
       isHit[pop] = 0;
-      forgetLosses(estimates, pop);
+      forgetLosses(estimates, pop, forgiven);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { burstsOf, type Estimates, popAt } from './estimates.ts';
+import { burstsOf, ENTRIES, type Estimates, popAt } from './estimates.ts';
 
 /** Entries with loss at a time, at most. */
 const LOSSES_MAX = 100_000;
@@ -52,10 +52,14 @@ export function updateLoss(
   losses.set(entry, { excess, sent: sentBefore * LOSS_KEPT + burst.sent, atMs: burst.atMs });
 }
 
-/** A POP's loss is over: what its cells lost beyond it was part of that. */
-export function forgetLosses(estimates: Estimates, pop: number): void {
+/** A POP's loss is over: what its cells lost beyond it was part of that. `into`: the cells that had any. */
+export function forgetLosses(estimates: Estimates, pop: number, into: number[]): void {
   const { losses } = estimates;
-  for (const entry of losses.keys()) if (popAt(estimates, entry) === pop) losses.delete(entry);
+  for (const entry of losses.keys()) {
+    if (popAt(estimates, entry) !== pop) continue;
+    losses.delete(entry);
+    into.push(Math.floor(entry / ENTRIES));
+  }
 }
 
 /** What is remembered of an entry's losses. */

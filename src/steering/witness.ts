@@ -62,7 +62,7 @@ export function judgePools(state: Learning, nowMs: number): number[] {
     if (verdict.alarmed) forgetWitnesses(pool);
     const before = popLoss[pop] ?? NO_LOSS;
     const loss = poolLoss(judgedPackets(pool, newestPackets(pool)), before);
-    if (loss === NO_LOSS && before !== NO_LOSS) forgetLosses(state.estimates, pop);
+    if (loss === NO_LOSS && before !== NO_LOSS) forgetLosses(state.estimates, pop, state.forgiven);
     popLoss[pop] = loss;
     terms.shiftMs[pop] = verdict.shiftMs;
     terms.lossMs[pop] = params.lossMsPerUnit * Math.max(0, loss.rate - params.lossIgnored);

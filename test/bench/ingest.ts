@@ -92,6 +92,7 @@ function learningOf(): Learning {
     between: new Float32Array(pops * pops),
     popLoss: Array.from({ length: pops }, () => NO_LOSS),
     pools: Array.from({ length: pops }, () => newPool()),
+    forgiven: [],
     residualMeanMs: new Float64Array(pops),
     residualCount: new Float64Array(pops),
     ticks: 0,
