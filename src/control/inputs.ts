@@ -24,6 +24,11 @@ export interface Inputs {
 
 /** Batches asked for at a time. */
 const BATCHES_PER_READ = 500;
+/**
+ * Bursts older than this when the loop begins to read are in the estimates that were saved, or too old to say
+ * much; a store keeps minutes of them, ms.
+ */
+const BEFORE_START_MS = 15_000;
 /** Demand is read every so many ticks, once there is some: it changes slowly, and is long. */
 const DEMAND_TICKS = 5;
 
@@ -41,6 +46,7 @@ export function createInputs(options: {
   const find = networkFinder(locator);
   const popIndexes = new Map(fleet.pops.map(({ code, index }) => [code, index]));
   let cursor = '';
+  const sinceMs = options.clock.nowMs() - BEFORE_START_MS;
   /** Read, and not yet handed over. */
   let samples: LocatedSample[] = [];
   let overrides: readonly Override[] = [];
@@ -62,7 +68,8 @@ export function createInputs(options: {
       const read = await attempt(() => store.readSamples(cursor, BATCHES_PER_READ));
       if (read === undefined) return false;
       cursor = read.cursor;
-      for (const batch of read.batches) locateBatch(batch, popIndexes.get(batch.pop) ?? -1, find, samples);
+      for (const batch of read.batches)
+        if (batch.atMs >= sinceMs) locateBatch(batch, popIndexes.get(batch.pop) ?? -1, find, samples);
       if (read.batches.length < BATCHES_PER_READ) break;
     }
     return true;
