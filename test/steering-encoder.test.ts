@@ -115,3 +115,30 @@ test('numbers of rows that nobody has are given again: their count stays bounded
   }
   assert.ok(most < 60, `${most} rows for some 50 units`);
 });
+
+test('an encoder that goes on from an image gives the same numbers to what stays as it is', () => {
+  const parts = world();
+  const encoder = createImageEncoder();
+  encoder.encode(parts);
+  setRow(parts, 1, ROWS[4] as TestRow, 91);
+  setRow(parts, 3, ROWS[5] as TestRow, 90);
+  const last = opened(encoder.encode(parts));
+  const next = createImageEncoder();
+  next.adopt(last, parts);
+  const same = opened(next.encode(parts));
+  assert.deepEqual(numbersOf(same, parts), numbersOf(last, parts));
+  assert.deepEqual(rowsOf(same, parts), rowsOf(last, parts));
+  setRow(parts, 2, ROWS[3] as TestRow, 77);
+  const changed = opened(next.encode(parts));
+  assert.deepEqual(rowsOf(changed, parts), rowsOf(opened(encodeImage(parts)), parts));
+  const before = numbersOf(last, parts);
+  const others = numbersOf(changed, parts).filter((number, i) => number !== before[i]);
+  assert.ok(others.length <= 3, `${others.length} numbers changed, of a place and what inherits from it`);
+  const other = createImageEncoder();
+  other.adopt({ ...last, placeCount: last.placeCount + 1 }, parts);
+  assert.deepEqual(
+    rowsOf(opened(other.encode(parts)), parts),
+    rowsOf(changed, parts),
+    'of no use: left alone',
+  );
+});

@@ -168,6 +168,7 @@ async function warmUp(running: Running): Promise<boolean> {
   const image = isNewer ? published : initial;
   if (image === undefined) return true;
   decider.adopt(image, decodeTerms(image.termsText));
+  running.encoder.adopt(image, decider.parts(image.epoch, image.madeAtMs));
   publisher.startAfter(image.epoch);
   if (restored > 0) log(`went on from epoch ${image.epoch} with the estimates of ${restored} cells`);
   return true;

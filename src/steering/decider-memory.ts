@@ -4,12 +4,22 @@ import { MISSING } from '../base/number-map.ts';
 import { asnOf, cellKey, cellOf, ensureCell, ensureLeaf, networkOf, parseCellKey, placeOf } from './cells.ts';
 import { type DeciderState, listCells, startCell } from './decider-state.ts';
 import { dropCell, ENTRY_EXPIRY_MS } from './estimates.ts';
-import { candidate, ROW_SHARES, rowOf, rowShare, type SteeringImage } from './image.ts';
+import {
+  candidate,
+  ROW_CANDIDATES,
+  ROW_SHARES,
+  rowOf,
+  rowShare,
+  rowTtl,
+  rowTtlReason,
+  type SteeringImage,
+} from './image.ts';
+import { ROW } from './image-layout.ts';
 import { lastSampleMs, noteSample } from './notes.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
 import { adoptParts } from './unit-moves.ts';
-import { NONE } from './units.ts';
+import { NONE, type Units } from './units.ts';
 
 /** Bursts that an adopted correction of a prior is worth. */
 const ADOPTED_BURSTS = 100;
@@ -136,9 +146,25 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
   }
 }
 
+/** The row as it stands: what still does is not made new (write-row.ts). */
+function copyRow(
+  rows: Units['rows'],
+  unit: number,
+  { image, row }: { image: SteeringImage; row: number },
+): void {
+  const first = row * ROW.WORDS;
+  for (let k = 0; k < ROW_CANDIDATES; k++)
+    rows.candidates[unit * ROW_CANDIDATES + k] = image.rows[first + ROW.CANDIDATES + k] as number;
+  for (let k = 0; k < ROW_SHARES; k++)
+    rows.shares[unit * ROW_SHARES + k] = image.rows[first + ROW.SHARES + k] as number;
+  rows.ttlSeconds[unit] = rowTtl(image, row);
+  rows.ttlReason[unit] = rowTtlReason(image, row);
+}
+
 function adoptRow(state: DeciderState, unit: number, from: { image: SteeringImage; row: number }): void {
   const { units, options } = state;
   const { image, row } = from;
+  copyRow(units.rows, unit, from);
   const shares = new Map<number, number>();
   for (let k = 0; k <= ROW_SHARES; k++) {
     const part = rowShare(image, row, k);

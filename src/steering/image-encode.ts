@@ -1,10 +1,10 @@
 import { IMAGE_KIND, sealImage } from '../base/image-file.ts';
 import { layLeaves } from './encode-leaves.ts';
 import { haveSameNetworks, type LaidNetworks, layNetworks, updateNetworks } from './encode-networks.ts';
-import { type ImageSource, STEERING_VERSION, sourceOf } from './image.ts';
+import { type ImageSource, rowOf, STEERING_VERSION, type SteeringImage, sourceOf } from './image.ts';
 import { type ImageCounts, imageLayout, ROW, STEERING_HEADER } from './image-layout.ts';
 import { distinctRows, type RowTable } from './intern-rows.ts';
-import { numberRows, type RowNumbers, rowNumbers } from './row-numbers.ts';
+import { adoptNumbers, numberRows, type RowNumbers, rowNumbers, UNKNOWN } from './row-numbers.ts';
 
 /** Everything that goes into an image. */
 export interface ImageParts extends ImageSource {
@@ -43,6 +43,8 @@ export const NO_LEAVES = {
 
 /** Packs one image after the other into shared memory: what did not change is not worked out again. */
 export interface ImageEncoder {
+  /** Goes on from an image of another controller with these groups: what stays as it is keeps its numbers. */
+  readonly adopt: (image: SteeringImage, parts: ImageParts) => void;
   readonly encode: (parts: ImageParts) => Uint8Array<SharedArrayBuffer>;
 }
 
@@ -51,6 +53,11 @@ export function createImageEncoder(): ImageEncoder {
   let numbers: RowNumbers | undefined;
   let networks: LaidNetworks | undefined;
   return {
+    adopt: (image, parts) => {
+      if (image.groupCount !== parts.groupCount || image.placeCount !== parts.placeCount) return;
+      numbers = rowNumbers(parts.rows, parts.groupCount);
+      adoptNumbers(numbers, image.rows, rowsIn(image, parts));
+    },
     encode: (parts) => {
       const { rows, groupCount } = parts;
       if (numbers?.rowOfUnit.length !== groupCount * rows.cellStride) numbers = rowNumbers(rows, groupCount);
@@ -63,6 +70,30 @@ export function createImageEncoder(): ImageEncoder {
       return pack(parts, numbers, networks);
     },
   };
+}
+
+/** By unit: its row in an image. */
+function rowsIn(image: SteeringImage, parts: ImageParts): Uint32Array {
+  const { groupCount, placeCount, networkCount, networkAsn, networkPlace } = parts;
+  const { firstLeaf, leafCount, leafKey, leafPlace, leafAsn, rows } = parts;
+  const rowOfUnit = new Uint32Array(groupCount * rows.cellStride).fill(UNKNOWN);
+  for (let group = 0; group < groupCount; group++) {
+    const first = group * rows.cellStride;
+    for (let place = 0; place < placeCount; place++) rowOfUnit[first + place] = rowOf(image, group, place, 0);
+    for (let i = 0; i < networkCount; i++)
+      rowOfUnit[first + placeCount + i] = rowOf(
+        image,
+        group,
+        networkPlace[i] as number,
+        networkAsn[i] as number,
+      );
+    for (let i = 0; i < leafCount; i++) {
+      const key = leafKey[i] as number;
+      const at = [leafPlace[i] as number, leafAsn[i] as number] as const;
+      if (key >= 0) rowOfUnit[first + firstLeaf + i] = rowOf(image, group, ...at, key);
+    }
+  }
+  return rowOfUnit;
 }
 
 /** Packs an image into shared memory. Equal rows are stored once. */

@@ -63,6 +63,14 @@ export function rowSet(table: RowTable): RowSet {
   };
 }
 
+/** Begins with rows as an image has them. */
+export function adoptRows(set: RowSet, rows: Int16Array): void {
+  set.count = rows.length / ROW.WORDS;
+  set.words = new Int32Array(Math.max(ROWS_AT_FIRST, set.count) * ROW_WORDS32);
+  new Int16Array(set.words.buffer).set(rows);
+  rebuildSlots(set);
+}
+
 /** Looks units up in another table from now on. */
 export function lookAt(set: RowSet, table: RowTable): void {
   set.table = table;

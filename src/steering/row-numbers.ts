@@ -1,6 +1,7 @@
 import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
 import {
   addRow,
+  adoptRows,
   foundRow,
   hasRow,
   internRows,
@@ -32,7 +33,8 @@ export interface CellSpan {
   readonly count: number;
 }
 
-const UNKNOWN = 0xffff_ffff;
+/** No number. */
+export const UNKNOWN = 0xffff_ffff;
 const PAIRS = ROW_CANDIDATES / 2;
 const NO_SHARES = new Uint16Array(0);
 /** All is numbered anew once more rows than this share of all are free. */
@@ -47,6 +49,15 @@ export function rowNumbers(table: RowTable, groupCount: number): RowNumbers {
     rowOfUnit: new Uint32Array(groupCount * table.cellStride).fill(UNKNOWN),
     users: new Uint32Array(0),
   };
+}
+
+/** Goes on from an image's numbers: `rowOfUnit` has them by unit, `UNKNOWN` where it has none. */
+export function adoptNumbers(numbers: RowNumbers, rows: Int16Array, rowOfUnit: Uint32Array): void {
+  adoptRows(numbers.set, rows);
+  numbers.rowOfUnit.set(rowOfUnit);
+  numbers.users = new Uint32Array(numbers.set.count);
+  const { users } = numbers;
+  for (const row of rowOfUnit) if (row !== UNKNOWN) users[row] = (users[row] as number) + 1;
 }
 
 /**
