@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { plainMemory } from '../base/image-file.ts';
 import { type ClientPart, compileClientPart, joinClientParts } from '../geo/client-build.ts';
 import { CLIENT_IMAGE_VERSION } from '../geo/client-image.ts';
 import type { DatabaseFile } from '../geo/mmdb.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
-import { loadThreadSystem } from '../server/native-memory.ts';
+import { loadAllocate } from '../server/native-memory.ts';
+import { stepBack } from '../server/priority.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
 import { ZONE_IMAGE_VERSION } from '../zone/image.ts';
@@ -35,8 +37,9 @@ assert(port !== null, 'this file is started as a thread');
 const say = (message: FromCompiler): void => port.postMessage(message);
 const tell = (text: string): void => say({ kind: 'progress', text });
 const job = workerData as CompileJob;
-const system = await loadThreadSystem();
-if (job.othersAnswer) system.stepBack();
+if (job.othersAnswer) stepBack();
+// The thread of one part ends with its starter, at any moment: it must not be loading native code then.
+const allocate = job.kind === 'client-part' ? plainMemory : await loadAllocate();
 try {
   const made = await make(job);
   say({ kind: 'made', made });
@@ -62,7 +65,7 @@ function make(wanted: CompileJob): MadeFile | ClientPart | Promise<MadeFile> {
 }
 
 function makeZones({ zones, configFile, services, programVersion }: ZoneJob): MadeFile {
-  const builder = createZoneImageBuilder({ services, allocate: system.allocate });
+  const builder = createZoneImageBuilder({ services, allocate });
   const state = rememberedState();
   const problems: ZoneProblem[] = [];
   const included = new Set<string>();
@@ -118,7 +121,7 @@ async function makeClients(wanted: ClientJob): Promise<MadeFile> {
   const maker = { programVersion, imageVersion: CLIENT_IMAGE_VERSION };
   const source = clientDigest(maker, clientSources({ geo, networks }, places.digest), state);
   const part = makePart({ ...part6, family: 4 }, places);
-  const stamp = { source, madeAtMs: Date.now(), placesDigest: places.digest, allocate: system.allocate };
+  const stamp = { source, madeAtMs: Date.now(), placesDigest: places.digest, allocate };
   const bytes = joinClientParts([part, await other.made], stamp);
   return { bytes, notes: { included: [] }, warnings: [] };
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { ZoneSource } from '../config/zone-sources.ts';
@@ -90,7 +91,9 @@ export function startCompiling<Job extends CompileJob>(
   job: Job,
   tell: CompileEvents = {},
 ): Compiling<MadeBy<Job>> {
-  const thread = startNativeThread(new URL('compile-thread.ts', import.meta.url), job);
+  const file = new URL('compile-thread.ts', import.meta.url);
+  const isPart = job.kind === 'client-part';
+  const thread = isPart ? new Worker(file, { workerData: job }) : startNativeThread(file, job);
   const exited = once(thread, 'exit').catch(() => undefined);
   let cancelled = false;
   let isMade = false;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { formatProblem } from '../base/errors.ts';
 import { type Allocate, IMAGE_KIND, imageStamp } from '../base/image-file.ts';
 import { CLIENT_IMAGE_VERSION, openClientImage } from '../geo/client-image.ts';
-import { loadThreadSystem } from '../server/native-memory.ts';
+import { loadAllocate } from '../server/native-memory.ts';
 import { openZoneImage, ZONE_IMAGE_VERSION } from '../zone/image.ts';
 import type { Terminal } from './command.ts';
 import { type CompileJob, type Compiling, startCompiling } from './compile.ts';
@@ -60,17 +60,12 @@ const LARGE_ZONES_OCTETS = 16 << 20;
  */
 export function loadImages(ground: Ground, terminal: Terminal, othersAnswer: boolean): LoadingImages {
   const compilings: Compiling[] = [];
-  const system = loadThreadSystem();
+  const allocate = loadAllocate();
   // Both at a time need the memory of both.
   const isFrugal = areZonesLarge(ground);
   const turns = isFrugal ? createTurns() : undefined;
   const load = (kind: Kind): Promise<LoadedImage> => {
-    const loaded = loadImage(kind, {
-      terminal,
-      compilings,
-      turns,
-      allocate: system.then(({ allocate }) => allocate),
-    });
+    const loaded = loadImage(kind, { terminal, compilings, turns, allocate });
     // Who starts both looks at one after the other; until then a failure is nobody's.
     loaded.catch(() => undefined);
     return loaded;
@@ -80,7 +75,7 @@ export function loadImages(ground: Ground, terminal: Terminal, othersAnswer: boo
     clients: load(clientKind(ground, terminal, { isFrugal, othersAnswer })),
     cancel: async () => {
       // Whoever waits for it began to before, and so is under way by then.
-      await system;
+      await allocate;
       for (const compiling of compilings) await compiling.cancel();
     },
   };

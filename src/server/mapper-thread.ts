@@ -5,7 +5,8 @@ import { openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
 import { collectGarbage } from './engine.ts';
 import type { FromMapper, MapperSetup, ToMapper } from './messages.ts';
-import { loadThreadSystem } from './native-memory.ts';
+import { loadAllocate } from './native-memory.ts';
+import { stepBack } from './priority.ts';
 
 /**
  * The thread that works out what each steering image means for this process's client image, so that no
@@ -20,9 +21,9 @@ const port = must(parentPort, "a parent: this file is a thread's entry");
 const setup = workerData as MapperSetup;
 const tell = (message: FromMapper): void => port.postMessage(message);
 
-const system = await loadThreadSystem();
+const allocate = await loadAllocate();
 let isBehind = false;
-if (setup.othersAnswer) stepBack();
+if (setup.othersAnswer) fallBehind();
 let mapper = open(setup.clients);
 let replacedOctets = 0;
 
@@ -30,14 +31,14 @@ port.on('message', (message: ToMapper) => {
   if (message.kind === 'clients') mapper = open(message.bytes);
   else {
     tell(map(message.image));
-    stepBack();
+    fallBehind();
     giveBack();
   }
 });
 
 /** Once somebody answers, that goes first: nobody does before the first table is there. */
-function stepBack(): void {
-  if (!isBehind) system.stepBack();
+function fallBehind(): void {
+  if (!isBehind) stepBack();
   isBehind = true;
 }
 
@@ -62,14 +63,14 @@ function giveBack(): void {
 
 function open(bytes: Uint8Array): RowMapper | string {
   const clients = openClientImage(bytes, { ...setup, isSummed: true });
-  return typeof clients === 'string' ? clients : createRowMapper(clients, system.allocate);
+  return typeof clients === 'string' ? clients : createRowMapper(clients, allocate);
 }
 
 /** The octets in memory that threads share: copied only if they are not. */
 function intoShared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
   const { buffer, byteOffset, length } = bytes;
   if (buffer instanceof SharedArrayBuffer) return new Uint8Array(buffer, byteOffset, length);
-  const shared = new Uint8Array(system.allocate(length));
+  const shared = new Uint8Array(allocate(length));
   shared.set(bytes);
   return shared;
 }

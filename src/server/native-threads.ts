@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, Worker, type WorkerOptions, workerData } from 'node:worker_threads';
 
 /** Where a thread says that its native code is loaded: to end it before would abort the process. */
@@ -29,9 +28,8 @@ export function noteLoaded(): void {
 export async function endThread(worker: Worker): Promise<void> {
   const loading = loadings.get(worker);
   if (loading !== undefined) {
-    const { value } = Atomics.waitAsync(loading, 0, 0, LOADING_MS);
     const gone = new Promise((resolve) => worker.once('exit', resolve));
-    await Promise.race([value, gone, sleep(LOADING_MS, undefined, { ref: false })]);
+    await Promise.race([Atomics.waitAsync(loading, 0, 0, LOADING_MS).value, gone]);
   }
   await worker.terminate();
 }
