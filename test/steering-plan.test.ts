@@ -150,6 +150,27 @@ test('a network is explored from the nearest POP on, as far as a burst promises 
   assert.ok(tried.size < TILES.length * 4, `${tried.size} pairs`);
 });
 
+test('a network whose first POP cannot be beaten knows of a second one all the same', () => {
+  const { step } = lab({ networks: TILES.length });
+  const sent = Array.from({ length: 20 }, () => step()).flat();
+  const popsOf = new Map<number, Set<number>>();
+  for (const { network, popIndex } of sent)
+    popsOf.set(network, (popsOf.get(network) ?? new Set()).add(popIndex));
+  assert.equal(popsOf.size, TILES.length);
+  for (const [network, pops] of popsOf) assert.ok(pops.size >= 2, `${network}: ${[...pops]}`);
+});
+
+test('a network whose best POP becomes slow is explored again, and only then', () => {
+  const { step } = lab({ networks: 1 });
+  const before = Array.from({ length: 60 }, () => step()).flat();
+  const known = new Set(before.map(({ popIndex }) => popIndex));
+  assert.ok(known.size < POPS.length, 'some POPs are not worth a burst');
+  const slow = (burst: PlannedBurst): number => (known.has(burst.popIndex) ? 150 : 0);
+  const after = Array.from({ length: 12 }, () => step({ addMs: slow })).flat();
+  const added = after.filter(({ popIndex }) => !known.has(popIndex));
+  assert.ok(added.length > 0, `${[...known]}, then ${after.map(({ popIndex }) => popIndex)}`);
+});
+
 test('a network far from where it is claimed finds its POP', () => {
   const { driver, step } = lab({ networks: 1 });
   // Claimed at -4 degrees, it is beside PE at 90.

@@ -63,6 +63,8 @@ export interface DecidePass {
 
 /** After an alarm of its POP a unit may leave at once for this long, ms. */
 const ALARM_HOLD_MS = 3000;
+/** A price up to this keeps nobody away, ms. */
+const TRIFLING_MS = 0.1;
 /** A POP that is back takes clients that prefer it, home or not, for this long, ms. */
 const RETURN_HOLD_MS = 10_000;
 /** A rival's lead is counted up to this: then the threshold is at its floor, and the unit sleeps. */
@@ -251,6 +253,7 @@ function weigh(
   const isOut = scan.incumbent === NONE;
   const lead = units.challenger[unit] === bestPop ? (units.lead[unit] as number) : 0;
   const gainMs = scan.incumbentMs - scan.bestMs;
+  const isYoung = deciding.isYoung(unit % units.cellStride);
   const move = moveOf(
     {
       incumbentOut: isOut,
@@ -259,10 +262,10 @@ function weigh(
       deviationMs: isOut ? 0 : deviationMs(units, scan.incumbent, scan.best),
       lead,
       incumbentPriced: market.rising[before] === 1,
-      rivalPriced: (terms.priceMs[bestPop] as number) > 0,
+      rivalPriced: (terms.priceMs[bestPop] as number) > TRIFLING_MS,
       incumbentAlarmed: nowMs - (alarmedAtMs[before] as number) <= ALARM_HOLD_MS,
       rivalIsHome: units.home[unit] === bestPop || isBack(deciding, bestPop, nowMs),
-      isYoung: deciding.isYoung(unit % units.cellStride),
+      isYoung,
     },
     params,
   );
@@ -278,7 +281,9 @@ function weigh(
     (biasMs[units.pop[at] as number] as number);
   const home = candidateOf(units, unit, units.home[unit] as number);
   const longsForHome = home !== NONE && plain(home) <= plain(scan.best);
-  const event = isOut || longsForHome || plain(scan.incumbent) <= plain(scan.best);
+  // What a network learns at first is no event: its first POP was a guess.
+  const isJump = move === 'alarm' && !isYoung;
+  const event = isOut || isJump || longsForHome || plain(scan.incumbent) <= plain(scan.best);
   const rps = demandRps[unit] as number;
   if (move === 'gain') {
     running.gains.push({ unit, pop: bestPop, event, gainMs, rps });

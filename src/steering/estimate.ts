@@ -22,9 +22,12 @@ const FIRST_DEVIATION_MS = 1.5;
 const FIRST_DEVIATION_SHARE = 0.03;
 /**
  * A path that jumped may jump back: this share of the jump is its deviation from then on, which calms down so
- * much slower than it rises.
+ * much slower than it rises. But one jump makes no path restless: it brings the deviation to so many times
+ * that at rest at most, and each further one makes it grow so many times.
  */
 const JUMP_SHARE = 0.5;
+const FIRST_JUMP = 2;
+const JUMPS_GROWTH = 2.5;
 const CALMING_SHARE = 0.1;
 /**
  * Paths that deviate so many times more than those at rest are restless: their level is the mean over the
@@ -152,8 +155,8 @@ function follow(burst: Burst, how: Counting): void {
   const isOut = Math.abs(residual) > limit;
   const isAgain = isOut && (isFast || (Math.abs(last - level) > limit && (last - level) * residual > 0));
   if (isAgain && !pooled && !holdJumps && (isFast || !isRestless)) {
+    hand.deviation = jumpedMs(rttMs, isFast, params);
     hand.level = rttMs;
-    hand.deviation = Math.max(deviation, JUMP_SHARE * Math.abs(residual));
     return;
   }
   const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
@@ -165,6 +168,19 @@ function follow(burst: Burst, how: Counting): void {
   const next = deviation + (off < 0 ? CALMING_SHARE : 1) * params.alpha * off;
   hand.level = level + weight * step;
   hand.deviation = Math.max(params.deviationMinMs, next * dither(burst));
+}
+
+/**
+ * Deviation of the path in hand once it has jumped to this RTT, ms. Long paths deviate more at rest, so it is
+ * the multiple of that which is carried over. Where others jumped too, the jump says nothing of this path.
+ */
+function jumpedMs(rttMs: number, isFast: boolean, params: SteeringParams): number {
+  const { level, deviation } = hand;
+  const calm = calmMs(rttMs, params);
+  const before = deviation / calmMs(level, params);
+  if (isFast) return calm * before;
+  const most = Math.max(FIRST_JUMP, JUMPS_GROWTH * before);
+  return calm * Math.max(before, Math.min(most, (JUMP_SHARE * Math.abs(rttMs - level)) / calm));
 }
 
 /**

@@ -6,6 +6,9 @@ import { bestByLikeness, bestRepeat, bestUnmeasured, type Worth } from './worth.
 
 /** A network that was explored is looked at again after so many refreshings. */
 const EXPLORE_REFRESHES = 150;
+/** The best POP has become worse by more than this: ms, and a share of what it was. */
+const WORSE_MS = 3;
+const WORSE_SHARE = 0.15;
 /** Networks that the trust in the geo database at first is worth. */
 const TRUST_NETWORKS = 25;
 
@@ -17,16 +20,51 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   if (beginsAgain(planner, index, nowMs)) clearTried(planner, index);
   excludeTried(planner, index, measured);
   const fresh = bestFresh(planner, leaf, measured);
-  const again = bestRepeat(
-    measured.filter(({ pop }) => source.down[pop] === 0),
-    planner.extraMs,
-  );
+  const up = measured.filter(({ pop }) => source.down[pop] === 0);
+  const again = bestRepeat(up, planner.extraMs);
   const best = again !== undefined && (fresh === undefined || again.ms > fresh.ms) ? again : fresh;
   planner.promiseMs[index] = best?.ms ?? 0;
   if (best !== undefined && best.ms >= stopMs(planner)) return [best.pop];
+  if (fresh !== undefined && up.length === 1 && planner.burstsPerNetworkMax === Infinity) {
+    // Whoever has the best POP from the start must know of another, should that become slow or go.
+    planner.promiseMs[index] = stopMs(planner);
+    return [fresh.pop];
+  }
   if (planner.exploreAtMs[index] === 0) noteExplored(planner, leaf);
+  planner.knownMs[index] = bestMs(planner, leaf);
   planner.exploreAtMs[index] = nowMs + EXPLORE_REFRESHES * source.params.probeRefreshMs;
   return [];
+}
+
+/**
+ * Looks at a network that was explored: where its best POP has become clearly worse, another may be better
+ * now, and it is explored again.
+ */
+export function heed(planner: Planner, leaf: number): void {
+  const index = leaf - planner.source.cells.firstLeaf;
+  const { knownMs, promiseMs } = planner;
+  const known = knownMs[index] as number;
+  const best = bestMs(planner, leaf);
+  const worseMs = best - known;
+  if (worseMs <= 0 || known === 0) knownMs[index] = best;
+  else if (worseMs > WORSE_MS + WORSE_SHARE * known && worseMs < Infinity) {
+    clearTried(planner, index);
+    promiseMs[index] = Math.max(stopMs(planner), worseMs);
+  }
+}
+
+/** Score of the best POP measured that is up, ms; Infinity: there is none. */
+function bestMs({ source, extraMs }: Planner, leaf: number): number {
+  const { estimates, down } = source;
+  const first = firstEntry(leaf);
+  let best = Infinity;
+  for (let entry = first; entry < first + ENTRIES; entry++) {
+    const pop = popAt(estimates, entry);
+    if (pop < 0) break;
+    const level = levelMs(estimates, entry);
+    if (level > 0 && down[pop] === 0) best = Math.min(best, level + (extraMs[pop] as number));
+  }
+  return best;
 }
 
 /** Whether a network that was explored is to be explored anew from now on: paths change, bursts go astray. */

@@ -50,6 +50,8 @@ export interface Planner {
   readonly promiseMs: Float32Array;
   /** When it is worked out again for those explored, ms since 1970. */
   readonly exploreAtMs: Float64Array;
+  /** Score of the best POP measured when exploring ended, ms, or since then if it fell. */
+  readonly knownMs: Float32Array;
   /** Bits by POP: a burst was sent since exploring began, and if nobody answered it, another. */
   readonly tried: Uint32Array;
   readonly triedWords: number;
@@ -95,6 +97,7 @@ export function createPlanner(
     unanswered: new Uint8Array(leafMax),
     promiseMs: new Float32Array(leafMax).fill(Number.NaN),
     exploreAtMs: new Float64Array(leafMax),
+    knownMs: new Float32Array(leafMax),
     tried: new Uint32Array(leafMax * triedWords),
     triedWords,
     watched: new Map(),
@@ -126,6 +129,7 @@ export function forgetTarget(planner: Planner, leaf: number): void {
   planner.unanswered[index] = 0;
   planner.promiseMs[index] = Number.NaN;
   planner.exploreAtMs[index] = 0;
+  planner.knownMs[index] = 0;
   clearTried(planner, index);
 }
 

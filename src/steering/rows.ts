@@ -42,10 +42,15 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (gainMs <= 0) return 'stay';
   if (standing.incumbentPriced && gainMs > OVERFLOW_SHARE * floorMs(standing, params)) return 'overflow';
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
-  if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
+  if (standing.rivalIsHome && !standing.rivalPriced && gainMs > homeMs(standing, params)) return 'home';
   if (standing.isYoung && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'learned';
   if (gainMs > EVENT_FACTOR * fullMs(standing, params)) return 'alarm';
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
+}
+
+/** A home whose path jumps time and again is uncertain by much. */
+function homeMs({ deviationMs }: Standing, params: SteeringParams): number {
+  return Math.max(params.hysteresisFloorMs, deviationMs);
 }
 
 /** Gain in ms that a move needs: it halves at each tick that the same rival leads, down to a floor. */
