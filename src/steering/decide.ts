@@ -7,17 +7,10 @@ import type { Market } from './market.ts';
 import type { SteeringParams } from './params.ts';
 import { type Move, moveOf } from './rows.ts';
 import { type CellView, viewCell } from './rtt.ts';
+import { scan, scanUnit } from './scan.ts';
 import type { PopTerms } from './score.ts';
 import { type Moving, movePart, moveUnit } from './unit-moves.ts';
-import {
-  CANDIDATES,
-  CODES_PER_MS,
-  candidateOf,
-  deviationMs,
-  NONE,
-  pickCandidates,
-  type ServiceGroup,
-} from './units.ts';
+import { CODES_PER_MS, candidateOf, deviationMs, NONE, pickCandidates, type ServiceGroup } from './units.ts';
 
 /** Everything that deciding one unit reads and writes. */
 export interface Deciding extends Moving {
@@ -107,64 +100,6 @@ export function viewOf(deciding: Deciding, cell: number, nowMs: number): CellVie
     view,
   );
   return view;
-}
-
-/** A unit's best candidate, its best but one and its incumbent, of those that may be answered. */
-export interface Scan {
-  best: number;
-  bestMs: number;
-  second: number;
-  secondMs: number;
-  incumbent: number;
-  incumbentMs: number;
-}
-
-const scan: Scan = {
-  best: NONE,
-  bestMs: Infinity,
-  second: NONE,
-  secondMs: Infinity,
-  incumbent: NONE,
-  incumbentMs: Infinity,
-};
-
-/** Scores a unit's candidates; what it returns is valid until the next call. */
-export function scanUnit(deciding: Deciding, unit: number, group: number): Scan {
-  const { units, market } = deciding;
-  const { pop: pops, costMs } = units;
-  const extra = market.extraMs[group] as Float64Array;
-  const incumbent = units.incumbent[unit] as number;
-  let best = NONE;
-  let bestMs = Infinity;
-  let second = NONE;
-  let secondMs = Infinity;
-  scan.incumbent = NONE;
-  scan.incumbentMs = Infinity;
-  const first = unit * CANDIDATES;
-  for (let at = first; at < first + CANDIDATES; at++) {
-    const pop = pops[at] as number;
-    if (pop === NONE) break;
-    const ms = (costMs[at] as number) + (extra[pop] as number);
-    if (ms === Infinity) continue;
-    if (pop === incumbent) {
-      scan.incumbent = at;
-      scan.incumbentMs = ms;
-    }
-    if (ms < bestMs) {
-      second = best;
-      secondMs = bestMs;
-      best = at;
-      bestMs = ms;
-    } else if (ms < secondMs) {
-      second = at;
-      secondMs = ms;
-    }
-  }
-  scan.best = best;
-  scan.bestMs = bestMs;
-  scan.second = second;
-  scan.secondMs = secondMs;
-  return scan;
 }
 
 /** What a pass works with. */

@@ -1,4 +1,5 @@
-import { type DecidePass, type Deciding, LEAD_MAX, scanUnit } from './decide.ts';
+import { type DecidePass, type Deciding, LEAD_MAX } from './decide.ts';
+import { scanUnit } from './scan.ts';
 import { TTL_REASONS, ttlOf } from './ttl.ts';
 import { writeRow } from './write-row.ts';
 

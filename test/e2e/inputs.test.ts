@@ -126,8 +126,8 @@ async function explained(program: Program, { input, client, before }: Case): Pro
 }
 
 /**
- * Whether a client has another POP than before that is as good: networks are explored while their POP is slow,
- * and some find one.
+ * Whether a client has another POP than before that is as good: networks are explored while their POP is
+ * slow, and some find one.
  */
 async function isServedAsWell(program: Program, { client, before }: Case, pop: string): Promise<boolean> {
   const { pops } = await look(program, client.subnet);
