@@ -211,6 +211,7 @@ const standing: Standing = {
   rivalPriced: false,
   incumbentAlarmed: false,
   rivalIsHome: false,
+  rivalIsBack: false,
   isYoung: false,
 };
 
@@ -236,6 +237,8 @@ test('the rule of moves', () => {
     [{ incumbentPriced: true, gainMs: 0.35 }, 'stay'],
     [{ incumbentAlarmed: true, gainMs: 1.1 }, 'alarm'],
     [{ incumbentAlarmed: true, gainMs: 0.9 }, 'stay'],
+    [{ rivalIsBack: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
+    [{ rivalIsBack: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
     [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 0.5 }, 'home'],
     [{ rivalIsHome: true, gainMs: 2.9, deviationMs: 3 }, 'stay'],
     [{ rivalIsHome: true, gainMs: 3.1, deviationMs: 3 }, 'home'],
