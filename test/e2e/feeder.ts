@@ -20,7 +20,7 @@ const WORSE_MS = 80;
  * For so long the store is told that all is well again, before the feeder falls silent, ms: it and the demo's
  * agents contradicted each other, which is as if paths had jumped to and fro, and such are doubted for long.
  */
-const WELL_MS = 3000;
+const WELL_MS = 5000;
 
 /**
  * Writes reports or samples into the store that say something bad of a POP, as a POP's own agent would, until
