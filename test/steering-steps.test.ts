@@ -211,7 +211,6 @@ const standing: Standing = {
   rivalPriced: false,
   incumbentAlarmed: false,
   rivalIsHome: false,
-  rivalIsBack: false,
   isYoung: false,
 };
 
@@ -237,11 +236,7 @@ test('the rule of moves', () => {
     [{ incumbentPriced: true, gainMs: 0.35 }, 'stay'],
     [{ incumbentAlarmed: true, gainMs: 1.1 }, 'alarm'],
     [{ incumbentAlarmed: true, gainMs: 0.9 }, 'stay'],
-    [{ rivalIsBack: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
-    [{ rivalIsBack: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
-    [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 0.5 }, 'home'],
-    [{ rivalIsHome: true, gainMs: 2.9, deviationMs: 3 }, 'stay'],
-    [{ rivalIsHome: true, gainMs: 3.1, deviationMs: 3 }, 'home'],
+    [{ rivalIsHome: true, gainMs: 0.6, deviationMs: 3 }, 'home'],
     [{ rivalIsHome: true, gainMs: 0.6, rivalPriced: true }, 'stay'],
     [{ incumbentAlarmed: true, rivalIsHome: true, gainMs: 0 }, 'stay'],
     [{ isYoung: true, gainMs: 0.6, deviationMs: 3 }, 'learned'],

@@ -58,6 +58,8 @@ export interface DecidePass {
 const ALARM_HOLD_MS = 3000;
 /** A price up to this keeps nobody away, ms. */
 const TRIFLING_MS = 0.1;
+/** A cell whose estimates are less uncertain than this knows its paths as calm, ms. */
+const CALM_MS = 8;
 /** A POP that is back takes clients that prefer it, home or not, for this long, ms. */
 const RETURN_HOLD_MS = 10_000;
 /** A rival's lead is counted up to this: then the threshold is at its floor, and the unit sleeps. */
@@ -189,18 +191,18 @@ function weigh(
   const lead = units.challenger[unit] === bestPop ? (units.lead[unit] as number) : 0;
   const gainMs = scan.incumbentMs - scan.bestMs;
   const isYoung = deciding.isYoung(unit % units.cellStride);
+  const doubtMs = isOut ? 0 : deviationMs(units, scan.incumbent, scan.best);
   const move = moveOf(
     {
       incumbentOut: isOut,
       incumbentMs: scan.incumbentMs,
       gainMs,
-      deviationMs: isOut ? 0 : deviationMs(units, scan.incumbent, scan.best),
+      deviationMs: doubtMs,
       lead,
       incumbentPriced: market.rising[before] === 1,
       rivalPriced: (terms.priceMs[bestPop] as number) > TRIFLING_MS,
       incumbentAlarmed: nowMs - (alarmedAtMs[before] as number) <= ALARM_HOLD_MS,
-      rivalIsHome: units.home[unit] === bestPop,
-      rivalIsBack: isBack(deciding, bestPop, nowMs),
+      rivalIsHome: units.home[unit] === bestPop || isBack(deciding, bestPop, nowMs),
       isYoung,
     },
     params,
@@ -217,8 +219,8 @@ function weigh(
     (biasMs[units.pop[at] as number] as number);
   const home = candidateOf(units, unit, units.home[unit] as number);
   const longsForHome = home !== NONE && plain(home) <= plain(scan.best);
-  // What a network learns at first is no event: its first POP was a guess.
-  const isJump = move === 'alarm' && !isYoung;
+  // What a network learns at first is no event, nor that a path jumps which does so all the time.
+  const isJump = move === 'alarm' && !isYoung && doubtMs < CALM_MS;
   const event = isOut || isJump || longsForHome || plain(scan.incumbent) <= plain(scan.best);
   const rps = demandRps[unit] as number;
   if (move === 'gain') {

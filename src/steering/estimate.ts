@@ -39,6 +39,9 @@ const RESTLESS_SHARE = 4;
 const STILL_SHARE = 0.03;
 const RESTLESS_BURSTS = 4;
 const RESTLESS_DOUBT = 4.4;
+/** Share of bursts that agree with the one before and bring a restless path's level to where it is. */
+const SETTLING_CHANCE = 1 / 8;
+const SETTLING_SALT = 0x5bd1e995;
 /** Width of the chance that a deviation is kept with, as a logarithm: a whole step. */
 const DITHER = Math.log(DEVIATION_RATIO);
 /** A mean absolute deviation of a normal variate is its standard deviation times this. */
@@ -159,6 +162,10 @@ function follow(burst: Burst, how: Counting): void {
     hand.level = rttMs;
     return;
   }
+  if (isRestless && !pooled && hasSettled(burst, params)) {
+    hand.level = rttMs;
+    return;
+  }
   const share = pooled ? POOLED_SHARE : isRestless ? novelty(rttMs, last) * RESTLESS_SHARE + STILL_SHARE : 1;
   // The plain mean at first; a restless path goes on longer in small steps.
   const isEarly = !isRestless || credit < params.burstsMax - 1;
@@ -222,6 +229,18 @@ export function errorMs2(
 export function doubtMs(estimates: Estimates, entry: number, error2: number, params: SteeringParams): number {
   const isRestless = restless(levelMs(estimates, entry), deviationMsOf(estimates, entry), params);
   return Math.sqrt(error2) * (isRestless ? RESTLESS_DOUBT : 1);
+}
+
+/**
+ * Whether a restless path, far from its level, stays where it is: bursts that agree show it, and chance drawn
+ * from the burst decides how many of them it takes.
+ */
+function hasSettled({ rttMs, atMs }: Burst, params: SteeringParams): boolean {
+  const calm = calmMs(rttMs, params);
+  if (Math.abs(rttMs - hand.last) > calm || Math.abs(rttMs - hand.level) <= calm) return false;
+  return (
+    mix32(Math.round(rttMs * 1024) ^ Math.floor(atMs / 1000) ^ SETTLING_SALT) < SETTLING_CHANCE * 2 ** 32
+  );
 }
 
 /** How much of news a burst is after the last one, 0..1. */

@@ -291,7 +291,6 @@ function neededMs(known: Known, own: ExplainedPop, rival: ExplainedPop): number 
     rivalPriced: rival.priceMs > 0,
     incumbentAlarmed: false,
     rivalIsHome: false,
-    rivalIsBack: false,
     isYoung: false,
   };
   return rounded(thresholdMs(standing, terms.params));

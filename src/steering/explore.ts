@@ -9,6 +9,8 @@ const EXPLORE_REFRESHES = 150;
 /** The best POP has become worse by more than this: ms, and a share of what it was. */
 const WORSE_MS = 3;
 const WORSE_SHARE = 0.15;
+/** It is looked for a better one after so long, ms. */
+const WORSE_FOR_MS = 30_000;
 /** Networks that the trust in the geo database at first is worth. */
 const TRUST_NETWORKS = 25;
 
@@ -26,7 +28,7 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   planner.promiseMs[index] = best?.ms ?? 0;
   if (best !== undefined && best.ms >= stopMs(planner)) return [best.pop];
   if (fresh !== undefined && up.length === 1 && planner.burstsPerNetworkMax === Infinity) {
-    // Whoever has the best POP from the start must know of another, should that become slow or go.
+    // Whoever has the best POP from the start is to know of another, should that become slow or go.
     planner.promiseMs[index] = stopMs(planner);
     return [fresh.pop];
   }
@@ -38,19 +40,17 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
 
 /**
  * Looks at a network that was explored: where its best POP has become clearly worse, another may be better
- * now, and it is explored again.
+ * now, and it is explored again soon. Not at once: most such changes pass, and a second POP is known.
  */
-export function heed(planner: Planner, leaf: number): void {
+export function heed(planner: Planner, leaf: number, nowMs: number): void {
   const index = leaf - planner.source.cells.firstLeaf;
-  const { knownMs, promiseMs } = planner;
+  const { knownMs, exploreAtMs } = planner;
   const known = knownMs[index] as number;
   const best = bestMs(planner, leaf);
   const worseMs = best - known;
   if (worseMs <= 0 || known === 0) knownMs[index] = best;
-  else if (worseMs > WORSE_MS + WORSE_SHARE * known && worseMs < Infinity) {
-    clearTried(planner, index);
-    promiseMs[index] = Math.max(stopMs(planner), worseMs);
-  }
+  else if (worseMs > WORSE_MS + WORSE_SHARE * known)
+    exploreAtMs[index] = Math.min(exploreAtMs[index] as number, nowMs + WORSE_FOR_MS);
 }
 
 /** Score of the best POP measured that is up, ms; Infinity: there is none. */

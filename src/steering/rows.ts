@@ -17,10 +17,8 @@ export interface Standing {
   readonly rivalPriced: boolean;
   /** The RTT or loss of the whole POP answered now has just changed. */
   readonly incumbentAlarmed: boolean;
-  /** The rival is the POP that the unit left only because of an event. */
+  /** The rival is the POP that the unit left only because of an event, or is back from one. */
   readonly rivalIsHome: boolean;
-  /** The rival was out, and has just come back. */
-  readonly rivalIsBack: boolean;
   /** The clients' network is explored for the first time: its answer so far is only a guess. */
   readonly isYoung: boolean;
 }
@@ -44,16 +42,10 @@ export function moveOf(standing: Standing, params: SteeringParams): Move {
   if (gainMs <= 0) return 'stay';
   if (standing.incumbentPriced && gainMs > OVERFLOW_SHARE * floorMs(standing, params)) return 'overflow';
   if (standing.incumbentAlarmed && gainMs > floorMs(standing, params)) return 'alarm';
-  if (!standing.rivalPriced && gainMs > homeMs(standing, params)) return 'home';
+  if (standing.rivalIsHome && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'home';
   if (standing.isYoung && !standing.rivalPriced && gainMs > params.hysteresisFloorMs) return 'learned';
   if (gainMs > EVENT_FACTOR * fullMs(standing, params)) return 'alarm';
   return gainMs > thresholdMs(standing, params) ? 'gain' : 'stay';
-}
-
-/** Gain in ms that takes a unit home. A path that jumps time and again is uncertain by much. */
-function homeMs({ rivalIsHome, rivalIsBack, deviationMs }: Standing, params: SteeringParams): number {
-  if (rivalIsBack) return params.hysteresisFloorMs;
-  return rivalIsHome ? Math.max(params.hysteresisFloorMs, deviationMs) : Infinity;
 }
 
 /** Gain in ms that a move needs: it halves at each tick that the same rival leads, down to a floor. */

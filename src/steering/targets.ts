@@ -52,12 +52,14 @@ export function chooseTargets(
     // Where nobody asks from any more, what was found out is left to age, and the leaf to go.
     const due = planner.rps[index] === 0 ? 0 : overdue(planner, leaf, nowMs);
     const freshWorth = due >= 1 ? rps * FRESH_MS * Math.min(OVERDUE_MAX, due) : 0;
-    if (!isExploring(planner, index, nowMs)) heed(planner, leaf);
     if (isExploring(planner, index, nowMs)) {
       const promise = planner.promiseMs[index] as number;
       const worth = rps * (Number.isNaN(promise) ? UNKNOWN_MS : Math.max(promise, stopMs(planner)));
       explored.push({ leaf, isExplored: true, worth, freshWorth });
-    } else if (freshWorth > 0) fresh.push({ leaf, isExplored: false, worth: freshWorth, freshWorth });
+    } else {
+      heed(planner, leaf, nowMs);
+      if (freshWorth > 0) fresh.push({ leaf, isExplored: false, worth: freshWorth, freshWorth });
+    }
   }
   explored.sort(byWorth);
   for (const { leaf, freshWorth } of explored.splice(exploredMax))

@@ -16,15 +16,12 @@ const EVERY_MS = 25;
 const NETWORKS_MAX = 60;
 const WORSE_MS = 80;
 
-/**
- * For so long the store is told that all is well again, before the feeder falls silent, ms: it and the demo's
- * agents contradicted each other, which is as if paths had jumped to and fro, and such are doubted for long.
- */
-const WELL_MS = 5000;
+/** For so long the store is told that all is well again, before the feeder falls silent, ms. */
+const WELL_MS = 1000;
 
 /**
  * Writes reports or samples into the store that say something bad of a POP, as a POP's own agent would, until
- * stopped; then for a while that all is well. The demo's agents go on contradicting once a second.
+ * stopped; then for a second that all is well. The demo's agents go on contradicting once a second.
  */
 export async function feed(options: {
   readonly url: string;

@@ -10,7 +10,6 @@ import {
   clientIn,
   command,
   explain,
-  explained as look,
   opened,
   type Terms,
   termsOf,
@@ -28,8 +27,6 @@ const REACT_MS = 2000;
 const RETURN_MS = 15_000;
 /** By then the agents have measured the heaviest networks a few times. */
 const SETTLE_MS = 10_000;
-/** Noise of a score, ms. */
-const AS_GOOD_MS = 1;
 const WATCH_MS = 10_000;
 
 interface Case {
@@ -125,26 +122,12 @@ async function explained(program: Program, { input, client, before }: Case): Pro
   else assert.ok(pairs[input][0] > pairs[input][1], what);
 }
 
-/**
- * Whether a client has another POP than before that is as good: networks are explored while their POP is
- * slow, and some find one.
- */
-async function isServedAsWell(program: Program, { client, before }: Case, pop: string): Promise<boolean> {
-  const { pops } = await look(program, client.subnet);
-  const own = pops.find((one) => one.pop === pop);
-  return own !== undefined && before !== undefined && own.scoreMs <= before.scoreMs + AS_GOOD_MS;
-}
-
-/** All clients have their POP again, or one as good; then at most one change each while watched. */
+/** All clients have their POP again; then at most one change each while watched. */
 async function cameBack(program: Program, asker: Asker, cases: readonly Case[]): Promise<string> {
   const subnets = cases.map(({ client }) => client.subnet);
   const backMs = await Promise.all(
-    cases.map(async (one) => {
-      const { client, input } = one;
-      const ask = async () => {
-        const [pop = ''] = await asker.pops([client.subnet]);
-        return pop === client.pop || (await isServedAsWell(program, one, pop)) ? client.pop : pop;
-      };
+    cases.map(async ({ client, input }) => {
+      const ask = async () => (await asker.pops([client.subnet]))[0];
       const { value, ms, held } = await until(ask, (pop) => pop === client.pop, RETURN_MS);
       if (!held) {
         const view = await explain(program, client.subnet);

@@ -79,7 +79,8 @@ export async function clientIn(program: Program, country: string): Promise<Clien
   const heaviest = networks.sort((one, other) => other.weight - one.weight).slice(0, HEAVIEST);
   const views = await Promise.all(
     heaviest.map(async ({ prefix }) => {
-      const view = await explained(program, prefix);
+      const query = new URLSearchParams({ name: 'www.cdn.example', type: 'A', client: prefix });
+      const view = (await (await fetch(`${program.admin}/api/explain?${query}`)).json()) as ExplainView;
       return { prefix, view, marginMs: view.runnerUp?.marginMs ?? 0 };
     }),
   );
@@ -89,12 +90,6 @@ export async function clientIn(program: Program, country: string): Promise<Clien
   const link = await digLink(program, prefix);
   assert.equal(popOf(link), view.chosen.pop, `${prefix}: dig against explain`);
   return { subnet: prefix, link, pop: popOf(link) };
-}
-
-/** What the console explains of a client: as `explain`, without a program of its own. */
-export async function explained(program: Program, subnet: string): Promise<ExplainView> {
-  const query = new URLSearchParams({ name: 'www.cdn.example', type: 'A', client: subnet });
-  return (await (await fetch(`${program.admin}/api/explain?${query}`)).json()) as ExplainView;
 }
 
 /** Asks dig until the answer satisfies; fails after `withinMs`. Gives how long it took, ms. */
