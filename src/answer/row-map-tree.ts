@@ -9,60 +9,67 @@ const BLOCK_STARTS_MAX = 60;
 const SPARSER = 4;
 const BITS_MAX = 20;
 
-/** Writes tables and blocks over all ranges; returns the root table's position. */
-export function writeTree(output: MapOutput, ranges: RowRanges, units: Units): number {
-  const at = reserveTable(output, units.words);
+/** A tree that was written: what is below each unit may be written anew where it was. */
+export interface WrittenTree {
+  /** Position of the root table, in words. */
+  readonly at: number;
+  /** By unit: from where to where there is room for what is below it, in words. */
+  readonly roomAt: Uint32Array;
+  readonly roomEnd: Uint32Array;
+}
+
+/** Writes tables and blocks over all ranges. */
+export function writeTree(output: MapOutput, ranges: RowRanges, units: Units): WrittenTree {
+  const tree = startTree(output, ranges);
+  const at = reserveTable(tree, units.words);
   const { tables } = units;
   for (let i = 0; i < tables.length; i += 3) {
     const [slot = 0, offset = 0, bits = 0] = tables.subarray(i, i + 3);
     output.words[at + slot] = tableEntry(at + offset, bits);
   }
-  const tree = startTree(output, ranges);
+  const written = { at, roomAt: new Uint32Array(units.count), roomEnd: new Uint32Array(units.count) };
   const sweep = sweepFrom(ranges, 0, 0, ROOT_BITS);
-  for (let unit = 0; unit < units.count; unit++) writeUnit(tree, { ranges, units, at }, sweep, unit);
-  return at;
+  for (let unit = 0; unit < units.count; unit++) writeUnit(tree, { ranges, units, written }, sweep, unit);
+  return written;
 }
 
 /** The upper part of a tree, and what it is made for. */
 export interface Upper {
   readonly ranges: RowRanges;
   readonly units: Units;
-  /** Position of the root table. */
-  readonly at: number;
+  readonly written: WrittenTree;
 }
 
-/** Writes what is below a unit, and its entry. The sweep has come to it. */
-export function writeUnit(tree: Tree, { ranges, units, at }: Upper, sweep: Sweep, unit: number): void {
+/**
+ * Writes what is below a unit, and its entry: where it was before as far as there is room. The sweep has come
+ * to it.
+ */
+export function writeUnit(tree: Tree, upper: Upper, sweep: Sweep, unit: number): void {
+  const { ranges, units, written } = upper;
+  const { output, list } = tree;
+  const { roomAt, roomEnd } = written;
   const bits = units.bits[unit] as number;
   const prefix = units.prefix[unit] as number;
-  takeRuns(ranges, sweep, tree.list, prefix, bits);
+  takeRuns(ranges, sweep, list, prefix, bits);
   const high = prefix << (32 - bits);
-  const place = at + (units.offset[unit] as number);
-  findRoom(tree, tree.output.words[place] as number);
-  const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: tree.list.last });
+  const before = output.used;
+  tree.roomAt = roomAt[unit] as number;
+  tree.roomEnd = roomEnd[unit] as number;
+  const entry = entryFor(tree, { depth: bits, high, low: 0, first: 0, last: list.last });
   // Only now, as writing what is below it may have moved the words.
-  tree.output.words[place] = entry;
-}
-
-/** Takes the block of an entry, unless it is wide, for room; a new map has none. */
-function findRoom(tree: Tree, entry: number): void {
-  const { halves, shortRows } = tree.output;
-  tree.roomWords = 0;
-  if (entry < ENTRY.IS_BLOCK) return;
-  const block = entry & ENTRY.POSITION;
-  const count = halves[block] as number;
-  if ((count & WIDE) !== 0) return;
-  tree.roomAt = block >>> 1;
-  tree.roomWords = (1 + count + (count + 1) * (shortRows ? 1 : 2) + 1) >>> 1;
+  output.words[written.at + (units.offset[unit] as number)] = entry;
+  if (output.used - before <= (roomEnd[unit] as number) - (roomAt[unit] as number)) return;
+  roomAt[unit] = before;
+  roomEnd[unit] = output.used;
 }
 
 /** What a tree is written to, and the runs that are being written. */
 export interface Tree {
   readonly output: MapOutput;
   readonly list: RunList;
-  /** Words of the block that the unit had before, and where: its room for one of the same size. */
+  /** From where to where there is room that the unit had before and that is not taken again, in words. */
   roomAt: number;
-  roomWords: number;
+  roomEnd: number;
 }
 
 /** Used again by the next tree, as they may be long; nothing is written to the lower words of IPv4. */
@@ -72,7 +79,7 @@ const lists = { ipv4: runList(), ipv6: runList() };
 export function startTree(output: MapOutput, ranges: RowRanges): Tree {
   const list = ranges.low.length === 0 ? lists.ipv4 : lists.ipv6;
   list.last = -1;
-  return { output, list, roomAt: 0, roomWords: 0 };
+  return { output, list, roomAt: 0, roomEnd: 0 };
 }
 
 /** The addresses of an entry. */
@@ -99,7 +106,7 @@ function writeTable(tree: Tree, part: Part): number {
   const { output, list } = tree;
   const { depth, last } = part;
   const bits = Math.max(2, Math.min(BITS_MAX, 32 - Math.clz32(last - part.first) - SPARSER));
-  const table = reserveTable(output, 1 << bits);
+  const table = reserveTable(tree, 1 << bits);
   const inner = depth + bits;
   const slots = 1 << bits;
   let run = part.first;
@@ -175,14 +182,15 @@ function writeBlock(tree: Tree, { depth, first, last }: Part): number {
   const count = last - first;
   const rowHalves = (count + 1) * (output.shortRows ? 1 : 2);
   const words = (1 + count + rowHalves + 1) >>> 1;
-  const isRoom = words === tree.roomWords;
-  let at = isRoom ? tree.roomAt : reserveWords(output, words);
-  if (isRoom) tree.roomWords = 0;
+  const { roomAt } = tree;
+  const { used } = output;
+  let at = reserve(tree, words);
   let rows = at * 2 + 1 + count;
   if (writeStarts(output.halves, at * 2, list, { depth, first, last })) output.halves[at * 2] = count;
   else {
-    if (!isRoom) output.used = at;
-    at = reserveWords(output, (2 + count * 4 + rowHalves + 1) >>> 1);
+    tree.roomAt = roomAt;
+    output.used = used;
+    at = reserve(tree, (2 + count * 4 + rowHalves + 1) >>> 1);
     rows = at * 2 + 2 + count * 4;
     output.halves[at * 2] = count | WIDE;
     output.halves[at * 2 + 1] = 0;
@@ -241,7 +249,25 @@ function writeStarts(halves: Uint16Array, block: number, list: RunList, runs: Ru
   return rest === 0;
 }
 
-function reserveTable(output: MapOutput, words: number): number {
-  reserveWords(output, -output.used & (TABLE_WORDS - 1));
+/** Room for so many words: that of before if it suffices. */
+function reserve(tree: Tree, count: number): number {
+  const { roomAt } = tree;
+  if (tree.roomEnd - roomAt < count) return reserveWords(tree.output, count);
+  tree.roomAt += count;
+  return roomAt;
+}
+
+function reserveTable(tree: Tree, words: number): number {
+  const { output } = tree;
+  const from = tree.roomAt + paddingAt(tree.roomAt);
+  if (tree.roomEnd - from >= words) {
+    tree.roomAt = from + words;
+    return from;
+  }
+  reserveWords(output, paddingAt(output.used));
   return reserveWords(output, words);
+}
+
+function paddingAt(position: number): number {
+  return -position & (TABLE_WORDS - 1);
 }

@@ -1,13 +1,13 @@
 import { ENTRY, type MapOutput } from './row-map-layout.ts';
 import type { Occurrence } from './row-map-occurrence.ts';
 import { type LeafRanges, type RowRanges, type Sweep, sweepFrom, takeRuns } from './row-map-runs.ts';
-import { startTree, writeUnit } from './row-map-tree.ts';
+import { startTree, type WrittenTree, writeUnit } from './row-map-tree.ts';
 import type { Units } from './row-map-units.ts';
 
 /** The map before, as far as it is of use: it was made for the same units. */
 export interface TreeBefore {
-  /** Position of its root table. The output begins with all that was written then. */
-  readonly at: number;
+  /** The output begins with all that was written then. */
+  readonly written: WrittenTree;
   /** By site: 1 where its row is another now; and in which units sites occur. */
   readonly changed: Uint8Array;
   readonly occurrence: Occurrence;
@@ -39,7 +39,7 @@ export function updateTree(output: MapOutput, ranges: RowRanges, units: Units, b
         takeRuns(ranges, sweep, tree.list, units.prefix[from] as number, units.bits[from] as number);
       }
     }
-    writeUnit(tree, { ranges, units, at: before.at }, sweep, unit);
+    writeUnit(tree, { ranges, units, written: before.written }, sweep, unit);
   }
 }
 
@@ -59,7 +59,7 @@ function staleUnits(output: MapOutput, ranges: RowRanges, units: Units, before: 
   }
   markLeaves(stale, units, ranges.leaves, before.leaves);
   const isWhole = (unit: number): boolean => {
-    const entry = output.words[before.at + (units.offset[unit] as number)] as number;
+    const entry = output.words[before.written.at + (units.offset[unit] as number)] as number;
     return entry >= 0 && entry < ENTRY.IS_BLOCK;
   };
   let near = 0;

@@ -16,7 +16,7 @@ import {
 import { type Occurrence, occurrenceOf } from './row-map-occurrence.ts';
 import type { LeafRanges } from './row-map-runs.ts';
 import { type RowOfSite, siteRows } from './row-map-sites.ts';
-import { writeTree } from './row-map-tree.ts';
+import { type WrittenTree, writeTree } from './row-map-tree.ts';
 import { ROOT_BITS, type Units, unitsOf } from './row-map-units.ts';
 import { updateTree } from './row-map-update.ts';
 
@@ -86,6 +86,8 @@ export function rootOf(groupIndex: number, family: number): number {
 
 /** Works out one map after the other for a client image: what did not change is kept from the one before. */
 export interface RowMapper {
+  /** Works out what all maps but the first need, once: when there is time for it. */
+  readonly getReady: () => void;
   readonly map: (steering: SteeringImage) => Uint8Array<SharedArrayBuffer>;
 }
 
@@ -105,13 +107,12 @@ interface MappedGroup {
   readonly rowOfSite: RowOfSite;
   readonly v4: LeafRanges;
   readonly v6: LeafRanges;
-  /** Positions of the root tables. */
-  readonly at4: number;
-  readonly at6: number;
+  readonly tree4: WrittenTree;
+  readonly tree6: WrittenTree;
 }
 
 /** A service group that is to be mapped. */
-type ReadGroup = Omit<MappedGroup, 'at4' | 'at6'>;
+type ReadGroup = Omit<MappedGroup, 'tree4' | 'tree6'>;
 
 /** A map that grew to so many times of what it was at first, by what nobody reads, is made anew. */
 const GROWTH_MAX = 1.5;
@@ -138,11 +139,21 @@ export function createRowMapper(clients: ClientImage, allocate = plainMemory): R
   let units: { readonly v4: Units; readonly v6: Units } | undefined;
   let occurrences: { readonly v4: Occurrence; readonly v6: Occurrence } | undefined;
   let memory: Memory | undefined;
+  const findUnits = () => (units ??= { v4: unitsOf(ipv4, 4), v6: unitsOf(ipv6, 6) });
+  const findOccurrences = () => {
+    const { v4, v6 } = findUnits();
+    occurrences ??= {
+      v4: occurrenceOf(v4, four.site, clients.siteCount),
+      v6: occurrenceOf(v6, six.site, clients.siteCount),
+    };
+    return occurrences;
+  };
   return {
+    getReady: () => void findOccurrences(),
     map: (steering) => {
       const { rowCount, groupCount } = steering;
       assert(rowCount <= ROWS_MAX, `a steering image has at most ${ROWS_MAX} rows`);
-      const { v4, v6 } = (units ??= { v4: unitsOf(ipv4, 4), v6: unitsOf(ipv6, 6) });
+      const { v4, v6 } = findUnits();
       const shortRows = rowCount <= SHORT_ROWS_MAX;
       const groups = readGroups(steering, rowsOfSites(steering, shortRows));
       const last = memory !== undefined && isOfUse(memory, groups, shortRows) ? memory : undefined;
@@ -160,17 +171,18 @@ export function createRowMapper(clients: ClientImage, allocate = plainMemory): R
         const before = last?.groups[index];
         if (sameAs < index) mapped.push({ ...(mapped[sameAs] as MappedGroup), ...group });
         else if (before === undefined)
-          mapped.push({ ...group, at4: writeTree(output, one, v4), at6: writeTree(output, other, v6) });
+          mapped.push({
+            ...group,
+            tree4: writeTree(output, one, v4),
+            tree6: writeTree(output, other, v6),
+          });
         else {
           findChanged(before.rowOfSite, rowOfSite, changed);
-          occurrences ??= {
-            v4: occurrenceOf(v4, ipv4.site, clients.siteCount),
-            v6: occurrenceOf(v6, ipv6.site, clients.siteCount),
-          };
-          const { v4: in4, v6: in6 } = occurrences;
-          updateTree(output, one, v4, { at: before.at4, changed, occurrence: in4, leaves: before.v4 });
-          updateTree(output, other, v6, { at: before.at6, changed, occurrence: in6, leaves: before.v6 });
-          mapped.push({ ...group, at4: before.at4, at6: before.at6 });
+          const { v4: in4, v6: in6 } = findOccurrences();
+          const { tree4, tree6 } = before;
+          updateTree(output, one, v4, { written: tree4, changed, occurrence: in4, leaves: before.v4 });
+          updateTree(output, other, v6, { written: tree6, changed, occurrence: in6, leaves: before.v6 });
+          mapped.push({ ...group, tree4, tree6 });
         }
       }
       const bytes = finish(output, mapped);
@@ -189,8 +201,8 @@ function finish(
   words[AT.LENGTH] = used * 4;
   words[AT.GROUP_COUNT] = groups.length;
   words[AT.SHORT_ROWS] = shortRows ? 1 : 0;
-  for (const [index, { at4, at6 }] of groups.entries())
-    words.set([at4, ROOT_BITS, at6, ROOT_BITS], AT.GROUPS + index * GROUP_WORDS);
+  for (const [index, { tree4, tree6 }] of groups.entries())
+    words.set([tree4.at, ROOT_BITS, tree6.at, ROOT_BITS], AT.GROUPS + index * GROUP_WORDS);
   return new Uint8Array(words.buffer, 0, used * 4);
 }
 

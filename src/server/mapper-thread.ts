@@ -32,6 +32,7 @@ port.on('message', (message: ToMapper) => {
   else {
     tell(map(message.image));
     fallBehind();
+    if (typeof mapper !== 'string') mapper.getReady();
     giveBack();
   }
 });
