@@ -164,6 +164,27 @@ test('one of the two POPs goes out: the other has all; a new controller keeps th
   assert.deepEqual(driver.decider.guard(), []);
 });
 
+test('demand that comes and goes: a divided cell without clients fills no room, and loads stay numbers', () => {
+  const tiles = [3, 4, 11, 12, 0, 16, 7, 9];
+  // The last two of 17,000 once divided a cell without clients into parts that were not numbers.
+  for (const seed of [1, 2, 3, 4, 5, 976, 5848]) {
+    const random = seededRandom(seed);
+    const driver = drive({ pops: [0, 8, 16], tiles, capacityRps: [1000, 1000, 1000] });
+    for (let tick = 0; tick < 40; tick++) {
+      const demand = [700, 600, 700, 600, 100, 100, 300, 200].map((rps, i) => ({
+        network: -1,
+        placeId: TOWN + i,
+        asn: 0,
+        group: -1,
+        rps: random.next() < 0.3 ? 0 : rps * (0.5 + 0.6 * random.next()),
+      }));
+      driver.tick({ reports: driver.reports(), demand });
+      assert.deepEqual(driver.decider.guard(), [], `seed ${seed}, tick ${tick}`);
+      for (const { share } of driver.decider.terms().pops) assert.ok(Number.isFinite(share));
+    }
+  }
+});
+
 test('explain shows the shares, the part of the client, and says why', () => {
   const { driver, demand } = heavyWorld();
   for (let i = 0; i < 10; i++) driver.tick({ reports: driver.reports(), demand });

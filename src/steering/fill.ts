@@ -94,8 +94,10 @@ function takersOfParts(
   found: Taker[],
   which: { unit: number; roomRps: Float64Array },
 ): void {
-  const { units, market } = deciding;
+  const { units, market, demandRps } = deciding;
   const { unit, roomRps } = which;
+  // Without clients there is nothing to fill room with.
+  if (demandRps[unit] === 0) return;
   const extra = market.extraMs[Math.floor(unit / units.cellStride)] as Float64Array;
   const scoreMs = (pop: number): number => {
     const at = candidateOf(units, unit, pop);
