@@ -164,7 +164,7 @@ test('one of the two POPs goes out: the other has all; a new controller keeps th
   assert.deepEqual(driver.decider.guard(), []);
 });
 
-test('demand that comes and goes: a divided cell without clients fills no room, and loads stay numbers', () => {
+test('demand that comes and goes: a divided cell without clients fills no room, loads stay numbers', () => {
   const tiles = [3, 4, 11, 12, 0, 16, 7, 9];
   // The last two of 17,000 once divided a cell without clients into parts that were not numbers.
   for (const seed of [1, 2, 3, 4, 5, 976, 5848]) {
