@@ -16,7 +16,8 @@ import { openWorld, startImages } from './world.ts';
 
 /** Port of the POPs where neither --pop-port nor a service's HTTPS record says otherwise. */
 const POP_PORT = 8443;
-const SEED = 1;
+/** Seed of the modelled internet without --seed. */
+export const DEMO_SEED = 1;
 
 export const upCommand: Command = {
   operands: '',
@@ -33,7 +34,7 @@ export const upCommand: Command = {
       value: 'N',
       help: `HTTPS port of the POPs, and in HTTPS records (default: the configuration's, or ${POP_PORT})`,
     },
-    seed: { type: 'string', value: 'N', help: `seed of the modelled internet (default ${SEED})` },
+    seed: { type: 'string', value: 'N', help: `seed of the modelled internet (default ${DEMO_SEED})` },
   },
   examples: [
     ['up', 'the demo; npm start does the same'],
@@ -82,7 +83,7 @@ export const upCommand: Command = {
         explain,
         packed: decider.packed,
         popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
-        seed: seed ?? SEED,
+        seed: seed ?? DEMO_SEED,
         log,
         mapped: starting.mapped,
         closeLater,

@@ -23,7 +23,6 @@ const CLEAR_MS = 3;
 const HEAVIEST = 40;
 /** By then one of them has its nearest POP, ms. */
 const KNOWN_MS = 20_000;
-const truth = demoTruth();
 
 /** What `explain` says of a POP that one client had. */
 export type Terms = ExplainedPop | undefined;
@@ -82,18 +81,17 @@ export async function digLink(program: Program, subnet: string): Promise<string>
 export async function clientIn(program: Program, country: string): Promise<Client> {
   const networks = demoNetworks.filter((network) => network.country === country);
   const heaviest = networks.sort((one, other) => other.weight - one.weight).slice(0, HEAVIEST);
-  const clear = heaviest.filter(({ prefix }) => (truth.get(prefix)?.leadMs ?? 0) >= CLEAR_MS);
-  const leadMs = (one: ExplainView, prefix: string): number => {
-    const isNearest = one.chosen.pop === truth.get(prefix)?.pop;
-    return isNearest ? Math.min(one.runnerUp?.marginMs ?? 0, truth.get(prefix)?.leadMs ?? 0) : 0;
+  const clear = heaviest.flatMap(({ prefix }) => {
+    const truth = demoTruth().get(prefix);
+    return truth !== undefined && truth.leadMs >= CLEAR_MS ? [{ prefix, truth }] : [];
+  });
+  const leader = async ({ prefix, truth }: (typeof clear)[number]) => {
+    const view = await viewOf(program, prefix);
+    const seenMs = view.chosen.pop === truth.pop ? (view.runnerUp?.marginMs ?? 0) : 0;
+    return { prefix, view, leadMs: Math.min(seenMs, truth.leadMs) };
   };
-  const leaders = async (): Promise<{ prefix: string; view: ExplainView; leadMs: number }[]> => {
-    const views = await Promise.all(clear.map(({ prefix }) => viewOf(program, prefix)));
-    return clear
-      .map(({ prefix }, i) => ({ prefix, view: views[i] as ExplainView }))
-      .map((one) => ({ ...one, leadMs: leadMs(one.view, one.prefix) }))
-      .sort((one, other) => other.leadMs - one.leadMs);
-  };
+  const leaders = async () =>
+    (await Promise.all(clear.map(leader))).sort((one, other) => other.leadMs - one.leadMs);
   const { value, held } = await until(leaders, ([first]) => (first?.leadMs ?? 0) >= CLEAR_MS, KNOWN_MS);
   const [clearest] = value;
   assert.ok(held && clearest !== undefined, `every client in ${country} has a tie`);

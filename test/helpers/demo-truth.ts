@@ -2,8 +2,10 @@ import { readConfig } from '../../src/cli/config-file.ts';
 import { readGeoData } from '../../src/cli/geo-files.ts';
 import { loadGround } from '../../src/cli/ground.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
+import { DEMO_SEED } from '../../src/cli/up.ts';
 import { createNetModel } from '../../src/netmodel/model.ts';
 import { readClientNetworks } from '../../src/netmodel/networks.ts';
+import { clientsOf } from '../../src/probe/clients.ts';
 
 /** How the POPs stand for one network of the demo, whatever was measured of it. */
 export interface TruthOf {
@@ -13,30 +15,29 @@ export interface TruthOf {
   readonly leadMs: number;
 }
 
-/** By network, as `203.0.113.0/24`: what the modelled internet of `up` with its usual seed is like. */
+let truth: ReadonlyMap<string, TruthOf> | undefined;
+
+/** By network, as `203.0.113.0/24`: what the modelled internet of `up` is like. Worked out once. */
 export function demoTruth(): ReadonlyMap<string, TruthOf> {
+  truth ??= workOut();
+  return truth;
+}
+
+function workOut(): ReadonlyMap<string, TruthOf> {
   const { config, places } = loadGround(
     readConfig({}, processTerminal(process, new AbortController().signal)),
   );
   const { fleet } = config;
-  const model = createNetModel({ fleet, places, seed: SEED });
+  const model = createNetModel({ fleet, places, seed: DEMO_SEED });
   const { text, file } = readGeoData('networks.csv');
-  const truth = new Map<string, TruthOf>();
-  for (const { prefixText, placeKey, asn } of readClientNetworks(text, file)) {
-    const placeId = places.idOf(placeKey);
-    if (placeId < 0) continue;
-    const ranked = fleet.pops
-      .map(({ code, links }) => ({
-        pop: code,
-        ms: Math.min(...links.map(({ index }) => model.baseRttMs(placeId, asn, index))),
-      }))
-      .sort((one, other) => one.ms - other.ms);
-    const [best, next] = ranked;
-    if (best !== undefined && next !== undefined)
-      truth.set(prefixText, { pop: best.pop, leadMs: next.ms - best.ms });
-  }
-  return truth;
+  const clients = clientsOf(readClientNetworks(text, file), { fleet, places });
+  return new Map(
+    clients.map(({ network, placeId, asn }) => {
+      const rttMs = fleet.pops.map(({ links }) =>
+        Math.min(...links.map(({ index }) => model.baseRttMs(placeId, asn, index))),
+      );
+      const [bestMs = 0, nextMs = 0] = [...rttMs].sort((one, other) => one - other);
+      return [network, { pop: fleet.pops[rttMs.indexOf(bestMs)]?.code ?? '', leadMs: nextMs - bestMs }];
+    }),
+  );
 }
-
-/** The seed of `up` without --seed. */
-const SEED = 1;
