@@ -22,6 +22,7 @@ import {
 import { LINUX, type Libc } from './native-libc.ts';
 import { isError, newQueue, type Queue } from './native-overload.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
+import { createTrial, noteTrial, type Trial } from './native-trial.ts';
 import { WORD } from './worker-memory.ts';
 
 /** One UDP socket of the thread. */
@@ -54,6 +55,7 @@ export interface Udp {
   };
   /** The client's address as words, for copying. */
   readonly clientWords: Int32Array;
+  readonly trial: Trial;
   untilTimed: number;
 }
 
@@ -104,6 +106,7 @@ export function createUdp(parts: UdpParts): Udp {
       }),
     client: { address, port: 0, transport: 'udp' },
     clientWords: new Int32Array(address.octets.buffer),
+    trial: createTrial(),
     untilTimed: TIMED_EVERY,
   };
 }
@@ -128,16 +131,27 @@ export function serveBatch(udp: Udp, socket: UdpSocket): number {
   // Last: from here on a successor would answer it.
   words[WORD.BATCH_COUNT] = count;
   countBatch(counters, count);
-  if (count >= FORESEEN_MIN && udp.foreseer?.wanted()) foresee(udp, udp.foreseer, socket, count);
-  if (--udp.untilTimed > 0) {
-    answerFrom(udp, socket, 0);
-  } else {
+  if (--udp.untilTimed === 0) {
     udp.untilTimed = TIMED_EVERY;
-    const startMs = performance.now();
-    answerFrom(udp, socket, 0);
-    countHandling(counters, (performance.now() - startMs) / 1000 / count);
+    serveTimed(udp, socket, count);
+  } else {
+    if (count >= FORESEEN_MIN && udp.trial.pays && udp.foreseer?.wanted())
+      foresee(udp, udp.foreseer, socket, count);
+    sendReady(udp, socket, answerFrom(udp, socket, 0));
   }
   return count;
+}
+
+/** Answers a batch by the clock. */
+function serveTimed(udp: Udp, socket: UdpSocket, count: number): void {
+  const { foreseer, trial, counters } = udp;
+  const isTrial = count >= FORESEEN_MIN && foreseer?.wanted() === true;
+  const startMs = performance.now();
+  if (isTrial && trial.isWith) foresee(udp, foreseer, socket, count);
+  const ready = answerFrom(udp, socket, 0);
+  if (isTrial) noteTrial(trial, (performance.now() - startMs) / count);
+  sendReady(udp, socket, ready);
+  countHandling(counters, (performance.now() - startMs) / 1000 / count);
 }
 
 /** Not for what a thread before left, as `resumeBatch` answers it: the telling may be what ended it. */
@@ -176,11 +190,11 @@ export function resumeBatch(udp: Udp, skipInHand: boolean): void {
     from++;
     countDrop(counters, 'udp', 'query-of-death');
   }
-  answerFrom(udp, socket, from);
+  sendReady(udp, socket, answerFrom(udp, socket, from));
 }
 
-/** Answers the batch from this datagram on, and sends all responses that are ready. */
-function answerFrom(udp: Udp, socket: UdpSocket, from: number): void {
+/** Answers the batch from this datagram on; returns how many responses are ready. */
+function answerFrom(udp: Udp, socket: UdpSocket, from: number): number {
   const { arena, words, client, clientWords, counters, handle } = udp;
   const { u8, i32, queryViews, responseViews } = arena;
   const { shape } = socket;
@@ -225,11 +239,10 @@ function answerFrom(udp: Udp, socket: UdpSocket, from: number): void {
   words[WORD.BATCH_HANDLED] = count;
   words[WORD.IN_HAND_LENGTH] = 0;
   countOctets(counters, 'udp', octetsIn, octetsOut);
-  sendReady(udp, socket, ready);
-  words[WORD.BATCH_COUNT] = 0;
+  return ready;
 }
 
-/** Sends the responses that were not sent yet. One that cannot be sent does not keep the others. */
+/** Sends the responses that were not sent yet: the batch is done. One that cannot be sent keeps no others. */
 function sendReady(udp: Udp, socket: UdpSocket, ready: number): void {
   const { libc, words, counters } = udp;
   let sent = words[WORD.BATCH_SENT] as number;
@@ -253,6 +266,7 @@ function sendReady(udp: Udp, socket: UdpSocket, ready: number): void {
     countDrop(counters, 'udp', reason);
     words[WORD.BATCH_SENT] = ++sent;
   }
+  words[WORD.BATCH_COUNT] = 0;
 }
 
 /** Whether the address asked came with the datagram; the answer will leave from it. */
