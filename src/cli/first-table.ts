@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { must } from '../base/assert.ts';
 import { imageFromGeography } from '../control/made-image.ts';
 import { intoShared, readSnapshot } from '../control/snapshot.ts';
 import { createDecider, type Decider } from '../steering/decider.ts';
-import { openImage, type SteeringImage } from '../steering/image.ts';
+import { type ImageSource, openImage, type SteeringImage } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
 import { type Ground, stateFolder } from './ground.ts';
 
@@ -19,34 +18,51 @@ export interface FirstTable {
   readonly image?: SteeringImage;
 }
 
-/** The snapshot in the state folder; without a usable one a table made of geography alone. */
+/** The table to begin with: the newest of the snapshot and what others answer from; else one of geography. */
 export async function firstTable(
   ground: Ground,
+  store: Store,
   options: { readonly nowMs: number; readonly log: (message: string) => void },
 ): Promise<FirstTable> {
-  const expected = { fleetDigest: ground.config.fleet.digest, placesDigest: ground.places.digest };
-  const snapshot = await readSnapshot(stateFolder(ground.config), expected);
-  if (typeof snapshot === 'string') options.log(`the snapshot is not used, geography is: ${snapshot}`);
-  else if (snapshot !== undefined && snapshot.groupCount === ground.groups.length)
-    return { bytes: snapshot.bytes, origin: 'snapshot', image: snapshot };
-  const made = imageFromGeography(deciderOf(ground), options.nowMs);
-  if (!('bytes' in made)) throw new Error(`no first table: ${made.join('; ')}`);
-  return { bytes: must(made.bytes, 'first table'), origin: 'geography' };
+  const saved = await savedTable(ground);
+  const own = typeof saved === 'string' ? undefined : saved;
+  const published = await publishedTable(ground, store, own?.image?.epoch ?? 0);
+  const first = published ?? own ?? tableOfGeography(ground, options.nowMs);
+  if (typeof saved === 'string') options.log(`the snapshot is not used, ${first.origin} is: ${saved}`);
+  return first;
+}
+
+/** The snapshot in the state folder; why it is not of use here; undefined if there is none, or not for this. */
+async function savedTable(ground: Ground): Promise<FirstTable | string | undefined> {
+  const image = await readSnapshot(stateFolder(ground.config), expectedOf(ground));
+  if (image === undefined || typeof image === 'string') return image;
+  if (image.groupCount !== ground.groups.length) return undefined;
+  return { bytes: image.bytes, origin: 'snapshot', image };
 }
 
 /**
- * The table that others answer from, if the store soon says that there is one, newer than this and of use
- * here; else this.
+ * The table that others answer from, if the store soon says that there is one, newer than the epoch and of
+ * use here.
  */
-export async function newestTable(first: FirstTable, store: Store, ground: Ground): Promise<FirstTable> {
+async function publishedTable(ground: Ground, store: Store, epoch: number): Promise<FirstTable | undefined> {
   const late = sleep(STORE_MS, undefined, { ref: false });
   const published = await Promise.race([store.image(), late]).catch(() => undefined);
-  if (published === undefined || published.epoch <= (first.image?.epoch ?? 0)) return first;
-  const { config, places, groups } = ground;
-  const expected = { fleetDigest: config.fleet.digest, placesDigest: places.digest };
-  const image = openImage(intoShared(published.bytes), expected);
-  if (typeof image === 'string' || image.groupCount !== groups.length) return first;
+  if (published === undefined || published.epoch <= epoch) return undefined;
+  const image = openImage(intoShared(published.bytes), expectedOf(ground));
+  if (typeof image === 'string' || image.groupCount !== ground.groups.length) return undefined;
   return { bytes: image.bytes, origin: 'store', image };
+}
+
+/** A table made of geography alone. */
+export function tableOfGeography(ground: Ground, nowMs: number): FirstTable {
+  const made = imageFromGeography(deciderOf(ground), nowMs);
+  if (!('bytes' in made)) throw new Error(`no first table: ${made.join('; ')}`);
+  return { bytes: made.bytes, origin: 'geography' };
+}
+
+/** What a table must have been made for to be of use here. */
+function expectedOf({ config, places }: Ground): ImageSource {
+  return { fleetDigest: config.fleet.digest, placesDigest: places.digest };
 }
 
 /** A decider that knows nothing yet but where everything is. */

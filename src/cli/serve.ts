@@ -1,7 +1,7 @@
 import { startFollow } from '../control/follow.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK } from './command.ts';
-import { firstTable, newestTable } from './first-table.ts';
+import { firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
@@ -44,10 +44,9 @@ export const serveCommand: Command = {
       const isReplacing = flags['replace'] === true;
       const loading = startImages(ground, { terminal, othersAnswer: isReplacing, closeLater });
       const { fleet } = config;
-      const own = await firstTable(ground, { nowMs: nowMs(), log });
       const store = await openStore(config);
       closeLater(() => store.close());
-      const first = await newestTable(own, store, ground);
+      const first = await firstTable(ground, store, { nowMs: nowMs(), log });
       const world = await openWorld(ground, loading, closeLater);
       const explainer = createExplainer({ fleet, geometry: world.places });
       const explain = { world, explainer, nowMs };

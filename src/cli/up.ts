@@ -3,7 +3,7 @@ import { startControl } from '../control/loop.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
-import { deciderOf, firstTable, newestTable } from './first-table.ts';
+import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
@@ -54,13 +54,13 @@ export const upCommand: Command = {
       const ground = loadGround(config);
       const loading = startImages(ground, { terminal, closeLater });
       const { fleet, services } = config;
-      const own = await firstTable(ground, { nowMs: nowMs(), log });
       const store = await openStore(config);
       closeLater(() => store.close());
-      const first = await newestTable(own, store, ground);
+      const first = await firstTable(ground, store, { nowMs: nowMs(), log });
       const world = await openWorld(ground, loading, closeLater);
       const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
       const metrics = controlMetrics(world);
+      const decider = deciderOf(ground);
       const starting = startLive({
         role: 'up',
         world,
@@ -71,12 +71,11 @@ export const upCommand: Command = {
         first,
         workers,
         control: metrics.read,
-        packed: (key) => decider.packed(key),
+        packed: decider.packed,
         closeLater,
       });
       // All that takes time is done while the first table is built and the threads that serve warm up.
       const { startDemo } = await import('./demo.ts');
-      const decider = deciderOf(ground);
       const demo = await startDemo({
         world,
         store,

@@ -1,4 +1,4 @@
-import { firstTable } from '../../src/cli/first-table.ts';
+import { tableOfGeography } from '../../src/cli/first-table.ts';
 import { loadGround } from '../../src/cli/ground.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
 import { openWorld, startImages, type World } from '../../src/cli/world.ts';
@@ -26,7 +26,7 @@ export async function openBenchWorld(
   const closeLater = (close: () => unknown): void => void closers.push(close);
   const ground = loadGround(readBenchConfig(paths));
   const world = await openWorld(ground, startImages(ground, { terminal, closeLater }), closeLater);
-  const { bytes } = await firstTable(world, { nowMs: Date.now(), log: terminal.err });
+  const { bytes } = tableOfGeography(world, Date.now());
   for (const close of closers.toReversed()) await close();
   const image = new Uint8Array(new SharedArrayBuffer(bytes.length));
   image.set(bytes);
