@@ -4,6 +4,7 @@
  * May import `base` and the parameters of `steering`. Pure: files come through a reader that is handed in.
  */
 import { z } from 'zod';
+import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
 import {
   clientPrefix,
   countryCode,
@@ -254,7 +255,7 @@ export const configSchema = z
       .default({})
       .describe('Services by name: what `STEER name` in a zone stands for.'),
     pops: z
-      .union([filePath, z.array(popSchema).min(1).max(4096)])
+      .union([filePath, z.array(popSchema).min(1).max(ESTIMATED_POPS_MAX)])
       .describe("The POPs: a list, or a CSV file relative to this file's folder (its columns are below)."),
     popAddresses: z
       .enum(['given', 'modelled'])
