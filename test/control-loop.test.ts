@@ -213,10 +213,11 @@ test('each tick gives the agents what to measure: networks with demand, none twi
     perNetwork.every((count) => count >= 2),
     'each was measured from a second POP',
   );
-  const { plannedBursts, lostBursts } = on.control.stats();
+  const { plannedBursts, lostBursts, totalPlanMs } = on.control.stats();
   const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0);
   assert.equal(sum(Object.values(plannedBursts)), sum(measured.values()));
   assert.equal(lostBursts, 0);
+  assert.ok(totalPlanMs > 0);
   await on.control.close();
 });
 

@@ -23,18 +23,10 @@ import {
   removeEntry,
 } from '../src/steering/estimates.ts';
 import { excessLossRate, forgetLosses, lossOf, putLoss, updateLoss } from '../src/steering/loss.ts';
+import { someSaved } from './helpers/saved-estimates.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
-
-const someSaved = fc.record({
-  level: fc.double({ min: 0.1, max: 2000, noNaN: true }),
-  deviation: fc.double({ min: 0.2, max: 1000, noNaN: true }),
-  last: fc.double({ min: 0.25, max: 3000, noNaN: true }),
-  bursts: fc.integer({ min: 0, max: 31 }),
-  modelled: fc.boolean(),
-  atMs: fc.integer({ min: NOW_MS - 17 * HOUR_MS, max: NOW_MS }),
-});
 
 /** A cell with POPs at these levels, measured now. */
 function cellOf(levels: readonly number[], atMs = NOW_MS): Estimates {
@@ -56,7 +48,7 @@ function popsOf(estimates: Estimates, cell = 0): number[] {
 
 test('every field comes back within its step', () => {
   fc.assert(
-    fc.property(someSaved, fc.integer({ min: 0, max: ESTIMATED_POPS_MAX - 1 }), (saved, pop) => {
+    fc.property(someSaved(NOW_MS, 17), fc.integer({ min: 0, max: ESTIMATED_POPS_MAX - 1 }), (saved, pop) => {
       const estimates = createEstimates(3);
       putEstimate(estimates, { cell: 1, pop }, saved);
       const entry = findEstimate(estimates, 1, pop);

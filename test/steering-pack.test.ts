@@ -13,24 +13,16 @@ import {
 } from '../src/steering/estimates.ts';
 import { lossOf, putLoss } from '../src/steering/loss.ts';
 import { packCell, popHashes, unpackCell } from '../src/steering/pack.ts';
+import { someSaved } from './helpers/saved-estimates.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
 const SAVED = { level: 20, deviation: 1, last: 20, bursts: 3, modelled: false, atMs: NOW_MS };
 
-const someSaved = fc.record({
-  level: fc.double({ min: 0.1, max: 2000, noNaN: true }),
-  deviation: fc.double({ min: 0.2, max: 1000, noNaN: true }),
-  last: fc.double({ min: 0.25, max: 3000, noNaN: true }),
-  bursts: fc.integer({ min: 0, max: 31 }),
-  modelled: fc.boolean(),
-  atMs: fc.integer({ min: NOW_MS - 12 * HOUR_MS, max: NOW_MS }),
-});
-
 const CODES = Array.from({ length: 20 }, (_, i) => `P${String.fromCharCode(65 + i)}`);
 const { hashes, popOf } = popHashes(CODES);
 const pack = (estimates: Estimates) => packCell(estimates, 0, { popHashes: hashes, nowMs: NOW_MS });
-const someCell = fc.uniqueArray(fc.tuple(fc.nat({ max: 19 }), someSaved, fc.nat({ max: 20 })), {
+const someCell = fc.uniqueArray(fc.tuple(fc.nat({ max: 19 }), someSaved(NOW_MS, 12), fc.nat({ max: 20 })), {
   selector: ([pop]) => pop,
   minLength: 1,
   maxLength: ENTRIES,

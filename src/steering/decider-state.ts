@@ -12,7 +12,6 @@ import {
 } from './estimates.ts';
 import { createFleetState, type FleetState } from './fleet-state.ts';
 import { emptyLearning, type Learning } from './learning.ts';
-import { type LossCauses, noLossCauses } from './loss-ends.ts';
 import { createMarket } from './market.ts';
 import { lastSampleMs } from './notes.ts';
 import { popHashes } from './pack.ts';
@@ -62,7 +61,8 @@ export interface DeciderState {
   readonly planner: Planner;
   /** By POP: 1 where it is down: nothing is measured from it. */
   readonly downPops: Uint8Array;
-  readonly lossCauses: LossCauses;
+  /** By POP: 1 where what cells lost is the POP's own, or its links'; see `endLosses`. */
+  readonly isHit: Uint8Array;
   /** By POP: 1 where it was out at the last tick. */
   readonly wasOut: Uint8Array;
   readonly hashes: ReturnType<typeof popHashes>;
@@ -145,7 +145,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     },
     planner,
     downPops,
-    lossCauses: noLossCauses(popCount),
+    isHit: new Uint8Array(popCount),
     wasOut: new Uint8Array(popCount),
     hashes: popHashes(fleet.pops.map(({ code }) => code)),
     keyIds: new Map(geometry.key.map((key, id) => [key, id])),

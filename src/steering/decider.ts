@@ -190,7 +190,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
 function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void {
   const { deciding, learning, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
   for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
-  endLosses(learning, state.lossCauses, downPops);
+  endLosses(learning, state.isHit, downPops);
   for (const cell of learning.forgiven.splice(0)) refreshCell(deciding, cell, nowMs);
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
   for (const cell of learned.cellOfSample) noteAnswered(planner, cell);

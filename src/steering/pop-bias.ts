@@ -6,6 +6,7 @@ import { priorMs } from './prior.ts';
 const RESIDUAL_BURSTS_MAX = 500;
 /** Bursts that the mean over all POPs is worth for one POP's correction. */
 const RESIDUAL_SHRINK = 50;
+
 /** Counts what a burst of a located network was beyond the plain prior for its POP. */
 export function learnResidual(state: Learning, sample: LocatedSample, rttMs: number): void {
   const { params, distances, residualMeanMs, residualCount, terms } = state;

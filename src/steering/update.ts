@@ -12,6 +12,7 @@ import {
 } from './estimates.ts';
 import type { Learning } from './learning.ts';
 import { foreseeNotes, noteOffset, noteTouched, OFFSET_BURSTS_MAX, offsetMsOf } from './notes.ts';
+import type { Pool } from './pool.ts';
 import { learnResidual } from './pop-bias.ts';
 import { LEVEL_TILE, priorMs } from './prior.ts';
 import { burstMs, fastKey } from './witness.ts';
@@ -123,7 +124,7 @@ function takeUp({ intake, fast, burst, own, pooled }: Updating, sample: LocatedS
   burst.lost = sample.lost;
   burst.atMs = sample.atMs;
   burst.modelled = sample.modelled;
-  own.holdJumps = intake.state.pools[pop]?.hold === true;
+  own.holdJumps = (intake.state.pools[pop] as Pool).hold;
   own.isFast = fast.size > 0 && fast.has(fastKey(pop, sample.asn));
   own.popLossRate = popLoss[pop]?.rate ?? 0;
   pooled.popLossRate = own.popLossRate;
