@@ -9,6 +9,7 @@ import type { Traffic } from './traffic.ts';
 
 /** What the modelled internet is like at a moment. */
 export interface Situation {
+  readonly nowMs: number;
   readonly model: NetModel;
   readonly traffic: Traffic;
   readonly weather: WeatherByPop;
@@ -52,9 +53,9 @@ export function createBursts({ fleet, clients, targets, random }: BurstOptions):
   const counts = { bursts: 0, unknownTargets: 0 };
   return {
     advance: (elapsedMs, situation) => {
-      const { model, traffic, weather } = situation;
+      const { model, traffic, weather, nowMs } = situation;
       const links = fleet.pops.map((pop) => measuringLink(pop, situation));
-      targets.advance(elapsedMs, (popIndex, network) => {
+      const measure = (popIndex: number, network: string): void => {
         const client = clientOf.get(network);
         if (client === undefined) {
           counts.unknownTargets++;
@@ -69,7 +70,10 @@ export function createBursts({ fleet, clients, targets, random }: BurstOptions):
         if (samples.length < BATCH_SAMPLES_MAX) samples.push(sample);
         news[popIndex]?.note(network, sample);
         counts.bursts++;
-      });
+      };
+      targets.advance(elapsedMs, measure);
+      for (const [popIndex, { doubted }] of news.entries())
+        for (const network of doubted(nowMs)) measure(popIndex, network);
     },
     take: (popIndex) => {
       const samples = pending[popIndex] ?? [];

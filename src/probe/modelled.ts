@@ -128,7 +128,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
     else send().catch(() => reportsLost++);
   };
   const sendReport = (pop: Pop) => {
-    const report = reportOf(pop, { model, traffic, weather: weather.now() }, clock.nowMs());
+    const report = reportOf(pop, { nowMs: clock.nowMs(), model, traffic, weather: weather.now() });
     const isNews = isReportNews(lastReports.get(pop.code), report);
     lastReports.set(pop.code, report);
     sendLatest(() => store.putReport(report, isNews));
@@ -144,7 +144,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
         return Math.floor((nowMs + shiftMs) / everyMs) !== Math.floor((lastMs + shiftMs) / everyMs);
       };
       if (isFirst || isTurn(0, COUNT_EVERY_MS)) traffic.advance(nowMs);
-      bursts.advance(elapsedMs, { model, traffic, weather: weather.now() });
+      bursts.advance(elapsedMs, { nowMs, model, traffic, weather: weather.now() });
       for (const pop of fleet.pops) {
         const isNews = bursts.hasNews(pop.index, nowMs);
         if (isNews || isTurn(pop.index, BATCH_EVERY_MS)) {
@@ -166,11 +166,11 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
   };
 }
 
-function reportOf(pop: Pop, { model, traffic, weather }: Situation, atMs: number): PopReport {
+function reportOf(pop: Pop, { nowMs, model, traffic, weather }: Situation): PopReport {
   const healthy = weather.get(pop.code)?.outage !== true;
   return {
     pop: pop.code,
-    atMs,
+    atMs: nowMs,
     source: 'modelled',
     loadRps: healthy ? model.loadOf(pop.index, traffic.popRps(pop.index), weather) : 0,
     steeredRps: healthy ? traffic.popRps(pop.index) : 0,
