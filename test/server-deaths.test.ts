@@ -6,7 +6,7 @@ import { createDeaths } from '../src/server/deaths.ts';
 import { BANS_MAX, isQueryOfDeath } from '../src/server/deaths-block.ts';
 import { ask } from './helpers/ask.ts';
 import { encodeQuery } from './helpers/message.ts';
-import { startProgram } from './helpers/program.ts';
+import { type Program, startProgram } from './helpers/program.ts';
 
 /** With this preload `death.…` throws and `stall.…` never ends: see the file. */
 const hook = new URL('helpers/death-hook.ts', import.meta.url);
@@ -27,18 +27,27 @@ async function start(context: TestContext) {
   return { program, asked, says };
 }
 
+/** A query of death is let through only while a thread stands by. */
+async function standsBy(program: Program): Promise<void> {
+  const count = async (): Promise<boolean> =>
+    /isochrone_dns_workers_standing_by [1-9]/.test(await (await fetch(`${program.admin}/metrics`)).text());
+  while (!(await count())) await sleep(50);
+}
+
 const STATIC = 'static.edge.test. 30 A 192.0.2.1';
 
 test('a query that ends a thread twice is dropped from then on, others never', async (context) => {
   const { program, asked, says } = await start(context);
   const harmless = async (): Promise<void> => assert.equal(await asked('static.edge.test.'), STATIC);
   const silence = { timeoutMs: 300 };
+  await standsBy(program);
   // Beside a harmless one, which is in the same batch or the next.
   assert.deepEqual(await Promise.all([asked('death.edge.test.', silence), asked('static.edge.test.')]), [
     'silence',
     STATIC,
   ]);
   await says('killed by a query');
+  await standsBy(program);
   assert.deepEqual(await Promise.all([asked('deATH.edge.test.', silence), asked('static.edge.test.')]), [
     'silence',
     STATIC,
@@ -92,6 +101,30 @@ test('two deaths within ten minutes ban a query, for ten minutes; of others noth
   deaths.expire(1_300_000);
   assert.equal(isBanned(query), false);
   assert.equal(deaths.block[0], 0);
+});
+
+test('a query that ended one thread is held off while none stands by', () => {
+  const deaths = createDeaths();
+  const [query, other] = ['a.example.', 'b.example.'].map((name) => encodeQuery({ name, type: 'A' }));
+  assert.ok(query !== undefined && other !== undefined);
+  const isHeldOff = (octets: Uint8Array): boolean =>
+    deaths.block[0] !== 0 && isQueryOfDeath(deaths.block, octets, octets.length);
+  deaths.note(query, 0);
+  assert.equal(isHeldOff(query), false);
+  deaths.setCovered(false, 10);
+  deaths.note(other, 20);
+  assert.deepEqual([isHeldOff(query), isHeldOff(other), deaths.banned()], [true, true, 0]);
+  deaths.setCovered(true, 30);
+  assert.deepEqual([isHeldOff(query), isHeldOff(other)], [false, false]);
+  deaths.note(query, 40);
+  deaths.setCovered(false, 50);
+  deaths.setCovered(true, 60);
+  assert.deepEqual([isHeldOff(query), isHeldOff(other), deaths.banned()], [true, false, 1]);
+  deaths.setCovered(false, 600_010);
+  assert.deepEqual([isHeldOff(query), isHeldOff(other)], [true, true]);
+  deaths.setCovered(true, 600_020);
+  deaths.setCovered(false, 600_030);
+  assert.equal(isHeldOff(other), false, 'long ago');
 });
 
 test('whatever kills threads, bans stay within their bound and match what they were made of', () => {

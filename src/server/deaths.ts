@@ -3,8 +3,9 @@ import { formatName, NAME_MAX } from '../wire/name.ts';
 import { deathsBlock, type QueryHash, queryHash, questionNameEnd, writeBans } from './deaths-block.ts';
 
 /**
- * Remembers the queries that threads had in hand when they ended, and bans those that ended a second one. It
- * is forgotten with the process: whoever restarts it (another version, perhaps) is not refused answers for
+ * Remembers the queries that threads had in hand when they ended, and bans those that ended a second one. A
+ * query that ended one is held off while no thread stands by: a second death would leave a place empty. It is
+ * forgotten with the process: whoever restarts it (another version, perhaps) is not refused answers for
  * what the one before could not do.
  */
 
@@ -33,6 +34,8 @@ export interface Deaths {
   readonly expire: (nowMs: number) => void;
   /** Queries banned now. */
   readonly banned: () => number;
+  /** Whether a thread stands by. */
+  readonly setCovered: (isCovered: boolean, nowMs: number) => void;
 }
 
 interface Remembered {
@@ -47,12 +50,17 @@ export function createDeaths(): Deaths {
   const block = deathsBlock();
   const remembered = new Map<string, Remembered>();
   let bans: Remembered[] = [];
-  const setBans = (next: Remembered[]): void => {
-    bans = next;
+  let isCovered = true;
+  let isHolding = false;
+  const write = (nowMs: number): void => {
+    const suspects = isCovered
+      ? []
+      : [...remembered.values()].filter((one) => !bans.includes(one) && isRecent(one.deathsMs.at(-1), nowMs));
+    isHolding = suspects.length > 0;
+    // The newest ones, should there ever be more than the block holds.
     writeBans(
       block,
-      // The newest ones, should there ever be more than the block holds.
-      bans.toReversed().map(({ hash }) => hash),
+      [...bans, ...suspects].toReversed().map(({ hash }) => hash),
     );
   };
   return {
@@ -61,22 +69,36 @@ export function createDeaths(): Deaths {
       const hash = queryHash(query);
       const key = `${hash.first} ${hash.second}`;
       const before = remembered.get(key);
-      const deathsMs = (before?.deathsMs ?? []).filter((atMs) => nowMs - atMs < WINDOW_MS);
+      const deathsMs = (before?.deathsMs ?? []).filter((atMs) => isRecent(atMs, nowMs));
       const entry = { hash, deathsMs: [...deathsMs, nowMs], bannedUntilMs: before?.bannedUntilMs ?? 0 };
       remembered.delete(key);
       remembered.set(key, entry);
       if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.keys().next().value ?? '');
-      if (entry.deathsMs.length < DEATHS_MAX || entry.bannedUntilMs > nowMs) return undefined;
-      entry.bannedUntilMs = nowMs + WINDOW_MS;
-      setBans([...bans.filter((ban) => ban !== before), entry]);
+      const isBanned = entry.deathsMs.length >= DEATHS_MAX && entry.bannedUntilMs <= nowMs;
+      if (isBanned) {
+        entry.bannedUntilMs = nowMs + WINDOW_MS;
+        bans = [...bans.filter((ban) => ban !== before), entry];
+      }
+      if (isBanned || !isCovered) write(nowMs);
+      if (!isBanned) return undefined;
       return { question: questionText(query), forMs: WINDOW_MS };
     },
     expire: (nowMs) => {
-      if (bans.some((ban) => ban.bannedUntilMs <= nowMs))
-        setBans(bans.filter((ban) => ban.bannedUntilMs > nowMs));
+      if (!bans.some((ban) => ban.bannedUntilMs <= nowMs)) return;
+      bans = bans.filter((ban) => ban.bannedUntilMs > nowMs);
+      write(nowMs);
     },
     banned: () => bans.length,
+    setCovered: (covered, nowMs) => {
+      if (covered === isCovered) return;
+      isCovered = covered;
+      if (!isCovered || isHolding) write(nowMs);
+    },
   };
+}
+
+function isRecent(atMs: number | undefined, nowMs: number): boolean {
+  return atMs !== undefined && nowMs - atMs < WINDOW_MS;
 }
 
 /** The question in words that are safe to print. */

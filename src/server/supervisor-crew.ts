@@ -45,6 +45,7 @@ export function startCrew(options: CrewOptions): {
     wanted: new Int32Array(new SharedArrayBuffer(4)),
     starting,
     sparesNotBeforeMs: 0,
+    standingBy: 0,
     restarts: 0,
     imagesRefused: 0,
     bootDeaths: 0,
@@ -118,6 +119,8 @@ export function fill(crew: Crew): void {
     else empty++;
   }
   const starting = crew.starting !== undefined;
+  crew.standingBy = ready.length;
+  crew.options.deaths.setCovered(ready.length > 0, nowMs);
   Atomics.store(crew.wanted, 0, starting ? 0 : empty);
   if (nowMs < crew.bootNotBeforeMs) return;
   // While it starts, the processor is for those that will answer. `watchCrew` comes back for the others.
@@ -205,8 +208,8 @@ export function empty(crew: Crew, slot: Slot, thread: ServingThread): void {
   Object.assign(slot, { thread: undefined, serving: false, notBeforeMs: nowMs + restartInMs });
   const culprit = thread.failed ? queryInHand(slot) : undefined;
   slot.io = { ...slot.io, skipInHand: culprit !== undefined };
-  onEvent({ kind: 'worker-died', worker: slot.index, error: errorText(thread.error), restartInMs });
   const banned = culprit === undefined ? undefined : deaths.note(culprit, nowMs);
+  onEvent({ kind: 'worker-died', worker: slot.index, error: errorText(thread.error), restartInMs });
   if (banned !== undefined) onEvent({ kind: 'query-of-death', ...banned });
   fillIn(crew, restartInMs);
 }

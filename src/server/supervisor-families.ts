@@ -11,11 +11,17 @@ import { WORD } from './worker-memory.ts';
 
 /** What the supervisor itself counts. */
 export function crewFamilies(crew: Crew, mode: IoMode): FamilySnapshot[] {
-  const { slots, restarts, imagesRefused } = crew;
+  const { slots, standingBy, restarts, imagesRefused } = crew;
   const serving = slots.filter((slot) => slot.serving).length;
   const { deaths } = crew.options;
   return [
     single('isochrone_dns_workers', 'gauge', serving, 'Threads that are answering.'),
+    single(
+      'isochrone_dns_workers_standing_by',
+      'gauge',
+      standingBy,
+      'Threads ready to take the place of a dead one.',
+    ),
     single(
       'isochrone_dns_worker_restarts_total',
       'counter',

@@ -85,6 +85,8 @@ export interface Crew {
   starting: PromiseWithResolvers<readonly ListenAddress[]> | undefined;
   /** Threads that stand by begin then, ms. */
   sparesNotBeforeMs: number;
+  /** Threads that are ready and have no place. */
+  standingBy: number;
   restarts: number;
   imagesRefused: number;
   /** Threads in a row that died before they had a place. */
