@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisStore } from '../../src/store/redis.ts';
 import type { PopReport, Sample, Store } from '../../src/store/store.ts';
 import { demoNetworks } from '../helpers/answers.ts';
-import type { Client, Terms } from './steps.ts';
+import { demoTruth } from '../helpers/demo-truth.ts';
+import type { Client } from './steps.ts';
 
 /** What can go wrong with a POP: `link` one of its links is full, `links` all of them are. */
 export type Input = 'latency' | 'loss' | 'link' | 'links' | 'load' | 'health';
@@ -15,6 +16,11 @@ type News = Input | 'well';
 const EVERY_MS = 25;
 const NETWORKS_MAX = 60;
 const WORSE_MS = 80;
+/**
+ * Networks in each batch besides the client: the POP's own agent says otherwise a hundred times a second, and
+ * what most bursts say of a POP counts.
+ */
+const OTHERS = 8;
 
 /** For so long the store is told that all is well again, before the feeder falls silent, ms. */
 const WELL_MS = 1000;
@@ -27,16 +33,15 @@ export async function feed(options: {
   readonly url: string;
   readonly input: Input;
   readonly client: Client;
-  readonly terms: Terms;
 }): Promise<() => Promise<void>> {
-  const { input, client, terms } = options;
+  const { input, client } = options;
   const store = await openRedisStore({ url: options.url, cluster: 'isochrone' });
   const write = input === 'latency' || input === 'loss' ? writeSamples : writeReport;
   let news: News = input;
   let underWay = Promise.resolve();
   let stopped: Promise<void> | undefined;
   const timer = setInterval(() => {
-    underWay = write(store, { news, client, terms }).catch(() => undefined);
+    underWay = write(store, { news, client }).catch(() => undefined);
   }, EVERY_MS);
   const stop = async (): Promise<void> => {
     news = 'well';
@@ -54,19 +59,21 @@ export async function feed(options: {
 interface What {
   readonly news: News;
   readonly client: Client;
-  readonly terms: Terms;
 }
 
 let turn = 0;
 
-/** Bursts to networks around the client. */
-function writeSamples(store: Store, { news, client, terms }: What): Promise<void> {
+/** Bursts to networks around the client, each at its own distance. */
+function writeSamples(store: Store, { news, client }: What): Promise<void> {
   const country = demoNetworks.find(({ prefix }) => prefix === client.subnet)?.country;
   const near = demoNetworks.filter((network) => network.country === country).slice(0, NETWORKS_MAX);
-  const others = [near[turn++ % near.length]?.prefix ?? '', near[turn++ % near.length]?.prefix ?? ''];
-  const rttMs = (terms?.rttMs ?? 0) + (news === 'latency' ? WORSE_MS : 0);
+  const others = Array.from({ length: OTHERS }, () => near[turn++ % near.length]?.prefix ?? '');
+  const worseMs = news === 'latency' ? WORSE_MS : 0;
   const lost = news === 'loss' ? 1 : 0;
-  const samples = [client.subnet, ...others].map((network): Sample => ({ network, rttMs, sent: 3, lost }));
+  const samples = [client.subnet, ...others].map((network): Sample => {
+    const rttMs = (demoTruth().get(network)?.rttMs.get(client.pop) ?? 0) + worseMs;
+    return { network, rttMs, sent: 3, lost };
+  });
   return store.appendSamples({ pop: client.pop, atMs: Date.now(), source: 'measured', samples });
 }
 

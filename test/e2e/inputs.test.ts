@@ -60,7 +60,7 @@ test('each input changes the answer within 2 s, explain names its term, and it c
     const fed: Record<string, number> = {};
     const stops: (() => Promise<void>)[] = [];
     for (const one of again) {
-      const stop = await feed({ url: redis.url, input: one.input, client: one.client, terms: one.before });
+      const stop = await feed({ url: redis.url, input: one.input, client: one.client });
       open.closeLater(stop);
       stops.push(stop);
       fed[one.input] = await changed(program, one);

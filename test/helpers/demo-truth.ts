@@ -13,6 +13,8 @@ export interface TruthOf {
   readonly pop: string;
   /** By how much it leads the next, ms. */
   readonly leadMs: number;
+  /** Round-trip time to each POP on a quiet day, ms, by its code. */
+  readonly rttMs: ReadonlyMap<string, number>;
 }
 
 let truth: ReadonlyMap<string, TruthOf> | undefined;
@@ -37,7 +39,9 @@ function workOut(): ReadonlyMap<string, TruthOf> {
         Math.min(...links.map(({ index }) => model.baseRttMs(placeId, asn, index))),
       );
       const [bestMs = 0, nextMs = 0] = [...rttMs].sort((one, other) => one - other);
-      return [network, { pop: fleet.pops[rttMs.indexOf(bestMs)]?.code ?? '', leadMs: nextMs - bestMs }];
+      const pop = fleet.pops[rttMs.indexOf(bestMs)]?.code ?? '';
+      const byCode = new Map(fleet.pops.map(({ code, index }) => [code, rttMs[index] ?? 0]));
+      return [network, { pop, leadMs: nextMs - bestMs, rttMs: byCode }];
     }),
   );
 }
