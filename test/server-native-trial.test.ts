@@ -41,3 +41,13 @@ test('both ways are timed in turn, and a choice that is clear stays', () => {
   time(clear, { isWith: 0.0005, isWithout: 0.0006 }, 200);
   assert.equal(time(clear, { isWith: 0.0005, isWithout: 0.0006 }, 20_000), 0);
 });
+
+test('a batch that was interrupted changes nothing', () => {
+  const trial = createTrial();
+  time(trial, { isWith: 0.0009, isWithout: 0.0014 }, 200);
+  for (let i = 0; i < 50; i++) {
+    if (trial.isWith) noteTrial(trial, 0.06);
+    assert.equal(trial.pays, true);
+    assert.equal(time(trial, { isWith: 0.0009, isWithout: 0.0014 }, 61), 0);
+  }
+});

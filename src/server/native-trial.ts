@@ -15,6 +15,8 @@ export interface Trial {
 
 /** Part of a mean that a timed batch changes. */
 const NEWS_SHARE = 1 / 32;
+/** A batch in which the thread was kept waiting says nothing: it counts as so many times the mean at most. */
+const CLIP = 1.5;
 /** What the other way must take less of the time before it is taken up. */
 const GAIN_SHARE = 0.03;
 
@@ -34,5 +36,6 @@ export function noteTrial(trial: Trial, queryMs: number): void {
 }
 
 function mean(beforeMs: number, nowMs: number): number {
-  return Number.isNaN(beforeMs) ? nowMs : beforeMs + (nowMs - beforeMs) * NEWS_SHARE;
+  if (Number.isNaN(beforeMs)) return nowMs;
+  return beforeMs + (Math.min(nowMs, CLIP * beforeMs) - beforeMs) * NEWS_SHARE;
 }
