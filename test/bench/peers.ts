@@ -203,6 +203,10 @@ async function measureMode(
       const { figures, p99Us } = await loadOnce({ ...load, mode, port: one.server.port, seconds });
       const cpu = cpuSeconds(one.running.pid) - before;
       const { answered, lost, good } = figures;
+      if (one.running.ended() || answered === 0) {
+        progress(`${mode.name} round ${round}/${rounds}  ${one.server.name} has ended, or answers nothing`);
+        continue;
+      }
       // The echo repeats the query's own rcode, which is NOERROR too.
       if (good < answered * 0.99)
         progress(`${one.server.name}: only ${good} of ${answered} answers are NOERROR`);
@@ -243,7 +247,7 @@ function publish(modes: readonly Mode[], results: readonly PeerResult[]): void {
   const groups = bars.map(({ name, title }) => ({
     title,
     bars: results
-      .filter(({ mode }) => mode === name)
+      .filter(({ mode, cpuUs }) => mode === name && cpuUs.length > 0)
       .map(({ server, cpuUs }) => ({ label: server, value: median(cpuUs) }))
       .toSorted((a, b) => a.value - b.value),
   }));
@@ -262,7 +266,10 @@ function tableOf(results: readonly PeerResult[], withLatency: boolean) {
   const floor = median(results.find(({ server }) => server === 'floor')?.cpuUs ?? []);
   const latency = withLatency ? ['p99 us'] : [];
   const head = ['server', 'CPU us/query', 'min..max', 'x floor', 'queries/s', ...latency, 'lost'];
+  const isMeasured = ({ cpuUs }: PeerResult): boolean => cpuUs.length > 0;
+  const silent = results.filter((one) => !isMeasured(one));
   const rows = results
+    .filter(isMeasured)
     .toSorted((a, b) => median(a.cpuUs) - median(b.cpuUs))
     .map(({ server, cpuUs, queriesPerSecond, p99Us, lost }) => [
       server,
@@ -273,5 +280,6 @@ function tableOf(results: readonly PeerResult[], withLatency: boolean) {
       ...(withLatency ? [whole(median(p99Us))] : []),
       whole(lost),
     ]);
+  rows.push(...silent.map(({ server }) => [server, ...head.slice(1).map(() => '-')]));
   return { head, rows };
 }
