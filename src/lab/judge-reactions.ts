@@ -9,7 +9,10 @@ export interface Reaction {
   /** Index. */
   readonly pop: number;
   readonly value: number;
-  /** Cells that had better leave the POP, or come to it, by more than 5 ms; all of a POP that is out. */
+  /**
+   * Cells that had better leave the POP by more than 5 ms; all of a POP that is out. When it is over: those that
+   * had the POP before and had better come back, by as much; a cell that never knew it is none of them.
+   */
   readonly affected: number;
   /** Share of them that did, at the end. */
   readonly followed: number;
@@ -43,6 +46,8 @@ interface Followed {
 /** Follows how cells leave POPs that get worse and come to those that get better. */
 export function createReactionJudge(truth: Truth, tickSeconds: number): ReactionJudge {
   const all: Followed[] = [];
+  /** By POP: 1 for the cells that had it before it got worse. */
+  const hadIt = new Map<number, Uint8Array>();
   return {
     happened: (tick, events, before) => {
       for (const event of events) {
@@ -51,12 +56,18 @@ export function createReactionJudge(truth: Truth, tickSeconds: number): Reaction
         const isLeaving = isOut || (event.event === 'add-rtt' && event.value > 0);
         const cells = [...before.keys()].filter((cell) => {
           const pop = before[cell] as number;
+          if (!isLeaving && hadIt.get(event.pop)?.[cell] === 0) return false;
           if (pop < 0 || (pop === event.pop) !== isLeaving) return false;
           if (isOut) return true;
           const best = truth.bestPop(cell);
           const isThere = isLeaving || best === event.pop;
           return isThere && truth.rttMs(cell, pop) - truth.rttMs(cell, best) > CLOSE_MS;
         });
+        if (isLeaving)
+          hadIt.set(
+            event.pop,
+            Uint8Array.from(before, (pop) => (pop === event.pop ? 1 : 0)),
+          );
         all.push({ tick, event, isLeaving, cells, done: 0, ticksTo95: -1 });
       }
     },

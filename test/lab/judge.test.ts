@@ -98,6 +98,21 @@ test('reactions: which cells had better move, and when 95 % had', () => {
   ]);
 });
 
+test('reactions: back is for cells that had the POP; those that never knew it are no part of it', () => {
+  const events = `${EVENTS}2,add-rtt,WEST,*,100\n7,add-rtt,WEST,*,0\n`;
+  const { reactions } = judged(handWorld({ 'events.csv': events }), (tick, cell) => {
+    // WEST would be better for the last one too, all the time but for the five ticks.
+    return whole(cell === 1 && (tick < 3 || tick >= 8) ? 1 : 0);
+  });
+  assert.deepEqual(
+    reactions.map(({ affected, ticksTo95 }) => [affected, ticksTo95]),
+    [
+      [1, 2],
+      [1, 2],
+    ],
+  );
+});
+
 test('fresh values: what was served against the best fixed choice, where both were measured', () => {
   // EAST is measured at ticks 0, 4 and 8 (10, 20, 30 ms), WEST at 0 and 6 (70, 12 ms), FAR once.
   const extra = 'boston,EAST,4,20,20,0,0\nboston,EAST,8,30,30,0,0\nboston,WEST,6,12,12,0,0\n';
