@@ -94,7 +94,7 @@ test('a POP with few networks has those measured again that did not raise the do
   );
 });
 
-test('lost packets raise a doubt, and bursts without loss where there was some; so many in a second at most', () => {
+test('lost packets raise a doubt, and bursts without loss where there was some; with a bound', () => {
   const { news, rttMs } = settled();
   const burst = (lost: number): void => news.note(networks[0] as string, { lost, rttMs: rttMs() });
   for (let i = 0; i < 10; i++) burst(0);

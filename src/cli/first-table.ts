@@ -18,7 +18,7 @@ export interface FirstTable {
   readonly image?: SteeringImage;
 }
 
-/** The table to begin with: the newest of the snapshot and what others answer from; else one of geography. */
+/** The table to begin with: the newest of the snapshot and the published one; else one of geography. */
 export async function firstTable(
   ground: Ground,
   store: Store,
@@ -32,7 +32,7 @@ export async function firstTable(
   return first;
 }
 
-/** The snapshot in the state folder; why it is not of use here; undefined if there is none, or not for this. */
+/** The snapshot in the state folder, or why it is not used; undefined: none, or for other groups. */
 async function savedTable(ground: Ground): Promise<FirstTable | string | undefined> {
   const image = await readSnapshot(stateFolder(ground.config), expectedOf(ground));
   if (image === undefined || typeof image === 'string') return image;

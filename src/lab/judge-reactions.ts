@@ -10,8 +10,8 @@ export interface Reaction {
   readonly pop: number;
   readonly value: number;
   /**
-   * Cells that had better leave the POP by more than 5 ms; all of a POP that is out. When it is over: those that
-   * had the POP before and had better come back, by as much; a cell that never knew it is none of them.
+   * Cells that had better leave the POP by more than 5 ms; all of a POP that is out. When it is over: those
+   * that had the POP before and had better come back, by as much; a cell that never knew it is none of them.
    */
   readonly affected: number;
   /** Share of them that did, at the end. */

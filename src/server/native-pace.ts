@@ -1,4 +1,6 @@
-import { sleepNs, type Udp } from './native-udp.ts';
+import { ADDRESS } from './native-arena.ts';
+import { LINUX } from './native-libc.ts';
+import type { Udp } from './native-udp.ts';
 
 /** How fast queries come, and what follows for the next look at the sockets. See docs/decisions/0009. */
 export interface Pace {
@@ -40,4 +42,15 @@ export function pause(pace: Pace, udp: Udp): boolean {
   if (pace.ratePerMs < RATE_PER_MS_MIN) return false;
   sleepNs(udp, Math.min(PAUSE_NS_MAX, Math.round((BATCH_WANTED / pace.ratePerMs) * 1e6)));
   return true;
+}
+
+/** Sleeps; a signal may end it early. */
+export function sleepNs({ libc, arena }: Pick<Udp, 'libc' | 'arena'>, ns: number): void {
+  const at = arena.scratch >> 2;
+  const { i32 } = arena;
+  i32[at] = 0;
+  i32[at + 1] = 0;
+  i32[at + 2] = ns;
+  i32[at + 3] = 0;
+  libc.clockNanosleep(LINUX.CLOCK_MONOTONIC, 0, arena.addresses[ADDRESS.SCRATCH] as number, 0);
 }

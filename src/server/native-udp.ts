@@ -9,7 +9,6 @@ import {
 } from './counters.ts';
 import type { Foreseer, Handler } from './handler.ts';
 import {
-  ADDRESS,
   type Addresses,
   type Arena,
   BATCH_MAX,
@@ -21,6 +20,7 @@ import {
 } from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
 import { isError, newQueue, type Queue } from './native-overload.ts';
+import { sleepNs } from './native-pace.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
 import { createTrial, noteTrial, type Trial } from './native-trial.ts';
 import { WORD } from './worker-memory.ts';
@@ -294,15 +294,4 @@ function moveName(i32: Int32Array, shape: Shape, move: { readonly from: number; 
   const words = shape.controlOctets >> 2;
   const controls = shape.controls >> 2;
   i32.copyWithin(controls + to * words, controls + from * words, controls + (from + 1) * words);
-}
-
-/** Sleeps; a signal may end it early. */
-export function sleepNs({ libc, arena }: Pick<Udp, 'libc' | 'arena'>, ns: number): void {
-  const at = arena.scratch >> 2;
-  const { i32 } = arena;
-  i32[at] = 0;
-  i32[at + 1] = 0;
-  i32[at + 2] = ns;
-  i32[at + 3] = 0;
-  libc.clockNanosleep(LINUX.CLOCK_MONOTONIC, 0, arena.addresses[ADDRESS.SCRATCH] as number, 0);
 }

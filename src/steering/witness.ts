@@ -23,8 +23,8 @@ const JITTER_BURSTS = 2.5;
 const JITTER_AT_FIRST = 0.5;
 
 /**
- * A burst as it counts for an estimate that rests on so many, ms: its minimum, and of its jitter, which clients
- * feel too, a part that grows as there are bursts to average it over. NaN: every packet was lost.
+ * A burst as it counts for an estimate that rests on so many, ms: its minimum, and of its jitter, which
+ * clients feel too, a part that grows as there are bursts to average it over. NaN: every packet was lost.
  */
 export function burstMs(sample: LocatedSample, bursts: number, params: SteeringParams): number {
   if (sample.rttMs === undefined) return Number.NaN;
