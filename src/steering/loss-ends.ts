@@ -9,9 +9,9 @@ const CLEAR_MS = 1;
 /**
  * `isHit`: by POP, 1 where it was down, or its links were congested, and that is not over: the packets that
  * cells lost there say nothing of themselves. Packets to a POP that is down are lost because it is down,
- * which its health says already; so no loss of it is known then: should all be out, they are told apart by their
- * distance as if all were up. When it is back, or its links are free again, the packets that cells lost
- * meanwhile are forgotten with the cause.
+ * which its health says already; so no loss of it is known then: should all be out, they are told apart by
+ * their distance as if all were up. When it is back, or its links are free again, the packets that cells
+ * lost meanwhile are forgotten with the cause.
  */
 export function endLosses(learning: Learning, isHit: Uint8Array, down: Uint8Array): void {
   const { terms, popLoss, estimates, forgiven } = learning;
