@@ -127,6 +127,18 @@ test('a query that ended one thread is held off while none stands by', () => {
   assert.equal(isHeldOff(other), false, 'long ago');
 });
 
+test('more queries held off than there is room for take no ban its place', () => {
+  const deaths = createDeaths();
+  const named = (name: string) => encodeQuery({ name, type: 'A' });
+  const banned = named('banned.example.');
+  deaths.note(banned, 0);
+  assert.ok(deaths.note(banned, 1));
+  deaths.setCovered(false, 2);
+  for (let i = 0; i < BANS_MAX; i++) deaths.note(named(`a${i}.example.`), 3);
+  assert.equal(deaths.block[0], BANS_MAX);
+  assert.ok(isQueryOfDeath(deaths.block, banned, banned.length));
+});
+
 test('whatever kills threads, bans stay within their bound and match what they were made of', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 80 }), { maxLength: 60 }), (queries) => {

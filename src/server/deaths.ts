@@ -51,16 +51,14 @@ export function createDeaths(): Deaths {
   const remembered = new Map<string, Remembered>();
   let bans: Remembered[] = [];
   let isCovered = true;
-  let isHolding = false;
   const write = (nowMs: number): void => {
     const suspects = isCovered
       ? []
       : [...remembered.values()].filter((one) => !bans.includes(one) && isRecent(one.deathsMs.at(-1), nowMs));
-    isHolding = suspects.length > 0;
-    // The newest ones, should there ever be more than the block holds.
+    // Bans first, and the newest, should there ever be more than the block holds.
     writeBans(
       block,
-      [...bans, ...suspects].toReversed().map(({ hash }) => hash),
+      [...bans.toReversed(), ...suspects.toReversed()].map(({ hash }) => hash),
     );
   };
   return {
@@ -92,7 +90,7 @@ export function createDeaths(): Deaths {
     setCovered: (covered, nowMs) => {
       if (covered === isCovered) return;
       isCovered = covered;
-      if (!isCovered || isHolding) write(nowMs);
+      write(nowMs);
     },
   };
 }
