@@ -9,6 +9,7 @@ import type { Traffic } from './traffic.ts';
 
 /** What the modelled internet is like at a moment. */
 export interface Situation {
+  /** ms since 1970 UTC. */
   readonly nowMs: number;
   readonly model: NetModel;
   readonly traffic: Traffic;

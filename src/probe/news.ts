@@ -52,8 +52,6 @@ export function createNews(): News {
   const lastMs = new Map<string, number>();
   /** Networks measured last, the newest last, each once. */
   let recent: string[] = [];
-  /** Bursts in a row that were far off on one side. */
-  let run = 0;
   let sides: number[] = [];
   let losses: number[] = [];
   let isLossy = false;
@@ -71,14 +69,11 @@ export function createNews(): News {
     const change = rttMs - before;
     const isFar = Math.abs(change) > FAR_MS + FAR_SHARE * Math.min(before, rttMs);
     const side = isFar ? Math.sign(change) : 0;
-    if (!isFar) run = 0;
-    else run = side === sides.at(-1) ? run + 1 : 1;
-    if (isFar) wanted = Math.max(wanted, run > 1 ? DOUBT_TWO : DOUBT_ONE);
     sides = [...sides.slice(1 - BURSTS), side];
+    if (isFar) wanted = Math.max(wanted, farInARow(sides) > 1 ? DOUBT_TWO : DOUBT_ONE);
     if (Math.abs(sides.reduce((sum, one) => sum + one, 0)) < FAR_BURSTS) return;
     isNews = true;
     sides = [];
-    run = 0;
     wanted = 0;
   };
   const noteLoss = (lost: number): void => {
@@ -112,7 +107,13 @@ export function createNews(): News {
       wanted = 0;
       doubted += count;
       // Those that raised the doubt have said what they can.
-      return recent.slice(0, recent.length - run).slice(0, count);
+      return recent.slice(0, recent.length - farInARow(sides)).slice(0, count);
     },
   };
+}
+
+/** Bursts at the end that were far off on one side. */
+function farInARow(sides: readonly number[]): number {
+  const last = sides.at(-1) ?? 0;
+  return last === 0 ? 0 : sides.length - 1 - sides.findLastIndex((side) => side !== last);
 }
