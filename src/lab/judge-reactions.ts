@@ -46,7 +46,7 @@ interface Followed {
 /** Follows how cells leave POPs that get worse and come to those that get better. */
 export function createReactionJudge(truth: Truth, tickSeconds: number): ReactionJudge {
   const all: Followed[] = [];
-  /** By POP: 1 for the cells that had it before it got worse. */
+  /** By POP that is worse than it was: 1 for the cells that had it before. */
   const hadIt = new Map<number, Uint8Array>();
   return {
     happened: (tick, events, before) => {
@@ -63,7 +63,8 @@ export function createReactionJudge(truth: Truth, tickSeconds: number): Reaction
           const isThere = isLeaving || best === event.pop;
           return isThere && truth.rttMs(cell, pop) - truth.rttMs(cell, best) > CLOSE_MS;
         });
-        if (isLeaving)
+        if (!isLeaving) hadIt.delete(event.pop);
+        else if (!hadIt.has(event.pop))
           hadIt.set(
             event.pop,
             Uint8Array.from(before, (pop) => (pop === event.pop ? 1 : 0)),
