@@ -1,7 +1,8 @@
 /**
  * Room `config`: the one configuration file: its schema, reading it with the place of every fault, and the
  * reference page and JSON Schema that come from it.
- * May import `base` and the parameters of `steering`. Pure: files come through a reader that is handed in.
+ * May import `base`, and of `steering` the parameters and the bound of POPs. Pure: files come through a
+ * reader that is handed in.
  */
 import { z } from 'zod';
 import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
