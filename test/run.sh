@@ -44,8 +44,10 @@ PATH="$PWD/node_modules/.bin:$PATH"
 echo "node $(node --version)"
 tsc --noEmit
 biome check --error-on-warnings .
-# The end-to-end tests hold whole programs to times that people see: they do not share the machine.
-quick=$(ls test/*.test.ts test/*/*.test.ts | grep -v '^test/e2e/')
+# The end-to-end tests, and those in network namespaces, hold whole programs to times that people see: they
+# do not share the machine.
+quick=$(ls test/*.test.ts test/*/*.test.ts | grep -v -e '^test/e2e/' -e '^test/netns/')
 # shellcheck disable=SC2086
 node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=spec $quick
-exec node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec 'test/e2e/*.test.ts'
+exec node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec 'test/e2e/*.test.ts' \
+  'test/netns/*.test.ts'
