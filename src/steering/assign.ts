@@ -1,3 +1,4 @@
+import { observeCalm } from './calm.ts';
 import { clearPrices } from './clearing.ts';
 import { type DecidePass, type Deciding, decideUnits, emptyPass, viewOf } from './decide.ts';
 import { fillRoom } from './fill.ts';
@@ -32,6 +33,7 @@ export function assignUnits(deciding: Deciding, tick: Assigning): Assigned {
   const { activeCells, nowMs } = tick;
   const pass = emptyPass();
   market.activeCells = activeCells;
+  observeCalm(market.calm, market);
   const noticed = notice(deciding, tick);
   const isAny = noticed.pops.some((change) => change > 0);
   if (noticed.returned) wakeCandidates(market, noticed.pops);

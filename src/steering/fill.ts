@@ -11,6 +11,8 @@ import { candidateOf, NONE } from './units.ts';
 const ROOM_SHARE = 0.003;
 const ROOM_SHARE_MOST = 0.03;
 const ROOM_SHARE_MS = 0.1;
+/** … and than so much more for each tick in which the POP's room stayed as it is, up to the most: it ends. */
+const ROOM_SHARE_CALM = ROOM_SHARE / 4;
 /** … up to this share. */
 const LEFT_SHARE = 0.001;
 /** A POP with a lower price than this is not worth it, ms. */
@@ -45,7 +47,9 @@ export function fillRoom(
     const priceMs = terms.priceMs[pop] as number;
     const capacityRps = market.capacityRps[pop] as number;
     const room = supplyRps(market, pop, priceMs) - rps;
-    const least = Math.max(ROOM_SHARE, Math.min(ROOM_SHARE_MOST, ROOM_SHARE_MS / priceMs));
+    const cheap = Math.max(ROOM_SHARE, ROOM_SHARE_MS / priceMs);
+    const calm = ROOM_SHARE_CALM * (market.calm.ticks[pop] as number);
+    const least = Math.min(ROOM_SHARE_MOST, Math.max(cheap, calm));
     return priceMs >= PRICE_LEAST_MS && room > least * capacityRps ? room - LEFT_SHARE * capacityRps : 0;
   });
   if (!roomRps.some((rps) => rps > 0)) return 0;

@@ -1,3 +1,4 @@
+import { type Calm, createCalm } from './calm.ts';
 import type { SteeringParams } from './params.ts';
 import type { PopTerms } from './score.ts';
 import { CANDIDATES, NONE, type ServiceGroup, type Units } from './units.ts';
@@ -37,6 +38,7 @@ export interface Market {
   readonly rising: Uint8Array;
   /** By POP: what is wanted at the present prices, requests/s. */
   readonly wantedRps: Float64Array;
+  readonly calm: Calm;
 }
 
 /** What changed of the POPs since the last tick. */
@@ -89,6 +91,7 @@ export function createMarket(
     drift: { fallMs: 0, settled: false },
     rising: new Uint8Array(popCount),
     wantedRps: new Float64Array(popCount),
+    calm: createCalm(popCount),
   };
 }
 
