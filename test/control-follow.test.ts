@@ -5,6 +5,7 @@ import { IMAGE_KIND, sealImage } from '../src/base/image-file.ts';
 import { popStateWords } from '../src/base/pop-state.ts';
 import { startFollow } from '../src/control/follow.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
+import { createPopWords } from '../src/control/pop-words.ts';
 import { STEERING_VERSION, type SteeringImage, sourceOf } from '../src/steering/image.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { again, answer, closeStages, decider, fleet, stage } from './helpers/control-stage.ts';
@@ -23,7 +24,7 @@ test('a name server follows the table and the drains; older and damaged ones are
     fleet,
     placesDigest: PLACES_DIGEST,
     clock: on.clock,
-    popState,
+    words: createPopWords(fleet, popState),
     pollMs: 3_600_000,
     onImage: (image) => taken.push(image),
     log: (message) => log.push(message),

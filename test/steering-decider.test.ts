@@ -63,7 +63,7 @@ test('health: a POP that reports itself bad is left at once, and taken again aft
   settle(driver);
   driver.tick({ reports: driver.reports({ PA: { healthy: false } }) });
   assert.equal(driver.answer(NEAR_A), 'PB');
-  assert.deepEqual(driver.decider.downPops(), [true, false, false, false]);
+  assert.deepEqual(driver.decider.downPops(), ['report', '', '', '']);
   for (let i = 0; i < 3; i++) driver.tick({ reports: driver.reports() });
   assert.equal(driver.answer(NEAR_A), 'PA');
 });

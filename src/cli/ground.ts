@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { popStateWords } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
+import { createPopWords, type PopWords } from '../control/pop-words.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
 import { serviceGroups } from '../steering/groups.ts';
 import type { ServiceGroup } from '../steering/units.ts';
@@ -15,17 +16,21 @@ export interface Ground {
   readonly groupOf: readonly number[];
   /** One word per POP, for all threads. */
   readonly popState: Int32Array<SharedArrayBuffer>;
+  /** Who alone writes them. */
+  readonly words: PopWords;
 }
 
 /** Reads the places and sorts the services into groups. */
 export function loadGround(config: Config): Ground {
   const { fleet, services } = config;
   const { text, file } = readGeoData('places.csv');
+  const popState = popStateWords(fleet.pops.length);
   return {
     config,
     places: readPlaces(text, file),
     ...serviceGroups(fleet.pops.length, services),
-    popState: popStateWords(fleet.pops.length),
+    popState,
+    words: createPopWords(fleet, popState),
   };
 }
 

@@ -73,7 +73,7 @@ export const serveCommand: Command = {
         fleet,
         placesDigest: world.places.digest,
         clock: systemClock,
-        popState: world.popState,
+        words: world.words,
         initial: first.image,
         onImage: ({ bytes }) => {
           const refused = live.table.take(bytes, 'store');

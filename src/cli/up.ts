@@ -94,7 +94,7 @@ export const upCommand: Command = {
         fleet,
         placesDigest: world.places.digest,
         clock: systemClock,
-        popState: world.popState,
+        words: world.words,
         tickMs: config.control.tickMs,
         samplesPerTickMax: config.control.samplesPerTickMax,
         burstsPerSecond: config.control.burstsPerSecond,

@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
-import { POP_DOWN, POP_DRAINED, setPopBit } from '../base/pop-state.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
 import { openImage, type SteeringImage } from '../steering/image.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Override, Store } from '../store/store.ts';
+import { type PopWords, toldBy } from './pop-words.ts';
 import { intoShared } from './snapshot.ts';
 
 /** What a bare name server follows with. */
@@ -13,8 +13,8 @@ export interface FollowOptions {
   readonly fleet: Fleet;
   readonly placesDigest: number;
   readonly clock: Clock;
-  /** Words that every serving thread reads; written here. */
-  readonly popState: Int32Array;
+  /** Words that every serving thread reads; told here. */
+  readonly words: PopWords;
   /** The image that is answered from already; absent: none. */
   readonly initial?: SteeringImage | undefined;
   /** Time between two looks without a nudge. */
@@ -75,21 +75,12 @@ export function startFollow(options: FollowOptions): Follow {
 }
 
 function createLook(options: FollowOptions): { all: () => Promise<void>; stats: () => FollowStats } {
-  const { store, fleet, placesDigest, clock, popState, log } = options;
+  const { store, fleet, placesDigest, clock, words, log } = options;
   let inUse = options.initial === undefined ? undefined : stampOf(options.initial);
   let refusedEpoch = -1;
   let refusedFault = '';
   let overrides: readonly Override[] = [];
   const stats = { taken: 0, refused: 0, storeFailures: 0 };
-  const setDrained = (): void => {
-    const drained = activeOverrides(overrides, clock.nowMs());
-    for (const { index: popIndex, code } of fleet.pops)
-      setPopBit(popState, { popIndex, bit: POP_DRAINED, on: drained.has(code) });
-  };
-  const setDown = (image: SteeringImage): void => {
-    for (const [popIndex, { state }] of decodeTerms(image.termsText).pops.entries())
-      setPopBit(popState, { popIndex, bit: POP_DOWN, on: state === 'down' });
-  };
   const take = (published: { epoch: number; bytes: Uint8Array }): void => {
     const bytes = intoShared(published.bytes);
     const image = openImage(bytes, { fleetDigest: fleet.digest, placesDigest });
@@ -106,7 +97,7 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
     inUse = stampOf(image);
     refusedFault = '';
     stats.taken++;
-    setDown(image);
+    words.setTold(toldBy(decodeTerms(image.termsText).pops));
     options.onImage({ ...image, bytes });
   };
   const lookForImage = async (): Promise<void> => {
@@ -124,7 +115,7 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
       for (const outcome of await Promise.allSettled([lookForOverrides(), lookForImage()]))
         if (outcome.status === 'rejected') stats.storeFailures++;
       // Also when the store is away: an override ends by the clock.
-      setDrained();
+      words.setDrained(activeOverrides(overrides, clock.nowMs()));
     },
   };
 }

@@ -5,18 +5,19 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
-import { POP_DOWN, POP_DRAINED, setPopBit } from '../base/pop-state.ts';
 import type { Locator } from '../geo/locator.ts';
 import type { Decider, TickStats } from '../steering/decider.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import { createImageEncoder, type ImageEncoder } from '../steering/image-encode.ts';
+import type { Verdict } from '../steering/quorum.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Store, StoreTopic } from '../store/store.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { networkFinder } from './locate-networks.ts';
 import { type MadeImage, makeImage } from './made-image.ts';
 import { createPace } from './pace.ts';
+import type { PopWords } from './pop-words.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
 import { createTargetLists, type TargetLists } from './targets.ts';
@@ -29,8 +30,10 @@ export interface ControlOptions {
   readonly fleet: Fleet;
   readonly placesDigest: number;
   readonly clock: Clock;
-  /** Words that every serving thread reads; written here. */
-  readonly popState: Int32Array;
+  /** Words that every serving thread reads; told here. */
+  readonly words: PopWords;
+  /** What probers see of the POPs; absent: nobody looks. */
+  readonly health?: HealthVerdicts | undefined;
   readonly tickMs: number;
   /** Bursts read in a tick at most; the rest wait for the next. */
   readonly samplesPerTickMax: number;
@@ -43,6 +46,14 @@ export interface ControlOptions {
   /** A new table: answer from it. */
   readonly onImage: (image: MadeImage) => void;
   readonly log: (message: string) => void;
+}
+
+/** What probers together see of the POPs. */
+export interface HealthVerdicts {
+  /** By POP. */
+  readonly verdicts: () => readonly Verdict[];
+  /** Calls back when a POP's verdict became another. Returns how to stop. */
+  readonly onVerdict: (listener: () => void) => () => void;
 }
 
 /** A running loop. */
@@ -126,6 +137,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     if (topic === 'overrides' || topic === 'reports') pace.nudge(NUDGED_TICK_MS);
     if (topic === 'news') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
   });
+  const stopWatching = options.health?.onVerdict(() => pace.nudge(NUDGED_TICK_MS));
   await tickNow();
   pace.start();
   return {
@@ -139,6 +151,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       running.closed = true;
       pace.stop();
       stopListening();
+      stopWatching?.();
       await current;
     },
   };
@@ -187,7 +200,7 @@ async function runTick(running: Running): Promise<void> {
       missTick(running, nowMs);
       return;
     }
-    const ticked = decider.tick({ nowMs, ...seen });
+    const ticked = decider.tick({ nowMs, ...seen, verdicts: options.health?.verdicts() });
     setWords(running, nowMs);
     account(stats, ticked);
     running.isSuspected = ticked.isSuspected;
@@ -248,13 +261,9 @@ async function takeOverrides(running: Running): Promise<void> {
 }
 
 function setWords(running: Running, nowMs: number): void {
-  const { popState, fleet, decider } = running.options;
-  const drained = activeOverrides(running.inputs.overrides(), nowMs);
-  const down = decider.downPops();
-  for (const { index: popIndex, code } of fleet.pops) {
-    setPopBit(popState, { popIndex, bit: POP_DRAINED, on: drained.has(code) });
-    setPopBit(popState, { popIndex, bit: POP_DOWN, on: down[popIndex] === true });
-  }
+  const { words, decider } = running.options;
+  words.setDrained(activeOverrides(running.inputs.overrides(), nowMs));
+  words.setTold(decider.downPops());
 }
 
 /** Saves what changed; what the store did not take waits for the next tick. */

@@ -31,6 +31,7 @@ import { predictedLoad } from './load.ts';
 import { endLosses } from './loss-ends.ts';
 import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
 import { watchAsn } from './planner.ts';
+import type { DownBy, Verdict } from './quorum.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { termsOf } from './terms-of.ts';
@@ -51,6 +52,8 @@ export interface TickInputs {
   /** The last report of every POP that has one. */
   readonly reports: readonly FleetReport[];
   readonly overrides: readonly FleetOverride[];
+  /** What probers together see of each POP; absent: nobody looks. */
+  readonly verdicts?: readonly Verdict[] | undefined;
   /** Demand of all networks; undefined: as before. */
   readonly demand?: readonly LocatedDemand[] | undefined;
 }
@@ -84,9 +87,7 @@ export interface TickStats {
   readonly sweeps: number;
   /** Demand that would gain by moving but waits for the next tick, by the bound of churn; requests/s. */
   readonly waitingRps: number;
-  /**
-   * Demand, or load of others, beyond what the POPs that are answered can serve, requests/s; 0: all fits.
-   */
+  /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s. */
   readonly shortRps: number;
   /** Names of service groups that are answered although all their POPs are out. */
   readonly failOpen: readonly string[];
@@ -100,8 +101,8 @@ export interface Decider {
   /** The table as it stands, for `encodeImage`. */
   readonly parts: (epoch: number, madeAtMs: number) => ImageParts;
   readonly terms: () => SteeringTerms;
-  /** By POP: 1 down, 0 not; drains are not in it. */
-  readonly downPops: () => readonly boolean[];
+  /** By POP: what says that it is down, also while it is drained; '' when nothing does. */
+  readonly downPops: () => readonly DownBy[];
   /**
    * What to measure now, the most worthwhile first, at most `burstsMax`. `exploredMax`: networks that are
    * thought about at most.
@@ -132,7 +133,7 @@ export function createDecider(options: DeciderOptions): Decider {
     guard: () => guard(state),
     parts: (epoch, madeAtMs) => parts(state, epoch, madeAtMs),
     terms: () => termsOf(state),
-    downPops: () => state.fleetState.health.map((health) => health.state === 'down'),
+    downPops: () => state.fleetState.downBy,
     plan: (nowMs, burstsMax, exploredMax) => planBursts(state.planner, nowMs, burstsMax, exploredMax),
     takeUnsaved: (max) => takeUnsaved(state, max),
     packed: (key) => packedCell(state, key),
@@ -142,10 +143,10 @@ export function createDecider(options: DeciderOptions): Decider {
 }
 
 function tick(state: DeciderState, inputs: TickInputs): TickStats {
-  const { nowMs, samples, reports, overrides, demand } = inputs;
+  const { nowMs, samples, demand } = inputs;
   const { options, terms, fleetState, learning, deciding, cells } = state;
   const { fleet, params } = options;
-  const fleetChange = observeFleet(fleetState, { fleet, params, terms, reports, overrides, nowMs });
+  const fleetChange = observeFleet(fleetState, { fleet, params, terms, ...inputs });
   if (fleetChange.changed) takeFleetChange(state, nowMs);
   if (state.ticks === 0) dropStale(state, nowMs);
   const learned = learn(learning, samples, nowMs);
@@ -189,7 +190,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
  */
 function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void {
   const { deciding, learning, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
-  for (const [pop, health] of fleetState.health.entries()) downPops[pop] = health.state === 'down' ? 1 : 0;
+  for (const [pop, by] of fleetState.downBy.entries()) downPops[pop] = by === '' ? 0 : 1;
   endLosses(learning, state.isHit, downPops);
   for (const cell of learning.forgiven.splice(0)) refreshCell(deciding, cell, nowMs);
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);

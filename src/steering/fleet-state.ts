@@ -3,6 +3,7 @@ import { CAPACITY_UNKNOWN, type CapacityState, nextMbpsPerRps } from './capacity
 import { linkCongestionMs, linkShares, nextCongestionMs, spreadLinks } from './congestion.ts';
 import { HEALTH_UNKNOWN, nextHealth, type PopHealth, reportsFlow } from './health.ts';
 import type { SteeringParams } from './params.ts';
+import { type DownBy, downBy, NO_VERDICT, type Verdict } from './quorum.ts';
 import type { PopTerms } from './score.ts';
 
 /** What a POP said of itself; the store's reports have this form. */
@@ -35,6 +36,8 @@ export interface FleetOverride {
 export interface FleetState {
   readonly health: PopHealth[];
   readonly capacity: CapacityState[];
+  /** By POP: what says that it is down, also while it is drained; '' when nothing does. */
+  readonly downBy: DownBy[];
   /** By POP: 1 where it must not be answered. */
   readonly out: Uint8Array;
   readonly state: ('up' | 'down' | 'drained')[];
@@ -71,6 +74,7 @@ export function createFleetState(fleet: Fleet): FleetState {
   return {
     health: fleet.pops.map(() => HEALTH_UNKNOWN),
     capacity: fleet.pops.map(() => CAPACITY_UNKNOWN),
+    downBy: fleet.pops.map(() => ''),
     out: new Uint8Array(fleet.pops.length),
     state: fleet.pops.map(() => 'up'),
     why: fleet.pops.map(() => ''),
@@ -109,6 +113,8 @@ export function observeFleet(
     terms: PopTerms;
     reports: readonly FleetReport[];
     overrides: readonly FleetOverride[];
+    /** What probers together see, by POP; absent: nobody looks. */
+    verdicts?: readonly Verdict[] | undefined;
     nowMs: number;
   },
 ): { readonly changed: boolean; readonly relinked: Uint8Array } {
@@ -133,10 +139,13 @@ export function observeFleet(
     const health = nextHealth(state.health[index] as PopHealth, { report, nowMs, flowingSinceMs }, params);
     state.health[index] = health;
     const drain = drains.get(code);
-    const word = drain !== undefined ? 'drained' : health.state;
+    const verdict = seen.verdicts?.[index] ?? NO_VERDICT;
+    const by = downBy(health.by, verdict.state);
+    const word = drain !== undefined ? 'drained' : by === '' ? 'up' : 'down';
+    state.downBy[index] = by;
     if (word !== state.state[index]) changed = true;
     state.state[index] = word;
-    state.why[index] = drain === undefined ? health.why : drainWords(drain);
+    state.why[index] = drain === undefined ? downWords(by, health, verdict) : drainWords(drain);
     state.out[index] = word === 'up' ? 0 : 1;
     state.reportedRps[index] = finite(report?.loadRps);
     state.steeredRps[index] = finite(report?.steeredRps);
@@ -228,7 +237,13 @@ function bestLinkMs(state: FleetState, pop: Pop): number {
   );
 }
 
-function drainWords(override: FleetOverride): string {
+/** Why a POP is down; '' when it is not. */
+function downWords(by: DownBy, health: PopHealth, verdict: Verdict): string {
+  return by === '' ? '' : by === 'views' ? verdict.why : health.why;
+}
+
+/** Why a POP is drained, and until when. */
+export function drainWords(override: FleetOverride): string {
   const until = override.untilMs === undefined ? '' : ` until ${new Date(override.untilMs).toISOString()}`;
   return `drained${until}${override.reason === '' ? '' : `: ${override.reason}`}`;
 }

@@ -12,6 +12,8 @@ export interface PopHealth {
   readonly state: 'up' | 'down';
   /** Why it is down, in words; '' when up. */
   readonly why: string;
+  /** What says so: its agent, or that this went silent; '' when up. */
+  readonly by: '' | 'report' | 'silence';
   readonly badInARow: number;
   readonly goodInARow: number;
   /** `atMs` of the last report; 0 if there was none ever. */
@@ -26,6 +28,7 @@ export interface PopHealth {
 export const HEALTH_UNKNOWN: PopHealth = {
   state: 'up',
   why: '',
+  by: '',
   badInARow: 0,
   goodInARow: 0,
   reportAtMs: 0,
@@ -54,7 +57,7 @@ export function nextHealth(
   if (before.seenAtMs === 0 || before.state === 'down') return before;
   const silentMs = nowMs - Math.max(before.seenAtMs, flowingSinceMs);
   if (silentMs <= params.silentReports * before.intervalMs) return before;
-  return { ...before, state: 'down', why: 'its reports stopped', goodInARow: 0 };
+  return { ...before, state: 'down', why: 'its reports stopped', by: 'silence', goodInARow: 0 };
 }
 
 /** Whether reports come in at all: at least half of the POPs that ever reported did so lately. */
@@ -91,6 +94,7 @@ function afterReport(
       badInARow: goodInARow >= params.goodReports ? 0 : before.badInARow,
       state: recovered ? 'up' : 'down',
       why: recovered ? '' : before.why,
+      by: recovered ? '' : before.by,
     };
   }
   const badInARow = before.badInARow + 1;
@@ -102,5 +106,6 @@ function afterReport(
     goodInARow: 0,
     state: isDown ? 'down' : 'up',
     why: isDown ? 'its agent reports it unhealthy' : '',
+    by: isDown ? 'report' : '',
   };
 }

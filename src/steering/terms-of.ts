@@ -12,6 +12,7 @@ export function termsOf(state: DeciderState): SteeringTerms {
       code,
       state: fleetState.state[index] ?? 'up',
       why: fleetState.why[index] ?? '',
+      ...(fleetState.downBy[index] ? { downBy: fleetState.downBy[index] } : {}),
       shiftMs: at(terms.shiftMs, index),
       priorBiasMs: at(terms.priorBiasMs, index),
       lossMs: at(terms.lossMs, index),

@@ -1,4 +1,5 @@
 import type { SteeringParams } from './params.ts';
+import type { DownBy } from './quorum.ts';
 import { emptyPopTerms, type PopTerms } from './score.ts';
 
 /** What the decision knew of a POP: in the image, so that any name server can explain any answer. */
@@ -7,6 +8,8 @@ export interface PopTermsRecord {
   readonly state: 'up' | 'down' | 'drained';
   /** Why it is not up; '' when it is. */
   readonly why: string;
+  /** What says that it is down, also while it is drained; absent: nothing does. */
+  readonly downBy?: DownBy;
   readonly shiftMs: number;
   readonly priorBiasMs: number;
   readonly lossMs: number;

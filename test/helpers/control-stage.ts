@@ -5,6 +5,7 @@ import { manualClock } from '../../src/base/clock.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import { type Control, startControl } from '../../src/control/loop.ts';
 import type { MadeImage } from '../../src/control/made-image.ts';
+import { createPopWords } from '../../src/control/pop-words.ts';
 import type { Located } from '../../src/geo/client-image.ts';
 import { createDecider } from '../../src/steering/decider.ts';
 import { serviceGroups } from '../../src/steering/groups.ts';
@@ -71,7 +72,7 @@ export async function stage(store?: Store, initial?: SteeringImage): Promise<Sta
     fleet,
     placesDigest: PLACES_DIGEST,
     clock,
-    popState,
+    words: createPopWords(fleet, popState),
     tickMs: 3_600_000,
     samplesPerTickMax: 10_000,
     burstsPerSecond: 1_000,
