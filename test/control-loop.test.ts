@@ -186,7 +186,7 @@ test('each tick gives the agents what to measure: networks with demand, none twi
   const takeAll = async () => {
     const lists = await Promise.all(['PA', 'PB', 'PC'].map((pop) => on.store.takeTargets(pop)));
     for (const [i, list] of lists.entries())
-      for (const network of list) {
+      for (const { network } of list) {
         const key = `${network} from ${['PA', 'PB', 'PC'][i]}`;
         measured.set(key, (measured.get(key) ?? 0) + 1);
       }
@@ -194,13 +194,18 @@ test('each tick gives the agents what to measure: networks with demand, none twi
   };
   await again(on);
   const lists = await takeAll();
-  assert.deepEqual(new Set(lists.flat()), new Set(networks));
+  assert.deepEqual(new Set(lists.flat().map(({ network }) => network)), new Set(networks));
   assert.equal(lists.flat().length, 40, 'one burst a network until its answer is there');
   await again(on);
   assert.deepEqual((await takeAll()).flat(), [], 'all are under way');
   for (let i = 0; i < 20; i++) {
     for (const [k, pop] of ['PA', 'PB', 'PC'].entries()) {
-      const samples = (lists[k] ?? []).map((network) => ({ network, rttMs: 10 + 20 * k, sent: 3, lost: 0 }));
+      const samples = (lists[k] ?? []).map(({ network }) => ({
+        network,
+        rttMs: 10 + 20 * k,
+        sent: 3,
+        lost: 0,
+      }));
       await on.store.appendSamples({ pop, atMs: on.clock.nowMs(), source: 'modelled', samples });
     }
     await again(on);

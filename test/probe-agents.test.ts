@@ -52,7 +52,10 @@ interface Bench {
 }
 
 const LISTS = new Map(
-  fleet.pops.map(({ code }) => [code, ['192.0.2.0/24', '198.51.100.0/24', '233.252.0.0/24']]),
+  fleet.pops.map(({ code }) => [
+    code,
+    ['192.0.2.0/24', '198.51.100.0/24', '233.252.0.0/24'].map((network) => ({ network })),
+  ]),
 );
 
 function bench(changes: Partial<ModelledAgentOptions> = {}): Bench {
@@ -263,7 +266,11 @@ test('the store goes and comes back: nothing grows without bound, samples come a
   skip: withoutRedis(),
 }, async () => {
   const redis = await startRedis();
-  const store = await openRedisStore({ url: redis.url, cluster: 'agents' });
+  const store = await openRedisStore({
+    url: redis.url,
+    cluster: 'agents',
+    pops: fleet.pops.map(({ code }) => code),
+  });
   const { agents, run, measure } = bench({ store });
   try {
     await measure(3_000);

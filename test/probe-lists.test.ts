@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { manualClock } from '../src/base/clock.ts';
 import { createOutbox } from '../src/probe/outbox.ts';
 import { createTargets } from '../src/probe/targets.ts';
+import { TARGETS_MAX } from '../src/store/bounds.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import { TARGETS_MAX } from '../src/store/store.ts';
 import { smallFleet } from './helpers/fleet.ts';
 
 const fleet = smallFleet();
+
+const plain = (networks: readonly string[]) => networks.map((network) => ({ network }));
 
 /** Targets of a store, and the bursts that they ask for, in steps of 50 ms. */
 function lists() {
@@ -27,14 +29,14 @@ test('each burst on a list is made once, spread over most of a second; lists com
   const list = Array.from({ length: 60 }, (_, i) => `10.0.${i}.0/24`);
   await store.putTargets(
     new Map([
-      ['FRA', list],
-      ['JFK', ['10.9.9.0/24']],
+      ['FRA', plain(list)],
+      ['JFK', plain(['10.9.9.0/24'])],
     ]),
   );
   await Promise.all([targets.read(), targets.read()]);
   const first = bursts(450);
   assert.ok(first.length >= 25 && first.length <= 35, `${first.length} after half of the time`);
-  await store.putTargets(new Map([['FRA', ['10.0.99.0/24']]]));
+  await store.putTargets(new Map([['FRA', plain(['10.0.99.0/24'])]]));
   await targets.read();
   const made = [...first, ...bursts(850)];
   assert.deepEqual(
@@ -48,13 +50,15 @@ test('each burst on a list is made once, spread over most of a second; lists com
 test('lists that come too fast: the newest are kept; a store that is away gives none', async () => {
   const { store, targets, bursts } = lists();
   for (let i = 0; i < 3; i++) {
-    await store.putTargets(new Map([['FRA', new Array(TARGETS_MAX - 1).fill(`10.0.${i}.0/24`)]]));
+    await store.putTargets(
+      new Map([['FRA', new Array(TARGETS_MAX - 1).fill({ network: `10.0.${i}.0/24` })]]),
+    );
     await targets.read();
   }
   const made = bursts(1_000);
   assert.equal(made.length, TARGETS_MAX);
   assert.deepEqual(new Set(made), new Set(['FRA 10.0.1.0/24', 'FRA 10.0.2.0/24']));
-  await store.putTargets(new Map([['FRA', ['10.0.0.0/24']]]));
+  await store.putTargets(new Map([['FRA', plain(['10.0.0.0/24'])]]));
   await store.close();
   await targets.read();
   assert.deepEqual(bursts(1_000), []);

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { OperatorError } from '../src/base/errors.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { parseRedisUrl } from '../src/store/redis-url.ts';
-import { heard, until } from './contract/harness.ts';
+import { heard, POPS, until } from './contract/harness.ts';
 import { everyCall } from './contract/store.ts';
 import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
 
@@ -25,13 +25,13 @@ test('a user with the rights that docs/state.md lists is enough; a wrong passwor
   const admin = new Redis(redis.url);
   // As in docs/state.md.
   const rights = `on >p%40ss:w/rd ~{${cluster}}:* resetchannels &{${cluster}}:* -@all
-    +xadd +xrange +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan +pexpire
-    +set +getdel +eval +time +publish +subscribe +ping +info +select +client|setname`;
+    +xadd +xtrim +xread +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan +pexpire
+    +set +mget +getdel +eval +time +exists +publish +subscribe +ping +info +select +client|setname`;
   await admin.call('ACL', 'SETUSER', 'isochrone', ...rights.split(/\s+/));
   const url = (password: string) =>
     `redis://isochrone:${encodeURIComponent(password)}@127.0.0.1:${redis.port}/0`;
-  const store = await openRedisStore({ url: url('p%40ss:w/rd'), cluster });
-  const stranger = await openRedisStore({ url: url('guess'), cluster });
+  const store = await openRedisStore({ url: url('p%40ss:w/rd'), cluster, pops: POPS });
+  const stranger = await openRedisStore({ url: url('guess'), cluster, pops: POPS });
   try {
     await Promise.all(everyCall(store));
     const topics = heard(store);
@@ -49,8 +49,8 @@ test('a user with the rights that docs/state.md lists is enough; a wrong passwor
 test('rediss:// works with the right CA only', { skip: skip || withoutTls() }, async () => {
   const own = await startRedis({ args: tlsArguments });
   const url = `rediss://localhost:${own.port}/0`;
-  const store = await openRedisStore({ url: `${url}?ca=${join(own.folder, 'ca.crt')}`, cluster });
-  const distrustful = await openRedisStore({ url, cluster });
+  const store = await openRedisStore({ url: `${url}?ca=${join(own.folder, 'ca.crt')}`, cluster, pops: POPS });
+  const distrustful = await openRedisStore({ url, cluster, pops: POPS });
   try {
     await Promise.all(everyCall(store));
     await assert.rejects(distrustful.reports(), /certificate/);

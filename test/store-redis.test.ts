@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { openRedisStore } from '../src/store/redis.ts';
 import { type Store, StoreError } from '../src/store/store.ts';
-import { heard, until } from './contract/harness.ts';
-import { batchAt, everyCall, reportOf, storeContract } from './contract/store.ts';
+import { heard, POPS, until } from './contract/harness.ts';
+import { everyCall, reportOf, storeContract } from './contract/store.ts';
+import { viewOf } from './contract/store-health.ts';
+import { batchAt } from './contract/store-samples.ts';
 import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
 
 const skip = withoutRedis();
@@ -24,7 +26,7 @@ storeContract({
   skip,
   open: async (options) => {
     const cluster = newCluster();
-    const open = () => openRedisStore({ url: redis.url, cluster, ...options });
+    const open = () => openRedisStore({ url: redis.url, cluster, pops: POPS, ...options });
     return await Promise.all([open(), open()]);
   },
   passMs: async (ms) => {
@@ -46,8 +48,8 @@ async function assertAllReject(store: Store): Promise<void> {
 test('redis killed and started again: calls reject, then work, and nudges come again', { skip }, async () => {
   const own = await startRedis();
   const cluster = newCluster();
-  const first = await openRedisStore({ url: own.url, cluster });
-  const second = await openRedisStore({ url: own.url, cluster });
+  const first = await openRedisStore({ url: own.url, cluster, pops: POPS });
+  const second = await openRedisStore({ url: own.url, cluster, pops: POPS });
   try {
     await first.putReport(reportOf('FRA', true));
     const underWay = Promise.allSettled(everyCall(first));
@@ -72,7 +74,7 @@ test('redis killed and started again: calls reject, then work, and nudges come a
 
 test('redis hung: calls reject in time, the connection is made anew when it wakes', { skip }, async () => {
   const own = await startRedis();
-  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  const store = await openRedisStore({ url: own.url, cluster: newCluster(), pops: POPS });
   try {
     await own.kill('SIGSTOP');
     await assertAllReject(store);
@@ -94,7 +96,7 @@ test('redis hung: calls reject in time, the connection is made anew when it wake
 
 test('close is quick while redis hangs', { skip }, async () => {
   const own = await startRedis();
-  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  const store = await openRedisStore({ url: own.url, cluster: newCluster(), pops: POPS });
   await own.kill('SIGSTOP');
   const begunMs = performance.now();
   const calls = Promise.allSettled(everyCall(store));
@@ -107,7 +109,7 @@ test('close is quick while redis hangs', { skip }, async () => {
 test('a store opened before its redis is there connects later', { skip }, async () => {
   const own = await startRedis();
   await own.kill('SIGKILL');
-  const store = await openRedisStore({ url: own.url, cluster: newCluster() });
+  const store = await openRedisStore({ url: own.url, cluster: newCluster(), pops: POPS });
   try {
     await assertAllReject(store);
     assert.match(store.state().lastError ?? '', /ECONNREFUSED/);
@@ -122,30 +124,31 @@ test('a store opened before its redis is there connects later', { skip }, async 
 
 test('garbage in keys is skipped and counted', { skip }, async () => {
   const cluster = newCluster();
-  const store = await openRedisStore({ url: redis.url, cluster });
+  const store = await openRedisStore({ url: redis.url, cluster, pops: POPS });
   const vandal = new Redis(redis.url);
   const key = (name: string) => `{${cluster}}:${name}`;
   try {
     await store.appendSamples(batchAt(1));
     for (const bad of ['', '{', '[]', '[2,"FRA",1,"modelled",[]]', '[1,"FRA",1,"modelled",[["n",-1,5,0]]]'])
-      await vandal.xadd(key('samples'), '*', 'b', bad);
-    await vandal.xadd(key('samples'), '*', 'other', 'field');
+      await vandal.xadd(key('samples:FRA'), '*', 'b', bad);
+    await vandal.xadd(key('samples:FRA'), '*', 'other', 'field');
     await store.appendSamples(batchAt(2));
     assert.deepEqual((await store.readSamples('', 100)).batches, [batchAt(1), batchAt(2)]);
     assert.equal(store.state().damaged, 6);
 
     await store.putReport(reportOf('FRA', true));
     const farFuture = '99999999999999 ';
-    await vandal.hset(key('reports'), {
-      a: 'x',
-      b: '5',
-      c: `${farFuture}{}`,
-      d: `${farFuture}null`,
-      __proto__x: '',
-    });
-    assert.deepEqual(await store.reports(), [reportOf('FRA', true)]);
-    await vandal.hset(key('demand'), 'a', `${farFuture}[["n"]]`);
+    await vandal.mset(key('report:AMS'), '{}', key('report:JFK'), JSON.stringify(reportOf('AMS', true)));
+    assert.deepEqual(await store.reports(), [reportOf('FRA', true)], "nor one that is another POP's");
+    await vandal.mset(key('demand:FRA'), '[["n"]]', key('demand:AMS'), '');
     assert.deepEqual(await store.demand(), []);
+    await vandal.set(key('targets:FRA'), '[1,[["n","by air",null,null]]]');
+    assert.deepEqual(await store.takeTargets('FRA'), []);
+    assert.equal(store.state().damaged, 11);
+    await store.putHealth(viewOf('agent:FRA', 1), false);
+    await vandal.set(key('health:agent:AMS'), '[1,"agent:FRA",1,[]]');
+    await vandal.hset(key('health'), { a: 'x', b: '5', c: `${farFuture}{}`, __proto__x: '' });
+    assert.deepEqual(await store.healthViews(), [viewOf('agent:FRA', 1)]);
     await vandal.hset(key('overrides'), { a: '{"pop":"A"}', b: '7' });
     assert.deepEqual(await store.overrides(), []);
     await vandal.hset(key('model'), {
@@ -153,7 +156,7 @@ test('garbage in keys is skipped and counted', { skip }, async () => {
       b: '{"pop":"B","lossRate":1,"other":3}',
     });
     assert.deepEqual(await store.modelChanges(), [{ pop: 'B', lossRate: 1 }]);
-    assert.equal(store.state().damaged, 15);
+    assert.equal(store.state().damaged, 19);
 
     await vandal.hset(key('image'), { epoch: 'soon', bytes: 'x' });
     assert.equal(await store.imageEpoch(), 0);
@@ -161,12 +164,14 @@ test('garbage in keys is skipped and counted', { skip }, async () => {
     assert.equal(await store.publishImage({ epoch: 1, bytes: Uint8Array.of(5) }), true);
     assert.equal(await store.imageEpoch(), 1);
 
-    await vandal.del(key('reports'), key('samples'));
-    await vandal.set(key('reports'), 'a text');
-    await vandal.set(key('samples'), 'a text');
-    await assert.rejects(store.reports(), StoreError);
+    await vandal.del(key('report:FRA'), key('samples:FRA'));
+    await vandal.del(key('image'));
+    await vandal.set(key('image'), 'a text');
+    await vandal.set(key('samples:FRA'), 'a text');
+    await assert.rejects(store.image(), StoreError);
+    assert.deepEqual(await store.reports(), []);
     await assert.rejects(store.readSamples('', 1), StoreError);
-    await vandal.publish(key('nudge'), 'nonsense');
+    await vandal.publish(key('nudge:image'), 'nonsense');
     assert.equal(store.state().connected, true);
   } finally {
     vandal.disconnect();
@@ -176,11 +181,11 @@ test('garbage in keys is skipped and counted', { skip }, async () => {
 
 test('a reader whose redis lost its data and its clock begins again', { skip }, async () => {
   const cluster = newCluster();
-  const store = await openRedisStore({ url: redis.url, cluster });
+  const store = await openRedisStore({ url: redis.url, cluster, pops: POPS });
   try {
     await store.appendSamples(batchAt(1));
-    const { cursor } = await store.readSamples('99999999999999-0', 10);
-    assert.deepEqual((await store.readSamples(cursor, 10)).batches, [batchAt(1)]);
+    const { batches } = await store.readSamples('FRA=99999999999999-0', 10);
+    assert.deepEqual(batches, [batchAt(1)]);
   } finally {
     await store.close();
   }

@@ -70,10 +70,10 @@ const RATES_EVERY_MS = 1000;
  * Opens the store that the configuration names; waits 1 s for Redis at most. Throws `OperatorError` for a
  * wrong address.
  */
-export async function openStore({ store, cluster }: Config): Promise<Store> {
+export async function openStore({ store, cluster, fleet }: Config): Promise<Store> {
   if (store === 'memory') return createMemoryStore({ clock: systemClock });
   const { openRedisStore } = await import('../store/redis.ts');
-  return openRedisStore({ url: store, cluster });
+  return openRedisStore({ url: store, cluster, pops: fleet.pops.map(({ code }) => code) });
 }
 
 /** Starts to answer. Tables may be taken into use from the beginning. */

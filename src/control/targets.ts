@@ -3,7 +3,8 @@ import type { Fleet } from '../base/fleet.ts';
 import { networkOfKey } from '../base/network-key.ts';
 import type { Decider } from '../steering/decider.ts';
 import type { PlannedBurst } from '../steering/plan.ts';
-import { type Store, TARGETS_MAX } from '../store/store.ts';
+import { TARGETS_MAX } from '../store/bounds.ts';
+import type { Store, Target } from '../store/store.ts';
 import type { RunningStats } from './stats.ts';
 import { createThinking, threadMs } from './thinking.ts';
 
@@ -49,20 +50,20 @@ export function createTargetLists(options: {
     thinking.took(stats.lastPlanMs, elapsedMs);
     return bursts;
   };
-  const list = (nowMs: number, isAlarmed: boolean): Map<string, string[]> => {
+  const list = (nowMs: number, isAlarmed: boolean): Map<string, Target[]> => {
     const elapsedMs = Math.max(0, Math.min(TICKS_MAX * tickMs, nowMs - (plannedAtMs ?? nowMs - tickMs)));
     plannedAtMs = nowMs;
-    const lists = new Map<string, string[]>();
+    const lists = new Map<string, Target[]>();
     for (const { network, popIndex } of plan(nowMs, elapsedMs, isAlarmed)) {
       const pop = fleet.pops[popIndex]?.code ?? '';
-      const networks = lists.get(pop) ?? [];
-      lists.set(pop, networks);
-      if (networks.length < TARGETS_MAX) networks.push(textOf(network));
+      const targets = lists.get(pop) ?? [];
+      lists.set(pop, targets);
+      if (targets.length < TARGETS_MAX) targets.push({ network: textOf(network) });
       else stats.lostBursts++;
     }
     return lists;
   };
-  const send = async (lists: ReadonlyMap<string, readonly string[]>): Promise<void> => {
+  const send = async (lists: ReadonlyMap<string, readonly Target[]>): Promise<void> => {
     isBusy = true;
     try {
       await store.putTargets(lists);

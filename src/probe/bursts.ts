@@ -1,7 +1,8 @@
 import type { Fleet, Link, Pop } from '../base/fleet.ts';
 import type { Random } from '../base/random.ts';
 import type { ModelBurst, NetModel, WeatherByPop } from '../netmodel/model.ts';
-import { BATCH_SAMPLES_MAX, type Sample } from '../store/store.ts';
+import { BATCH_SAMPLES_MAX } from '../store/bounds.ts';
+import type { Sample } from '../store/store.ts';
 import type { ModelledClient } from './clients.ts';
 import { createNews } from './news.ts';
 import type { Targets } from './targets.ts';

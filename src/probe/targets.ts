@@ -1,5 +1,6 @@
 import type { Fleet } from '../base/fleet.ts';
-import { type Store, TARGETS_MAX } from '../store/store.ts';
+import { TARGETS_MAX } from '../store/bounds.ts';
+import type { Store } from '../store/store.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
 /** What the controller wants measured, POP by POP. */
@@ -26,7 +27,8 @@ interface Waiting {
 export function createTargets(store: Store, fleet: Fleet): Targets {
   const waiting = fleet.pops.map((): Waiting => ({ networks: [], perMs: 0, due: 0 }));
   const take = async (popIndex: number) => {
-    const networks = await store.takeTargets(fleet.pops[popIndex]?.code ?? '');
+    const targets = await store.takeTargets(fleet.pops[popIndex]?.code ?? '');
+    const networks = targets.map(({ network }) => network);
     const own = waiting[popIndex];
     if (own === undefined || networks.length === 0) return;
     own.networks = [...own.networks, ...networks].slice(-TARGETS_MAX);

@@ -1,13 +1,17 @@
 import {
-  type Demand,
-  type LinkReport,
-  type ModelChange,
-  type Override,
-  type PopReport,
-  type Sample,
-  type SampleBatch,
-  TARGETS_MAX,
-} from './store.ts';
+  isMeasureMethod,
+  isNumber,
+  isOptional,
+  isRecord,
+  isSource,
+  isText,
+  parseJson,
+  RATE_MAX,
+  RTT_MAX_MS,
+  TIME_MAX_MS,
+  thousandths,
+} from './read-json.ts';
+import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
 
 /**
  * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can
@@ -17,23 +21,19 @@ import {
 
 /** Version of the sample batch's form; a reader skips others. */
 const BATCH_VERSION = 1;
-/** The same of a list of targets. */
-const TARGETS_VERSION = 1;
-const TEXT_MAX = 256;
-const RTT_MAX_MS = 60_000;
 const COUNT_MAX = 1_000_000;
-const RATE_MAX = 1e12;
-const TIME_MAX_MS = 8.64e15;
 const LINKS_MAX = 64;
 
 /**
  * A batch as `[1, pop, atMs, "modelled" or "measured", [[network, rttMs or null, sent, lost], …]]`, with the
- * jitter as a fifth member of a sample where it is told.
+ * jitter (or null) as a fifth member of a sample where it is told, and the method as a sixth.
  */
 export function encodeBatch(batch: SampleBatch): string {
-  const samples = batch.samples.map(({ network, rttMs, jitterMs, sent, lost }) => {
-    const entry = [network, rttMs === undefined ? null : micro(rttMs), sent, lost];
-    return jitterMs === undefined ? entry : [...entry, micro(jitterMs)];
+  const samples = batch.samples.map(({ network, rttMs, jitterMs, sent, lost, method }) => {
+    const entry = [network, rttMs === undefined ? null : thousandths(rttMs), sent, lost];
+    const jitter = jitterMs === undefined ? null : thousandths(jitterMs);
+    if (method !== undefined) return [...entry, jitter, method];
+    return jitter === null ? entry : [...entry, jitter];
   });
   return JSON.stringify([BATCH_VERSION, batch.pop, batch.atMs, batch.source, samples]);
 }
@@ -98,20 +98,6 @@ export function decodeDemand(text: string): Demand[] | undefined {
   return demand;
 }
 
-/** A list of networks to measure, as `[1, [network, …]]`. */
-export function encodeTargets(networks: readonly string[]): string {
-  return JSON.stringify([TARGETS_VERSION, networks]);
-}
-
-/** Reads what `encodeTargets` wrote. */
-export function decodeTargets(text: string): string[] | undefined {
-  const value = parseJson(text);
-  if (!Array.isArray(value) || value[0] !== TARGETS_VERSION) return undefined;
-  const list: unknown = value[1];
-  if (!Array.isArray(list) || list.length > TARGETS_MAX) return undefined;
-  return list.every(isText) ? list : undefined;
-}
-
 /** Reads an operator's override. */
 export function decodeOverride(text: string): Override | undefined {
   const value = parseJson(text);
@@ -146,17 +132,14 @@ export function decodeModelChange(text: string): ModelChange | undefined {
 
 function decodeSample(item: unknown): Sample | undefined {
   if (!Array.isArray(item)) return undefined;
-  const [network, rttMs, sent, lost, jitterMs] = item;
+  const [network, rttMs, sent, lost, jitterMs = null, method] = item;
   if (!isText(network) || !isNumber(sent, 1, COUNT_MAX) || !isNumber(lost, 0, sent)) return undefined;
-  if (!isOptional(jitterMs, 0, RTT_MAX_MS)) return undefined;
-  if (rttMs === null) return { network, sent, lost };
+  if (jitterMs !== null && !isNumber(jitterMs, 0, RTT_MAX_MS)) return undefined;
+  if (method !== undefined && !isMeasureMethod(method)) return undefined;
+  const how = method === undefined ? {} : { method };
+  if (rttMs === null) return { network, sent, lost, ...how };
   if (!isNumber(rttMs, 0, RTT_MAX_MS)) return undefined;
-  return { network, rttMs, ...(jitterMs === undefined ? {} : { jitterMs }), sent, lost };
-}
-
-/** Milliseconds with three decimals. */
-function micro(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
+  return { network, rttMs, ...(jitterMs === null ? {} : { jitterMs }), sent, lost, ...how };
 }
 
 function readLink(value: unknown): LinkReport | undefined {
@@ -166,32 +149,4 @@ function readLink(value: unknown): LinkReport | undefined {
     return undefined;
   if (!isNumber(queueMs, 0, RTT_MAX_MS) || !isNumber(lossRate, 0, 1)) return undefined;
   return { id, throughputMbps, capacityMbps, queueMs, lossRate };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= TEXT_MAX;
-}
-
-function isNumber(value: unknown, min: number, max: number): value is number {
-  return typeof value === 'number' && value >= min && value <= max;
-}
-
-function isOptional(value: unknown, min: number, max: number): value is number | undefined {
-  return value === undefined || isNumber(value, min, max);
-}
-
-function isSource(value: unknown): value is SampleBatch['source'] {
-  return value === 'measured' || value === 'modelled';
 }

@@ -3,21 +3,33 @@ import type { Clock } from '../base/clock.ts';
 import {
   BATCH_SAMPLES_MAX,
   DEMAND_ENTRIES_MAX,
+  HEALTH_EXPIRY_MS,
+  HEALTH_VIEWS_MAX,
+  REPORT_EXPIRY_MS,
+  TARGETS_EXPIRY_MS,
+  TARGETS_MAX,
+} from './bounds.ts';
+import { sumDemand } from './demand.ts';
+import { createMemoryLease, type MemoryLease } from './memory-lease.ts';
+import {
+  type ClockSkew,
   type Demand,
+  type HealthView,
+  type Lease,
   type ModelChange,
   type Override,
   type PopReport,
   type PublishedImage,
-  REPORT_EXPIRY_MS,
-  SAMPLE_BATCHES_KEPT,
   type SampleBatch,
   type Store,
   StoreError,
   type StoreState,
   type StoreTopic,
-  TARGETS_EXPIRY_MS,
-  TARGETS_MAX,
+  type Target,
 } from './store.ts';
+
+/** Sample batches kept, of all POPs together. */
+const BATCHES_KEPT = 10_000;
 
 /** What a memory store needs. */
 export interface MemoryStoreOptions {
@@ -25,10 +37,12 @@ export interface MemoryStoreOptions {
   readonly clock: Clock;
   /** Instead of `REPORT_EXPIRY_MS`. */
   readonly reportExpiryMs?: number;
-  /** Instead of `SAMPLE_BATCHES_KEPT`. */
+  /** Instead of 10,000. */
   readonly batchesKept?: number;
   /** Instead of `TARGETS_EXPIRY_MS`. */
   readonly targetsExpiryMs?: number;
+  /** Instead of `HEALTH_EXPIRY_MS`. */
+  readonly healthExpiryMs?: number;
 }
 
 /** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
@@ -47,13 +61,16 @@ class MemoryStore implements Store {
   readonly #expiryMs: number;
   readonly #batchesKept: number;
   readonly #targetsExpiryMs: number;
+  readonly #healthExpiryMs: number;
+  readonly #lease: MemoryLease;
+  readonly #health = new Map<string, Aged<HealthView>>();
   /** Ring: batch number n is at n modulo its length. */
   readonly #batches: SampleBatch[] = [];
   #batchCount = 0;
   readonly #reports = new Map<string, Aged<PopReport>>();
   readonly #verdicts = new Map<string, boolean>();
   readonly #demand = new Map<string, Aged<readonly Demand[]>>();
-  readonly #targets = new Map<string, Aged<readonly string[]>>();
+  readonly #targets = new Map<string, Aged<readonly Target[]>>();
   readonly #overrides = new Map<string, Override>();
   readonly #model = new Map<string, ModelChange>();
   readonly #estimates = new Map<string, Uint8Array>();
@@ -64,8 +81,10 @@ class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#expiryMs = options.reportExpiryMs ?? REPORT_EXPIRY_MS;
-    this.#batchesKept = options.batchesKept ?? SAMPLE_BATCHES_KEPT;
+    this.#batchesKept = options.batchesKept ?? BATCHES_KEPT;
     this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
+    this.#healthExpiryMs = options.healthExpiryMs ?? HEALTH_EXPIRY_MS;
+    this.#lease = createMemoryLease(options.clock);
   }
 
   async appendSamples(batch: SampleBatch, isNews = false): Promise<void> {
@@ -100,7 +119,7 @@ class MemoryStore implements Store {
 
   async reports(): Promise<readonly PopReport[]> {
     this.#open();
-    return this.#young(this.#reports);
+    return this.#young(this.#reports, this.#expiryMs);
   }
 
   async putDemand(pop: string, demand: readonly Demand[]): Promise<void> {
@@ -111,20 +130,47 @@ class MemoryStore implements Store {
 
   async demand(): Promise<readonly Demand[]> {
     this.#open();
-    return sumDemand(this.#young(this.#demand));
+    return sumDemand(this.#young(this.#demand, this.#expiryMs));
   }
 
-  async putTargets(lists: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  async putHealth(view: HealthView, isChange: boolean): Promise<void> {
+    this.#open();
+    assert(view.views.length <= HEALTH_VIEWS_MAX, `at most ${HEALTH_VIEWS_MAX} POPs in a view`);
+    this.#health.set(view.prober, { atMs: this.#clock.nowMs(), value: view });
+    if (isChange) this.#nudge('health');
+  }
+
+  async healthViews(): Promise<readonly HealthView[]> {
+    this.#open();
+    return this.#young(this.#health, this.#healthExpiryMs);
+  }
+
+  async takeLease(holder: string, ttlMs: number): Promise<Lease> {
+    this.#open();
+    return this.#lease.take(holder, ttlMs, () => this.#nudge('lease'));
+  }
+
+  async releaseLease(lease: Pick<Lease, 'holder' | 'token'>): Promise<void> {
+    this.#open();
+    if (this.#lease.release(lease)) this.#nudge('lease');
+  }
+
+  async lease(): Promise<Lease | undefined> {
+    this.#open();
+    return this.#lease.current();
+  }
+
+  async putTargets(lists: ReadonlyMap<string, readonly Target[]>, fence?: number): Promise<void> {
     this.#open();
     const atMs = this.#clock.nowMs();
-    for (const [pop, networks] of lists) {
-      assert(networks.length <= TARGETS_MAX, `at most ${TARGETS_MAX} targets of a POP`);
-      this.#targets.set(pop, { atMs, value: [...networks] });
-    }
+    for (const { length } of lists.values())
+      assert(length <= TARGETS_MAX, `at most ${TARGETS_MAX} targets of a POP`);
+    this.#lease.check(fence);
+    for (const [pop, targets] of lists) this.#targets.set(pop, { atMs, value: [...targets] });
     this.#nudge('targets');
   }
 
-  async takeTargets(pop: string): Promise<readonly string[]> {
+  async takeTargets(pop: string): Promise<readonly Target[]> {
     this.#open();
     const list = this.#targets.get(pop);
     this.#targets.delete(pop);
@@ -156,8 +202,9 @@ class MemoryStore implements Store {
     return [...this.#model.values()];
   }
 
-  async publishImage(image: PublishedImage): Promise<boolean> {
+  async publishImage(image: PublishedImage, fence?: number): Promise<boolean> {
     this.#open();
+    this.#lease.check(fence);
     if (image.epoch <= (this.#image?.epoch ?? 0)) return false;
     this.#image = { epoch: image.epoch, bytes: Uint8Array.from(image.bytes) };
     this.#nudge('image');
@@ -174,8 +221,9 @@ class MemoryStore implements Store {
     return this.#image && { epoch: this.#image.epoch, bytes: Uint8Array.from(this.#image.bytes) };
   }
 
-  async putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  async putEstimates(estimates: ReadonlyMap<string, Uint8Array>, fence?: number): Promise<void> {
     this.#open();
+    this.#lease.check(fence);
     for (const [cell, packed] of estimates) this.#estimates.set(cell, Uint8Array.from(packed));
   }
 
@@ -200,6 +248,10 @@ class MemoryStore implements Store {
     return { connected: !this.#closed, address: 'memory', errors: 0, damaged: 0 };
   }
 
+  clockSkew(): ClockSkew {
+    return { skewMs: 0, errorMs: 0 };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#listeners.clear();
@@ -218,8 +270,8 @@ class MemoryStore implements Store {
     }
   }
 
-  #young<T>(map: Map<string, Aged<T>>): T[] {
-    const oldestMs = this.#clock.nowMs() - this.#expiryMs;
+  #young<T>(map: Map<string, Aged<T>>, expiryMs: number): T[] {
+    const oldestMs = this.#clock.nowMs() - expiryMs;
     const values: T[] = [];
     for (const [pop, { atMs, value }] of map) {
       if (atMs < oldestMs) map.delete(pop);
@@ -227,17 +279,4 @@ class MemoryStore implements Store {
     }
     return values;
   }
-}
-
-/** One entry per network and service, its demand summed over the lists. */
-export function sumDemand(lists: Iterable<readonly Demand[]>): Demand[] {
-  const sums = new Map<string, Demand>();
-  for (const list of lists) {
-    for (const demand of list) {
-      const key = `${demand.network} ${demand.service ?? ''}`;
-      const before = sums.get(key);
-      sums.set(key, before === undefined ? demand : { ...demand, rps: before.rps + demand.rps });
-    }
-  }
-  return [...sums.values()];
 }

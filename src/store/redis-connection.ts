@@ -1,6 +1,7 @@
-import { Redis } from 'ioredis';
+import { type ChainableCommander, Redis, type RedisCommander } from 'ioredis';
+import { watchClock } from './redis-clock.ts';
 import { type RedisTarget, tlsOptions } from './redis-url.ts';
-import { StoreError, type StoreState } from './store.ts';
+import { type ClockSkew, StoreError, type StoreState } from './store.ts';
 
 /** A call fails when Redis has not answered by then, in ms. */
 const CALL_LIMIT_MS = 1_000;
@@ -16,15 +17,27 @@ const RECONNECT_MAX_MS = 1_000;
 const PING_EVERY_MS = 5_000;
 /** Each of the two steps of a close takes at most so long, in ms. */
 const CLOSE_STEP_LIMIT_MS = 400;
+/** Event of a subscriber that has subscribed. */
+const SUBSCRIBED = 'isochrone:subscribed';
 /** Calls that may wait for Redis at a time. */
 const PENDING_MAX = 10_000;
+
+/** Commands of Redis, wherever they go. */
+export type RedisCommands = RedisCommander & Pick<Redis, 'pipeline'>;
 
 /** Two connections to one Redis server, one for commands and one for the nudges, which repair themselves. */
 export interface RedisConnection {
   /**
    * Runs commands; rejects with `StoreError` when Redis is unreachable, refuses, or does not answer in time.
    */
-  readonly call: <T>(work: (client: Redis) => Promise<T>) => Promise<T>;
+  readonly call: <T>(work: (client: RedisCommands) => Promise<T>) => Promise<T>;
+  /** Runs one command, and asks for the time of the server that it runs on, ms since 1970 UTC. */
+  readonly timed: (
+    command: (pipeline: ChainableCommander) => ChainableCommander,
+  ) => Promise<{ nowMs: number; reply: unknown }>;
+  /** How often a connection was made: what changes may have seen a restart or another server. */
+  readonly connections: () => number;
+  readonly clockSkew: () => ClockSkew | undefined;
   /** Counts a stored value that was skipped because it could not be read. */
   readonly noteDamaged: () => void;
   readonly state: () => StoreState;
@@ -35,78 +48,110 @@ export interface RedisConnection {
 /** What `openConnection` needs. */
 export interface ConnectionOptions {
   readonly target: RedisTarget;
-  readonly channel: string;
-  readonly onMessage: (text: string) => void;
+  readonly channels: readonly string[];
+  /** A key that is not there, of the server whose clock counts. */
+  readonly clockKey: string;
+  readonly onMessage: (channel: string) => void;
   /** The subscription was made (again): messages may have been missed. */
   readonly onSubscribed: () => void;
 }
 
 /** Connects; resolves once connected or after 1 s without success, then trying goes on behind. */
 export async function openConnection(options: ConnectionOptions): Promise<RedisConnection> {
-  const { target, channel } = options;
-  const counters = {
-    errors: 0,
-    damaged: 0,
-    pending: 0,
-    stalled: false,
-    lastError: undefined as string | undefined,
+  const { target, clockKey } = options;
+  const client = new Redis(clientOptions(target, 'commands'));
+  const subscriber = new Redis(clientOptions(target, 'nudges'));
+  const calls = createCalls(client, target.shown);
+  const { call, timed } = calls;
+  const stopListening = listen(subscriber, options, calls.fail);
+  const clock = watchClock(async () => (await timed((pipeline) => pipeline.exists(clockKey))).nowMs);
+  let connections = 0;
+  client.on('error', calls.fail);
+  client.on('ready', () => {
+    connections++;
+    void clock.measure();
+  });
+  let closing: Promise<void> | undefined;
+  const connected = Promise.all([untilEvent(client, 'ready'), untilEvent(subscriber, SUBSCRIBED)]);
+  await limited(connected, CONNECT_LIMIT_MS).catch(() => undefined);
+  if (client.status === 'ready') await clock.measure();
+  return {
+    call,
+    timed,
+    connections: () => connections,
+    clockSkew: clock.skew,
+    noteDamaged: calls.noteDamaged,
+    state: calls.state,
+    close: () => {
+      calls.close();
+      stopListening();
+      clock.stop();
+      closing ??= Promise.all([endClient(client), endClient(subscriber)]).then(() => undefined);
+      return closing;
+    },
   };
+}
+
+interface Calls extends Pick<RedisConnection, 'call' | 'timed' | 'noteDamaged' | 'state'> {
+  /** Counts an error of a connection or a call. */
+  readonly fail: (error: unknown) => StoreError;
+  /** No call from now on. */
+  readonly close: () => void;
+}
+
+/** Calls with a limit of time and number; counts what goes wrong. */
+function createCalls(client: Redis, shown: string): Calls {
+  const counters = { errors: 0, damaged: 0, lastError: undefined as string | undefined };
+  let pending = 0;
+  let isStalled = false;
+  let isClosed = false;
   const fail = (error: unknown): StoreError => {
     counters.errors++;
     counters.lastError = messageOf(error);
-    return new StoreError(`${target.shown}: ${counters.lastError}`, { cause: error });
+    return new StoreError(`${shown}: ${counters.lastError}`, { cause: error });
   };
   const refuse = (why: string): StoreError => {
     counters.errors++;
-    return new StoreError(`${target.shown}: ${why}`);
+    return new StoreError(`${shown}: ${why}`);
   };
-  const client = new Redis(clientOptions(target, 'commands'));
-  const subscriber = new Redis(clientOptions(target, 'nudges'));
-  const stopListening = listen(subscriber, options, fail);
-  client.on('error', fail);
-  let closing: Promise<void> | undefined;
 
-  async function call<T>(work: (client: Redis) => Promise<T>): Promise<T> {
-    if (closing !== undefined) throw new StoreError(`${target.shown}: the store is closed`);
+  async function call<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
+    if (isClosed) throw new StoreError(`${shown}: the store is closed`);
     if (client.status !== 'ready') throw refuse(`not connected (${counters.lastError ?? client.status})`);
-    if (counters.pending >= PENDING_MAX) throw refuse(`${PENDING_MAX} calls are waiting`);
-    counters.pending++;
+    if (pending >= PENDING_MAX) throw refuse(`${PENDING_MAX} calls are waiting`);
+    pending++;
     try {
       const result = await limited(work(client), CALL_LIMIT_MS);
-      counters.stalled = false;
+      isStalled = false;
       return result;
     } catch (error) {
-      if (error instanceof LateError) counters.stalled = true;
+      if (error instanceof LateError) isStalled = true;
       throw fail(error);
     } finally {
-      counters.pending--;
+      pending--;
     }
   }
 
+  const timed: RedisConnection['timed'] = (command) =>
+    call(async (redis) => {
+      const [time, reply] = (await command(redis.pipeline().time()).exec()) ?? [];
+      if (time?.[0]) throw time[0];
+      if (reply?.[0]) throw reply[0];
+      // TIME answers with two texts.
+      const [seconds, micros] = (time?.[1] ?? []) as string[];
+      return { nowMs: Number(seconds) * 1000 + Number(micros) / 1000, reply: reply?.[1] };
+    });
+
   function state(): StoreState {
     const { errors, damaged, lastError } = counters;
-    const connected = client.status === 'ready' && !counters.stalled && closing === undefined;
-    return {
-      connected,
-      address: target.shown,
-      errors,
-      damaged,
-      ...(lastError === undefined ? {} : { lastError }),
-    };
+    const connected = client.status === 'ready' && !isStalled && !isClosed;
+    return { connected, address: shown, errors, damaged, ...(lastError === undefined ? {} : { lastError }) };
   }
 
-  function close(): Promise<void> {
-    stopListening();
-    closing ??= Promise.all([endClient(client), endClient(subscriber)]).then(() => undefined);
-    return closing;
-  }
-
-  const connected = Promise.all([
-    untilEvent(client, 'ready'),
-    untilEvent(subscriber, `subscribed:${channel}`),
-  ]);
-  await limited(connected, CONNECT_LIMIT_MS).catch(() => undefined);
-  return { call, noteDamaged: () => counters.damaged++, state, close };
+  const close = (): void => {
+    isClosed = true;
+  };
+  return { call, timed, fail, noteDamaged: () => counters.damaged++, state, close };
 }
 
 function clientOptions(target: RedisTarget, role: string) {
@@ -147,12 +192,12 @@ function listen(
   options: ConnectionOptions,
   fail: (error: unknown) => unknown,
 ): () => void {
-  const { channel, onMessage, onSubscribed } = options;
+  const { channels, onMessage, onSubscribed } = options;
   subscriber.on('error', fail);
-  subscriber.on('message', (_channel: string, text: string) => onMessage(text));
+  subscriber.on('message', onMessage);
   subscriber.on('ready', () => {
-    subscriber.subscribe(channel).then(() => {
-      subscriber.emit(`subscribed:${channel}`);
+    subscriber.subscribe(...channels).then(() => {
+      subscriber.emit(SUBSCRIBED);
       onSubscribed();
     }, fail);
   });

@@ -1,6 +1,8 @@
 import { hashText } from '../base/random.ts';
+import { ESTIMATES_EXPIRY_MS } from './bounds.ts';
 import type { RedisConnection } from './redis-connection.ts';
-import { ESTIMATES_EXPIRY_MS } from './store.ts';
+import type { RedisContext } from './redis-context.ts';
+import { fencedScript, writeFenced } from './redis-lease.ts';
 
 /** Shards of the estimates: keeps each hash small enough to expire or move without a pause. */
 const SHARDS = 16;
@@ -9,12 +11,17 @@ const WRITTEN_MAX = 500;
 /** Estimates asked for with one step of a scan. */
 const SCANNED = '1000';
 
-/** Writes packed estimates by cell key; `key`: of all shards, each adds its number. */
+const PUT_SCRIPT = fencedScript(`
+redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+return redis.call('PEXPIRE', KEYS[2], ARGV[2])`);
+
+/** Writes packed estimates by cell key. */
 export async function putEstimates(
-  connection: RedisConnection,
-  key: string,
+  context: RedisContext,
   estimates: ReadonlyMap<string, Uint8Array>,
+  fence: number | undefined,
 ): Promise<void> {
+  const key = context.key('estimates');
   const shards = new Map<string, (string | Buffer)[][]>();
   for (const [cell, packed] of estimates) {
     const shard = shardOf(key, cell);
@@ -24,8 +31,13 @@ export async function putEstimates(
     writes.at(-1)?.push(cell, Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength));
   }
   for (const [shard, writes] of shards) {
-    for (const fields of writes) await connection.call((redis) => redis.hset(shard, ...fields));
-    await connection.call((redis) => redis.pexpire(shard, ESTIMATES_EXPIRY_MS));
+    for (const fields of writes)
+      await writeFenced(context, {
+        script: PUT_SCRIPT,
+        keys: [shard],
+        arguments: [ESTIMATES_EXPIRY_MS, ...fields],
+        fence,
+      });
   }
 }
 

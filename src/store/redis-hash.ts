@@ -1,4 +1,4 @@
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisCommands, RedisConnection } from './redis-connection.ts';
 
 /** A hash whose fields expire one by one (Redis learns that itself only in 7.4). */
 export interface AgedHash {
@@ -19,13 +19,12 @@ return 1`;
 const REMOVE_AFTER_EXPIRIES = 4;
 
 /** Writes one field; the hash as a whole goes when nobody writes for `expiryMs`. */
-export async function putAgedField(
-  connection: RedisConnection,
+export function putAgedField(
+  redis: RedisCommands,
   hash: AgedHash,
   entry: { readonly field: string; readonly text: string },
-): Promise<void> {
-  const { field, text } = entry;
-  await connection.call((redis) => redis.eval(PUT_AGED_SCRIPT, 1, hash.key, field, text, hash.expiryMs));
+): Promise<unknown> {
+  return redis.eval(PUT_AGED_SCRIPT, 1, hash.key, entry.field, entry.text, hash.expiryMs);
 }
 
 /** The fields that are young enough and that `decode` understands. */
@@ -34,10 +33,9 @@ export async function readAgedFields<T>(
   hash: AgedHash,
   decode: (text: string) => T | undefined,
 ): Promise<T[]> {
-  const [[seconds, micros], fields] = await connection.call((redis) =>
-    Promise.all([redis.time(), redis.hgetall(hash.key)]),
-  );
-  const nowMs = Number(seconds) * 1000 + Number(micros) / 1000;
+  const { nowMs, reply } = await connection.timed((pipeline) => pipeline.hgetall(hash.key));
+  // HGETALL answers with a record of texts.
+  const fields = reply as Record<string, string>;
   const values: T[] = [];
   const dead: string[] = [];
   for (const [field, text] of Object.entries(fields)) {

@@ -18,6 +18,52 @@ export interface Sample {
   /** Pings sent and lost in the burst. */
   readonly sent: number;
   readonly lost: number;
+  /** How it was measured; absent: not told. */
+  readonly method?: MeasureMethod;
+}
+
+/** Ways to measure a round-trip time. */
+export type MeasureMethod = (typeof MEASURE_METHODS)[number];
+
+/** Every way to measure: four that ask, two by what clients do anyhow, and `icmp`, the echo. */
+export const MEASURE_METHODS = ['icmp', 'tcp', 'http', 'https', 'dns', 'passive', 'beacon'] as const;
+
+/** One network that an agent is to measure. */
+export interface Target {
+  /** As a prefix: `203.0.113.0/24`. */
+  readonly network: string;
+  /** Absent, as the other two: the agent's own choice. */
+  readonly method?: MeasureMethod;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+/** What one prober sees of one POP's service. */
+export interface PopView {
+  readonly pop: string;
+  readonly state: 'up' | 'down';
+  /** What was wrong with the check that failed last; '' when none did. */
+  readonly why: string;
+  /** How long the last good check took, ms; absent: there was none. */
+  readonly rttMs?: number;
+}
+
+/** What one prober (an agent or a name server) sees of all POPs that it checks. */
+export interface HealthView {
+  /** `agent:FRA`, `ns:HOST:PID`. */
+  readonly prober: string;
+  /** ms since 1970 UTC by the prober's clock. */
+  readonly atMs: number;
+  readonly views: readonly PopView[];
+}
+
+/** Who controls. */
+export interface Lease {
+  readonly holder: string;
+  /** A fencing token: grows with each new holder. */
+  readonly token: number;
+  /** How long it holds yet by the store's clock, ms. */
+  readonly leftMs: number;
 }
 
 /** What one agent sends at a time: bursts from one POP, measured at about one time. */
@@ -103,9 +149,21 @@ export interface PublishedImage {
 export type StoreTopic = (typeof STORE_TOPICS)[number];
 
 /** Every topic of a nudge. */
-export const STORE_TOPICS = ['image', 'overrides', 'model', 'reports', 'news', 'targets'] as const;
+export const STORE_TOPICS = [
+  'image',
+  'overrides',
+  'model',
+  'reports',
+  'news',
+  'targets',
+  'health',
+  'lease',
+] as const;
 
-/** The store as its users see it. */
+/**
+ * The store as its users see it. A write with a `fence` is refused with `FencedError`, and changes nothing,
+ * unless the lease's token is that one and the lease has not expired; looked up in one step with the write.
+ */
 export interface Store {
   readonly kind: 'memory' | 'redis';
   /**
@@ -113,7 +171,10 @@ export interface Store {
    * are: its POP's round-trip times or losses changed for many networks.
    */
   appendSamples(batch: SampleBatch, isNews?: boolean): Promise<void>;
-  /** Batches after `cursor` ('' = from the oldest kept), at most `limit`, and the cursor to go on with. */
+  /**
+   * Batches after `cursor` ('' = from the oldest kept), each POP's in order, at most `limit`, and the cursor
+   * to go on with. Fewer than `limit`: there are no more now. Only of the fleet's POPs.
+   */
   readSamples(cursor: string, limit: number): Promise<{ batches: readonly SampleBatch[]; cursor: string }>;
   /**
    * Replaces the POP's last report; reports expire after `REPORT_EXPIRY_MS`. Nudges `reports` when the
@@ -121,19 +182,36 @@ export interface Store {
    * healthy); else `news` if the agent says so: its load or its links changed much.
    */
   putReport(report: PopReport, isNews?: boolean): Promise<void>;
+  /** Of the fleet's POPs. */
   reports(): Promise<readonly PopReport[]>;
   /** Replaces one POP's list of demand (bounded); expires with the reports. */
   putDemand(pop: string, demand: readonly Demand[]): Promise<void>;
   /** Demand summed over the POPs, by network. */
   demand(): Promise<readonly Demand[]>;
   /**
-   * Gives POPs, by code, the networks (`203.0.113.0/24`) that their agents are to send a burst each; a list
-   * that was not taken yet is replaced. Lists are bounded, and expire after `TARGETS_EXPIRY_MS`. Nudges
-   * `targets`.
+   * Replaces what the prober sees; it expires after `HEALTH_EXPIRY_MS`. Nudges `health` if the prober says
+   * that a state changed.
    */
-  putTargets(lists: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  putHealth(view: HealthView, isChange: boolean): Promise<void>;
+  /** What every prober sees that did not expire. Of agents: only those of the fleet's POPs. */
+  healthViews(): Promise<readonly HealthView[]>;
+  /**
+   * Takes the lease if it is free or expired, or renews one's own; returns it as it is then, of whomever. A
+   * new holder has a greater token than any before, and so has one who held it last but let it expire.
+   * Nudges `lease` when the token changes.
+   */
+  takeLease(holder: string, ttlMs: number): Promise<Lease>;
+  /** Gives it back; nothing happens if it is held by another, or under another token. Nudges `lease`. */
+  releaseLease(lease: Pick<Lease, 'holder' | 'token'>): Promise<void>;
+  /** The lease; undefined when nobody holds it. */
+  lease(): Promise<Lease | undefined>;
+  /**
+   * Gives POPs, by code, the networks that their agents are to send a burst each; a list that was not taken
+   * yet is replaced. Lists are bounded, and expire after `TARGETS_EXPIRY_MS`. Nudges `targets`.
+   */
+  putTargets(lists: ReadonlyMap<string, readonly Target[]>, fence?: number): Promise<void>;
   /** Takes the POP's list: nobody gets it a second time. Empty when there is none. */
-  takeTargets(pop: string): Promise<readonly string[]>;
+  takeTargets(pop: string): Promise<readonly Target[]>;
   /** Sets the override of a POP, or with undefined removes it. Overrides never expire in the store. */
   setOverride(pop: string, override: Override | undefined): Promise<void>;
   overrides(): Promise<readonly Override[]>;
@@ -141,7 +219,7 @@ export interface Store {
   setModelChange(pop: string, change: ModelChange | undefined): Promise<void>;
   modelChanges(): Promise<readonly ModelChange[]>;
   /** Publishes an image if its epoch is greater than the one published; says whether it did. */
-  publishImage(image: PublishedImage): Promise<boolean>;
+  publishImage(image: PublishedImage, fence?: number): Promise<boolean>;
   /** Epoch of the published image; 0 when there is none. */
   imageEpoch(): Promise<number>;
   image(): Promise<PublishedImage | undefined>;
@@ -149,7 +227,7 @@ export interface Store {
    * Saves packed estimates by cell key, replacing; for warm starts and for `explain` on name servers. What
    * nobody saves for `ESTIMATES_EXPIRY_MS` goes.
    */
-  putEstimates(estimates: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  putEstimates(estimates: ReadonlyMap<string, Uint8Array>, fence?: number): Promise<void>;
   estimate(cell: string): Promise<Uint8Array | undefined>;
   /** Every estimate; one that is replaced meanwhile may come twice, the later one last. */
   allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]>;
@@ -159,8 +237,19 @@ export interface Store {
    */
   onChange(listener: (topic: StoreTopic) => void): () => void;
   state(): StoreState;
+  /**
+   * How far the store's clock is ahead of ours, ms, give or take `errorMs`; measured at each connection and
+   * every 30 s. undefined: never measured yet.
+   */
+  clockSkew(): ClockSkew | undefined;
   /** Stops within 1 s, whatever the other side does. */
   close(): Promise<void>;
+}
+
+/** See `Store.clockSkew`. */
+export interface ClockSkew {
+  readonly skewMs: number;
+  readonly errorMs: number;
 }
 
 export interface StoreState {
@@ -182,17 +271,10 @@ export class StoreError extends Error {
   }
 }
 
-/** A POP report or demand list older than this is gone. */
-export const REPORT_EXPIRY_MS = 15_000;
-/** Sample batches kept. */
-export const SAMPLE_BATCHES_KEPT = 10_000;
-/** Samples in one batch at most. */
-export const BATCH_SAMPLES_MAX = 1_024;
-/** Estimates that nobody saves for this long are gone: a week. */
-export const ESTIMATES_EXPIRY_MS = 7 * 86_400_000;
-/** Demand entries of one POP at most. */
-export const DEMAND_ENTRIES_MAX = 20_000;
-/** Networks that one POP is given to measure at most. */
-export const TARGETS_MAX = 10_000;
-/** A list of networks to measure that nobody took by then is gone. */
-export const TARGETS_EXPIRY_MS = 5_000;
+/** The write was fenced off: the lease expired, or another holds it. Nothing was written. */
+export class FencedError extends StoreError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FencedError';
+  }
+}

@@ -7,7 +7,11 @@ export interface Bounds {
   readonly reportExpiryMs?: number;
   readonly batchesKept?: number;
   readonly targetsExpiryMs?: number;
+  readonly healthExpiryMs?: number;
 }
+
+/** Codes of the fleet that the store is opened for. */
+export const POPS = ['FRA', 'AMS', 'JFK'];
 
 /** How the suite gets at one kind of store. */
 export interface StoreHarness {

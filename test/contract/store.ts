@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  BATCH_SAMPLES_MAX,
-  type PopReport,
-  type SampleBatch,
-  type Store,
-  StoreError,
-} from '../../src/store/store.ts';
+import { type PopReport, type Store, StoreError } from '../../src/store/store.ts';
 import { type Bounds, type Check, heard, type StoreHarness, until } from './harness.ts';
+import { healthContract, viewOf } from './store-health.ts';
+import { leaseContract } from './store-lease.ts';
+import { batchAt, sampleContract } from './store-samples.ts';
 import { targetContract } from './store-targets.ts';
-
-/** A batch whose time tells it apart. */
-export function batchAt(atMs: number): SampleBatch {
-  const samples = [
-    { network: '203.0.113.0/24', rttMs: 12.345, sent: 5, lost: 1 },
-    { network: '198.51.100.0/24', rttMs: 20, jitterMs: 0.125, sent: 5, lost: 0 },
-    { network: '2001:db8::/48', sent: 5, lost: 5 },
-  ];
-  return { pop: 'FRA', atMs, source: 'modelled', samples };
-}
 
 /** A report of a POP with one link. */
 export function reportOf(pop: string, healthy: boolean): PopReport {
@@ -38,8 +25,14 @@ export function everyCall(store: Store): Promise<unknown>[] {
     store.reports(),
     store.putDemand('FRA', []),
     store.demand(),
-    store.putTargets(new Map([['FRA', ['203.0.113.0/24']]])),
+    store.putTargets(new Map([['FRA', [{ network: '203.0.113.0/24' }]]])),
     store.takeTargets('FRA'),
+    store.putHealth(viewOf('agent:FRA', 1), true),
+    store.putHealth(viewOf('ns:host:1', 1), true),
+    store.healthViews(),
+    store.takeLease('one', 5_000),
+    store.releaseLease({ holder: 'another', token: 1 }),
+    store.lease(),
     store.setOverride('FRA', undefined),
     store.overrides(),
     store.setModelChange('FRA', undefined),
@@ -68,63 +61,20 @@ export function storeContract(harness: StoreHarness): void {
   sampleContract(check);
   reportContract(check, harness);
   targetContract(check, harness);
+  healthContract(check, harness);
+  leaseContract(check, harness);
   operatorContract(check);
   imageContract(check);
+  check('the clock of the store is known', async (first) => {
+    const skew = first.clockSkew();
+    assert.ok(skew !== undefined && Math.abs(skew.skewMs) <= skew.errorMs + 5, JSON.stringify(skew));
+  });
   check('after close every call rejects, and close again is harmless', async (first) => {
     await first.close();
     await first.close();
     await assert.rejects(first.reports(), StoreError);
     await assert.rejects(first.appendSamples(batchAt(1)), StoreError);
     assert.equal(first.state().connected, false);
-  });
-}
-
-function sampleContract(check: Check): void {
-  check('samples come back in order, by limit, from the cursor on', async (first, second) => {
-    assert.deepEqual(await second.readSamples('', 10), {
-      batches: [],
-      cursor: (await second.readSamples('', 10)).cursor,
-    });
-    for (let atMs = 1; atMs <= 5; atMs++) await first.appendSamples(batchAt(atMs));
-    const head = await second.readSamples('', 3);
-    assert.deepEqual(head.batches, [batchAt(1), batchAt(2), batchAt(3)]);
-    const tail = await second.readSamples(head.cursor, 10);
-    assert.deepEqual(tail.batches, [batchAt(4), batchAt(5)]);
-    const none = await second.readSamples(tail.cursor, 10);
-    assert.deepEqual(none, { batches: [], cursor: tail.cursor });
-    await first.appendSamples(batchAt(6));
-    assert.deepEqual((await second.readSamples(none.cursor, 10)).batches, [batchAt(6)]);
-  });
-
-  check('a batch that is news nudges, others do not', async (first, second) => {
-    const topics = heard(second);
-    await first.appendSamples(batchAt(1), true);
-    await until(() => topics.has('news'), 'the news is heard');
-    assert.deepEqual((await second.readSamples('', 10)).batches, [batchAt(1)], 'and there to be read');
-    topics.clear();
-    await first.appendSamples(batchAt(2));
-    await first.setOverride('AMS', undefined);
-    await until(() => topics.has('overrides'), 'what comes after is heard');
-    assert.equal(topics.has('news'), false);
-  });
-
-  check(
-    'the oldest batches fall off',
-    async (first) => {
-      for (let atMs = 1; atMs <= 1_000; atMs++) await first.appendSamples(batchAt(atMs));
-      const { batches } = await first.readSamples('', 1_000);
-      assert.ok(batches.length >= 50 && batches.length <= 250, `${batches.length} kept`);
-      assert.deepEqual(batches.at(-1), batchAt(1_000));
-    },
-    { batchesKept: 50 },
-  );
-
-  check("a batch past the bound is a programmer's error", async (first) => {
-    const samples = new Array(BATCH_SAMPLES_MAX + 1).fill({ network: '10.0.0.0/8', sent: 1, lost: 1 });
-    await assert.rejects(
-      first.appendSamples({ pop: 'FRA', atMs: 1, source: 'modelled', samples }),
-      /at most/,
-    );
   });
 }
 
