@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { manualClock } from '../src/base/clock.ts';
 import { createOutbox } from '../src/probe/outbox.ts';
-import { createTargets } from '../src/probe/targets.ts';
+import { createTargetList } from '../src/probe/targets.ts';
 import { TARGETS_MAX } from '../src/store/bounds.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { smallFleet } from './helpers/fleet.ts';
@@ -14,13 +14,14 @@ const plain = (networks: readonly string[]) => networks.map((network) => ({ netw
 /** Targets of a store, and the bursts that they ask for, in steps of 50 ms. */
 function lists() {
   const store = createMemoryStore({ clock: manualClock(0) });
-  const targets = createTargets(store, fleet);
+  const all = fleet.pops.map(({ code }) => [code, createTargetList(store, code)] as const);
   const bursts = (ms: number): string[] => {
     const made: string[] = [];
     for (let gone = 0; gone < ms; gone += 50)
-      targets.advance(50, (pop, network) => made.push(`${fleet.pops[pop]?.code} ${network}`));
+      for (const [pop, list] of all) list.advance(50, ({ network }) => made.push(`${pop} ${network}`));
     return made;
   };
+  const targets = { read: () => Promise.all(all.map(([, list]) => list.read())) };
   return { store, targets, bursts };
 }
 

@@ -1,8 +1,3 @@
-/**
- * Room `probe`: agents that measure networks from POPs and feed the store. May import `base`, other pure
- * rooms, and `store`.
- */
-
 import type { Clock } from '../base/clock.ts';
 import type { Fleet, Pop } from '../base/fleet.ts';
 import type { Random } from '../base/random.ts';
@@ -10,11 +5,10 @@ import type { Places } from '../geo/places.ts';
 import type { NetModel } from '../netmodel/model.ts';
 import type { ClientNetwork } from '../netmodel/networks.ts';
 import type { PopReport, Store } from '../store/store.ts';
-import { type BurstCounts, createBursts, type Situation } from './bursts.ts';
+import { type Agent, type AgentCounts, createAgent, STEP_MS, TARGETS_EVERY_MS } from './agent.ts';
 import { clientsOf } from './clients.ts';
+import { modelledPinger, type Situation } from './modelled-pinger.ts';
 import { createOutbox, type OutboxCounts } from './outbox.ts';
-import { isReportNews } from './report-news.ts';
-import { createTargets } from './targets.ts';
 import { type ChooseLink, createTraffic } from './traffic.ts';
 import { watchWeather } from './weather.ts';
 
@@ -40,42 +34,27 @@ export interface ModelledAgentOptions {
 
 /** The agents' work, moved on by `step`. */
 export interface ModelledAgents {
-  /** Does the work that became due since the last step, at most `STEP_MAX_MS` of it. */
+  /** Lets each agent do the work that became due since the last step. */
   readonly step: () => void;
   /** Reads the changes of the modelled internet from the store, and reports the POPs that changed at once. */
   readonly readChanges: () => Promise<void>;
   /** Takes what the controller wants measured from the store. */
   readonly readTargets: () => Promise<void>;
-  readonly counts: () => AgentCounts;
-}
-
-/** Since the start. */
-export interface AgentCounts extends OutboxCounts, BurstCounts {
-  /** Reports and demand lists that the store did not take: the next ones replace them. */
-  readonly reportsLost: number;
+  /** Of all agents together, since the start. */
+  readonly counts: () => AgentCounts & OutboxCounts;
 }
 
 const DEMAND_SHARE = 1 / 6;
 /** As long as the shortest TTL that services have by default. */
 const HOLD_MS = 20_000;
-/** A step every so often, ms. */
-const STEP_MS = 50;
-/** Time that one step makes up for at most, ms. */
-const STEP_MAX_MS = 200;
-/** The agents take turns: each sends its batch, its report and its demand list so often, ms. */
-const BATCH_EVERY_MS = 300;
-const REPORT_EVERY_MS = 1_000;
-const DEMAND_EVERY_MS = 2_000;
 /** Traffic is counted anew so often, ms. */
 const COUNT_EVERY_MS = 1_000;
 /** How often changes are read without a nudge, ms. */
 const CHANGES_EVERY_MS = 2_000;
-/** The same of what is to be measured. */
-const TARGETS_EVERY_MS = 1_000;
 
 /** Starts the agents on timers. Returns how to stop, and their counts. */
 export function startModelledAgents(options: ModelledAgentOptions): {
-  readonly counts: () => AgentCounts;
+  readonly counts: ModelledAgents['counts'];
   readonly close: () => void;
 } {
   const agents = createModelledAgents(options);
@@ -100,73 +79,72 @@ export function startModelledAgents(options: ModelledAgentOptions): {
   };
 }
 
-/** Makes the agents: one a POP, which measure the modelled internet and report as real ones do. */
+/**
+ * Makes the agents: one a POP, each as a real one but for its pinger and its figures, which are of the
+ * modelled internet.
+ */
 export function createModelledAgents(options: ModelledAgentOptions): ModelledAgents {
-  const { store, model, fleet, clock, log } = options;
+  const { store, model, fleet, clock, random, log } = options;
   const clients = clientsOf(options.networks, options);
   const unplaced = options.networks.length - clients.length;
   if (unplaced > 0) log(`${unplaced} client networks lie in places that are not known: nobody measures them`);
   const demandRps =
     options.demandRps ?? DEMAND_SHARE * fleet.pops.reduce((sum, pop) => sum + pop.capacityRps, 0);
   const traffic = createTraffic({ ...options, clients, demandRps, holdMs: options.holdMs ?? HOLD_MS });
-  const targets = createTargets(store, fleet);
-  const bursts = createBursts({ ...options, clients, targets });
+  const clientOf = new Map(clients.map((client) => [client.network, client]));
   const outbox = createOutbox(store);
-  const popOfCode = new Map(fleet.pops.map((pop) => [pop.code, pop]));
-  const weather = watchWeather(store, (code) => {
-    const pop = popOfCode.get(code);
-    if (pop !== undefined) sendReport(pop);
-  });
-  const lastReports = new Map<string, PopReport>();
-  let reportsLost = 0;
-  let isFirst = true;
-  let lastMs = clock.nowMs();
-
-  /** What is not taken now is not kept: the next one replaces it. */
-  const sendLatest = (send: () => Promise<void>) => {
-    if (!store.state().connected) reportsLost++;
-    else send().catch(() => reportsLost++);
-  };
-  const sendReport = (pop: Pop) => {
-    const report = reportOf(pop, { nowMs: clock.nowMs(), model, traffic, weather: weather.now() });
-    const isNews = isReportNews(lastReports.get(pop.code), report);
-    lastReports.set(pop.code, report);
-    sendLatest(() => store.putReport(report, isNews));
-  };
-
+  const agentOf = new Map<string, Agent>();
+  const watch = watchWeather(store, (code) => agentOf.get(code)?.reportNow(clock.nowMs()));
+  const situation: Situation = { model, traffic, weather: watch.now };
+  for (const pop of fleet.pops)
+    agentOf.set(
+      pop.code,
+      createAgent({
+        pop: pop.code,
+        source: 'modelled',
+        sink: store,
+        outbox,
+        pinger: modelledPinger(pop, { ...situation, clientOf, random }),
+        figures: {
+          report: (nowMs) => reportOf(pop, nowMs, situation),
+          demand: () => traffic.demandOf(pop.index),
+        },
+        turn: pop.index,
+      }),
+    );
+  const agents = [...agentOf.values()];
+  let countedSecond = -1;
   return {
     step: () => {
       const nowMs = clock.nowMs();
-      const elapsedMs = Math.max(0, Math.min(STEP_MAX_MS, nowMs - lastMs));
-      /** By the clock and not by steps: a process that is busy steps seldom. */
-      const isTurn = (place: number, everyMs: number): boolean => {
-        const shiftMs = place * STEP_MS;
-        return Math.floor((nowMs + shiftMs) / everyMs) !== Math.floor((lastMs + shiftMs) / everyMs);
-      };
-      if (isFirst || isTurn(0, COUNT_EVERY_MS)) traffic.advance(nowMs);
-      bursts.advance(elapsedMs, { nowMs, model, traffic, weather: weather.now() });
-      for (const pop of fleet.pops) {
-        const isNews = bursts.hasNews(pop.index, nowMs);
-        if (isNews || isTurn(pop.index, BATCH_EVERY_MS)) {
-          const samples = bursts.take(pop.index);
-          const batch = { pop: pop.code, atMs: nowMs, source: 'modelled', samples } as const;
-          if (samples.length > 0) outbox.put(batch, isNews);
-        }
-        if (isFirst || isTurn(pop.index, REPORT_EVERY_MS)) sendReport(pop);
-        if (isFirst || isTurn(pop.index, DEMAND_EVERY_MS))
-          sendLatest(() => store.putDemand(pop.code, traffic.demandOf(pop.index)));
-      }
+      const second = Math.floor(nowMs / COUNT_EVERY_MS);
+      if (second !== countedSecond) traffic.advance(nowMs);
+      countedSecond = second;
+      for (const agent of agents) agent.step(nowMs);
       outbox.flush(nowMs);
-      lastMs = nowMs;
-      isFirst = false;
     },
-    readChanges: weather.read,
-    readTargets: targets.read,
-    counts: () => ({ ...bursts.counts(), reportsLost, ...outbox.counts() }),
+    readChanges: watch.read,
+    readTargets: async () => {
+      await Promise.all(agents.map((agent) => agent.readTargets()));
+    },
+    counts: () => ({ ...sumOf(agents.map((agent) => agent.counts())), ...outbox.counts() }),
   };
 }
 
-function reportOf(pop: Pop, { nowMs, model, traffic, weather }: Situation): PopReport {
+function sumOf(all: readonly AgentCounts[]): AgentCounts {
+  const sum = (name: keyof AgentCounts): number => all.reduce((total, counts) => total + counts[name], 0);
+  return {
+    bursts: sum('bursts'),
+    unanswered: sum('unanswered'),
+    unknownTargets: sum('unknownTargets'),
+    heldBack: sum('heldBack'),
+    overflow: sum('overflow'),
+    reportsLost: sum('reportsLost'),
+  };
+}
+
+function reportOf(pop: Pop, nowMs: number, { model, traffic, ...now }: Situation): PopReport {
+  const weather = now.weather();
   const healthy = weather.get(pop.code)?.outage !== true;
   return {
     pop: pop.code,

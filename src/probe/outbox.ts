@@ -1,4 +1,5 @@
-import type { SampleBatch, Store } from '../store/store.ts';
+import type { SampleBatch } from '../store/store.ts';
+import type { Sink } from './sink.ts';
 
 /** Batches on their way to a store that may be away. */
 export interface Outbox {
@@ -21,7 +22,7 @@ export interface OutboxCounts {
 const WAITING_MAX = 1_000;
 /** Calls to the store under way at most. */
 const UNDER_WAY_MAX = 64;
-/** What is older when its turn comes is worth nothing any more, ms. */
+/** What is older when its turn comes is worth nothing any more, without another bound, ms. */
 const OLD_MS = 10_000;
 
 interface Waiting {
@@ -30,15 +31,18 @@ interface Waiting {
   readonly isRetry: boolean;
 }
 
-/** An outbox for one store. Batches leave in order, but several at a time: one may overtake another. */
-export function createOutbox(store: Store): Outbox {
+/**
+ * An outbox for one store. Batches leave in order, but several at a time: one may overtake another. What is
+ * older than `oldMs` when its turn comes is dropped.
+ */
+export function createOutbox(sink: Pick<Sink, 'appendSamples' | 'state'>, oldMs = OLD_MS): Outbox {
   const waiting: Waiting[] = [];
   const counts = { sent: 0, dropped: 0 };
   let underWay = 0;
   const send = async ({ batch, isNews, isRetry }: Waiting) => {
     underWay++;
     try {
-      await store.appendSamples(batch, isNews);
+      await sink.appendSamples(batch, isNews);
       counts.sent++;
     } catch {
       if (isRetry || waiting.length >= WAITING_MAX) counts.dropped++;
@@ -56,11 +60,11 @@ export function createOutbox(store: Store): Outbox {
     },
     flush: (nowMs) => {
       // A store that is away says so at every call, and counts it: it is asked again when it is back.
-      if (!store.state().connected) return;
+      if (!sink.state().connected) return;
       while (underWay < UNDER_WAY_MAX) {
         const next = waiting.shift();
         if (next === undefined) return;
-        if (nowMs - next.batch.atMs > OLD_MS) counts.dropped++;
+        if (nowMs - next.batch.atMs > oldMs) counts.dropped++;
         else void send(next);
       }
     },

@@ -1,0 +1,158 @@
+/**
+ * Room `probe`: agents that measure networks from POPs and feed the store. May import `base`, other pure
+ * rooms, and `store`.
+ */
+
+import { BATCH_SAMPLES_MAX } from '../store/bounds.ts';
+import type { Demand, PopReport, Sample, SampleBatch, Target } from '../store/store.ts';
+import { createNews } from './news.ts';
+import type { Outbox } from './outbox.ts';
+import { isReportNews } from './report-news.ts';
+import type { Sink } from './sink.ts';
+import { createTargetList } from './targets.ts';
+
+/** An agent: it measures from one POP what the controller wants, and reports of the POP. */
+export interface Agent {
+  /** Does what became due since the last step, at most `STEP_MAX_MS` of it. Call it every `STEP_MS`. */
+  readonly step: (nowMs: number) => void;
+  /** Takes what the controller wants measured from the store. Never rejects. */
+  readonly readTargets: () => Promise<void>;
+  /** Sends a burst besides those that the controller wants; gives whether it was made. */
+  readonly measure: (target: Target) => Promise<boolean>;
+  /** Takes in what was learnt otherwise than by a burst. */
+  readonly take: (sample: Sample) => void;
+  /** Reports of the POP now, and not only when it is time. */
+  readonly reportNow: (nowMs: number) => void;
+  readonly counts: () => AgentCounts;
+}
+
+/** Since the start. */
+export interface AgentCounts {
+  readonly bursts: number;
+  /** Of these, those that nobody answered. */
+  readonly unanswered: number;
+  /** Wanted of networks for which there is no address here. */
+  readonly unknownTargets: number;
+  /** Wanted and not made: too often, too many, of somebody silent, or of somebody who wants none. */
+  readonly heldBack: number;
+  /** Samples for which there was no room in their batch. */
+  readonly overflow: number;
+  /** Reports and demand lists that the store did not take: the next ones replace them. */
+  readonly reportsLost: number;
+}
+
+/** What makes the difference between agents: where they measure. */
+export interface Pinger {
+  /** Sends a burst, and calls `done` once with what came of it: perhaps at once. */
+  readonly burst: (target: Target, nowMs: number, done: (outcome: Outcome) => void) => void;
+}
+
+/** What came of a burst, or why there was none. */
+export type Outcome = Omit<Sample, 'network'> | 'unknown' | 'held-back';
+
+/** What the POP has to say of itself. */
+export interface Figures {
+  readonly report: (nowMs: number) => PopReport;
+  readonly demand: () => readonly Demand[];
+}
+
+/** What `createAgent` needs. */
+export interface AgentOptions {
+  /** POP code. */
+  readonly pop: string;
+  readonly source: SampleBatch['source'];
+  readonly sink: Sink;
+  /** Perhaps of several agents together; whoever has it flushes it. */
+  readonly outbox: Outbox;
+  readonly pinger: Pinger;
+  readonly figures: Figures;
+  /** Agents of one process take turns: position among them. */
+  readonly turn: number;
+}
+
+/** A step every so often, ms. */
+export const STEP_MS = 50;
+/** How often targets are read without a nudge, ms. */
+export const TARGETS_EVERY_MS = 1_000;
+/** Time that one step makes up for at most, ms. */
+const STEP_MAX_MS = 200;
+/** Each agent sends its batch, its report and its demand list so often, ms. */
+const BATCH_EVERY_MS = 300;
+const REPORT_EVERY_MS = 1_000;
+const DEMAND_EVERY_MS = 2_000;
+
+/** Makes an agent. Its first step reports at once. */
+export function createAgent(options: AgentOptions): Agent {
+  const { pop, source, sink, outbox, pinger, figures, turn } = options;
+  const list = createTargetList(sink, pop);
+  const news = createNews();
+  const counts = { bursts: 0, unanswered: 0, unknownTargets: 0, heldBack: 0, overflow: 0, reportsLost: 0 };
+  let pending: Sample[] = [];
+  let lastReport: PopReport | undefined;
+  let lastMs: number | undefined;
+
+  const take = (sample: Sample): void => {
+    if (pending.length < BATCH_SAMPLES_MAX) pending.push(sample);
+    else counts.overflow++;
+  };
+  /** Says whether there was a burst. */
+  const settle = (network: string, outcome: Outcome): boolean => {
+    if (outcome === 'unknown') counts.unknownTargets++;
+    else if (outcome === 'held-back') counts.heldBack++;
+    else {
+      counts.bursts++;
+      if (outcome.rttMs === undefined) counts.unanswered++;
+      take({ network, ...outcome });
+      news.note(network, outcome);
+      return true;
+    }
+    return false;
+  };
+  const measure = (target: Target, nowMs: number): void =>
+    pinger.burst(target, nowMs, (outcome) => settle(target.network, outcome));
+  /** What is not taken now is not kept: the next one replaces it. */
+  const sendLatest = (send: () => Promise<void>): void => {
+    if (!sink.state().connected) counts.reportsLost++;
+    else send().catch(() => counts.reportsLost++);
+  };
+  const report = (nowMs: number): void => {
+    const now = figures.report(nowMs);
+    const isNews = isReportNews(lastReport, now);
+    lastReport = now;
+    sendLatest(() => sink.putReport(now, isNews));
+  };
+  const sendBatch = (nowMs: number, isNews: boolean): void => {
+    const samples = pending;
+    pending = [];
+    if (samples.length > 0) outbox.put({ pop, atMs: nowMs, source, samples }, isNews);
+  };
+
+  return {
+    step: (nowMs) => {
+      const sinceMs = lastMs ?? nowMs;
+      const isFirst = lastMs === undefined;
+      const isTurn = (everyMs: number): boolean => isDue(everyMs, { turn, sinceMs, nowMs });
+      list.advance(Math.max(0, Math.min(STEP_MAX_MS, nowMs - sinceMs)), (target) => measure(target, nowMs));
+      for (const network of news.doubted(nowMs)) measure({ network }, nowMs);
+      const isNews = news.take(nowMs);
+      if (isNews || isTurn(BATCH_EVERY_MS)) sendBatch(nowMs, isNews);
+      if (isFirst || isTurn(REPORT_EVERY_MS)) report(nowMs);
+      if (isFirst || isTurn(DEMAND_EVERY_MS)) sendLatest(() => sink.putDemand(pop, figures.demand()));
+      lastMs = nowMs;
+    },
+    readTargets: list.read,
+    measure: (target) =>
+      new Promise((resolve) => {
+        pinger.burst(target, lastMs ?? 0, (outcome) => resolve(settle(target.network, outcome)));
+      }),
+    take,
+    reportNow: report,
+    counts: () => counts,
+  };
+}
+
+/** Whether a turn came since then. By the clock and not by steps: a process that is busy steps seldom. */
+function isDue(everyMs: number, at: { turn: number; sinceMs: number; nowMs: number }): boolean {
+  const shiftMs = at.turn * STEP_MS;
+  return Math.floor((at.nowMs + shiftMs) / everyMs) !== Math.floor((at.sinceMs + shiftMs) / everyMs);
+}
