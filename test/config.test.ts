@@ -40,6 +40,7 @@ test('the least that is allowed gets every default, and paths from the folder of
   assert.deepEqual(config.listen, {
     dns: [{ host: '127.0.0.1', port: 5300 }],
     admin: { host: '127.0.0.1', port: 5380 },
+    ingest: 'off',
   });
   assert.equal(config.zones[0]?.file, 'a/z/e.zone');
   assert.deepEqual(config.zones[0]?.place, { line: 1, column: 35 });

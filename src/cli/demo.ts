@@ -5,9 +5,11 @@ import { mix32, seededRandom } from '../base/random.ts';
 import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate } from '../pop/authority.ts';
+import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
 import { startPops } from '../pop/pops.ts';
+import type { Ingest } from '../probe/ingest-server.ts';
 import { startModelledAgents } from '../probe/modelled.ts';
 import type { ChooseLink } from '../probe/traffic.ts';
 import { choose, isSplit } from '../steering/image.ts';
@@ -17,6 +19,7 @@ import { parseName, ROOT_NAME } from '../wire/name.ts';
 import { decide, type ExplainParts, explainDecided } from './explain-view.ts';
 import { readGeoData } from './geo-files.ts';
 import { stateFolder } from './ground.ts';
+import type { ConfiguredIngest } from './ingest.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 import type { World } from './world.ts';
@@ -29,6 +32,8 @@ export interface Demo {
   readonly popAddresses: number;
   readonly popPort: number;
   readonly networks: number;
+  /** The listener for agents and browsers; undefined: there is none. */
+  readonly ingest: Ingest | undefined;
 }
 
 /** What the modelled part needs. */
@@ -43,6 +48,8 @@ export interface DemoOptions {
   readonly log: (message: string) => void;
   /** Resolves when there is a table: modelled clients ask for their POPs as soon as they are there. */
   readonly mapped: Promise<unknown>;
+  /** Starts the listener for agents and browsers, where there is to be one. */
+  readonly startIngest: (defaults: ConfiguredIngest['defaults']) => Promise<Ingest | undefined>;
   readonly closeLater: CloseLater;
 }
 
@@ -63,7 +70,12 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     log,
   });
   const explain = (host: string, client: Address) => choiceFor(options, { host, client });
-  const pops = await startPops({ fleet, port: popPort, certificate, key, explain, log });
+  const ingest = await options.startIngest({
+    tls: { certificate, key },
+    beaconUrl: `https://{ipv4}:${popPort}${BEACON_OBJECT_PATH}`,
+  });
+  const beaconScript = ingest && `${ingest.url}/beacon.js`;
+  const pops = await startPops({ fleet, port: popPort, certificate, key, explain, beaconScript, log });
   closeLater(pops.close);
   closeLater(followOutages({ store, fleet, pops, log }));
   const file = readGeoData('networks.csv');
@@ -84,7 +96,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     log,
   });
   closeLater(agents.close);
-  return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length };
+  return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest };
 }
 
 /**

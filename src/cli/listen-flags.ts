@@ -1,5 +1,6 @@
 import { OperatorError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
+import { type Endpoint, parseEndpoint } from '../config/scalars.ts';
 import { type Command, type Invocation, textFlag } from './command.ts';
 import { CONFIG_OPTION, readConfig } from './config-file.ts';
 import { type ValueReader, valueReader } from './values.ts';
@@ -16,6 +17,11 @@ export const LISTEN_OPTIONS: Command['options'] = {
     type: 'string',
     value: 'N',
     help: 'port of the console, /metrics and the admin API (0: any free one)',
+  },
+  'ingest-listen': {
+    type: 'string',
+    value: 'ADDR:PORT',
+    help: 'take samples of agents and browsers over HTTP(S) there (port 0: any free one), or off',
   },
   store: { type: 'string', value: 'URL', help: 'shared state: memory, redis://… or rediss://…' },
   workers: { type: 'string', value: 'N', help: 'threads that answer queries (default: one a core)' },
@@ -45,6 +51,7 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
     reader.wrong(
       `--store ${JSON.stringify(store)} is neither memory nor redis://HOST:PORT nor rediss://HOST:PORT`,
     );
+  const ingest = ingestOf(textFlag(flags, 'ingest-listen'), reader);
   if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
   const config = readConfig(flags, terminal);
   const { dns, admin } = config.listen;
@@ -56,8 +63,16 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
         adminPort === undefined
           ? admin
           : { host: '127.0.0.1', ...(admin !== 'off' && admin), port: adminPort },
+      ingest: ingest ?? config.listen.ingest,
     },
     store: store ?? config.store,
     state: textFlag(flags, 'state') ?? config.state,
   };
+}
+
+/** Where --ingest-listen says; undefined without that flag. */
+function ingestOf(text: string | undefined, reader: ValueReader): Endpoint | 'off' | undefined {
+  if (text === undefined || text === 'off') return text;
+  const endpoint = parseEndpoint(text);
+  return typeof endpoint === 'string' ? reader.wrong(`--ingest-listen ${endpoint}; or off`) : endpoint;
 }

@@ -3,6 +3,7 @@ import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK } from './command.ts';
 import { firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
+import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
@@ -84,10 +85,20 @@ export const serveCommand: Command = {
       closeLater(follow.close);
       await follow.lookNow();
       await taken?.ready();
+      const preferred = preferredFrom(world);
+      const ingest = await startConfiguredIngest({
+        config,
+        store,
+        preferred,
+        isShared: true,
+        terminal,
+        log,
+        closeLater,
+      });
       const version = programVersion(terminal);
       const offer = await offerSockets(config, { live, version, log, onReplaced: () => replaced.abort() });
       closeLater(offer.close);
-      if (json) terminal.out(JSON.stringify({ ready: readyFacts(world, live) }));
+      if (json) terminal.out(JSON.stringify({ ready: { ...readyFacts(world, live), ingest: ingest?.url } }));
       else for (const line of serveLines(world, live, store.state())) terminal.out(line);
     });
     return EXIT_OK;

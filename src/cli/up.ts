@@ -5,6 +5,7 @@ import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
+import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
@@ -85,6 +86,16 @@ export const upCommand: Command = {
         seed: seed ?? DEMO_SEED,
         log,
         mapped: starting.mapped,
+        startIngest: (defaults) =>
+          startConfiguredIngest({
+            config,
+            store,
+            preferred: preferredFrom(world),
+            defaults,
+            terminal,
+            log,
+            closeLater,
+          }),
         closeLater,
       });
       const control = await startControl({
@@ -109,7 +120,12 @@ export const upCommand: Command = {
       metrics.observe(control.stats);
       closeLater(control.close);
       const live = await starting.live;
-      if (json) terminal.out(JSON.stringify({ ready: { ...readyFacts(world, live), ca: demo.caFile } }));
+      if (json)
+        terminal.out(
+          JSON.stringify({
+            ready: { ...readyFacts(world, live), ca: demo.caFile, ingest: demo.ingest?.url },
+          }),
+        );
       else
         for (const line of welcome({ world, live, store: store.state(), demo, terminal })) terminal.out(line);
     });

@@ -38,6 +38,8 @@ export interface Config {
     readonly dns: readonly Endpoint[];
     /** `off`: no console, no metrics, no admin API. */
     readonly admin: Endpoint | 'off';
+    /** `off`: agents and browsers cannot send over HTTP. */
+    readonly ingest: Endpoint | 'off';
   };
   /** `memory` or a Redis URL, perhaps with a password. */
   readonly store: string;
@@ -59,6 +61,8 @@ export interface Config {
   readonly dns: Parsed['dns'];
   readonly steering: Parsed['steering'];
   readonly control: Parsed['control'];
+  /** What is taken over HTTP, and from whom. */
+  readonly ingest: Parsed['ingest'];
   /** `token` as in the file: the environment is the caller's to look at. */
   readonly admin: { readonly token?: string };
 }
@@ -191,6 +195,7 @@ function assemble(
 ): Config {
   const { file, fleet, zones } = options;
   const path = (text: string): string => joinPath(folderOf(file), text);
+  const { tls } = parsed.ingest;
   return {
     file,
     cluster: parsed.cluster,
@@ -210,6 +215,7 @@ function assemble(
     dns: parsed.dns,
     steering: parsed.steering,
     control: parsed.control,
+    ingest: { ...parsed.ingest, tls: tls && { certificate: path(tls.certificate), key: path(tls.key) } },
     admin: withoutUndefined(parsed.admin),
   };
 }

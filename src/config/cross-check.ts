@@ -34,7 +34,10 @@ export function crossCheck(
     },
     unique: (kind, text, path) => register(kind, text, { source, path }),
   };
-  if (popCodes.size > 0) checkServices(raw['services'], check);
+  if (popCodes.size > 0) {
+    checkServices(raw['services'], check);
+    checkTokens(field(raw['ingest'], 'tokens'), check);
+  }
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
   return problems;
@@ -62,6 +65,17 @@ function checkCode(code: string, path: Path, check: Check, atKey = false): void 
   check.report(path, `no POP has the code ${quote(code)}${hint}`, atKey);
 }
 
+/** A token that two POPs have would say nothing of who is there. */
+function checkTokens(tokens: unknown, check: Check): void {
+  const seen = new Set<unknown>();
+  for (const [code, token] of entries(tokens)) {
+    const path = ['ingest', 'tokens', code];
+    checkCode(code, path, check, true);
+    if (seen.has(token)) check.report(path, 'another POP has this token already');
+    seen.add(token);
+  }
+}
+
 function checkNetworks(networks: unknown, check: Check): void {
   for (const [i, network] of list(networks)) {
     if (typeof network !== 'object' || network === null) continue;
@@ -82,7 +96,7 @@ function checkListen(listen: unknown, check: Check): void {
     ['listen', 'dns', i],
     text,
   ]);
-  addresses.push([['listen', 'admin'], field(listen, 'admin')]);
+  for (const key of ['admin', 'ingest']) addresses.push([['listen', key], field(listen, key)]);
   for (const [path, text] of addresses) {
     const endpoint = typeof text === 'string' ? parseEndpoint(text) : '';
     if (typeof endpoint !== 'string' && endpoint.port !== 0)

@@ -18,6 +18,7 @@ import {
   popCode,
   storeAddress,
 } from './scalars.ts';
+import { ingestSchema } from './schema-ingest.ts';
 import { steeringSchema } from './schema-steering.ts';
 
 /** A whole number within bounds. `unit` goes into the reference page. */
@@ -179,6 +180,9 @@ const listenSchema = z
     admin: endpointOrOff
       .prefault('127.0.0.1:5380')
       .describe('Address of the console, `/metrics` and the admin API; `off`: there is none.'),
+    ingest: endpointOrOff
+      .prefault('off')
+      .describe('Address for agents without a way to the store, and for browsers (see `ingest`).'),
   })
   .prefault({})
   .describe('Where the process listens. Port 0 asks the system for a free one.');
@@ -276,6 +280,7 @@ export const configSchema = z
     dns: dnsSchema,
     steering: steeringSchema,
     control: controlSchema,
+    ingest: ingestSchema,
     admin: adminSchema,
   })
   .meta({ title: 'Isochrone configuration' });

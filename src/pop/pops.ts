@@ -23,6 +23,8 @@ export interface PopOptions {
   readonly certificate: string;
   readonly key: string;
   readonly explain: ExplainChoice;
+  /** Address of the beacon's script, for the example page; absent: there is none. */
+  readonly beaconScript?: string | undefined;
   readonly log: (message: string) => void;
 }
 
@@ -114,6 +116,7 @@ function serve(
         pop,
         link,
         peer: request.socket.remoteAddress ?? '',
+        beaconScript: options.beaconScript,
       },
       options.explain,
       () => performance.now(),

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Address, formatAddress, parseAddress } from '../base/address.ts';
 import type { Link, Pop } from '../base/fleet.ts';
+import { BEACON_OBJECT_HEADERS, BEACON_OBJECT_PATH, beaconPage } from './beacon-page.ts';
 import { type Choice, CONTENT_SECURITY_POLICY, type PageContent, renderJson, renderPage } from './page.ts';
 import { renderPlain } from './plain-page.ts';
 
@@ -15,6 +16,8 @@ export interface PopRequest {
   readonly link: Link;
   /** Address of the other end of the connection. */
   readonly peer: string;
+  /** Address of the beacon's script, for /beacon.html; absent: there is no such page. */
+  readonly beaconScript?: string | undefined;
 }
 
 /** What is sent back; the body is left out for HEAD. */
@@ -39,6 +42,12 @@ export function respond(request: PopRequest, explain: ExplainChoice, nowMs: () =
   if (!URL.canParse(request.target, 'https://pop')) return plain(request, 400, 'that is no path\n');
   const { pathname, searchParams } = new URL(request.target, 'https://pop');
   if (pathname === '/healthz') return plain(request, 200, 'ok\n');
+  if (pathname === BEACON_OBJECT_PATH) return plain(request, 200, 'o\n', BEACON_OBJECT_HEADERS);
+  if (pathname === '/beacon.html' && request.beaconScript !== undefined) {
+    const { html, policy } = beaconPage(request.beaconScript);
+    const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy };
+    return answer(request, 200, html, headers);
+  }
   if (pathname !== '/') return plain(request, 404, `${pop.code} has / and /healthz only\n`);
   const begunMs = nowMs();
   const content = pageContent(request, searchParams.get('client'), explain);
@@ -113,10 +122,10 @@ function answer(
     status,
     body,
     headers: {
+      'content-security-policy': CONTENT_SECURITY_POLICY,
       ...headers,
       'content-length': String(Buffer.byteLength(body)),
       'cache-control': 'no-store',
-      'content-security-policy': CONTENT_SECURITY_POLICY,
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
       'x-isochrone-pop': request.pop.code,
