@@ -5,6 +5,7 @@ import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
+import { holderName } from './holder.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
@@ -111,8 +112,9 @@ export const upCommand: Command = {
         burstsPerSecond: config.control.burstsPerSecond,
         groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
         initial: first.image,
-        onImage: ({ bytes }) => {
-          const refused = starting.table.take(bytes, 'controller');
+        holder: holderName('up'),
+        onImage: ({ bytes }, origin) => {
+          const refused = starting.table.take(bytes, origin);
           if (refused !== undefined) log(`the new table is refused: ${refused}`);
         },
         log,

@@ -3,67 +3,25 @@
  * snapshot on disk. May import the pure rooms and `store`. Nothing here rejects because the store is away:
  * the loop goes on with what it last read, and counts.
  */
-import type { Clock } from '../base/clock.ts';
-import type { Fleet } from '../base/fleet.ts';
-import type { Locator } from '../geo/locator.ts';
-import type { Decider, TickStats } from '../steering/decider.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TickStats } from '../steering/decider.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
-import type { SteeringImage } from '../steering/image.ts';
-import { createImageEncoder, type ImageEncoder } from '../steering/image-encode.ts';
-import type { Verdict } from '../steering/quorum.ts';
-import { decodeTerms } from '../steering/terms.ts';
-import type { Store, StoreTopic } from '../store/store.ts';
-import { createInputs, type Inputs } from './inputs.ts';
-import { networkFinder } from './locate-networks.ts';
-import { type MadeImage, makeImage } from './made-image.ts';
+import type { StoreTopic } from '../store/store.ts';
+import type { ElectionView } from './election.ts';
+import { makeImage } from './made-image.ts';
 import { createPace } from './pace.ts';
-import type { PopWords } from './pop-words.ts';
-import { createPublisher, type Publisher } from './publish.ts';
-import { account, type ControlStats, emptyStats, type RunningStats } from './stats.ts';
-import { createTargetLists, type TargetLists } from './targets.ts';
-
-/** What the loop works with. */
-export interface ControlOptions {
-  readonly store: Store;
-  readonly decider: Decider;
-  readonly locator: Pick<Locator, 'locate' | 'databases'>;
-  readonly fleet: Fleet;
-  readonly placesDigest: number;
-  readonly clock: Clock;
-  /** Words that every serving thread reads; told here. */
-  readonly words: PopWords;
-  /** What probers see of the POPs; absent: nobody looks. */
-  readonly health?: HealthVerdicts | undefined;
-  readonly tickMs: number;
-  /** Bursts read in a tick at most; the rest wait for the next. */
-  readonly samplesPerTickMax: number;
-  /** Bursts that all agents together are to make a second. */
-  readonly burstsPerSecond: number;
-  /** Group of each service, by its name: whose demand is whose. */
-  readonly groupOfService: ReadonlyMap<string, number>;
-  /** An image to go on from, as a snapshot has it: nobody moves because of a restart. */
-  readonly initial?: SteeringImage | undefined;
-  /** A new table: answer from it. */
-  readonly onImage: (image: MadeImage) => void;
-  readonly log: (message: string) => void;
-}
-
-/** What probers together see of the POPs. */
-export interface HealthVerdicts {
-  /** By POP. */
-  readonly verdicts: () => readonly Verdict[];
-  /** Calls back when a POP's verdict became another. Returns how to stop. */
-  readonly onVerdict: (listener: () => void) => () => void;
-}
+import { type ControlOptions, createRunning, type Running } from './running.ts';
+import { account, type ControlStats } from './stats.ts';
 
 /** A running loop. */
 export interface Control {
   readonly stats: () => ControlStats;
+  readonly election: () => ElectionView;
   /** Packed estimates of a cell as they are now, for `explain`. */
   readonly packed: (cellKey: string) => Uint8Array | undefined;
   /** One tick now; resolves when its table was handed over. Never rejects. */
   readonly tickNow: () => Promise<void>;
-  /** Stops after the tick that runs. */
+  /** Stops after the tick that runs, and gives up the lease; waits for the store so long at most: 800 ms. */
   readonly close: () => Promise<void>;
 }
 
@@ -81,49 +39,17 @@ const IMAGE_EVERY_MS = 10_000;
 const MOVES_EVERY_MS = 2_000;
 /** Cells whose estimates are saved in one tick at most. */
 const SAVED_PER_TICK_MAX = 1000;
-/** Estimates taken back at start at most take so long, ms: then the loop starts without the rest. */
-const RESTORE_MS = 2000;
-
-/** Everything that one loop holds. */
-interface Running {
-  readonly options: ControlOptions;
-  readonly inputs: Inputs;
-  readonly publisher: Publisher;
-  readonly targets: TargetLists;
-  readonly encoder: ImageEncoder;
-  readonly stats: RunningStats;
-  unsaved: Map<string, Uint8Array>;
-  /** What the store and the snapshot have was taken up. */
-  isWarm: boolean;
-  /** The store could not be read at the last tick. */
-  isAway: boolean;
-  /** A POP may be getting slower: the next tick comes soon. */
-  isSuspected: boolean;
-  /** Clients have other POPs than in the last image. */
-  hasMoved: boolean;
-  closed: boolean;
-}
+/** A tick that runs is waited for so long at the end, ms. */
+const CLOSE_MS = 400;
 
 /**
- * Takes up what the store and the snapshot have, as soon as the store can be read, then ticks until
- * closed. Resolves after the first tick, or when that found the store away.
+ * Takes up what the store and the snapshot have, as soon as the store can be read, then ticks until closed:
+ * as the one that decides, or ready to become it. Resolves after the first tick, or when that found the store
+ * away.
  */
 export async function startControl(options: ControlOptions): Promise<Control> {
-  const stats = emptyStats();
-  const running: Running = {
-    options,
-    inputs: createInputs(options),
-    publisher: createPublisher(options),
-    targets: createTargetLists({ ...options, stats }),
-    encoder: createImageEncoder(),
-    stats,
-    unsaved: new Map(),
-    isWarm: false,
-    isAway: false,
-    isSuspected: false,
-    hasMoved: false,
-    closed: false,
-  };
+  const running = createRunning(options);
+  const { stats, election, standing } = running;
   let current = Promise.resolve();
   const tickNow = (): Promise<void> => {
     current = current.then(() => runTick(running));
@@ -135,6 +61,9 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const stopListening = options.store.onChange((topic: StoreTopic) => {
     if (topic === 'overrides') void takeOverrides(running);
     if (topic === 'overrides' || topic === 'reports') pace.nudge(NUDGED_TICK_MS);
+    // Whoever may lead now, or follows, has something to take up.
+    const isIdle = standing.fence() === undefined;
+    if (isIdle && (topic === 'image' || topic === 'lease')) pace.nudge(NUDGED_TICK_MS);
     if (topic === 'news') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
   });
   const stopWatching = options.health?.onVerdict(() => pace.nudge(NUDGED_TICK_MS));
@@ -143,8 +72,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   return {
     stats: () => ({
       ...stats,
+      ...standing.stats(),
       storeFailures: stats.storeFailures + running.inputs.failures() + running.publisher.failures(),
     }),
+    election: election.view,
     packed: options.decider.packed,
     tickNow,
     close: async () => {
@@ -152,60 +83,34 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       pace.stop();
       stopListening();
       stopWatching?.();
-      await current;
+      await Promise.race([current, sleep(CLOSE_MS, undefined, { ref: false })]);
+      await election.close();
     },
   };
 }
 
-/**
- * Estimates from the store, then the answers of the newest image: a restart moves nobody. False when the
- * store is away.
- */
-async function warmUp(running: Running): Promise<boolean> {
-  const { options, publisher } = running;
-  const { store, decider, initial, log } = options;
-  const untilMs = performance.now() + RESTORE_MS;
-  const published = await publisher.newest();
-  if (published === 'away') return false;
-  const locate = networkFinder(options.locator);
-  let restored = 0;
-  try {
-    for await (const [key, packed] of store.allEstimates()) {
-      if (decider.restore({ key, packed }, locate)) restored++;
-      if (performance.now() > untilMs) break;
-    }
-  } catch (error) {
-    log(`starting without all of the stored estimates: ${(error as Error).message}`);
-  }
-  const isNewer = published !== 'none' && (initial === undefined || published.epoch > initial.epoch);
-  const image = isNewer ? published : initial;
-  if (image === undefined) return true;
-  decider.adopt(image, decodeTerms(image.termsText));
-  running.encoder.adopt(image, decider.parts(image.epoch, image.madeAtMs));
-  publisher.startAfter(image.epoch);
-  if (restored > 0) log(`went on from epoch ${image.epoch} with the estimates of ${restored} cells`);
-  return true;
-}
-
 async function runTick(running: Running): Promise<void> {
-  const { options, inputs, stats } = running;
+  const { options, inputs, stats, standing } = running;
   const { decider, clock, log } = options;
   if (running.closed) return;
+  let fence: number | undefined;
   try {
-    running.isWarm ||= await warmUp(running);
-    const seen = running.isWarm ? await inputs.read() : undefined;
+    const seen = (await standing.prepare()) ? await inputs.read() : undefined;
     const startedMs = performance.now();
     const nowMs = clock.nowMs();
     if (seen === undefined) {
       missTick(running, nowMs);
       return;
     }
+    // Looked at after everything that was waited for: this process may have stood still, or been cut off.
+    fence = standing.fence();
     const ticked = decider.tick({ nowMs, ...seen, verdicts: options.health?.verdicts() });
     setWords(running, nowMs);
-    account(stats, ticked);
+    account(stats, ticked, fence !== undefined);
     running.isSuspected = ticked.isSuspected;
-    offerImage(running, { ticked, nowMs });
-    running.targets.publish(nowMs, ticked.alarms.length > 0);
+    if (fence === undefined) standing.diverged();
+    else lead(running, { ticked, nowMs, fence });
+    running.isLeading = fence !== undefined;
     if (running.isAway) log('the store is back: deciding goes on');
     running.isAway = false;
     stats.lastTickMs = performance.now() - startedMs;
@@ -215,7 +120,20 @@ async function runTick(running: Running): Promise<void> {
     log(`a tick failed, the last table stays: ${(error as Error).stack ?? String(error)}`);
     return;
   }
-  await saveEstimates(running);
+  if (fence !== undefined) await saveEstimates(running, fence);
+}
+
+/** What a tick decided, as the one that decides. */
+interface Led {
+  readonly ticked: TickStats;
+  readonly nowMs: number;
+  readonly fence: number;
+}
+
+/** Publishes what a tick decided, and tells the agents what to measure next. */
+function lead(running: Running, led: Led): void {
+  offerImage(running, led);
+  running.targets.publish(led.nowMs, led.ticked.alarms.length > 0, led.fence);
 }
 
 /**
@@ -230,14 +148,13 @@ function missTick(running: Running, nowMs: number): void {
 }
 
 /** Makes, hands over and publishes an image when something urgent changed, or when it is time. */
-function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }): void {
+function offerImage(running: Running, { ticked, nowMs, fence }: Led): void {
   const { options, publisher, stats } = running;
-  const { ticked, nowMs } = made;
   running.hasMoved ||= ticked.moved;
   const everyMs = running.hasMoved ? MOVES_EVERY_MS : IMAGE_EVERY_MS;
   const isDue = nowMs - stats.madeAtMs >= everyMs || nowMs < stats.madeAtMs;
-  // A store that was away may have lost its image.
-  if (!ticked.urgent && !isDue && stats.epoch !== 0 && !running.isAway) {
+  // A store that was away may have lost its image; a new leader shows that it leads.
+  if (!ticked.urgent && !isDue && running.isLeading && !running.isAway) {
     publisher.retry();
     return;
   }
@@ -250,8 +167,9 @@ function offerImage(running: Running, made: { ticked: TickStats; nowMs: number }
   running.hasMoved = false;
   stats.epoch = image.epoch;
   stats.madeAtMs = nowMs;
-  options.onImage(image);
-  publisher.publish(image);
+  running.standing.made(image.epoch);
+  options.onImage(image, 'controller');
+  publisher.publish(image, fence);
 }
 
 /** An operator's word takes effect on the very next query: before the tick that it also causes. */
@@ -267,9 +185,9 @@ function setWords(running: Running, nowMs: number): void {
 }
 
 /** Saves what changed; what the store did not take waits for the next tick. */
-async function saveEstimates(running: Running): Promise<void> {
+async function saveEstimates(running: Running, fence: number): Promise<void> {
   const { options, publisher } = running;
   if (running.unsaved.size === 0) running.unsaved = options.decider.takeUnsaved(SAVED_PER_TICK_MAX);
   if (running.unsaved.size === 0) return;
-  if (await publisher.save(running.unsaved)) running.unsaved = new Map();
+  if (await publisher.save(running.unsaved, fence)) running.unsaved = new Map();
 }

@@ -31,6 +31,9 @@ export interface ControlStats {
   /** Cells: network cells on top of the places, and (cell, POP) pairs measured. */
   readonly networkCells: number;
   readonly estimates: number;
+  /** How often this process became the one that decides, and how long the last time took, ms. */
+  readonly takeovers: number;
+  readonly lastTakeoverMs: number;
   /** Service groups answered although all their POPs are out. */
   readonly failOpen: readonly string[];
 }
@@ -42,12 +45,12 @@ export type RunningStats = {
     : ControlStats[Name];
 };
 
-/** Adds what a tick did. */
-export function account(stats: RunningStats, ticked: TickStats): void {
+/** Adds what a tick did. `isLeading`: what it decided counts. */
+export function account(stats: RunningStats, ticked: TickStats, isLeading: boolean): void {
   stats.ticks++;
   stats.samples += ticked.accepted;
   stats.refusedSamples = addCounts(stats.refusedSamples, ticked.refused);
-  stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
+  if (isLeading) stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
   stats.alarms += ticked.alarms.length;
   stats.networkCells = ticked.networkCells;
   stats.estimates = ticked.estimates;
@@ -76,6 +79,8 @@ export function emptyStats(): RunningStats {
     madeAtMs: 0,
     networkCells: 0,
     estimates: 0,
+    takeovers: 0,
+    lastTakeoverMs: 0,
     failOpen: [],
   };
 }

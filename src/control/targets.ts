@@ -15,7 +15,7 @@ export interface TargetLists {
    * while the store did not take the last ones. `isAlarmed`: this thread has answers to change first, and
    * explores nothing now.
    */
-  readonly publish: (nowMs: number, isAlarmed: boolean) => void;
+  readonly publish: (nowMs: number, isAlarmed: boolean, fence: number) => void;
 }
 
 /** A plan is made for so long ahead at most, ms. */
@@ -33,6 +33,8 @@ export function createTargetLists(options: {
   tickMs: number;
   burstsPerSecond: number;
   stats: RunningStats;
+  /** Told of what the store did not take. */
+  onFailure: (error: unknown) => void;
 }): TargetLists {
   const { store, decider, fleet, tickMs, burstsPerSecond, stats } = options;
   const textOf = networkTexts();
@@ -63,24 +65,24 @@ export function createTargetLists(options: {
     }
     return lists;
   };
-  const send = async (lists: ReadonlyMap<string, readonly Target[]>): Promise<void> => {
+  const send = async (lists: ReadonlyMap<string, readonly Target[]>, fence: number): Promise<void> => {
     isBusy = true;
     try {
-      await store.putTargets(lists);
+      await store.putTargets(lists, fence);
       for (const [pop, { length }] of lists)
         stats.plannedBursts[pop] = (stats.plannedBursts[pop] ?? 0) + length;
-    } catch {
-      stats.storeFailures++;
+    } catch (error) {
+      options.onFailure(error);
       for (const { length } of lists.values()) stats.lostBursts += length;
     } finally {
       isBusy = false;
     }
   };
   return {
-    publish: (nowMs, isAlarmed) => {
+    publish: (nowMs, isAlarmed, fence) => {
       if (isBusy) return;
       const lists = list(nowMs, isAlarmed);
-      if (lists.size > 0) void send(lists);
+      if (lists.size > 0) void send(lists, fence);
     },
   };
 }

@@ -18,11 +18,14 @@ import { ROW } from './image-layout.ts';
 import { lastSampleMs, noteSample } from './notes.ts';
 import { packCell, unpackCell } from './pack.ts';
 import type { SteeringTerms } from './terms.ts';
-import { adoptParts } from './unit-moves.ts';
-import { NONE, type Units } from './units.ts';
+import { adoptParts, partsOf } from './unit-moves.ts';
+import { NONE, type Part, type Units, wakeUnit } from './units.ts';
 
 /** Bursts that an adopted correction of a prior is worth. */
 const ADOPTED_BURSTS = 100;
+
+/** Shares that differ by less are the same: an image has them in whole steps. */
+const SHARE_STEP = 1e-3;
 
 /** Where a network of the store lies: its key says only which it is. Undefined: it is no prefix. */
 export type LocateKey = (network: string) => { readonly placeId: number; readonly asn: number } | undefined;
@@ -125,17 +128,13 @@ function pack(state: DeciderState, cell: number): Uint8Array | undefined {
 
 /**
  * Starts from an image, so that a new controller moves nobody: each cell keeps the POPs that its clients
- * start from, group by group of the same name; each POP its shift and the correction of its prior.
+ * start from, group by group of the same name; before the first tick also each POP its shift and the
+ * correction of its prior, which a decider that ticked has learnt itself.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
-  const { cells, units, options, learning } = state;
+  const { cells, units, options } = state;
   listCells(state);
-  for (const [pop, { shiftMs, priorBiasMs }] of terms.pops.entries()) {
-    state.terms.shiftMs[pop] = shiftMs;
-    state.terms.priorBiasMs[pop] = priorBiasMs;
-    learning.residualMeanMs[pop] = priorBiasMs;
-    learning.residualCount[pop] = ADOPTED_BURSTS;
-  }
+  if (state.ticks === 0) adoptTerms(state, terms);
   for (const [group, { name }] of options.groups.entries()) {
     const from = terms.groups.findIndex((other) => other.name === name);
     if (from < 0 || from >= image.groupCount) continue;
@@ -143,6 +142,15 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
       const row = rowOf(image, from, placeOf(cells, cell), asnOf(cells, cell), networkOf(cells, cell));
       adoptRow(state, group * units.cellStride + cell, { image, row });
     }
+  }
+}
+
+function adoptTerms({ terms, learning }: DeciderState, from: SteeringTerms): void {
+  for (const [pop, { shiftMs, priorBiasMs }] of from.pops.entries()) {
+    terms.shiftMs[pop] = shiftMs;
+    terms.priorBiasMs[pop] = priorBiasMs;
+    learning.residualMeanMs[pop] = priorBiasMs;
+    learning.residualCount[pop] = ADOPTED_BURSTS;
   }
 }
 
@@ -172,9 +180,20 @@ function adoptRow(state: DeciderState, unit: number, from: { image: SteeringImag
     if (part === 0 || pop === undefined) break;
     shares.set(pop, (shares.get(pop) ?? 0) + part);
   }
-  adoptParts(
-    units,
-    unit,
-    [...shares].map(([pop, share]) => ({ pop, share })),
-  );
+  const parts = [...shares].map(([pop, share]) => ({ pop, share }));
+  if (state.ticks === 0) adoptParts(units, unit, parts);
+  else takeParts(units, unit, parts);
+}
+
+/** As `adoptParts`, in the middle of deciding: what is known of the unit stays, unless it has other POPs. */
+function takeParts(units: Units, unit: number, parts: readonly Part[]): void {
+  const before = partsOf(units, unit);
+  const isSame = (part: Part): boolean =>
+    before.some(({ pop, share }) => pop === part.pop && Math.abs(share - part.share) < SHARE_STEP);
+  if (parts.length === 0 || (parts.length === before.length && parts.every(isSame))) return;
+  adoptParts(units, unit, parts);
+  units.challenger[unit] = NONE;
+  units.lead[unit] = 0;
+  if (units.home[unit] === units.incumbent[unit]) units.home[unit] = NONE;
+  wakeUnit(units, unit);
 }

@@ -118,8 +118,8 @@ export interface Decider {
     locate: LocateKey,
   ) => boolean;
   /**
-   * Starts from the answers of an image, so that a new controller moves nobody. After `restore`, before the
-   * first tick.
+   * Takes the answers of an image for its own, so that a new controller moves nobody. After `restore`; also
+   * between two ticks, of a controller that follows another.
    */
   readonly adopt: (image: SteeringImage, terms: SteeringTerms) => void;
 }

@@ -46,6 +46,7 @@ export interface Stage {
 }
 
 const started: Control[] = [];
+let stages = 0;
 
 /** Closes every loop that `stage` started: else one that a failed test left would keep the process. */
 export async function closeStages(): Promise<void> {
@@ -78,6 +79,7 @@ export async function stage(store?: Store, initial?: SteeringImage): Promise<Sta
     burstsPerSecond: 1_000,
     groupOfService: new Map(),
     initial,
+    holder: `stage:${++stages}`,
     onImage: (image) => images.push(image),
     log: (message) => log.push(message),
   });
