@@ -7,6 +7,7 @@ import { startFollow } from '../src/control/follow.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
 import { createPopWords } from '../src/control/pop-words.ts';
 import { STEERING_VERSION, type SteeringImage, sourceOf } from '../src/steering/image.ts';
+import { createMaintenance } from '../src/steering/maintenance.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { again, answer, closeStages, decider, fleet, stage } from './helpers/control-stage.ts';
 import { PLACES_DIGEST, START_MS } from './helpers/steering-world.ts';
@@ -25,6 +26,7 @@ test('a name server follows the table and the drains; older and damaged ones are
     placesDigest: PLACES_DIGEST,
     clock: on.clock,
     words: createPopWords(fleet, popState),
+    maintenance: createMaintenance([]),
     pollMs: 3_600_000,
     onImage: (image) => taken.push(image),
     log: (message) => log.push(message),

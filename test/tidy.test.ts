@@ -23,7 +23,8 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   steering: ['base'],
   netmodel: ['base'],
   lab: ['base', 'netmodel', 'steering'],
-  config: ['base', 'steering'],
+  // Of `wire` the names of record types and response codes.
+  config: ['base', 'steering', 'wire'],
   zone: ['base', 'wire'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };

@@ -15,8 +15,9 @@ import {
   readQuestion,
   whyNotSteered,
 } from './explain-view.ts';
+import type { Health } from './health.ts';
 import { imagesView, servingView, tableView } from './image-views.ts';
-import { popViews } from './pop-views.ts';
+import { popViews, proberStatus } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
@@ -34,6 +35,7 @@ export interface AdminApiParts {
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
   readonly control: () => ControlMetrics | undefined;
+  readonly health: Health;
   readonly explain: ExplainParts;
   /** Packed estimates of a client's cells. */
   readonly packed: (keys: CellKeys) => Promise<Packed>;
@@ -47,12 +49,12 @@ const DEMAND_SHOWN = 5;
 /** The admin API of a running `up` or `serve`. */
 export function createAdminApi(parts: AdminApiParts): AdminApi {
   const { world, store, table, nameServer, clock } = parts;
-  const { config, answering, popState } = world;
+  const { config, answering } = world;
   const { fleet } = config;
   const version = programVersion(parts.terminal);
   const startedAtMs = clock.nowMs();
   const tableFacts = () => tableView({ world, table, nowMs: clock.nowMs() });
-  const pops = () => popViews(fleet, popState, table.terms());
+  const pops = () => popViews(world, table.terms());
   return {
     popCodes: fleet.pops.map(({ code }) => code),
     linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
@@ -73,6 +75,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         ...(facts === undefined ? {} : { table: facts }),
         queryRates: parts.rates(),
         pops: pops(),
+        probers: proberStatus(parts.health.watch.views(), clock.nowMs()),
         demand: demandView(world, nameServer, DEMAND_SHOWN),
         attribution: answering.clients().attribution,
       };
@@ -99,6 +102,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         pops: pops(),
         store: { connected, errors },
         ...(control === undefined ? {} : { control }),
+        health: parts.health.metrics(),
       };
     },
   };

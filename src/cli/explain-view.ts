@@ -109,6 +109,7 @@ export function explainDecided(parts: ExplainParts, decided: Decided, packed: Pa
     key: located.key,
     clientHash: splitHash(client, outcome.serviceIndex),
     popState: world.popState,
+    whyOut: world.words.whyOut,
     packedPlace: packed.place,
     packedNetwork: packed.network,
     packedLeaf: packed.leaf,

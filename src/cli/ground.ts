@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { createPopWords, type PopWords } from '../control/pop-words.ts';
 import { type Places, readPlaces } from '../geo/places.ts';
 import { serviceGroups } from '../steering/groups.ts';
+import { createMaintenance, type Maintenance } from '../steering/maintenance.ts';
 import type { ServiceGroup } from '../steering/units.ts';
 import { readGeoData } from './geo-files.ts';
 
@@ -18,6 +19,7 @@ export interface Ground {
   readonly popState: Int32Array<SharedArrayBuffer>;
   /** Who alone writes them. */
   readonly words: PopWords;
+  readonly maintenance: Maintenance;
 }
 
 /** Reads the places and sorts the services into groups. */
@@ -31,6 +33,7 @@ export function loadGround(config: Config): Ground {
     ...serviceGroups(fleet.pops.length, services),
     popState,
     words: createPopWords(fleet, popState),
+    maintenance: createMaintenance(config.maintenance),
   };
 }
 

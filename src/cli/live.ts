@@ -12,6 +12,7 @@ import { type AdminApiParts, createAdminApi } from './admin-api.ts';
 import type { Terminal } from './command.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
+import type { Health } from './health.ts';
 import { createQueryRates } from './query-rates.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import type { World } from './world.ts';
@@ -54,6 +55,8 @@ export interface LiveOptions {
   readonly workers?: number | undefined;
   /** Sockets of the process that this one replaces. */
   readonly inherit?: TakenSockets | undefined;
+  /** How the POPs' health is seen here. */
+  readonly health: Health;
   /** Figures of the control loop, where it runs here. */
   readonly control?: () => ControlMetrics | undefined;
   /** Packed estimates by cell key, where they are kept here; else the store is asked. */
@@ -179,6 +182,7 @@ async function startConsole(
     clock: systemClock,
     terminal,
     control: options.control ?? (() => undefined),
+    health: options.health,
     explain: options.explain,
     packed: packedFrom(options),
   });

@@ -1,21 +1,40 @@
-import type { Fleet, Pop } from '../base/fleet.ts';
+import type { Pop } from '../base/fleet.ts';
 import { POP_DOWN, POP_DRAINED } from '../base/pop-state.ts';
 import type { PopView } from '../console/api.ts';
+import type { ProberStatus } from '../console/api-health.ts';
+import type { ProberView } from '../steering/quorum.ts';
 import type { PopTermsRecord, SteeringTerms } from '../steering/terms.ts';
+import type { Ground } from './ground.ts';
 
 /**
  * All POPs as `status`, metrics and the page show them: what the table knew of them, and their state words
  * now.
  */
 export function popViews(
-  fleet: Fleet,
-  popState: Int32Array,
+  { config, popState, words }: Ground,
   terms: SteeringTerms | undefined,
 ): readonly PopView[] {
-  return fleet.pops.map((pop) => popView(pop, Atomics.load(popState, pop.index), terms));
+  return config.fleet.pops.map((pop) =>
+    popView(pop, { word: Atomics.load(popState, pop.index), whyOut: words.whyOut(pop.index), terms }),
+  );
 }
 
-function popView(pop: Pop, word: number, terms: SteeringTerms | undefined): PopView {
+/** What every prober sees, in a few words each. */
+export function proberStatus(views: readonly ProberView[], nowMs: number): readonly ProberStatus[] {
+  return views
+    .filter((view) => view.views.length > 0)
+    .map(({ prober, atMs, views: pops }) => {
+      const down = pops.filter(({ state }) => state === 'down').map(({ pop, why }) => ({ pop, why }));
+      return { prober, ageMs: Math.max(0, nowMs - atMs), up: pops.length - down.length, down };
+    })
+    .toSorted((one, other) => one.prober.localeCompare(other.prober));
+}
+
+function popView(
+  pop: Pop,
+  now: { word: number; whyOut: string | undefined; terms: SteeringTerms | undefined },
+): PopView {
+  const { word, whyOut, terms } = now;
   const { code, city, country, region, index, biasMs } = pop;
   const known: PopTermsRecord | undefined = terms?.pops[index];
   const state = (word & POP_DRAINED) !== 0 ? 'drained' : (word & POP_DOWN) !== 0 ? 'down' : 'up';
@@ -25,7 +44,7 @@ function popView(pop: Pop, word: number, terms: SteeringTerms | undefined): PopV
     country,
     region,
     state,
-    ...(state === 'up' ? {} : { why: known?.why || state }),
+    ...(state === 'up' ? {} : { why: whyOut || known?.why || state }),
     ...(known?.reportedRps === undefined ? {} : { loadRps: known.reportedRps }),
     capacityRps: known?.capacityRps ?? pop.capacityRps,
     priceMs: known?.priceMs ?? 0,

@@ -3,6 +3,7 @@ import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK } from './command.ts';
 import { firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
+import { startHealth } from './health.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
@@ -56,7 +57,9 @@ export const serveCommand: Command = {
         closeLater(taken.abandon);
         log(`took over the sockets of a running isochrone ${taken.version}`);
       }
+      const health = startHealth(ground, { store, log, closeLater });
       const starting = startLive({
+        health,
         role: 'serve',
         world,
         store,
@@ -75,6 +78,7 @@ export const serveCommand: Command = {
         placesDigest: world.places.digest,
         clock: systemClock,
         words: world.words,
+        maintenance: world.maintenance,
         initial: first.image,
         onImage: ({ bytes }) => {
           const refused = live.table.take(bytes, 'store');
@@ -84,6 +88,7 @@ export const serveCommand: Command = {
       });
       closeLater(follow.close);
       await follow.lookNow();
+      health.startNameServerChecks();
       await taken?.ready();
       const preferred = preferredFrom(world);
       const ingest = await startConfiguredIngest({

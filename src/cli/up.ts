@@ -5,6 +5,7 @@ import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
+import { startHealth } from './health.ts';
 import { holderName } from './holder.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
@@ -63,7 +64,9 @@ export const upCommand: Command = {
       const explain = { world, explainer: createExplainer({ fleet, geometry: world.places }), nowMs };
       const metrics = controlMetrics(world);
       const decider = deciderOf(ground);
+      const health = startHealth(ground, { store, log, closeLater });
       const starting = startLive({
+        health,
         role: 'up',
         world,
         store,
@@ -99,6 +102,7 @@ export const upCommand: Command = {
           }),
         closeLater,
       });
+      health.startNameServerChecks();
       const control = await startControl({
         store,
         decider,
@@ -107,6 +111,8 @@ export const upCommand: Command = {
         placesDigest: world.places.digest,
         clock: systemClock,
         words: world.words,
+        health: health.watch,
+        maintenance: world.maintenance,
         tickMs: config.control.tickMs,
         samplesPerTickMax: config.control.samplesPerTickMax,
         burstsPerSecond: config.control.burstsPerSecond,
@@ -135,11 +141,15 @@ export const upCommand: Command = {
   },
 };
 
-/** The POPs listen where HTTPS records say: with --pop-port these say that port. */
+/** The POPs listen where HTTPS records say: with --pop-port these say that port, and it is checked. */
 function withPopPort(config: Config, port: number | undefined): Config {
   if (port === undefined) return config;
   const services = config.services.map((service) =>
     service.https === undefined ? service : { ...service, https: { ...service.https, port } },
   );
-  return { ...config, services };
+  const { health } = config;
+  const checks = health.checks.map((check) =>
+    check === undefined || check.kind === 'dns' ? check : { ...check, port },
+  );
+  return { ...config, services, health: { ...health, checks } };
 }

@@ -3,9 +3,11 @@ import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type NetworkOverride, type NetworkTable, networkTable } from '../base/network-table.ts';
 import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
+import type { MaintenanceWindow } from '../steering/maintenance.ts';
 import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
+import { type Health, healthOf, windowOf } from './health.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { readPopsCsv } from './pops-csv.ts';
@@ -60,6 +62,8 @@ export interface Config {
   };
   readonly dns: Parsed['dns'];
   readonly steering: Parsed['steering'];
+  readonly health: Health;
+  readonly maintenance: readonly MaintenanceWindow[];
   readonly control: Parsed['control'];
   /** What is taken over HTTP, and from whom. */
   readonly ingest: Parsed['ingest'];
@@ -214,6 +218,8 @@ function assemble(
     }),
     dns: parsed.dns,
     steering: parsed.steering,
+    health: healthOf(parsed.health, fleet),
+    maintenance: parsed.maintenance.map(windowOf),
     control: parsed.control,
     ingest: { ...parsed.ingest, tls: tls && { certificate: path(tls.certificate), key: path(tls.key) } },
     admin: withoutUndefined(parsed.admin),

@@ -37,6 +37,7 @@ export function crossCheck(
   if (popCodes.size > 0) {
     checkServices(raw['services'], check);
     checkTokens(field(raw['ingest'], 'tokens'), check);
+    checkHealth(raw, check);
   }
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
@@ -54,6 +55,16 @@ function checkServices(services: unknown, check: Check): void {
         check.report(['services', name, 'pops', i], `the POP ${quote(code)} stands in this list already`);
     for (const [code] of entries(field(service, 'biasMs')))
       checkCode(code, ['services', name, 'biasMs', code], check, true);
+  }
+}
+
+/** POPs that checks and maintenance windows name. */
+function checkHealth(raw: Readonly<Record<string, unknown>>, check: Check): void {
+  for (const [code] of entries(field(raw['health'], 'pops')))
+    checkCode(code, ['health', 'pops', code], check, true);
+  for (const [i, window] of list(raw['maintenance'])) {
+    const code = field(window, 'pop');
+    if (typeof code === 'string') checkCode(code, ['maintenance', i, 'pop'], check);
   }
 }
 

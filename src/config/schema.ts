@@ -1,8 +1,8 @@
 /**
  * Room `config`: the one configuration file: its schema, reading it with the place of every fault, and the
  * reference page and JSON Schema that come from it.
- * May import `base`, and of `steering` the parameters and the bound of POPs. Pure: files come through a
- * reader that is handed in.
+ * May import `base`, of `wire` the names of types and codes, and of `steering` the parameters, the bound of
+ * POPs, and what its own texts mean. Pure: files come through a reader that is handed in.
  */
 import { z } from 'zod';
 import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
@@ -18,22 +18,10 @@ import {
   popCode,
   storeAddress,
 } from './scalars.ts';
+import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
+import { real, whole } from './schema-numbers.ts';
 import { steeringSchema } from './schema-steering.ts';
-
-/** A whole number within bounds. `unit` goes into the reference page. */
-function whole(bounds: { min: number; max: number; unit?: string }, description: string) {
-  return z.number().int().min(bounds.min).max(bounds.max).meta(meta(bounds.unit, description));
-}
-
-/** Any number within bounds. */
-function real(bounds: { min: number; max: number; unit?: string }, description: string) {
-  return z.number().min(bounds.min).max(bounds.max).meta(meta(bounds.unit, description));
-}
-
-function meta(unit: string | undefined, description: string): { description: string; unit?: string } {
-  return unit === undefined ? { description } : { description, unit };
-}
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const NOT_A_NAME = { error: "is not a name of 1 to 63 small letters, digits, '-' and '_'" };
@@ -279,6 +267,8 @@ export const configSchema = z
     geo: geoSchema,
     dns: dnsSchema,
     steering: steeringSchema,
+    health: healthSchema,
+    maintenance: maintenanceSchema,
     control: controlSchema,
     ingest: ingestSchema,
     admin: adminSchema,

@@ -4,6 +4,7 @@
  */
 import type { CounterSnapshot } from '../base/counters.ts';
 import type { ModelChange, Override } from '../store/store.ts';
+import type { HealthMetrics, ProberStatus } from './api-health.ts';
 
 /** State of a POP in one word. */
 export type PopStateWord = 'up' | 'down' | 'drained';
@@ -62,6 +63,8 @@ export interface StatusView {
   /** Queries a second over the last seconds, by transport. */
   readonly queryRates: Readonly<Record<string, number>>;
   readonly pops: readonly PopView[];
+  /** What each prober that is heard sees. */
+  readonly probers: readonly ProberStatus[];
   /** The busiest client networks, a few of them. */
   readonly demand: DemandView;
   /** Credits that must be shown for the geo data in use. */
@@ -238,6 +241,7 @@ export interface MetricsView {
   readonly store: { readonly connected: boolean; readonly errors: number };
   /** The control loop, where it runs here. */
   readonly control?: ControlMetrics;
+  readonly health: HealthMetrics;
 }
 
 export interface ControlMetrics {

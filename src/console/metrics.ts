@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import type { CounterSnapshot, HistogramSnapshot } from '../base/counters.ts';
 import type { AdminApi, ControlMetrics, MetricsView, PopStateWord, PopView, TableView } from './api.ts';
+import type { HealthMetrics } from './api-health.ts';
 import type { Reply } from './reply.ts';
 
 /** Makes the metrics page. */
@@ -78,6 +79,7 @@ function familiesOf(view: MetricsView): Family[] {
     single(gauge, 'store_connected', 'Whether the store is reachable.', view.store.connected ? 1 : 0),
     single(counter, 'store_errors_total', 'Failed calls to the store.', view.store.errors),
     ...(view.control === undefined ? [] : controlFamilies(view.control)),
+    ...healthFamilies(view.health),
   ];
 }
 
@@ -215,6 +217,35 @@ function controlFamilies(control: ControlMetrics): Family[] {
     ),
     counter('moves_total', 'Cells that were given another POP, by why.', byLabel('reason', control.moves)),
     single(gauge, 'cells', 'Cells in the steering table.', control.cells),
+  ];
+}
+
+function healthFamilies({ checks, watch, verdictTimes }: HealthMetrics): Family[] {
+  const times: MetricSample[] = [
+    { labels: {}, value: verdictTimes.sumMs / 1000, suffix: '_sum' },
+    { labels: {}, value: verdictTimes.count, suffix: '_count' },
+  ];
+  const total = (name: string, help: string, value: number): Family => single(counter, name, help, value);
+  return [
+    total('health_checks_total', 'Checks of POPs that this process made.', checks.made),
+    total('health_checks_failed_total', 'Of these, those that failed.', checks.failed),
+    total('health_checks_postponed_total', 'Checks put off: too many were under way.', checks.postponed),
+    total('health_views_lost_total', 'Views that the store did not take.', checks.viewsLost),
+    single(gauge, 'health_views', 'Probers whose views are heard now.', watch.views),
+    total('health_verdicts_total', 'POPs that went down or came up by the views.', watch.verdictChanges),
+    total('health_reads_failed_total', 'Readings of views that the store refused.', watch.storeFailures),
+    {
+      name: `${PREFIX}health_verdict_seconds`,
+      help: 'Time from the first failed check of this process to the verdict that a POP is down.',
+      type: 'summary',
+      samples: times,
+    },
+    single(
+      gauge,
+      'health_last_verdict_seconds',
+      'The same time of the last verdict.',
+      verdictTimes.lastMs / 1000,
+    ),
   ];
 }
 

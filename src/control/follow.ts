@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
 import { openImage, type SteeringImage } from '../steering/image.ts';
+import { type Maintenance, withMaintenance } from '../steering/maintenance.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Override, Store } from '../store/store.ts';
 import { type PopWords, toldBy } from './pop-words.ts';
@@ -15,6 +16,8 @@ export interface FollowOptions {
   readonly clock: Clock;
   /** Words that every serving thread reads; told here. */
   readonly words: PopWords;
+  /** Drains by the configuration's windows. */
+  readonly maintenance: Maintenance;
   /** The image that is answered from already; absent: none. */
   readonly initial?: SteeringImage | undefined;
   /** Time between two looks without a nudge. */
@@ -75,7 +78,7 @@ export function startFollow(options: FollowOptions): Follow {
 }
 
 function createLook(options: FollowOptions): { all: () => Promise<void>; stats: () => FollowStats } {
-  const { store, fleet, placesDigest, clock, words, log } = options;
+  const { store, fleet, placesDigest, clock, words, maintenance, log } = options;
   let inUse = options.initial === undefined ? undefined : stampOf(options.initial);
   let refusedEpoch = -1;
   let refusedFault = '';
@@ -115,7 +118,8 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
       for (const outcome of await Promise.allSettled([lookForOverrides(), lookForImage()]))
         if (outcome.status === 'rejected') stats.storeFailures++;
       // Also when the store is away: an override ends by the clock.
-      words.setDrained(activeOverrides(overrides, clock.nowMs()));
+      const nowMs = clock.nowMs();
+      words.setDrained(activeOverrides(withMaintenance(overrides, maintenance.drains(nowMs)), nowMs));
     },
   };
 }

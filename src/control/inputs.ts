@@ -4,6 +4,8 @@ import type { Locator } from '../geo/locator.ts';
 import type { LocatedSample } from '../steering/accept.ts';
 import type { TickInputs } from '../steering/decider.ts';
 import type { LocatedDemand } from '../steering/decider-state.ts';
+import type { FleetOverride } from '../steering/fleet-state.ts';
+import { type Maintenance, withMaintenance } from '../steering/maintenance.ts';
 import type { Override, PopReport, SampleBatch, Store } from '../store/store.ts';
 import { type NetworkPlace, networkFinder } from './locate-networks.ts';
 
@@ -16,8 +18,8 @@ export interface Inputs {
   readonly read: () => Promise<Omit<TickInputs, 'nowMs'> | undefined>;
   /** Whether they could be read. Never rejects. */
   readonly readOverrides: () => Promise<boolean>;
-  /** As last read. */
-  readonly overrides: () => readonly Override[];
+  /** As last read, and the drains of windows that are open now. */
+  readonly overrides: () => readonly FleetOverride[];
   /** Calls that failed. */
   readonly failures: () => number;
 }
@@ -41,12 +43,14 @@ export function createInputs(options: {
   samplesPerTickMax: number;
   /** Group of each service, by its name. */
   groupOfService: ReadonlyMap<string, number>;
+  /** Drains by the configuration's windows. */
+  maintenance: Maintenance;
 }): Inputs {
-  const { store, fleet, locator, samplesPerTickMax, groupOfService } = options;
+  const { store, fleet, locator, samplesPerTickMax, groupOfService, clock, maintenance } = options;
   const find = networkFinder(locator);
   const popIndexes = new Map(fleet.pops.map(({ code, index }) => [code, index]));
   let cursor = '';
-  const sinceMs = options.clock.nowMs() - BEFORE_START_MS;
+  const sinceMs = clock.nowMs() - BEFORE_START_MS;
   /** Read, and not yet handed over. */
   let samples: LocatedSample[] = [];
   let overrides: readonly Override[] = [];
@@ -79,6 +83,8 @@ export function createInputs(options: {
     overrides = seen ?? overrides;
     return seen !== undefined;
   };
+  const overridesNow = (): readonly FleetOverride[] =>
+    withMaintenance(overrides, maintenance.drains(clock.nowMs()));
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
     if (hasDemand && reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
@@ -99,10 +105,10 @@ export function createInputs(options: {
       reads++;
       const bursts = samples;
       samples = [];
-      return { samples: bursts, reports, overrides, demand };
+      return { samples: bursts, reports, overrides: overridesNow(), demand };
     },
     readOverrides,
-    overrides: () => overrides,
+    overrides: overridesNow,
     failures: () => failures,
   };
 }

@@ -4,9 +4,10 @@ import type { Locator } from '../geo/locator.ts';
 import type { Decider } from '../steering/decider.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import { createImageEncoder, type ImageEncoder } from '../steering/image-encode.ts';
-import type { Verdict } from '../steering/quorum.ts';
+import type { Maintenance } from '../steering/maintenance.ts';
 import type { Store } from '../store/store.ts';
 import { createElection, type Election } from './election.ts';
+import type { HealthWatch } from './health-watch.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import type { MadeImage } from './made-image.ts';
 import type { PopWords } from './pop-words.ts';
@@ -26,7 +27,9 @@ export interface ControlOptions {
   /** Words that every serving thread reads; told here. */
   readonly words: PopWords;
   /** What probers see of the POPs; absent: nobody looks. */
-  readonly health?: HealthVerdicts | undefined;
+  readonly health?: Pick<HealthWatch, 'verdicts' | 'onVerdict'> | undefined;
+  /** Drains by the configuration's windows. */
+  readonly maintenance: Maintenance;
   readonly tickMs: number;
   /** Bursts read in a tick at most; the rest wait for the next. */
   readonly samplesPerTickMax: number;
@@ -41,14 +44,6 @@ export interface ControlOptions {
   /** A new table, made here or by whoever leads: answer from it. */
   readonly onImage: (image: MadeImage, origin: 'controller' | 'store') => void;
   readonly log: (message: string) => void;
-}
-
-/** What probers together see of the POPs. */
-export interface HealthVerdicts {
-  /** By POP. */
-  readonly verdicts: () => readonly Verdict[];
-  /** Calls back when a POP's verdict became another. Returns how to stop. */
-  readonly onVerdict: (listener: () => void) => () => void;
 }
 
 /** Everything that one loop holds. */

@@ -1,3 +1,4 @@
+import { POP_DRAINED } from '../base/pop-state.ts';
 import type { Known } from './explain.ts';
 import { candidate, isSplit, ROW_SHARES, rowShare, startOf } from './image.ts';
 import type { GroupTermsRecord } from './terms.ts';
@@ -39,7 +40,9 @@ export function notesOf(
   const first = named(known, startOf(image, row, clientHash)).pop;
   if (split !== undefined) notes.push(splitWords(split));
   if (first !== '' && first !== chosen)
-    notes.push(`${first} is first in the table, but went out since: the next one answers.`);
+    notes.push(
+      `${first} is first in the table, but went out since${whyWords(known, first)}: the next one answers.`,
+    );
   if (held !== undefined)
     notes.push(`${held} has a lower score, but not by enough to move: hysteresis keeps ${chosen}.`);
   for (const record of terms.pops)
@@ -50,9 +53,27 @@ export function notesOf(
   return notes;
 }
 
+/** Why a POP cannot be answered: by its word now, else by the table; undefined when it can. */
+export function outWords(known: Known, failOpen: boolean, pop: number): string | undefined {
+  const record = known.terms.pops[pop];
+  const word = known.popState[pop] as number;
+  const isOut = record !== undefined && record.state !== 'up';
+  if (isOut && failOpen) return undefined;
+  if (word !== 0) {
+    const since = (word & POP_DRAINED) !== 0 ? 'drained' : 'down';
+    return known.whyOut?.(pop) || (isOut ? record.why : `${since} since this table was made`);
+  }
+  return isOut ? record.why : undefined;
+}
+
 /** To a hundredth of a millisecond: what is shown adds up to what is shown. */
 export function rounded(ms: number): number {
   return Math.round(ms * 100) / 100;
+}
+
+function whyWords(known: Known, code: string): string {
+  const why = known.whyOut?.(known.fleet.pops.findIndex((pop) => pop.code === code));
+  return why === undefined ? '' : ` (${why})`;
 }
 
 function splitWords({ parts, part }: ExplainedSplit): string {

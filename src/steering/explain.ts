@@ -1,5 +1,4 @@
 import type { Fleet, Pop } from '../base/fleet.ts';
-import { POP_DRAINED } from '../base/pop-state.ts';
 import {
   burstsOf,
   createEstimates,
@@ -17,7 +16,7 @@ import {
   describeClientCell,
   type ExplainedCell,
 } from './explain-cell.ts';
-import { type ExplainedSplit, explainSplit, notesOf, rounded } from './explain-notes.ts';
+import { type ExplainedSplit, explainSplit, notesOf, outWords, rounded } from './explain-notes.ts';
 import {
   candidate,
   choose,
@@ -95,6 +94,8 @@ export interface ExplainQuestion extends CellClient {
   readonly packedPlace: Uint8Array | undefined;
   readonly packedNetwork: Uint8Array | undefined;
   readonly packedLeaf?: Uint8Array | undefined;
+  /** Why a POP's word is set, as far as it is known here beside the image. */
+  readonly whyOut?: ((pop: number) => string | undefined) | undefined;
 }
 
 /** Explains decisions from an image and packed estimates alone, with the functions that made them. */
@@ -153,6 +154,7 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
       row,
       cell,
       popState,
+      whyOut: question.whyOut,
       clientHash,
       linkIndex: choose(image, row, popState, linkPop, clientHash),
     });
@@ -172,6 +174,7 @@ export interface Known {
   readonly row: number;
   readonly cell: Explanation['cell'];
   readonly popState: Int32Array;
+  readonly whyOut: ExplainQuestion['whyOut'];
   readonly clientHash: number;
   /** What this client is answered with. */
   readonly linkIndex: number;
@@ -222,7 +225,7 @@ function explainPop(known: Known, group: GroupTermsRecord, pop: Pop): ExplainedP
   const congestionMs = rounded(arrays.congestionMs[index] as number);
   const priceMs = rounded(arrays.priceMs[index] as number);
   const biasMs = rounded(group.biasMs[at] ?? 0);
-  const out = at < 0 ? 'it does not serve this service' : outWords(known, group, index);
+  const out = at < 0 ? 'it does not serve this service' : outWords(known, group.failOpen, index);
   return {
     pop: code,
     city,
@@ -236,14 +239,6 @@ function explainPop(known: Known, group: GroupTermsRecord, pop: Pop): ExplainedP
     scoreMs: rounded(scoreMs(rttMs, lossMs, congestionMs, priceMs, biasMs)),
     ...(out === undefined ? {} : { out }),
   };
-}
-
-function outWords(known: Known, group: GroupTermsRecord, pop: number): string | undefined {
-  const record = known.terms.pops[pop];
-  const word = known.popState[pop] as number;
-  if (record !== undefined && record.state !== 'up') return group.failOpen ? undefined : record.why;
-  if (word === 0) return undefined;
-  return (word & POP_DRAINED) !== 0 ? 'drained since this table was made' : 'down since this table was made';
 }
 
 /**

@@ -126,6 +126,7 @@ export function adminApi(
       table: TABLE,
       queryRates: { udp: 1234.4, tcp: 0 },
       pops: POPS,
+      probers: [{ prober: 'ns:one:1', ageMs: 40, up: 1, down: [{ pop: 'GRU', why: 'refused' }] }],
       demand: DEMAND,
       attribution: ['IP Geolocation by DB-IP (https://db-ip.com)'],
     }),
@@ -146,6 +147,11 @@ export function adminApi(
       nowMs: 1000,
       pops: POPS,
       store: { connected: true, errors: 0 },
+      health: {
+        checks: { made: 40, failed: 3, postponed: 0, viewsLost: 1 },
+        watch: { views: 1, verdictChanges: 2, storeFailures: 0 },
+        verdictTimes: { count: 1, sumMs: 750, lastMs: 750 },
+      },
       control: {
         ticks: 3,
         lastTickMs: 4,

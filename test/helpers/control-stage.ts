@@ -10,6 +10,7 @@ import type { Located } from '../../src/geo/client-image.ts';
 import { createDecider } from '../../src/steering/decider.ts';
 import { serviceGroups } from '../../src/steering/groups.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
+import { createMaintenance } from '../../src/steering/maintenance.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { type Store, StoreError } from '../../src/store/store.ts';
 import { steeringParams } from './steering-params.ts';
@@ -74,6 +75,7 @@ export async function stage(store?: Store, initial?: SteeringImage): Promise<Sta
     placesDigest: PLACES_DIGEST,
     clock,
     words: createPopWords(fleet, popState),
+    maintenance: createMaintenance([]),
     tickMs: 3_600_000,
     samplesPerTickMax: 10_000,
     burstsPerSecond: 1_000,
