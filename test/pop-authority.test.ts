@@ -10,6 +10,7 @@ import { OperatorError } from '../src/base/errors.ts';
 import { developmentCertificate } from '../src/pop/authority.ts';
 
 const DAY_MS = 86_400_000;
+const addresses = ['127.0.0.1', '127.64.200.2'];
 
 /** A new folder, a clock, and the certificate in it as often as asked for; lines of the log are collected. */
 function bench() {
@@ -17,7 +18,8 @@ function bench() {
   const clock = manualClock(Date.now());
   const lines: string[] = [];
   const log = (line: string) => lines.push(line);
-  const read = (domains = ['cdn.example']) => developmentCertificate({ folder, domains, clock, log });
+  const read = (domains = ['cdn.example']) =>
+    developmentCertificate({ folder, domains, addresses, clock, log });
   return { folder, clock, lines, read, remove: () => rmSync(folder, { recursive: true }) };
 }
 
@@ -26,7 +28,8 @@ test('the certificate is for the domains, by an authority that may sign for no o
   const { certificate, key, caFile } = read(['cdn.example', 'other.test']);
   const leaf = new X509Certificate(certificate);
   const ca = new X509Certificate(readFileSync(caFile));
-  assert.equal(leaf.subjectAltName, 'DNS:cdn.example, DNS:*.cdn.example, DNS:other.test, DNS:*.other.test');
+  const names = 'DNS:cdn.example, DNS:*.cdn.example, DNS:other.test, DNS:*.other.test';
+  assert.equal(leaf.subjectAltName, `${names}, IP Address:127.0.0.1, IP Address:127.64.200.2`);
   assert.ok(leaf.verify(ca.publicKey) && leaf.checkIssued(ca) && ca.ca && !leaf.ca);
   assert.match(key, /BEGIN PRIVATE KEY/);
   assert.equal(statSync(join(folder, 'ca.key')).mode & 0o777, 0o600);
@@ -44,6 +47,7 @@ test('openssl finds nothing wrong with either', { skip: withoutOpenssl() }, () =
   const verify = (...args: string[]) =>
     execFileSync('openssl', ['verify', '-x509_strict', '-CAfile', ca, ...args, leaf], { encoding: 'utf8' });
   assert.match(verify('-purpose', 'sslserver', '-verify_hostname', 'www.cdn.example'), /OK/);
+  assert.match(verify('-purpose', 'sslserver', '-verify_ip', '127.64.200.2'), /OK/);
   const text = execFileSync('openssl', ['x509', '-in', ca, '-noout', '-text'], { encoding: 'utf8' });
   for (const part of [
     /CA:TRUE, pathlen:0/,
@@ -101,6 +105,7 @@ test("a folder that cannot be used is the operator's error", () => {
   const attempt = () =>
     developmentCertificate({
       folder: join(folder, 'file', 'below'),
+      addresses,
       domains: ['cdn.example'],
       clock: manualClock(0),
       log: () => undefined,

@@ -59,6 +59,7 @@ before(async () => {
   const clock = { nowMs: Date.now };
   certificate = developmentCertificate({
     folder,
+    addresses: ['127.0.0.1'],
     domains: ['cdn.example'],
     clock,
     log: (line) => lines.push(line),

@@ -1,6 +1,7 @@
 import { emptyOutcome } from '../answer/context.ts';
 import { resolveSteered, splitHash } from '../answer/steered.ts';
 import type { Address } from '../base/address.ts';
+import type { Fleet } from '../base/fleet.ts';
 import { mix32, seededRandom } from '../base/random.ts';
 import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
@@ -55,6 +56,10 @@ export interface DemoOptions {
 
 /** Zones that the modelled POPs' certificate is for. */
 const DOMAINS_MAX = 100;
+/** Where the listener for agents and browsers mostly is. */
+const LOCALHOST = '127.0.0.1';
+/** Addresses that the certificate is for, beside that one: each handshake carries them. */
+const ADDRESSES_MAX = 400;
 /** POPs shown on a POP's page. */
 const ROWS_SHOWN = 8;
 const TERMS = ['rtt', 'loss', 'congestion', 'price', 'bias'] as const;
@@ -66,6 +71,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { certificate, key, caFile } = developmentCertificate({
     folder: stateFolder(world.config),
     domains: zones.slice(0, DOMAINS_MAX).map(({ origin }) => origin.replace(/\.$/, '')),
+    addresses: [LOCALHOST, ...loopbackAddresses(fleet).slice(0, ADDRESSES_MAX)],
     clock: systemClock,
     log,
   });
@@ -97,6 +103,10 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   });
   closeLater(agents.close);
   return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest };
+}
+
+function loopbackAddresses({ links }: Fleet): string[] {
+  return links.map(({ ipv4 }) => ipv4).filter((ipv4) => ipv4.startsWith('127.'));
 }
 
 /**

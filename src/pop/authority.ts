@@ -21,6 +21,8 @@ export interface AuthorityOptions {
   readonly folder: string;
   /** Domains to serve: the certificate is for each and for every name directly below it. */
   readonly domains: readonly string[];
+  /** Loopback addresses that the certificate is for as well: browsers time POPs by their addresses. */
+  readonly addresses: readonly string[];
   readonly clock: Clock;
   readonly log: (message: string) => void;
 }
@@ -77,7 +79,8 @@ function keptServer(options: AuthorityOptions, authority: Credential): Credentia
     if (!certificate.verify(issuer.publicKey)) return 'is signed by another authority';
     if (endsWithin(certificate, options, RENEW_BEFORE_DAYS)) return 'is near its end';
     const names = serverNames(options).map((name) => `DNS:${name}`);
-    return certificate.subjectAltName === names.join(', ') ? undefined : 'is for other names';
+    const all = [...names, ...options.addresses.map((address) => `IP Address:${address}`)];
+    return certificate.subjectAltName === all.join(', ') ? undefined : 'is for other names';
   });
 }
 
@@ -85,6 +88,7 @@ function newServer(options: AuthorityOptions, authority: Credential): Credential
   const request = {
     name: options.domains[0] ?? 'pop',
     dnsNames: serverNames(options),
+    addresses: options.addresses,
     ...validity(options, SERVER_DAYS),
   };
   return keep(

@@ -38,6 +38,12 @@ export interface CertificateRequest {
   readonly dnsNames: readonly string[];
 }
 
+/** What a server's new certificate says. */
+export interface ServerCertificateRequest extends CertificateRequest {
+  /** IPv4 addresses that it is for as well. */
+  readonly addresses: readonly string[];
+}
+
 /** A self-signed authority (ECDSA P-256) that can sign for its DNS names and for loopback addresses only. */
 export function makeAuthority(request: CertificateRequest): Credential {
   const key = newKey();
@@ -53,11 +59,15 @@ export function makeAuthority(request: CertificateRequest): Credential {
 
 /** A TLS server's certificate (ECDSA P-256), signed by the authority whose common name is given. */
 export function makeServerCertificate(
-  request: CertificateRequest,
+  request: ServerCertificateRequest,
   authority: { readonly name: string; readonly key: KeyObject },
 ): Credential {
   const key = newKey();
-  const names = request.dnsNames.map((name) => contextPrimitive(2, Buffer.from(name, 'latin1')));
+  // RFC 5280 §4.2.1.6: dNSName is 2, iPAddress 7.
+  const names = [
+    ...request.dnsNames.map((name) => contextPrimitive(2, Buffer.from(name, 'latin1'))),
+    ...request.addresses.map((address) => contextPrimitive(7, Buffer.from(address.split('.').map(Number)))),
+  ];
   const extensions = [
     extension(BASIC_CONSTRAINTS, sequence(), { critical: true }),
     // digitalSignature.
