@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { AdminApi, ControlMetrics, ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import type { CellKeys } from '../steering/explain-cell.ts';
 import type { Store } from '../store/store.ts';
+import { clusterView } from './cluster-view.ts';
 import type { Terminal } from './command.ts';
 import { demandCounters, demandView } from './demand-view.ts';
 import {
@@ -17,7 +19,7 @@ import {
 } from './explain-view.ts';
 import type { Health } from './health.ts';
 import { imagesView, servingView, tableView } from './image-views.ts';
-import { popViews, proberStatus } from './pop-views.ts';
+import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
@@ -62,6 +64,9 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     status: async () => {
       const { address, connected, lastError } = store.state();
       const facts = tableFacts();
+      const nowMs = clock.nowMs();
+      const { watch } = parts.health;
+      const election = parts.control()?.election;
       return {
         version,
         role: parts.role,
@@ -74,8 +79,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
         ...(facts === undefined ? {} : { table: facts }),
         queryRates: parts.rates(),
-        pops: pops(),
-        probers: proberStatus(parts.health.watch.views(), clock.nowMs()),
+        ...(await clusterView({ store, watch, pops: pops(), nowMs, election })),
         demand: demandView(world, nameServer, DEMAND_SHOWN),
         attribution: answering.clients().attribution,
       };

@@ -1,20 +1,22 @@
-import type { ControlMetrics } from '../console/api.ts';
-import type { ControlStats } from '../control/stats.ts';
-import type { World } from './world.ts';
+import type { ControlMetrics } from '../console/metrics-view.ts';
+import type { Control } from '../control/loop.ts';
+import type { Ground } from './ground.ts';
 
 /** The control loop's figures as the console shows them; none until the loop runs. */
-export function controlMetrics(world: World): {
-  readonly observe: (stats: () => ControlStats) => void;
+export function controlMetrics({ places }: Pick<Ground, 'places'>): {
+  readonly observe: (control: Pick<Control, 'stats' | 'election'>) => void;
   readonly read: () => ControlMetrics | undefined;
 } {
-  let source: (() => ControlStats) | undefined;
+  let source: Pick<Control, 'stats' | 'election'> | undefined;
   return {
-    observe: (stats) => {
-      source = stats;
+    observe: (control) => {
+      source = control;
     },
     read: () => {
       if (source === undefined) return undefined;
-      const stats = source();
+      const stats = source.stats();
+      const { standing, token, changes, fenced } = source.election();
+      const { takeovers, lastTakeoverMs } = stats;
       return {
         ticks: stats.ticks,
         lastTickMs: stats.lastTickMs,
@@ -26,7 +28,8 @@ export function controlMetrics(world: World): {
         samples: stats.samples,
         refusedSamples: stats.refusedSamples,
         moves: stats.movesByReason,
-        cells: world.places.count + stats.networkCells,
+        cells: places.count + stats.networkCells,
+        election: { standing, token, changes, fenced, takeovers, lastTakeoverMs },
       };
     },
   };

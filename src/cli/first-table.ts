@@ -33,7 +33,7 @@ export async function firstTable(
 }
 
 /** The snapshot in the state folder, or why it is not used; undefined: none, or for other groups. */
-async function savedTable(ground: Ground): Promise<FirstTable | string | undefined> {
+export async function savedTable(ground: Ground): Promise<FirstTable | string | undefined> {
   const image = await readSnapshot(stateFolder(ground.config), expectedOf(ground));
   if (image === undefined || typeof image === 'string') return image;
   if (image.groupCount !== ground.groups.length) return undefined;
@@ -61,7 +61,7 @@ export function tableOfGeography(ground: Ground, nowMs: number): FirstTable {
 }
 
 /** What a table must have been made for to be of use here. */
-function expectedOf({ config, places }: Ground): ImageSource {
+export function expectedOf({ config, places }: Ground): ImageSource {
   return { fleetDigest: config.fleet.digest, placesDigest: places.digest };
 }
 

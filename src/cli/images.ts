@@ -81,6 +81,29 @@ export function loadImages(ground: Ground, terminal: Terminal, othersAnswer: boo
   };
 }
 
+/** The client image alone, for a process that answers no queries: as `loadImages` does it. */
+export function loadClients(
+  ground: Ground,
+  terminal: Terminal,
+): { readonly clients: Promise<LoadedImage>; readonly cancel: () => Promise<void> } {
+  const compilings: Compiling[] = [];
+  const allocate = loadAllocate();
+  const clients = loadImage(clientKind(ground, terminal), {
+    terminal,
+    compilings,
+    turns: undefined,
+    allocate,
+  });
+  clients.catch(() => undefined);
+  return {
+    clients,
+    cancel: async () => {
+      await allocate;
+      for (const compiling of compilings) await compiling.cancel();
+    },
+  };
+}
+
 /** Makes the client image anew and saves it: its sources changed while the program runs. */
 export function remakeClients(
   ground: Ground,

@@ -1,17 +1,19 @@
 import { schedule } from 'node-cron';
 import { writeSnapshot } from '../control/snapshot.ts';
-import type { NameServer } from '../server/supervisor.ts';
+import type { ClientImage } from '../geo/client-image.ts';
 import type { Terminal } from './command.ts';
-import { stateFolder } from './ground.ts';
-import { clientSourceNow, remakeClients } from './images.ts';
+import { type Ground, stateFolder } from './ground.ts';
+import { clientSourceNow, type LoadedImage, remakeClients } from './images.ts';
 import type { TableInUse } from './table-in-use.ts';
-import type { World } from './world.ts';
 
 /** What the slow jobs work on. */
 export interface SlowJobsOptions {
-  readonly world: World;
-  readonly table: TableInUse;
-  readonly nameServer: Pick<NameServer, 'setClients'>;
+  readonly ground: Ground;
+  readonly table: Pick<TableInUse, 'image' | 'origin'>;
+  /** The client image in use. */
+  readonly clients: () => LoadedImage;
+  /** Takes another into use, or says what is wrong with it. */
+  readonly setClients: (made: LoadedImage) => ClientImage | string;
   readonly terminal: Terminal;
   readonly log: (message: string) => void;
 }
@@ -39,8 +41,8 @@ export function startSlowJobs(options: SlowJobsOptions): () => Promise<void> {
   };
 }
 
-function createSave({ world, table, log }: SlowJobsOptions): () => Promise<void> {
-  const folder = stateFolder(world.config);
+function createSave({ ground, table, log }: SlowJobsOptions): () => Promise<void> {
+  const folder = stateFolder(ground.config);
   let savedEpoch = -1;
   return async () => {
     const image = table.image();
@@ -62,22 +64,18 @@ function createSave({ world, table, log }: SlowJobsOptions): () => Promise<void>
 }
 
 function createRefresh(options: SlowJobsOptions): { now: () => Promise<void>; cancel: () => Promise<void> } {
-  const { world, nameServer, terminal, log } = options;
-  let seen = world.images.clients.source;
+  const { ground, terminal, log } = options;
+  let seen = options.clients().source;
   let making: ReturnType<typeof remakeClients> | undefined;
   return {
     now: async () => {
-      const source = clientSourceNow(world, terminal);
+      const source = clientSourceNow(ground, terminal);
       if (source === seen) return;
       seen = source;
       try {
-        making = remakeClients(world, terminal);
-        const made = await making.made;
-        const opened = world.answering.setClients(made.bytes);
+        making = remakeClients(ground, terminal);
+        const opened = options.setClients(await making.made);
         if (typeof opened === 'string') throw new Error(opened);
-        nameServer.setClients(made.bytes);
-        world.images.clients = made;
-        world.describer.reopen();
         log(`geo databases read again: ${opened.databases.map(({ file }) => file).join(', ')}`);
       } catch (error) {
         if ((error as Error).name !== 'AbortError')

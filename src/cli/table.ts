@@ -21,6 +21,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'control',
+    summary: 'run the control loop alone; of several, one decides and the others stand by',
+    load: async () => (await import('./control.ts')).controlCommand,
+  },
+  {
     name: 'check',
     summary: 'check a configuration and its zones; name every problem with file and line',
     load: async () => (await import('./check.ts')).checkCommand,

@@ -1,17 +1,16 @@
 import type { Config } from '../config/config.ts';
-import { startControl } from '../control/loop.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { startHealth } from './health.ts';
-import { holderName } from './holder.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
+import { startControlLoop } from './start-control.ts';
 import { readyFacts } from './start-lines.ts';
 import { valueReader } from './values.ts';
 import { welcome } from './welcome.ts';
@@ -103,30 +102,21 @@ export const upCommand: Command = {
         closeLater,
       });
       health.startNameServerChecks();
-      const control = await startControl({
+      await startControlLoop(ground, {
+        role: 'up',
         store,
         decider,
         locator: world.locator,
-        fleet,
-        placesDigest: world.places.digest,
-        clock: systemClock,
-        words: world.words,
-        health: health.watch,
-        maintenance: world.maintenance,
-        tickMs: config.control.tickMs,
-        samplesPerTickMax: config.control.samplesPerTickMax,
-        burstsPerSecond: config.control.burstsPerSecond,
-        groupOfService: new Map(config.services.map(({ name }, i) => [name, world.groupOf[i] ?? -1])),
+        health,
+        metrics,
         initial: first.image,
-        holder: holderName('up'),
         onImage: ({ bytes }, origin) => {
           const refused = starting.table.take(bytes, origin);
           if (refused !== undefined) log(`the new table is refused: ${refused}`);
         },
         log,
+        closeLater,
       });
-      metrics.observe(control.stats);
-      closeLater(control.close);
       const live = await starting.live;
       if (json)
         terminal.out(

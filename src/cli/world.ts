@@ -1,5 +1,5 @@
 import { must } from '../base/assert.ts';
-import { locate } from '../geo/client-image.ts';
+import { type ClientImage, locate } from '../geo/client-image.ts';
 import type { Locator } from '../geo/locator.ts';
 import { type AnswerData, type Answering, createAnswering } from '../server/answering.ts';
 import type { Terminal } from './command.ts';
@@ -72,10 +72,11 @@ export async function openWorld(
   const describer = createDescriber(config);
   closeLater(describer.close);
   const answering = createAnswering(answerData);
-  return { ...ground, answering, locator: currentLocator(answering), answerData, images, describer };
+  return { ...ground, answering, locator: currentLocator(answering.clients), answerData, images, describer };
 }
 
-function currentLocator({ clients }: Answering): Locator {
+/** Finds clients by whichever image `clients` gives at the time of a call. */
+export function currentLocator(clients: () => ClientImage): Locator {
   return {
     locate: (address, into) => locate(clients(), address, into),
     get attribution() {

@@ -2,9 +2,9 @@
  * Room `console`: the admin API, the metrics page and the web console, on `node:http`. May import the pure
  * rooms and `store`. What it shows comes from callbacks that the composition root hands in.
  */
-import type { CounterSnapshot } from '../base/counters.ts';
 import type { ModelChange, Override } from '../store/store.ts';
-import type { HealthMetrics, ProberStatus } from './api-health.ts';
+import type { ProberStatus } from './api-health.ts';
+import type { MetricsView } from './metrics-view.ts';
 
 /** State of a POP in one word. */
 export type PopStateWord = 'up' | 'down' | 'drained';
@@ -28,6 +28,21 @@ export interface PopView {
   /** Fraction 0..1 of the demand that the table in use sends there. */
   readonly share: number;
   readonly links: readonly LinkView[];
+  /** Time since its agent last reported, ms; absent: no report is kept. */
+  readonly reportAgeMs?: number;
+  /** How many probers see it up, and down. */
+  readonly views?: { readonly up: number; readonly down: number };
+}
+
+/** Who decides. */
+export interface ControllerView {
+  /** Name of the process that leads; empty: nobody does now. */
+  readonly leader: string;
+  /** Its fencing token, and how long its lease holds yet, ms. */
+  readonly token: number;
+  readonly leftMs: number;
+  /** What this process does in the election; absent where it takes no part. */
+  readonly here?: 'leading' | 'standing-by' | 'cut-off' | 'starting';
 }
 
 interface LinkView {
@@ -42,16 +57,17 @@ interface LinkView {
 /** What runs and how it does. */
 export interface StatusView {
   readonly version: string;
-  /** `up` or `serve`. */
+  /** `up`, `serve` or `control`. */
   readonly role: string;
   readonly cluster: string;
   /** When the process started: ms since 1970 UTC. */
   readonly startedAtMs: number;
+  /** Where queries are answered; empty for a process that answers none. */
   readonly dns: readonly string[];
   /** The first of them; `images.zones` has their number. */
   readonly zones: readonly string[];
-  /** Threads that answer, and how they read and write. */
-  readonly serving: {
+  /** Threads that answer, and how they read and write; absent where no queries are answered. */
+  readonly serving?: {
     readonly workers: number;
     readonly sockets: 'native' | 'portable';
     readonly why?: string;
@@ -60,6 +76,8 @@ export interface StatusView {
   readonly store: { readonly address: string; readonly connected: boolean; readonly lastError?: string };
   /** The steering table in use; absent before the first. `origin`: who made it. */
   readonly table?: TableView;
+  /** Who decides; absent while the store cannot say. */
+  readonly controller?: ControllerView;
   /** Queries a second over the last seconds, by transport. */
   readonly queryRates: Readonly<Record<string, number>>;
   readonly pops: readonly PopView[];
@@ -107,16 +125,16 @@ export interface TableView {
   readonly origin: string;
   /** Rows that differ, of all service groups. */
   readonly rows: number;
-  /** What building its row map took, ms. */
-  readonly buildMs: number;
-  /** Octets of the steering image, and of its row map. */
+  /** Octets of the steering image. */
   readonly octets: number;
-  readonly mapOctets: number;
+  /** Its row map: what building it took, ms, and its octets; absent where no queries are answered. */
+  readonly map?: { readonly buildMs: number; readonly octets: number };
 }
 
 /** The images that answers are made from. */
 export interface ImagesView {
-  readonly zones: ImageView & { readonly zones: number; readonly names: number; readonly records: number };
+  /** Absent where no queries are answered. */
+  readonly zones?: ImageView & { readonly zones: number; readonly names: number; readonly records: number };
   readonly clients: ImageView & {
     /** Ranges of addresses that lie in one place and network. */
     readonly rangesIpv4: number;
@@ -226,40 +244,4 @@ export interface AdminApi {
   readonly notReady: () => string | undefined;
   /** What `/metrics` shows, read now. */
   readonly metrics: () => Promise<MetricsView>;
-}
-
-/** What the metrics page is made of. */
-export interface MetricsView {
-  readonly version: string;
-  /** Counters of the name server's workers, summed. */
-  readonly counters: readonly CounterSnapshot[];
-  readonly table?: TableView;
-  readonly images: ImagesView;
-  /** ms since 1970 UTC. */
-  readonly nowMs: number;
-  readonly pops: readonly PopView[];
-  readonly store: { readonly connected: boolean; readonly errors: number };
-  /** The control loop, where it runs here. */
-  readonly control?: ControlMetrics;
-  readonly health: HealthMetrics;
-}
-
-export interface ControlMetrics {
-  readonly ticks: number;
-  /** Time of the last tick and of all, ms. */
-  readonly lastTickMs: number;
-  readonly totalTickMs: number;
-  /** Ticks that failed, and tables that the guard kept back. */
-  readonly failedTicks: number;
-  /** Of the ticks' time, what planning measurements took, ms. */
-  readonly totalPlanMs: number;
-  /** Bursts that agents were given to make, by the POP's code. */
-  readonly plannedBursts: Readonly<Record<string, number>>;
-  /** Bursts that were planned and did not reach an agent's list. */
-  readonly lostBursts: number;
-  readonly samples: number;
-  readonly refusedSamples: Readonly<Record<string, number>>;
-  /** Cells that were given another POP, by why. */
-  readonly moves: Readonly<Record<string, number>>;
-  readonly cells: number;
 }

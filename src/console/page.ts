@@ -6,7 +6,6 @@ import type { PopView, StatusView } from './api.ts';
  */
 export function consolePage(status: StatusView, adminUrl: string): string {
   const { table, store } = status;
-  const dns = status.dns[0] ?? '';
   const tableText =
     table === undefined
       ? 'none yet'
@@ -17,13 +16,12 @@ export function consolePage(status: StatusView, adminUrl: string): string {
   );
   const facts: readonly (readonly [string, string])[] = [
     ['Process', `${status.role} ${status.version}, cluster ${status.cluster}`],
-    ['DNS', status.dns.join(', ')],
-    ['Zones', zonesWords(status)],
+    ...(status.serving === undefined ? [] : servingFacts(status, status.serving)),
     ['Images', imagesWords(status)],
-    ['Threads', threadsWords(status)],
+    ['Controller', controllerWords(status)],
     ['Store', `${store.address}, ${connection}`],
     ['Steering table', tableText],
-    ['Queries', rates.join(', ') || 'none'],
+    ...(status.serving === undefined ? [] : [['Queries', rates.join(', ') || 'none'] as const]),
   ];
   return `<!doctype html>
 <html lang="en">
@@ -43,7 +41,7 @@ export function consolePage(status: StatusView, adminUrl: string): string {
 <main>
 <dl>${facts.map(([name, text]) => `<div><dt>${name}</dt><dd>${escaped(text)}</dd></div>`).join('')}</dl>
 <h2>Try</h2>
-<pre>${tryCommands(status, dns, adminUrl).map(escaped).join('\n')}</pre>
+<pre>${tryCommands(status, adminUrl).map(escaped).join('\n')}</pre>
 <h2>POPs</h2>
 <div class="wide"><table>
 <thead><tr><th>POP<th>City<th>Region<th>State<th class="n">Load, requests/s<th class="n">Capacity
@@ -59,33 +57,52 @@ ${status.pops.toSorted(troubleFirst).map(popRow).join('\n')}
 `;
 }
 
+function servingFacts(
+  status: StatusView,
+  serving: NonNullable<StatusView['serving']>,
+): (readonly [string, string])[] {
+  const sockets = serving.sockets === 'native' ? 'batched system calls' : `node:dgram: ${serving.why ?? ''}`;
+  return [
+    ['DNS', status.dns.join(', ')],
+    ['Zones', zonesWords(status)],
+    ['Threads', `${serving.workers}, ${sockets}`],
+  ];
+}
+
+function controllerWords({ controller }: StatusView): string {
+  if (controller === undefined) return 'nobody knows: the store cannot say';
+  const { leader, token, here } = controller;
+  const part = here === undefined ? '' : `; this process: ${here.replace('-', ' ')}`;
+  return `${leader === '' ? 'nobody' : `${leader}, token ${token}`}${part}`;
+}
+
 function zonesWords({ zones, images }: StatusView): string {
-  const rest = images.zones.zones - zones.length;
+  const rest = (images.zones?.zones ?? 0) - zones.length;
   return rest > 0 ? `${zones.join(', ')} and ${count(rest)} more` : zones.join(', ');
 }
 
 function imagesWords({ images }: StatusView): string {
   const { zones, clients } = images;
   const ranges = count(clients.rangesIpv4 + clients.rangesIpv6);
-  return `${count(zones.names)} names, ${count(zones.records)} records; ${ranges} client ranges`;
-}
-
-function threadsWords({ serving }: StatusView): string {
-  const sockets = serving.sockets === 'native' ? 'batched system calls' : `node:dgram: ${serving.why ?? ''}`;
-  return `${serving.workers}, ${sockets}`;
+  const names = zones && `${count(zones.names)} names, ${count(zones.records)} records; `;
+  return `${names ?? ''}${ranges} client ranges`;
 }
 
 const ADMIN_DEFAULT = 'http://127.0.0.1:5380';
 
-function tryCommands(status: StatusView, dns: string, adminUrl: string): string[] {
+function tryCommands(status: StatusView, adminUrl: string): string[] {
+  const admin = adminUrl === ADMIN_DEFAULT ? '' : ` --admin ${adminUrl}`;
+  const pop = status.pops[0]?.code ?? 'FRA';
+  const drain = `npx isochrone drain ${pop} --for 10m --reason "a try"${admin}`;
+  const [dns] = status.dns;
+  if (dns === undefined) return [`npx isochrone status${admin}`, drain];
   const [host = '', port = ''] = dns.startsWith('[') ? dns.slice(1).split(']:') : dns.split(':');
   const name = `www.${status.zones[0] ?? 'cdn.example'}`.replace(/\.$/, '');
-  const admin = adminUrl === ADMIN_DEFAULT ? '' : ` --admin ${adminUrl}`;
   return [
     `dig @${host} -p ${port} ${name} +subnet=133.11.0.0/16`,
     `npx isochrone ask ${name} --client 133.11.0.0/16 --server ${dns}`,
     `npx isochrone explain ${name} --client 133.11.0.0/16${admin}`,
-    `npx isochrone drain ${status.pops[0]?.code ?? 'FRA'} --for 10m --reason "a try"${admin}`,
+    drain,
   ];
 }
 

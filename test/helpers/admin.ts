@@ -82,9 +82,8 @@ const TABLE: TableView = {
   ageMs: 250,
   origin: 'this process',
   rows: 34,
-  buildMs: 210,
   octets: 5000,
-  mapOctets: 7000,
+  map: { buildMs: 210, octets: 7000 },
 };
 
 const IMAGES: ImagesView = {
@@ -101,6 +100,15 @@ const DEMAND: DemandView = {
     { place: 'world', key: 'world', asn: 0, qps: 100 },
   ],
 };
+
+const ELECTION = {
+  standing: 'leading',
+  token: 7,
+  changes: 1,
+  fenced: 2,
+  takeovers: 1,
+  lastTakeoverMs: 30,
+} as const;
 
 /** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
 export function adminApi(
@@ -164,6 +172,7 @@ export function adminApi(
         refusedSamples: { 'too-fast': 2 },
         moves: { gain: 5 },
         cells: 6,
+        election: ELECTION,
       },
     }),
   };

@@ -1,0 +1,121 @@
+import { OperatorError } from '../base/errors.ts';
+import type { AdminApi } from '../console/api.ts';
+import type { ControlMetrics } from '../console/metrics-view.ts';
+import type { Store } from '../store/store.ts';
+import type { ClientsInUse } from './clients-in-use.ts';
+import { clusterView } from './cluster-view.ts';
+import type { Terminal } from './command.ts';
+import type { Ground } from './ground.ts';
+import type { Health } from './health.ts';
+import type { HeldTable } from './held-table.ts';
+import { clientsView } from './image-views.ts';
+import { systemClock } from './live.ts';
+import { popViews } from './pop-views.ts';
+import { programVersion } from './version.ts';
+
+/** What the admin API of a process that only decides shows and changes. */
+export interface ControlApiParts {
+  readonly ground: Ground;
+  readonly store: Store;
+  readonly health: Health;
+  readonly table: HeldTable;
+  readonly clients: ClientsInUse;
+  readonly control: () => ControlMetrics | undefined;
+  /** Where the version is read from. */
+  readonly terminal: Pick<Terminal, 'readText'>;
+}
+
+/**
+ * The admin API of `isochrone control`: everything of `up` but what a name server knows. Where that is asked
+ * for, it says so.
+ */
+export function createControlApi(parts: ControlApiParts): AdminApi {
+  const { ground, store } = parts;
+  const { fleet } = ground.config;
+  const { nowMs } = systemClock;
+  const facts = createFacts(parts);
+  return {
+    popCodes: fleet.pops.map(({ code }) => code),
+    linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
+    nowMs,
+    status: facts.status,
+    demand: () => {
+      throw notHere('demand', 'this process answers no queries');
+    },
+    explain: () => Promise.reject(notHere('explain', 'this process answers no queries')),
+    setOverride: (pop, override) => store.setOverride(pop, override),
+    modelChanges: () => store.modelChanges(),
+    setModelChange: (pop, change) => store.setModelChange(pop, change),
+    notReady: () => {
+      const standing = parts.control()?.election.standing ?? 'starting';
+      if (standing === 'cut-off') return 'the store cannot be asked who decides';
+      return standing === 'starting' ? 'what the store knows is not taken up yet' : undefined;
+    },
+    metrics: facts.metrics,
+  };
+}
+
+/** What is told of the process and the cluster. */
+function createFacts(parts: ControlApiParts): Pick<AdminApi, 'status' | 'metrics'> {
+  const { ground, store, health, table, clients } = parts;
+  const { config } = ground;
+  const { nowMs } = systemClock;
+  const version = programVersion(parts.terminal);
+  const startedAtMs = nowMs();
+  const pops = () => popViews(ground, table.terms());
+  const images = () => ({ clients: clientsView(clients.loaded(), clients.image()) });
+  const tableFacts = () => {
+    const image = table.image();
+    if (image === undefined) return {};
+    const { epoch, madeAtMs, rowCount: rows, bytes } = image;
+    const ageMs = Math.max(0, nowMs() - madeAtMs);
+    return { table: { epoch, ageMs, origin: table.origin(), rows, octets: bytes.length } };
+  };
+  return {
+    status: async () => {
+      const { address, connected, lastError } = store.state();
+      const election = parts.control()?.election;
+      return {
+        version,
+        role: 'control',
+        cluster: config.cluster,
+        startedAtMs,
+        dns: [],
+        zones: [],
+        images: images(),
+        store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
+        ...tableFacts(),
+        queryRates: {},
+        ...(await clusterView({
+          store,
+          watch: health.watch,
+          pops: pops(),
+          nowMs: nowMs(),
+          election,
+        })),
+        demand: { qps: 0, cells: 0, overflowQps: 0, rows: [] },
+        attribution: clients.image().attribution,
+      };
+    },
+    metrics: async () => {
+      const { connected, errors } = store.state();
+      const control = parts.control();
+      return {
+        version,
+        counters: [],
+        ...tableFacts(),
+        images: images(),
+        nowMs: nowMs(),
+        pops: pops(),
+        store: { connected, errors },
+        ...(control === undefined ? {} : { control }),
+        health: health.metrics(),
+      };
+    },
+  };
+}
+
+function notHere(what: string, why: string): OperatorError {
+  const message = `${why}: ask a name server (\`serve\` or \`up\`), with its --admin URL`;
+  return new OperatorError('not-found', [{ file: what, message }]);
+}
