@@ -19,6 +19,7 @@ import { openStore, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
 import { startControlLoop } from './start-control.ts';
+import { readTargetBook } from './target-book.ts';
 import { currentLocator } from './world.ts';
 
 const { port: _port, workers: _workers, ...OPTIONS } = LISTEN_OPTIONS;
@@ -68,6 +69,7 @@ export const controlCommand: Command = {
         locator: currentLocator(clients.image),
         health,
         metrics,
+        targetBook: readTargetBook(config, terminal),
         initial: typeof saved === 'object' ? saved.image : undefined,
         onImage: table.hold,
         log,

@@ -57,13 +57,16 @@ export function startHealth(
   };
 }
 
+/** Where views go. */
+type CheckStore = Pick<Store, 'putHealth' | 'state'>;
+
 /**
  * Starts the checks of one prober: of a name server, of all POPs; of the agent of a POP, of those others that
  * fall to it.
  */
 export function startProberChecks(
   config: Config,
-  options: { prober: string; pop?: string; store: Store; onView?: (view: HealthView) => void },
+  options: { prober: string; pop?: string; store: CheckStore; onView?: (view: HealthView) => void },
 ): Checks {
   const { prober, pop, store, onView } = options;
   const { fleet, health } = config;

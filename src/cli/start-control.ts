@@ -8,7 +8,10 @@ import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 
 /** What of the control loop differs between the commands that run it. */
-type Parts = Pick<ControlOptions, 'store' | 'decider' | 'locator' | 'initial' | 'onImage' | 'log'> & {
+type Parts = Pick<
+  ControlOptions,
+  'store' | 'decider' | 'locator' | 'targetBook' | 'initial' | 'onImage' | 'log'
+> & {
   readonly role: 'up' | 'control';
   readonly health: Health;
   readonly metrics: ReturnType<typeof controlMetrics>;

@@ -26,6 +26,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./control.ts')).controlCommand,
   },
   {
+    name: 'agent',
+    summary: 'run the agent of a POP: measure client networks from there, report its load',
+    load: async () => (await import('./agent.ts')).agentCommand,
+  },
+  {
     name: 'check',
     summary: 'check a configuration and its zones; name every problem with file and line',
     load: async () => (await import('./check.ts')).checkCommand,

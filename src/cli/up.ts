@@ -12,6 +12,7 @@ import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
 import { startControlLoop } from './start-control.ts';
 import { readyFacts } from './start-lines.ts';
+import { readTargetBook } from './target-book.ts';
 import { valueReader } from './values.ts';
 import { welcome } from './welcome.ts';
 import { openWorld, startImages } from './world.ts';
@@ -109,6 +110,7 @@ export const upCommand: Command = {
         locator: world.locator,
         health,
         metrics,
+        targetBook: readTargetBook(config, terminal),
         initial: first.image,
         onImage: ({ bytes }, origin) => {
           const refused = starting.table.take(bytes, origin);

@@ -8,6 +8,7 @@ import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
 import { type Health, healthOf, windowOf } from './health.ts';
+import { agentsWithPaths, measureWithPaths } from './measure-paths.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { readPopsCsv } from './pops-csv.ts';
@@ -67,6 +68,10 @@ export interface Config {
   readonly control: Parsed['control'];
   /** What is taken over HTTP, and from whom. */
   readonly ingest: Parsed['ingest'];
+  /** Paths ready to open; what the files hold is read by those that need it. */
+  readonly measure: Parsed['measure'];
+  /** By POP code. */
+  readonly agents: Parsed['agents'];
   /** `token` as in the file: the environment is the caller's to look at. */
   readonly admin: { readonly token?: string };
 }
@@ -222,6 +227,8 @@ function assemble(
     maintenance: parsed.maintenance.map(windowOf),
     control: parsed.control,
     ingest: { ...parsed.ingest, tls: tls && { certificate: path(tls.certificate), key: path(tls.key) } },
+    measure: measureWithPaths(parsed.measure, path),
+    agents: agentsWithPaths(parsed.agents, path),
     admin: withoutUndefined(parsed.admin),
   };
 }

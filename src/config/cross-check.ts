@@ -38,6 +38,7 @@ export function crossCheck(
     checkServices(raw['services'], check);
     checkTokens(field(raw['ingest'], 'tokens'), check);
     checkHealth(raw, check);
+    for (const [code] of entries(raw['agents'])) checkCode(code, ['agents', code], check, true);
   }
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);

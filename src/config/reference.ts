@@ -1,6 +1,7 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
 import { NETWORK_COLUMNS, NETWORKS_MAX } from './networks.ts';
 import { CSV_COLUMNS } from './pops-csv.ts';
+import { TARGET_COLUMNS, TARGET_ROWS_MAX } from './targets-csv.ts';
 
 /** The JSON Schema of the configuration as a file, for editors (`# yaml-language-server: $schema=…`). */
 export function schemaFile(): string {
@@ -14,7 +15,8 @@ export function referencePage(): string {
     const rows = flatten(key, schema, root.required?.includes(key) === true);
     return `## ${key}\n\n${table(rows)}`;
   });
-  return `${INTRODUCTION}\n\n${sections.join('\n\n')}\n\n${CSV_SECTION}\n\n${NETWORKS_SECTION}\n`;
+  const parts = [INTRODUCTION, ...sections, CSV_SECTION, NETWORKS_SECTION, TARGETS_SECTION];
+  return `${parts.join('\n\n')}\n`;
 }
 
 const INTRODUCTION = `# Configuration
@@ -50,6 +52,15 @@ The first line names the columns, in any order: ${NETWORK_NAMES}.
 They mean what they mean under \`networks\` above; all but \`prefix\` may be missing, and cells may be empty.
 Lines that start with \`#\` are comments. There may be ${NETWORK_COUNT} rows; a million take some two
 seconds, faster if they are in the order of their addresses, at the first start and when the file changed.`;
+
+const TARGET_NAMES = TARGET_COLUMNS.map((column) => `\`${column}\``).join(', ');
+const TARGETS_SECTION = `## The targets as a CSV file
+
+The first line names the columns, in any order: ${TARGET_NAMES}. \`address\` is
+whom agents ask in the network; \`network\` is a /24 of IPv4 or a /48 of IPv6 that holds it (empty: the one
+that does); \`method\` is \`icmp\`, \`tcp\`, \`http\`, \`https\` or \`dns\` (empty: \`measure.method\`);
+\`port\` is that of the method where it is empty. Columns but \`address\` may be missing. Lines that start with \`#\` are
+comments. There may be ${TARGET_ROWS_MAX.toLocaleString('en')} rows, one a network.`;
 
 /** One line of a table. */
 interface Row {

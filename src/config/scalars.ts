@@ -80,6 +80,10 @@ export const ipv6Address = checked((text) =>
   parseAddress(text)?.family === 6 ? undefined : `${JSON.stringify(text)} is not an IPv6 address`,
 );
 
+export const ipAddress = checked((text) =>
+  parseAddress(text) === undefined ? `${JSON.stringify(text)} is not an IP address` : undefined,
+);
+
 /** A domain name as operators write zone names: ASCII labels, no escapes; a final dot may stand or not. */
 export const domainName = checked((text) => {
   if (text === '.') return undefined;

@@ -20,6 +20,7 @@ import {
 } from './scalars.ts';
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
+import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
 import { steeringSchema } from './schema-steering.ts';
 
@@ -271,6 +272,8 @@ export const configSchema = z
     maintenance: maintenanceSchema,
     control: controlSchema,
     ingest: ingestSchema,
+    measure: measureSchema,
+    agents: agentsSchema,
     admin: adminSchema,
   })
   .meta({ title: 'Isochrone configuration' });

@@ -1,11 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { OperatorError } from '../base/errors.ts';
-import { type Endpoint, formatEndpoint, isLoopback } from '../config/scalars.ts';
+import type { IncomingMessage } from 'node:http';
+import { type Endpoint, isLoopback } from '../config/scalars.ts';
 import type { AdminApi } from './api.ts';
 import { type Guard, refusalOf } from './guard.ts';
+import { type HttpServer, listenFault, serveReplies } from './http-server.ts';
 import { createMetricsPage } from './metrics.ts';
-import { errorReply, problemReply, type Reply, send } from './reply.ts';
+import { errorReply, problemReply, type Reply } from './reply.ts';
 import { answerRoute } from './routes.ts';
 
 /** What the console needs to run. */
@@ -21,26 +20,7 @@ export interface AdminOptions {
 }
 
 /** A running console. */
-export interface Admin {
-  /** Where it listens, with the port that the system gave for port 0. */
-  readonly endpoint: Endpoint;
-  /** `http://127.0.0.1:5380`. */
-  readonly url: string;
-  /** Descriptor of the listening socket, for the process that replaces this one; -1: there is none. */
-  readonly fd: number;
-  /** Stops listening and ends every connection. */
-  readonly close: () => Promise<void>;
-}
-
-/** Bounds of the HTTP server. */
-const LIMITS = {
-  connections: 256,
-  requestsPerConnection: 10_000,
-  headerOctets: 16_384,
-  headersMs: 5_000,
-  requestMs: 10_000,
-  keepAliveMs: 15_000,
-} as const;
+export type Admin = HttpServer;
 
 /**
  * Starts the console, `/metrics` and the admin API. Throws `OperatorError`: `bad-config` for an open
@@ -50,36 +30,19 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { listen, token } = options;
   const loopback = isLoopback(listen.host);
   if (!loopback && (token === undefined || token === ''))
-    throw fault('bad-config', listen, 'others can reach this address: set admin.token or ISOCHRONE_TOKEN');
+    throw listenFault(
+      'bad-config',
+      listen,
+      'others can reach this address: set admin.token or ISOCHRONE_TOKEN',
+    );
   const guard: Guard = { token: token === '' ? undefined : token, loopback };
   const metrics = createMetricsPage();
-  const server = createServer({
-    maxHeaderSize: LIMITS.headerOctets,
-    headersTimeout: LIMITS.headersMs,
-    requestTimeout: LIMITS.requestMs,
-    keepAliveTimeout: LIMITS.keepAliveMs,
-    connectionsCheckingInterval: 1000,
+  const { inherit, onError } = options;
+  return serveReplies((request) => answer(request, guard, { ...options, metrics }), {
+    listen,
+    inherit,
+    onError,
   });
-  server.maxConnections = LIMITS.connections;
-  server.maxRequestsPerSocket = LIMITS.requestsPerConnection;
-  server.on('request', (request, response) => {
-    // A client that goes away while it is answered is no error of ours.
-    response.on('error', () => undefined);
-    void answer(request, guard, { ...options, metrics }).then((reply) =>
-      send(response, reply, request.method),
-    );
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable) return void socket.destroy();
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Header Too Large' : '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
-  });
-  const endpoint = await listenOn(server, listen, options.inherit);
-  server.on('error', options.onError);
-  // Node has no public way to the descriptor of a server. The property is as old as Node.
-  const { _handle: handle } = server as unknown as { _handle?: { fd?: number } };
-  const url = `http://${formatEndpoint(endpoint)}`;
-  return { endpoint, url, fd: handle?.fd ?? -1, close: () => closeServer(server) };
 }
 
 type Answering = AdminOptions & { readonly metrics: ReturnType<typeof createMetricsPage> };
@@ -103,46 +66,4 @@ async function answer(request: IncomingMessage, guard: Guard, options: Answering
     options.onError(error);
     return problemReply(500, ['an internal error, which is in the log']);
   }
-}
-
-function listenOn(server: Server, listen: Endpoint, inherit: number | undefined): Promise<Endpoint> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE')
-        reject(
-          fault(
-            'port-in-use',
-            listen,
-            'the port is in use: choose another with --admin-port or listen.admin',
-          ),
-        );
-      else if (error.code === 'EACCES')
-        reject(
-          fault('not-permitted', listen, 'listening there is not permitted: ports under 1024 need privilege'),
-        );
-      else if (error.code === 'EADDRNOTAVAIL')
-        reject(fault('bad-config', listen, 'this machine has no such address'));
-      else reject(error);
-    });
-    const where = inherit === undefined ? { host: listen.host, port: listen.port } : { fd: inherit };
-    server.listen(where, () => {
-      server.removeAllListeners('error');
-      resolve({ host: listen.host, port: (server.address() as AddressInfo).port });
-    });
-  });
-}
-
-function fault(
-  code: 'bad-config' | 'port-in-use' | 'not-permitted',
-  listen: Endpoint,
-  message: string,
-): OperatorError {
-  return new OperatorError(code, [{ file: `admin ${formatEndpoint(listen)}`, message }]);
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -23,17 +23,28 @@ const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_acti
  * `prom-client`.
  */
 export function createMetricsPage(): MetricsPage {
+  const standard = standardMetrics();
+  return { render: async (api) => pageOf(familiesOf(await api.metrics()), standard) };
+}
+
+/** A page of counters alone, for roles that have no console: read now, with those of Node and the process. */
+export function createCountersPage(): (snapshot: CounterSnapshot) => Promise<Reply> {
+  const standard = standardMetrics();
+  return (snapshot) => pageOf(counterFamilies(snapshot), standard);
+}
+
+function standardMetrics(): Registry {
   const standard = new Registry();
   collectDefaultMetrics({ register: standard, eventLoopMonitoringPrecision: 100 });
   for (const name of MISNAMED) standard.removeSingleMetric(name);
-  return {
-    render: async (api) => {
-      const ours = new Registry();
-      for (const family of familiesOf(await api.metrics())) ours.registerMetric(metricOf(family));
-      const body = `${await ours.metrics()}\n${await standard.metrics()}`;
-      return { status: 200, type: standard.contentType, body };
-    },
-  };
+  return standard;
+}
+
+async function pageOf(families: readonly Family[], standard: Registry): Promise<Reply> {
+  const ours = new Registry();
+  for (const family of families) ours.registerMetric(metricOf(family));
+  const body = `${await ours.metrics()}\n${await standard.metrics()}`;
+  return { status: 200, type: standard.contentType, body };
 }
 
 /**

@@ -1,13 +1,15 @@
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
+import type { TargetBook } from '../config/targets-csv.ts';
 import type { Locator } from '../geo/locator.ts';
 import type { LocatedSample } from '../steering/accept.ts';
 import type { TickInputs } from '../steering/decider.ts';
 import type { LocatedDemand } from '../steering/decider-state.ts';
 import type { FleetOverride } from '../steering/fleet-state.ts';
 import { type Maintenance, withMaintenance } from '../steering/maintenance.ts';
-import type { Override, PopReport, SampleBatch, Store } from '../store/store.ts';
+import type { Demand, Override, PopReport, SampleBatch, Store } from '../store/store.ts';
 import { type NetworkPlace, networkFinder } from './locate-networks.ts';
+import { drainWishes } from './wishes.ts';
 
 /** What the loop reads from the store. */
 export interface Inputs {
@@ -33,6 +35,8 @@ const BATCHES_PER_READ = 500;
 const BEFORE_START_MS = 15_000;
 /** Demand is read every so many ticks, once there is some: it changes slowly, and is long. */
 const DEMAND_TICKS = 5;
+/** What a network to be measured counts for that nobody was seen to ask from, requests/s. */
+const QUIET_RPS = 0.1;
 
 /** Reads for a loop. */
 export function createInputs(options: {
@@ -45,6 +49,8 @@ export function createInputs(options: {
   groupOfService: ReadonlyMap<string, number>;
   /** Drains by the configuration's windows. */
   maintenance: Maintenance;
+  /** Networks that are to be measured even if nobody was seen to ask from there. */
+  targetBook?: TargetBook | undefined;
 }): Inputs {
   const { store, fleet, locator, samplesPerTickMax, groupOfService, clock, maintenance } = options;
   const find = networkFinder(locator);
@@ -54,6 +60,7 @@ export function createInputs(options: {
   /** Read, and not yet handed over. */
   let samples: LocatedSample[] = [];
   let overrides: readonly Override[] = [];
+  let wishes: readonly FleetOverride[] = [];
   let failures = 0;
   let reads = 0;
   let hasDemand = false;
@@ -84,14 +91,19 @@ export function createInputs(options: {
     return seen !== undefined;
   };
   const overridesNow = (): readonly FleetOverride[] =>
-    withMaintenance(overrides, maintenance.drains(clock.nowMs()));
+    withMaintenance(overrides, [...maintenance.drains(clock.nowMs()), ...wishes]);
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
     if (hasDemand && reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
     hasDemand ||= (demand?.length ?? 0) > 0;
-    return demand?.map(({ network, rps, service = '' }) => {
+    return demand?.concat(quiet(demand)).map(({ network, rps, service = '' }) => {
       return { ...find(network), rps, group: groupOfService.get(service) ?? -1 };
     });
+  };
+  const quiet = (demand: readonly Demand[]): Demand[] => {
+    const seen = new Set(demand.map(({ network }) => network));
+    const unseen = [...(options.targetBook?.keys() ?? [])].filter((network) => !seen.has(network));
+    return unseen.map((network) => ({ network, rps: QUIET_RPS }));
   };
   return {
     read: async () => {
@@ -103,6 +115,7 @@ export function createInputs(options: {
       ]);
       if (!hasSamples || reports === undefined || !hasOverrides) return undefined;
       reads++;
+      wishes = drainWishes(reports);
       const bursts = samples;
       samples = [];
       return { samples: bursts, reports, overrides: overridesNow(), demand };

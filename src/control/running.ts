@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
+import type { TargetBook } from '../config/targets-csv.ts';
 import type { Locator } from '../geo/locator.ts';
 import type { Decider } from '../steering/decider.ts';
 import type { SteeringImage } from '../steering/image.ts';
@@ -37,6 +38,8 @@ export interface ControlOptions {
   readonly burstsPerSecond: number;
   /** Group of each service, by its name: whose demand is whose. */
   readonly groupOfService: ReadonlyMap<string, number>;
+  /** Whom agents are to ask in which networks, as the configuration says; absent: nobody knows. */
+  readonly targetBook?: TargetBook | undefined;
   /** An image to go on from, as a snapshot has it: nobody moves because of a restart. */
   readonly initial?: SteeringImage | undefined;
   /** Name of this process in the election of the one that decides: no other has it. */

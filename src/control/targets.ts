@@ -1,6 +1,7 @@
 import { formatPrefix } from '../base/address.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { networkOfKey } from '../base/network-key.ts';
+import type { TargetBook } from '../config/targets-csv.ts';
 import type { Decider } from '../steering/decider.ts';
 import type { PlannedBurst } from '../steering/plan.ts';
 import { TARGETS_MAX } from '../store/bounds.ts';
@@ -35,10 +36,13 @@ export function createTargetLists(options: {
   stats: RunningStats;
   /** Told of what the store did not take. */
   onFailure: (error: unknown) => void;
+  /** Whom to ask in a network, where that is known. */
+  targetBook?: TargetBook | undefined;
 }): TargetLists {
   const { store, decider, fleet, tickMs, burstsPerSecond, stats } = options;
   const textOf = networkTexts();
   const thinking = createThinking();
+  const targetOf = (network: string): Target => options.targetBook?.get(network) ?? { network };
   let plannedAtMs: number | undefined;
   let isBusy = false;
   const plan = (nowMs: number, elapsedMs: number, isAlarmed: boolean): readonly PlannedBurst[] => {
@@ -60,7 +64,7 @@ export function createTargetLists(options: {
       const pop = fleet.pops[popIndex]?.code ?? '';
       const targets = lists.get(pop) ?? [];
       lists.set(pop, targets);
-      if (targets.length < TARGETS_MAX) targets.push({ network: textOf(network) });
+      if (targets.length < TARGETS_MAX) targets.push(targetOf(textOf(network)));
       else stats.lostBursts++;
     }
     return lists;

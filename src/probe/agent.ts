@@ -17,8 +17,8 @@ export interface Agent {
   readonly step: (nowMs: number) => void;
   /** Takes what the controller wants measured from the store. Never rejects. */
   readonly readTargets: () => Promise<void>;
-  /** Sends a burst besides those that the controller wants; gives whether it was made. */
-  readonly measure: (target: Target) => Promise<boolean>;
+  /** Sends a burst besides those that the controller wants, perhaps with another pinger than its own. */
+  readonly measure: (target: Target, nowMs: number, by?: Pinger) => void;
   /** Takes in what was learnt otherwise than by a burst. */
   readonly take: (sample: Sample) => void;
   /** Reports of the POP now, and not only when it is time. */
@@ -95,8 +95,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (pending.length < BATCH_SAMPLES_MAX) pending.push(sample);
     else counts.overflow++;
   };
-  /** Says whether there was a burst. */
-  const settle = (network: string, outcome: Outcome): boolean => {
+  const settle = (network: string, outcome: Outcome): void => {
     if (outcome === 'unknown') counts.unknownTargets++;
     else if (outcome === 'held-back') counts.heldBack++;
     else {
@@ -104,12 +103,10 @@ export function createAgent(options: AgentOptions): Agent {
       if (outcome.rttMs === undefined) counts.unanswered++;
       take({ network, ...outcome });
       news.note(network, outcome);
-      return true;
     }
-    return false;
   };
-  const measure = (target: Target, nowMs: number): void =>
-    pinger.burst(target, nowMs, (outcome) => settle(target.network, outcome));
+  const measure = (target: Target, nowMs: number, by = pinger): void =>
+    by.burst(target, nowMs, (outcome) => settle(target.network, outcome));
   /** What is not taken now is not kept: the next one replaces it. */
   const sendLatest = (send: () => Promise<void>): void => {
     if (!sink.state().connected) counts.reportsLost++;
@@ -141,10 +138,7 @@ export function createAgent(options: AgentOptions): Agent {
       lastMs = nowMs;
     },
     readTargets: list.read,
-    measure: (target) =>
-      new Promise((resolve) => {
-        pinger.burst(target, lastMs ?? 0, (outcome) => resolve(settle(target.network, outcome)));
-      }),
+    measure,
     take,
     reportNow: report,
     counts: () => counts,

@@ -7,6 +7,8 @@ export interface Outbox {
   readonly put: (batch: SampleBatch, isNews?: boolean) => void;
   /** Sends what can be sent now. */
   readonly flush: (nowMs: number) => void;
+  /** Batches that wait at most. */
+  readonly most: number;
   readonly counts: () => OutboxCounts;
 }
 
@@ -68,6 +70,7 @@ export function createOutbox(sink: Pick<Sink, 'appendSamples' | 'state'>, oldMs 
         else void send(next);
       }
     },
+    most: WAITING_MAX,
     counts: () => ({ ...counts, waiting: waiting.length }),
   };
 }

@@ -58,7 +58,7 @@ export function decodeBatch(text: string): SampleBatch | undefined {
 export function decodeReport(text: string): PopReport | undefined {
   const value = parseJson(text);
   if (!isRecord(value)) return undefined;
-  const { pop, atMs, source, loadRps, steeredRps, capacityRps, healthy, links: list } = value;
+  const { pop, atMs, source, loadRps, capacityRps, healthy, links: list } = value;
   if (!isText(pop) || !isNumber(atMs, 0, TIME_MAX_MS) || !isSource(source)) return undefined;
   if (!isNumber(loadRps, 0, RATE_MAX) || !isNumber(capacityRps, 0, RATE_MAX) || typeof healthy !== 'boolean')
     return undefined;
@@ -69,8 +69,18 @@ export function decodeReport(text: string): PopReport | undefined {
     if (link === undefined) return undefined;
     links.push(link);
   }
-  const steered = isNumber(steeredRps, 0, RATE_MAX) ? { steeredRps } : {};
-  return { pop, atMs, source, loadRps, ...steered, capacityRps, healthy, links };
+  return { pop, atMs, source, loadRps, capacityRps, healthy, ...readOptional(value), links };
+}
+
+/** What a report need not say; what is said wrongly is left out. */
+function readOptional(value: Record<string, unknown>): Partial<PopReport> {
+  const { steeredRps, cpu, connections, drain } = value;
+  return {
+    ...(isNumber(steeredRps, 0, RATE_MAX) ? { steeredRps } : {}),
+    ...(isNumber(cpu, 0, 1) ? { cpu } : {}),
+    ...(isNumber(connections, 0, RATE_MAX) ? { connections } : {}),
+    ...(isText(drain) ? { drain } : {}),
+  };
 }
 
 /** A demand list as `[[network, rps], …]`, with the service as a third member where it is known. */

@@ -90,6 +90,12 @@ export interface PopReport {
   readonly capacityRps: number;
   /** The agent's verdict of the POP's own service. */
   readonly healthy: boolean;
+  /** Share of the processors' time that is used, 0..1; absent: not told. */
+  readonly cpu?: number;
+  /** Connections of clients that are open; absent: not told. */
+  readonly connections?: number;
+  /** The host wishes to be drained, and why; absent: it does not. */
+  readonly drain?: string;
   /** One per link, in the fleet's order for that POP. */
   readonly links: readonly LinkReport[];
 }

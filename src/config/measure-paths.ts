@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+import type { agentsSchema, measureSchema } from './schema-measure.ts';
+
+type Measure = z.output<typeof measureSchema>;
+type Agents = z.output<typeof agentsSchema>;
+type ToPath = (text: string) => string;
+
+/** The same with its paths ready to open. */
+export function measureWithPaths(measure: Measure, path: ToPath): Measure {
+  const { targets, optOut, campaigns } = measure;
+  return {
+    ...measure,
+    ...(targets === undefined ? {} : { targets: path(targets) }),
+    ...(optOut === undefined ? {} : { optOut: path(optOut) }),
+    campaigns: campaigns.map((campaign) => {
+      const { networks } = campaign;
+      return { ...campaign, networks: networks === 'all' ? networks : path(networks) };
+    }),
+  };
+}
+
+/** The same of what agents find on their hosts. */
+export function agentsWithPaths(agents: Agents, path: ToPath): Agents {
+  const entries = Object.entries(agents).map(([code, agent]) => {
+    const { drainFile } = agent;
+    return [code, drainFile === undefined ? agent : { ...agent, drainFile: path(drainFile) }] as const;
+  });
+  return Object.fromEntries(entries);
+}
