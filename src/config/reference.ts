@@ -59,8 +59,8 @@ const TARGETS_SECTION = `## The targets as a CSV file
 The first line names the columns, in any order: ${TARGET_NAMES}. \`address\` is
 whom agents ask in the network; \`network\` is a /24 of IPv4 or a /48 of IPv6 that holds it (empty: the one
 that does); \`method\` is \`icmp\`, \`tcp\`, \`http\`, \`https\` or \`dns\` (empty: \`measure.method\`);
-\`port\` is that of the method where it is empty. Columns but \`address\` may be missing. Lines that start with \`#\` are
-comments. There may be ${TARGET_ROWS_MAX.toLocaleString('en')} rows, one a network.`;
+\`port\` is that of the method where it is empty. Columns but \`address\` may be missing. Lines that
+start with \`#\` are comments. There may be ${TARGET_ROWS_MAX.toLocaleString('en')} rows, one a network.`;
 
 /** One line of a table. */
 interface Row {
