@@ -28,11 +28,12 @@ export interface Service {
 }
 
 const START_MS = 10_000;
+/** Path of the program. */
+export const SERVICE = fileURLToPath(import.meta.url);
 
 /** Starts a service; resolves when it listens. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const path = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [path, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [SERVICE, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const killAtExit = (): void => void child.kill('SIGKILL');
@@ -97,4 +98,4 @@ function serve(options: ServiceOptions): void {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) serve(JSON.parse(process.argv[2] ?? '{}'));
+if (process.argv[1] === SERVICE) serve(JSON.parse(process.argv[2] ?? '{}'));
