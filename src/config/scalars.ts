@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.ts';
 import { IPV6_LENGTH_MAX } from '../base/network-table.ts';
+import { parseRedisAddress, REDIS_EXAMPLES } from '../base/redis-address.ts';
 
 /** An IP address and a port. */
 export interface Endpoint {
@@ -94,13 +95,10 @@ export const domainName = checked((text) => {
 
 export const storeAddress = checked((text) => {
   if (text === 'memory') return undefined;
-  const shown = JSON.stringify(withoutPassword(text));
-  const url = /^rediss?:/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.hostname === '')
-    return `${shown} is none of "memory", redis://HOST:PORT[/DB] or rediss://USER:PASSWORD@HOST:PORT[/DB]`;
-  if (!/^\/?\d{0,5}$/.test(url.pathname))
-    return `${shown}: after the port stands the number of a database, or nothing`;
-  return undefined;
+  if (!/^rediss?(\+\w+)?:\/\//.test(text))
+    return `${JSON.stringify(withoutPassword(text))} is none of "memory", ${REDIS_EXAMPLES}`;
+  const address = parseRedisAddress(text);
+  return typeof address === 'string' ? address : undefined;
 });
 
 /** Problems end up on terminals and in logs. */

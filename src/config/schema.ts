@@ -234,7 +234,10 @@ export const configSchema = z
     store: storeAddress
       .default('memory')
       .describe(
-        'Shared state: `memory` (one process), `redis://HOST:PORT/DB` or `rediss://USER:PASSWORD@HOST:PORT`.',
+        'Shared state: `memory` (one process), `redis://HOST:PORT/DB`, ' +
+          '`redis+sentinel://HOST,HOST/PRIMARY/DB` or `redis+cluster://HOST,HOST`; with user and password ' +
+          '`redis://USER:PASSWORD@HOST`; with TLS `rediss`, and `?ca=FILE&cert=FILE&key=FILE` where they ' +
+          'are needed. See docs/state.md.',
       ),
     state: filePath
       .default('state')

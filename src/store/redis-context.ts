@@ -1,4 +1,5 @@
-import type { RedisCommands, RedisConnection } from './redis-connection.ts';
+import type { RedisCommands } from './redis-calls.ts';
+import type { RedisConnection } from './redis-connection.ts';
 import type { StoreTopic } from './store.ts';
 
 /** What the parts of a Redis store share. */

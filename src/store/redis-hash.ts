@@ -1,4 +1,5 @@
-import type { RedisCommands, RedisConnection } from './redis-connection.ts';
+import type { RedisCommands } from './redis-calls.ts';
+import type { RedisConnection } from './redis-connection.ts';
 
 /** A hash whose fields expire one by one (Redis learns that itself only in 7.4). */
 export interface AgedHash {

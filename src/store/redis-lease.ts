@@ -1,16 +1,11 @@
 import type { RedisContext } from './redis-context.ts';
-import { FencedError, type Lease, type Store } from './store.ts';
+import { FencedError, type Store } from './store.ts';
 
 /**
- * First lines of a script that keeps the lease in mind: `now`, ms by Redis' clock, and `fenced`, whether a
- * write with that fence is to be refused. The lease is `KEYS[1]`: `holder`, `token`, and `until`, ms.
+ * The lease is two keys: `lease`, its token, which expires when the lease does, by Redis' clock; and
+ * `leader`, a hash with the last `holder` and `token`, which stays. So a renewal only changes an expiry,
+ * which even a Redis that is full allows.
  */
-const LEASE_LINES = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-local lease = redis.call('HMGET', KEYS[1], 'holder', 'token', 'until')
-local left = (tonumber(lease[3] or '0') or 0) - now
-local function fenced(fence) return fence ~= '' and (lease[2] ~= fence or left <= 0) end`;
 
 /** What a fenced script answers. */
 const FENCED = 'fenced';
@@ -19,53 +14,55 @@ const FENCED = 'fenced';
  * A new token is the time in ms, or one more than the last: even a Redis that lost its data gives no token a
  * second time.
  */
-const TAKE_SCRIPT = `${LEASE_LINES}
-if left > 0 and lease[1] ~= ARGV[1] then return {lease[1], lease[2], tostring(left)} end
-local token = lease[2]
-if left <= 0 then
-  token = string.format('%.0f', math.max((tonumber(token or '0') or 0) + 1, math.floor(now)))
+const TAKE_SCRIPT = `
+local token = redis.call('GET', KEYS[1])
+local last = redis.call('HMGET', KEYS[2], 'holder', 'token')
+if token and last[1] ~= ARGV[1] then return {last[1] or '', token, redis.call('PTTL', KEYS[1])} end
+if token then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+else
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  token = string.format('%.0f', math.max((tonumber(last[2] or '0') or 0) + 1, now))
+  redis.call('HSET', KEYS[2], 'holder', ARGV[1], 'token', token)
+  redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
   redis.call('PUBLISH', ARGV[3], 'lease')
 end
-redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'token', token, 'until', string.format('%.3f', now + ARGV[2]))
-return {ARGV[1], token, ARGV[2]}`;
+return {ARGV[1], token, tonumber(ARGV[2])}`;
 
-const RELEASE_SCRIPT = `${LEASE_LINES}
-if left <= 0 or lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'until', '0')
+const RELEASE_SCRIPT = `
+if redis.call('HGET', KEYS[2], 'holder') ~= ARGV[1] or redis.call('GET', KEYS[1]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[3], 'lease')
 return 1`;
 
 /** The lease, by Redis' clock. */
 export function createRedisLease(context: RedisContext): Pick<Store, 'takeLease' | 'releaseLease' | 'lease'> {
   const { connection, key } = context;
-  const [leaseKey, channel] = [key('lease'), context.channel('lease')];
+  const keys = [key('lease'), key('leader')] as const;
+  const channel = context.channel('lease');
   return {
     takeLease: async (holder, ttlMs) => {
       const reply = await connection.call((redis) =>
-        redis.eval(TAKE_SCRIPT, 1, leaseKey, holder, ttlMs, channel),
+        redis.eval(TAKE_SCRIPT, 2, ...keys, holder, ttlMs, channel),
       );
-      // The script answers with three texts.
-      const [who, token, leftMs] = reply as [string, string, string];
-      return { holder: who, token: Number(token), leftMs: Number(leftMs) };
+      // The script answers with two texts and a number.
+      const [who, token, leftMs] = reply as [string, string, number];
+      return { holder: who, token: Number(token), leftMs };
     },
     releaseLease: async ({ holder, token }) => {
       await connection.call((redis) =>
-        redis.eval(RELEASE_SCRIPT, 1, leaseKey, holder, String(token), channel),
+        redis.eval(RELEASE_SCRIPT, 2, ...keys, holder, String(token), channel),
       );
     },
     lease: async () => {
-      const fields = ['holder', 'token', 'until'] as const;
-      const { nowMs, reply } = await connection.timed((pipeline) => pipeline.hmget(leaseKey, ...fields));
-      return readLease(reply, nowMs);
+      const [token, leftMs, holder] = await connection.call((redis) =>
+        Promise.all([redis.get(keys[0]), redis.pttl(keys[0]), redis.hget(keys[1], 'holder')]),
+      );
+      if (token === null || leftMs <= 0) return undefined;
+      return { holder: holder ?? '', token: Number(token), leftMs };
     },
   };
-}
-
-function readLease(reply: unknown, nowMs: number): Lease | undefined {
-  if (!Array.isArray(reply)) return undefined;
-  const [holder, token, untilMs] = reply;
-  const leftMs = Number(untilMs ?? 0) - nowMs;
-  return leftMs > 0 ? { holder: String(holder), token: Number(token), leftMs } : undefined;
 }
 
 /** A write that may be fenced. */
@@ -79,8 +76,8 @@ export interface FencedWrite {
 
 /** The script that does so, for `writeFenced`. */
 export function fencedScript(body: string): string {
-  return `${LEASE_LINES}
-if fenced(ARGV[1]) then return '${FENCED}' end
+  return `
+if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return '${FENCED}' end
 ${body}`;
 }
 

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
+import { parseRedisAddress } from '../base/redis-address.ts';
 import { decodeModelChange, decodeOverride } from './codec.ts';
 import { openConnection, type RedisConnection } from './redis-connection.ts';
 import { keyOf, nudge, type RedisContext } from './redis-context.ts';
@@ -9,12 +10,11 @@ import { createRedisHealth } from './redis-health.ts';
 import { createRedisLease, fencedScript, writeFenced } from './redis-lease.ts';
 import { createRedisPops } from './redis-pops.ts';
 import { createRedisSamples } from './redis-samples.ts';
-import { parseRedisUrl } from './redis-url.ts';
 import { STORE_TOPICS, type Store, type StoreTopic } from './store.ts';
 
 /** What a store on Redis needs. */
 export interface RedisStoreOptions {
-  /** `redis://…` or `rediss://…`, see `parseRedisUrl`. */
+  /** `redis://…`, see `parseRedisAddress`. */
   readonly url: string;
   /** Name of the cluster: what every key begins with. */
   readonly cluster: string;
@@ -32,11 +32,11 @@ export interface RedisStoreOptions {
 
 /**
  * Opens a store on Redis (6.2 or later). Resolves when connected, or after 1 s unconnected: calls then reject
- * until Redis is there, and `state()` says why. Throws `OperatorError` for an address or a CA file that is
- * wrong.
+ * until Redis is there, and `state()` says why. Throws `OperatorError` for an address or a file in it that
+ * is wrong.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const target = parseRedisUrl(options.url);
+  const target = parseRedisAddress(options.url);
   if (typeof target === 'string') throw new OperatorError('bad-config', [{ file: 'store', message: target }]);
   const { cluster, pops } = options;
   assert(/^[^{}\s]+$/.test(cluster), 'the name of a cluster has no braces and no blanks');

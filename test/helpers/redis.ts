@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,25 +31,19 @@ export function withoutRedis(): string | false {
   }
 }
 
-/** Starts a Redis server; `args` come after `--port … --bind 127.0.0.1 --dir …` without persistence. */
-export async function startRedis(
-  options: { readonly args?: (folder: string, port: number) => string[] } = {},
-): Promise<TestRedis> {
+/** How a server is started. */
+export interface RedisServerOptions {
+  /** Come after `--port … --bind 127.0.0.1 --dir …` without persistence. */
+  readonly args?: (folder: string, port: number) => string[];
+  /** Of a sentinel: what its file says besides its port. */
+  readonly sentinel?: string;
+}
+
+/** Starts a Redis server, or a sentinel. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<TestRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-redis-'));
   const port = await freePort();
-  const args = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ];
-  args.push(...(options.args?.(folder, port) ?? []));
+  const args = argumentsOf(folder, port, options);
   let child: ChildProcess | undefined;
   const killAtExit = () => child?.kill('SIGKILL');
   process.on('exit', killAtExit);
@@ -61,7 +55,7 @@ export async function startRedis(
     started.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
-    for (let waitedMs = 0; !output.includes('Ready to accept connections'); waitedMs += 10) {
+    for (let waitedMs = 0; !/Ready to accept connections|Sentinel ID is/.test(output); waitedMs += 10) {
       if (started.exitCode !== null || waitedMs > 10_000)
         throw new Error(`redis-server did not start: ${output}`);
       await sleep(10);
@@ -84,6 +78,16 @@ export async function startRedis(
 
   await start();
   return { port, url: `redis://127.0.0.1:${port}/0`, folder, pid: () => child?.pid, start, kill, stop };
+}
+
+function argumentsOf(folder: string, port: number, { args, sentinel }: RedisServerOptions): string[] {
+  if (sentinel !== undefined) {
+    const file = join(folder, 'sentinel.conf');
+    writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n${sentinel}\n`);
+    return [file, '--sentinel'];
+  }
+  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  return [...fixed, '--save', '', '--appendonly', 'no', ...(args?.(folder, port) ?? [])];
 }
 
 /** A TCP port of 127.0.0.1 that was free just now. */
