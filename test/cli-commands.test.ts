@@ -63,7 +63,7 @@ test('a wrong command line: everything that is wrong at once, exit code 2', asyn
   for (const words of [/--rtt "fast" is not a number of milliseconds/, /--loss "2"/, /--link needs/])
     assert.match(values.err, words);
   assert.match((await runCli('drian')).err, /no such command: "drian"; did you mean "drain"\?/);
-  assert.match((await runCli('drain')).err, /missing: isochrone drain POP/);
+  assert.match((await runCli('restore')).err, /missing: isochrone restore POP/);
   assert.match((await runCli('status', 'FRA')).err, /too much: "FRA"/);
   assert.match((await runCli('explain', 'a.example')).err, /--client is missing/);
   assert.match((await runCli('model', 'FRA', '--outage=yes')).err, /--outage takes no value/);
@@ -105,6 +105,11 @@ test('drain, restore and model change what the process has', async () => {
   assert.deepEqual(await api.store.overrides(), [
     { pop: 'FRA', state: 'drain', reason: 'a b', sinceMs: 1000, untilMs: 7_201_000 },
   ]);
+  assert.equal((await ask('drain')).out, 'GRU  works\n');
+  assert.deepEqual(JSON.parse((await ask('drain', '--json')).out), {
+    drained: [{ code: 'GRU', why: 'works' }],
+  });
+  assert.match((await ask('drain', '--for', '2h')).err, /--for: of which POP\?/);
   assert.equal((await ask('restore', 'FRA')).out, 'FRA is restored\n');
   assert.deepEqual(await api.store.overrides(), []);
   const model = await ask(
@@ -135,8 +140,10 @@ test('drain and restore go straight to Redis with --store', { skip: withoutRedis
     const drained = await runCli('drain', 'FRA', '--store', redis.url, '--json');
     assert.equal(drained.code, 0, drained.err);
     assert.deepEqual(await store.overrides(), [JSON.parse(drained.out).override]);
+    assert.equal((await runCli('drain', '--store', redis.url)).out, 'FRA  drained\n');
     assert.equal((await runCli('restore', 'FRA', '--store', redis.url)).code, 0);
     assert.deepEqual(await store.overrides(), []);
+    assert.equal((await runCli('drain', '--store', redis.url)).out, 'no POP is drained\n');
   } finally {
     await store.close();
     await redis.stop();

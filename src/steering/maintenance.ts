@@ -16,6 +16,8 @@ export interface Maintenance {
   readonly drains: (nowMs: number) => readonly FleetOverride[];
 }
 
+/** How the reason of a window's drain begins. */
+export const MAINTENANCE = 'maintenance: ';
 const MINUTE_MS = 60_000;
 
 /** The drains of these windows. Remembers which minutes it has looked at. */
@@ -25,7 +27,9 @@ export function createMaintenance(windows: readonly MaintenanceWindow[]): Mainte
     drains: (nowMs) =>
       looks.flatMap(({ window, endsAtMs }) => {
         const untilMs = endsAtMs(nowMs);
-        return untilMs > nowMs ? [{ pop: window.pop, reason: `maintenance: ${window.reason}`, untilMs }] : [];
+        return untilMs > nowMs
+          ? [{ pop: window.pop, reason: `${MAINTENANCE}${window.reason}`, untilMs }]
+          : [];
       }),
   };
 }

@@ -15,7 +15,12 @@ const PLACES = { PA: [50.1, 8.7, 'DE'], PB: [48.9, 2.4, 'FR'], PC: [40.7, -74, '
 /** Writes the configuration and its zone into a folder; gives the configuration's path. */
 export function writeHealthCluster(
   folder: string,
-  options: { readonly addresses: Readonly<Record<keyof typeof PLACES, string>>; readonly port: number },
+  options: {
+    readonly addresses: Readonly<Record<keyof typeof PLACES, string>>;
+    readonly port: number;
+    /** More of the configuration. */
+    readonly more?: string;
+  },
 ): string {
   const pops = Object.entries(PLACES).map(
     ([code, [latitude, longitude, country]]) =>
@@ -39,7 +44,7 @@ health:
   check: { kind: http, port: ${options.port}, path: /health, intervalMs: 500, timeoutMs: 500 }
 pops:
 ${pops.join('\n')}
-`,
+${options.more ?? ''}`,
   );
   return path;
 }
