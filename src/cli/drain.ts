@@ -23,8 +23,8 @@ export const drainCommand: Command = {
   description:
     'New answers avoid the POP from the next query on, at most a second later; clients that hold an ' +
     'old answer leave when its TTL ends. The drain is kept in the store: with Redis it survives ' +
-    'restarts. It beats every measurement. Without POP it lists those that are drained, by operators and by ' +
-    'maintenance windows.',
+    'restarts. It beats every measurement. Without POP it lists those that are drained, by operators ' +
+    'and by maintenance windows.',
   options: {
     for: {
       type: 'string',

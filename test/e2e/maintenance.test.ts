@@ -13,7 +13,8 @@ const OPEN_MS = 45_000;
 test('a maintenance window drains a POP, also after a restart, and ends by itself', async (t) => {
   const open = opened(t);
   const endMs = Date.now() + OPEN_MS;
-  const window = `maintenance:\n  - { pop: PA, reason: new disks, from: 2026-01-01T00:00Z, to: ${timeText(endMs)} }\n`;
+  const to = timeText(endMs);
+  const window = `maintenance: [{ pop: PA, reason: new disks, from: 2026-01-01T00:00Z, to: ${to} }]\n`;
   const config = writeHealthCluster(open.folder(), { addresses: ADDRESSES, port: 1, more: window });
   const state = open.folder();
   const answer = async (program: Program): Promise<string> =>
