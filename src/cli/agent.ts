@@ -1,5 +1,4 @@
 import { schedule } from 'node-cron';
-import { OperatorError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
 import { runCampaign } from '../probe/campaign.ts';
@@ -7,10 +6,11 @@ import { type RealAgent, startRealAgent } from '../probe/real.ts';
 import type { Sink } from '../probe/sink.ts';
 import { agentCounters } from './agent-counters.ts';
 import { agentPop, HOST_OPTIONS, type HostSettings, hostSettings } from './agent-settings.ts';
+import { INGEST_OPTIONS, ingestFlags, openSink } from './agent-sink.ts';
 import { type Command, EXIT_OK, type Terminal, textFlag } from './command.ts';
 import { startProberChecks } from './health.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
-import { openStore, systemClock } from './live.ts';
+import { systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { type MeasureFiles, type PlannedCampaign, readMeasureFiles } from './measure-files.ts';
@@ -32,6 +32,7 @@ export const agentCommand: Command = {
     pop: { type: 'string', value: 'CODE', help: 'the POP that this agent stands at (required)' },
     ...(CONFIG === undefined ? {} : { config: CONFIG }),
     ...(STORE === undefined ? {} : { store: STORE }),
+    ...INGEST_OPTIONS,
     ...HOST_OPTIONS,
     'admin-port': {
       type: 'string',
@@ -45,6 +46,10 @@ export const agentCommand: Command = {
       'the agent of FRA; targets, limits and links as the configuration says',
     ],
     [
+      'agent --pop FRA --config isochrone.yaml --ingest https://ns1.example:5381 --token SECRET',
+      'without a way to Redis: everything is posted to a name server',
+    ],
+    [
       'agent --pop FRA --store redis://127.0.0.1:6379 --passive 443 --link FRA-a=eth0:10000',
       'with what it finds on its host from the command line',
     ],
@@ -55,17 +60,17 @@ export const agentCommand: Command = {
     const code = agentPop(flags, reader);
     const ports = { min: 0, max: 65_535, what: 'a port' };
     const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), ports);
+    const ingest = ingestFlags(flags, terminal, reader);
     const config = configOf(invocation, reader);
     const settings = hostSettings(config, { code, flags, reader });
     const files = readMeasureFiles(config, terminal);
-    if (config.store === 'memory') throw noStore();
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
-      const store = await openStore(config);
-      closeLater(() => store.close());
-      const running = await startAgent({ config, settings, files, sink: store, terminal, log });
+      const sink = await openSink(config, ingest);
+      closeLater(() => sink.close());
+      const running = await startAgent({ config, settings, files, sink, terminal, log });
       closeLater(running.close);
-      const checks = startProberChecks(config, { prober: `agent:${code}`, pop: code, store });
+      const checks = startProberChecks(config, { prober: `agent:${code}`, pop: code, store: sink });
       closeLater(checks.close);
       startCampaigns(running, { campaigns: files.campaigns, config, log, closeLater });
       const metrics =
@@ -73,12 +78,12 @@ export const agentCommand: Command = {
           ? undefined
           : await startMetricsServer({
               listen: { host: '127.0.0.1', port: adminPort },
-              counters: () => agentCounters(running.counts(), store.state()),
+              counters: () => agentCounters(running.counts(), sink.state()),
               onError: (error) => log(`metrics: ${(error as Error).message}`),
             });
       if (metrics !== undefined) closeLater(metrics.close);
       for (const reason of running.declined) log(`not measured here: ${reason}`);
-      const { address, connected } = store.state();
+      const { address, connected } = sink.state();
       const facts = {
         pop: code,
         store: address,
@@ -92,12 +97,6 @@ export const agentCommand: Command = {
     return EXIT_OK;
   },
 };
-
-function noStore(): OperatorError {
-  const message =
-    'an agent needs a store that others see: --store redis://…, or `store` in the configuration';
-  return new OperatorError('bad-usage', [{ file: 'command line', message }]);
-}
 
 /** What starting an agent needs. */
 interface AgentParts {

@@ -50,6 +50,7 @@ export interface Net {
 const ROUTER = fileURLToPath(new URL('router.ts', import.meta.url));
 const PREFIX = 'isonet';
 const RUN_LIMIT_MS = 20_000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Why there can be no such network here; undefined: there can. */
 export function netnsMissing(): string | undefined {
@@ -77,9 +78,15 @@ export async function makeNet(hosts: readonly NetHost[]): Promise<Net> {
     children.clear();
     for (const namespace of namespaces.splice(0)) removeNamespace(namespace);
     process.off('exit', close);
+    for (const signal of SIGNALS) process.off(signal, stopped);
+  };
+  const stopped = (signal: NodeJS.Signals): void => {
+    close();
+    process.kill(process.pid, signal);
   };
   // Whatever ends this process short of SIGKILL; after that the next run clears up.
   process.on('exit', close);
+  for (const signal of SIGNALS) process.on(signal, stopped);
   const add = (name: string): string => {
     ip('netns', 'add', namespaceOf(name));
     namespaces.push(namespaceOf(name));
