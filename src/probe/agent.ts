@@ -8,7 +8,7 @@ import type { Demand, PopReport, Sample, SampleBatch, Target } from '../store/st
 import { createNews } from './news.ts';
 import type { Outbox } from './outbox.ts';
 import { isReportNews } from './report-news.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, storeTimeMs } from './sink.ts';
 import { createTargetList } from './targets.ts';
 
 /** An agent: it measures from one POP what the controller wants, and reports of the POP. */
@@ -113,7 +113,8 @@ export function createAgent(options: AgentOptions): Agent {
     else send().catch(() => counts.reportsLost++);
   };
   const report = (nowMs: number): void => {
-    const now = figures.report(nowMs);
+    const said = figures.report(nowMs);
+    const now = { ...said, atMs: storeTimeMs(sink, said.atMs) };
     const isNews = isReportNews(lastReport, now);
     lastReport = now;
     sendLatest(() => sink.putReport(now, isNews));

@@ -1,5 +1,5 @@
 import type { SampleBatch } from '../store/store.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, storeTimeMs } from './sink.ts';
 
 /** Batches on their way to a store that may be away. */
 export interface Outbox {
@@ -37,14 +37,17 @@ interface Waiting {
  * An outbox for one store. Batches leave in order, but several at a time: one may overtake another. What is
  * older than `oldMs` when its turn comes is dropped.
  */
-export function createOutbox(sink: Pick<Sink, 'appendSamples' | 'state'>, oldMs = OLD_MS): Outbox {
+export function createOutbox(
+  sink: Pick<Sink, 'appendSamples' | 'clockSkew' | 'state'>,
+  oldMs = OLD_MS,
+): Outbox {
   const waiting: Waiting[] = [];
   const counts = { sent: 0, dropped: 0 };
   let underWay = 0;
   const send = async ({ batch, isNews, isRetry }: Waiting) => {
     underWay++;
     try {
-      await sink.appendSamples(batch, isNews);
+      await sink.appendSamples({ ...batch, atMs: storeTimeMs(sink, batch.atMs) }, isNews);
       counts.sent++;
     } catch {
       if (isRetry || waiting.length >= WAITING_MAX) counts.dropped++;

@@ -70,7 +70,7 @@ export interface Lease {
 export interface SampleBatch {
   /** POP code of the agent. */
   readonly pop: string;
-  /** When measured: ms since 1970 UTC by the agent's clock. */
+  /** When measured: ms since 1970 UTC by the store's clock, as well as the agent knows it. */
   readonly atMs: number;
   /** Whether a real network or the modelled one was measured. */
   readonly source: 'measured' | 'modelled';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../src/base/address.ts';
 import { manualClock } from '../../src/base/clock.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
+import type { TargetBook } from '../../src/config/targets-csv.ts';
 import { type Control, startControl } from '../../src/control/loop.ts';
 import type { MadeImage } from '../../src/control/made-image.ts';
 import { createPopWords } from '../../src/control/pop-words.ts';
@@ -61,7 +62,7 @@ export async function until(isTrue: () => boolean): Promise<void> {
 }
 
 /** A loop that ticks only when told. */
-export async function stage(store?: Store, initial?: SteeringImage): Promise<Stage> {
+export async function stage(store?: Store, initial?: SteeringImage, targetBook?: TargetBook): Promise<Stage> {
   const clock = manualClock(START_MS);
   const images: MadeImage[] = [];
   const log: string[] = [];
@@ -80,6 +81,7 @@ export async function stage(store?: Store, initial?: SteeringImage): Promise<Sta
     samplesPerTickMax: 10_000,
     burstsPerSecond: 1_000,
     groupOfService: new Map(),
+    targetBook,
     initial,
     holder: `stage:${++stages}`,
     onImage: (image) => images.push(image),
