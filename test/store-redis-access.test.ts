@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { OperatorError } from '../src/base/errors.ts';
 import { openRedisStore } from '../src/store/redis.ts';
+import { aclRules } from '../src/store/redis-acl.ts';
+import { StoreError } from '../src/store/store.ts';
 import { heard, POPS, until } from './contract/harness.ts';
 import { everyCall } from './contract/store.ts';
 import { startRedis, type TestRedis, withoutRedis } from './helpers/redis.ts';
+import { tlsArguments, withoutTls } from './helpers/redis-tls.ts';
 
 const skip = withoutRedis();
 const cluster = 'access';
@@ -18,16 +20,10 @@ before(async () => {
 });
 after(() => redis?.stop());
 
-test('a user with the rights that docs/state.md lists is enough; a wrong password says so', {
-  skip,
-}, async () => {
+test("a user with every role's rights is enough; a wrong password says so", { skip }, async () => {
   const admin = new Redis(redis.url);
-  // As in docs/state.md.
-  const rights = `on >p%40ss:w/rd ~{${cluster}}:* resetchannels &{${cluster}}:* -@all
-    +xadd +xtrim +xread +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan
-    +pexpire +pttl +set +get +del +mget +getdel +eval +time +exists +publish
-    +subscribe +ping +info +select +client|setname`;
-  await admin.call('ACL', 'SETUSER', 'isochrone', ...rights.split(/\s+/));
+  const rules = ['on', '>p%40ss:w/rd', ...aclRules('up', cluster).split(' ')];
+  await admin.call('ACL', 'SETUSER', 'isochrone', ...rules);
   const url = (password: string) =>
     `redis://isochrone:${encodeURIComponent(password)}@127.0.0.1:${redis.port}/0`;
   const store = await openRedisStore({ url: url('p%40ss:w/rd'), cluster, pops: POPS });
@@ -47,7 +43,7 @@ test('a user with the rights that docs/state.md lists is enough; a wrong passwor
 });
 
 test('rediss:// works with the right CA only', { skip: skip || withoutTls() }, async () => {
-  const own = await startRedis({ args: tlsArguments });
+  const own = await startRedis({ args: (folder, port) => tlsArguments(folder, port, 'no') });
   const url = `rediss://localhost:${own.port}/0`;
   const store = await openRedisStore({ url: `${url}?ca=${join(own.folder, 'ca.crt')}`, cluster, pops: POPS });
   const distrustful = await openRedisStore({ url, cluster, pops: POPS });
@@ -64,27 +60,27 @@ test('rediss:// works with the right CA only', { skip: skip || withoutTls() }, a
   }
 });
 
-function withoutTls(): string | false {
+test('a redis that asks for a certificate is entered with one, and not without', {
+  skip: skip || withoutTls(),
+}, async () => {
+  const own = await startRedis({ args: (folder, port) => tlsArguments(folder, port, 'yes') });
+  const file = (name: string) => join(own.folder, name);
+  const url = `rediss://localhost:${own.port}/0?ca=${file('ca.crt')}`;
+  const certified = await openRedisStore({
+    url: `${url}&cert=${file('client.crt')}&key=${file('client.key')}`,
+    cluster,
+    pops: POPS,
+  });
+  const nameless = await openRedisStore({ url, cluster, pops: POPS });
   try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    const linked = execFileSync('sh', ['-c', 'ldd "$(command -v redis-server)"'], { encoding: 'utf8' });
-    return linked.includes('libssl') ? false : 'this redis-server has no TLS';
-  } catch {
-    return 'no openssl or ldd on this machine';
+    await Promise.all(everyCall(certified));
+    await assert.rejects(nameless.reports(), StoreError);
+    await assert.rejects(
+      openRedisStore({ url: `${url}&cert=${file('none.crt')}&key=${file('none.key')}`, cluster }),
+      (error) => error instanceof OperatorError && error.problems.length === 2,
+    );
+  } finally {
+    await Promise.all([certified.close(), nameless.close()]);
+    await own.stop();
   }
-}
-
-/** Makes a CA and a certificate for `localhost` in the folder; options for a server that speaks TLS only. */
-function tlsArguments(folder: string, port: number): string[] {
-  const [ca, caKey, leaf, leafKey] = ['ca.crt', 'ca.key', 'leaf.crt', 'leaf.key'].map((name) =>
-    join(folder, name),
-  );
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  const make = (...args: (string | undefined)[]) =>
-    execFileSync('openssl', ['req', '-x509', ...key, ...args.map(String)], { stdio: 'ignore' });
-  make('-subj', '/CN=test CA', '-keyout', caKey, '-out', ca);
-  const san = ['-addext', 'subjectAltName=DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE'];
-  make('-subj', '/CN=localhost', '-CA', ca, '-CAkey', caKey, '-keyout', leafKey, '-out', leaf, ...san);
-  const files = ['--tls-cert-file', leaf, '--tls-key-file', leafKey, '--tls-ca-cert-file', ca].map(String);
-  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', 'no'];
-}
+});

@@ -1,4 +1,5 @@
 import { OperatorError } from '../base/errors.ts';
+import { parseRedisAddress } from '../base/redis-address.ts';
 import type { Config } from '../config/config.ts';
 import { type Endpoint, parseEndpoint } from '../config/scalars.ts';
 import { type Command, type Invocation, textFlag } from './command.ts';
@@ -23,7 +24,11 @@ export const LISTEN_OPTIONS: Command['options'] = {
     value: 'ADDR:PORT',
     help: 'take samples of agents and browsers over HTTP(S) there (port 0: any free one), or off',
   },
-  store: { type: 'string', value: 'URL', help: 'shared state: memory, redis://… or rediss://…' },
+  store: {
+    type: 'string',
+    value: 'URL',
+    help: 'shared state: memory, redis://…, redis+sentinel://…, redis+cluster://…',
+  },
   workers: { type: 'string', value: 'N', help: 'threads that answer queries (default: one a core)' },
   state: { type: 'string', value: 'DIR', help: 'folder for snapshots and certificates' },
 };
@@ -47,10 +52,12 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
   const port = reader.whole('port', textFlag(flags, 'port'), bounds);
   const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), bounds);
   const store = textFlag(flags, 'store');
-  if (store !== undefined && store !== 'memory' && !/^rediss?:\/\//.test(store))
+  if (store !== undefined && store !== 'memory' && !/^rediss?(\+\w+)?:\/\//.test(store))
     reader.wrong(
       `--store ${JSON.stringify(store)} is neither memory nor redis://HOST:PORT nor rediss://HOST:PORT`,
     );
+  const problem = store?.startsWith('redis') ? parseRedisAddress(store) : undefined;
+  if (typeof problem === 'string') reader.wrong(`--store: ${problem}`);
   const ingest = ingestOf(textFlag(flags, 'ingest-listen'), reader);
   if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
   const config = readConfig(flags, terminal);

@@ -76,6 +76,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./make-world.ts')).makeWorldCommand,
   },
   {
+    name: 'acl',
+    summary: 'print users for Redis, each with just the rights that its role needs',
+    load: async () => (await import('./acl.ts')).aclCommand,
+  },
+  {
     name: 'docs',
     summary: 'write the reference page and the JSON Schema of the configuration',
     load: async () => (await import('./docs.ts')).docsCommand,

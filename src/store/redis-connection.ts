@@ -87,7 +87,7 @@ function listen(
   subscriber.on('error', fail);
   subscriber.on('message', onMessage);
   subscriber.on('ready', () => {
-    subscriber.subscribe(...channels).then(() => {
+    subscribe(subscriber, channels).then(() => {
       subscriber.emit(SUBSCRIBED);
       onSubscribed();
     }, fail);
@@ -97,6 +97,15 @@ function listen(
   }, PING_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** Each channel by itself: what this user may not hear of it need not hear of. Rejects where it may none. */
+async function subscribe(subscriber: Redis, channels: readonly string[]): Promise<void> {
+  const results = await Promise.allSettled(channels.map((channel) => subscriber.subscribe(channel)));
+  const failed = results.filter((result) => result.status === 'rejected');
+  const isRefused = ({ reason }: PromiseRejectedResult) => /^NOPERM/.test(String(reason?.message));
+  const serious = failed.length === channels.length ? failed[0] : failed.find((one) => !isRefused(one));
+  if (serious !== undefined) throw serious.reason;
 }
 
 /** Lets commands under way finish, says goodbye, and cuts the connection when that takes too long. */

@@ -37,6 +37,8 @@ export interface RedisServerOptions {
   readonly args?: (folder: string, port: number) => string[];
   /** Of a sentinel: what its file says besides its port. */
   readonly sentinel?: string;
+  /** A configuration file, which the arguments beat. */
+  readonly conf?: (folder: string) => string;
 }
 
 /** Starts a Redis server, or a sentinel. */
@@ -80,14 +82,16 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Test
   return { port, url: `redis://127.0.0.1:${port}/0`, folder, pid: () => child?.pid, start, kill, stop };
 }
 
-function argumentsOf(folder: string, port: number, { args, sentinel }: RedisServerOptions): string[] {
+function argumentsOf(folder: string, port: number, { args, sentinel, conf }: RedisServerOptions): string[] {
   if (sentinel !== undefined) {
     const file = join(folder, 'sentinel.conf');
     writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n${sentinel}\n`);
     return [file, '--sentinel'];
   }
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
-  return [...fixed, '--save', '', '--appendonly', 'no', ...(args?.(folder, port) ?? [])];
+  const first = conf === undefined ? [] : [join(folder, 'redis.conf')];
+  if (conf !== undefined) writeFileSync(join(folder, 'redis.conf'), conf(folder));
+  return [...first, ...fixed, '--save', '', '--appendonly', 'no', ...(args?.(folder, port) ?? [])];
 }
 
 /** A TCP port of 127.0.0.1 that was free just now. */
