@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
@@ -36,6 +37,8 @@ export interface AdminApiParts {
   readonly clock: Clock;
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
+  /** Figures of what else runs here. */
+  readonly counters: () => readonly CounterSnapshot[];
   readonly control: () => ControlMetrics | undefined;
   readonly health: Health;
   readonly explain: ExplainParts;
@@ -99,7 +102,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
       const control = parts.control();
       return {
         version,
-        counters: [nameServer.counters(), demandCounters(world, nameServer)],
+        counters: [nameServer.counters(), demandCounters(world, nameServer), ...parts.counters()],
         ...(facts === undefined ? {} : { table: facts }),
         images: imagesView(world),
         nowMs: clock.nowMs(),

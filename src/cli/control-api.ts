@@ -1,3 +1,4 @@
+import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi } from '../console/api.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
@@ -21,6 +22,8 @@ export interface ControlApiParts {
   readonly table: HeldTable;
   readonly clients: ClientsInUse;
   readonly control: () => ControlMetrics | undefined;
+  /** Figures of what else runs here. */
+  readonly counters: () => readonly CounterSnapshot[];
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
 }
@@ -102,7 +105,7 @@ function createFacts(parts: ControlApiParts): Pick<AdminApi, 'status' | 'metrics
       const control = parts.control();
       return {
         version,
-        counters: [],
+        counters: parts.counters(),
         ...tableFacts(),
         images: images(),
         nowMs: nowMs(),

@@ -15,6 +15,7 @@ import { startHealth } from './health.ts';
 import { createHeldTable } from './held-table.ts';
 import { loadClients } from './images.ts';
 import { startConfiguredIngest } from './ingest.ts';
+import { ingestMetrics } from './ingest-metrics.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
 import { openStore, systemClock } from './live.ts';
 import { logTo } from './log.ts';
@@ -76,6 +77,7 @@ export const controlCommand: Command = {
         log,
         closeLater,
       });
+      const figures = ingestMetrics();
       const api = createControlApi({
         ground,
         store,
@@ -83,11 +85,13 @@ export const controlCommand: Command = {
         table,
         clients,
         control: metrics.read,
+        counters: figures.read,
         terminal,
       });
       const admin = await openConsole(config, { api, terminal, log });
       if (admin !== undefined) closeLater(admin.close);
       const ingest = await startConfiguredIngest({ config, store, terminal, log, closeLater });
+      figures.observe(ingest);
       const { holder, standing, leader } = control.election();
       const ends = { admin: admin?.url, ingest: ingest?.url };
       const ready = { holder, standing, leader, cluster: config.cluster, ...ends };

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import type { Admin, startAdmin as StartAdminFunction } from '../console/admin.ts';
@@ -60,6 +61,8 @@ export interface LiveOptions {
   readonly health: Health;
   /** Figures of the control loop, where it runs here. */
   readonly control?: () => ControlMetrics | undefined;
+  /** Figures of what else runs here. */
+  readonly counters?: () => readonly CounterSnapshot[];
   /** Packed estimates by cell key, where they are kept here; else the store is asked. */
   readonly packed?: (key: string) => Uint8Array | undefined;
   /** Takes what must be closed in the end; closed last to first. */
@@ -192,6 +195,7 @@ async function startConsole(
     clock: systemClock,
     terminal,
     control: options.control ?? (() => undefined),
+    counters: options.counters ?? (() => []),
     health: options.health,
     explain: options.explain,
     packed: packedFrom(options),

@@ -5,6 +5,7 @@ import { firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { startHealth } from './health.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
+import { ingestMetrics } from './ingest-metrics.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
@@ -58,6 +59,7 @@ export const serveCommand: Command = {
         log(`took over the sockets of a running isochrone ${taken.version}`);
       }
       const health = startHealth(ground, { store, log, closeLater });
+      const figures = ingestMetrics();
       const starting = startLive({
         health,
         role: 'serve',
@@ -69,6 +71,7 @@ export const serveCommand: Command = {
         first,
         workers,
         inherit: taken,
+        counters: figures.read,
         closeLater,
       });
       const live = await starting.live;
@@ -100,6 +103,7 @@ export const serveCommand: Command = {
         log,
         closeLater,
       });
+      figures.observe(ingest);
       const version = programVersion(terminal);
       const offer = await offerSockets(config, { live, version, log, onReplaced: () => replaced.abort() });
       closeLater(offer.close);

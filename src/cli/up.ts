@@ -6,6 +6,7 @@ import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { startHealth } from './health.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
+import { ingestMetrics } from './ingest-metrics.ts';
 import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { openStore, startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
@@ -65,6 +66,7 @@ export const upCommand: Command = {
       const metrics = controlMetrics(world);
       const decider = deciderOf(ground);
       const health = startHealth(ground, { store, log, closeLater });
+      const figures = ingestMetrics();
       const starting = startLive({
         health,
         role: 'up',
@@ -76,6 +78,7 @@ export const upCommand: Command = {
         first,
         workers,
         control: metrics.read,
+        counters: figures.read,
         packed: decider.packed,
         closeLater,
       });
@@ -102,6 +105,7 @@ export const upCommand: Command = {
           }),
         closeLater,
       });
+      figures.observe(demo.ingest);
       health.startNameServerChecks();
       await startControlLoop(ground, {
         role: 'up',

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { OperatorErrorCode } from '../base/errors.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import { StoreError } from '../store/store.ts';
-import type { Beacon } from './beacon.ts';
+import type { Beacon, BeaconCounts } from './beacon.ts';
 import { listenHttp, type TlsFiles } from './ingest-listen.ts';
 import {
   INGEST_PATH,
@@ -44,6 +44,8 @@ export interface Ingest {
   readonly url: string;
   /** Requests since the start, by status. */
   readonly replies: () => Readonly<Record<number, number>>;
+  /** What browsers posted; undefined where they are not served. */
+  readonly beacons: () => BeaconCounts | undefined;
   /** Stops listening and ends every connection. */
   readonly close: () => Promise<void>;
 }
@@ -82,6 +84,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     endpoint,
     url: `${tls === undefined ? 'http' : 'https'}://${formatEndpoint(endpoint)}`,
     replies: () => replies,
+    beacons: () => beacon?.counts(),
     close: async () => {
       clearInterval(timer);
       await close();
