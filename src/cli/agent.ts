@@ -172,6 +172,6 @@ function startLines(
   return [
     `Isochrone agent of ${facts.pop}: store ${facts.store}${connection}`,
     `Measures by ${method} by default; addresses of ${facts.targets} networks are known`,
-    `Passive: ${passive}; load from ${exporter?.url ?? 'the processors'}; metrics ${facts.admin ?? 'off'}`,
+    `Passive: ${passive}; requests counted by ${exporter?.url ?? 'nobody'}; metrics ${facts.admin ?? 'off'}`,
   ];
 }

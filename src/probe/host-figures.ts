@@ -81,9 +81,8 @@ export function createHostFigures(options: HostFiguresOptions): HostFigures {
     const cpu = readCpu();
     const seen = exporter.seen(nowMs);
     const capacityRps = seen?.capacityRps ?? pop.capacityRps;
-    // Where nobody counts requests the processors' use stands for them; between two counts the last does.
-    const isCounted = seen !== undefined && options.exporter?.requests !== undefined;
-    loadRps = seen?.requestsRps ?? (isCounted ? loadRps : (cpu ?? 0) * pop.capacityRps);
+    // Between two counts the last one stands; where nobody counts, the controller knows what it sends here.
+    loadRps = seen?.requestsRps ?? (seen === undefined ? 0 : loadRps);
     const connections = seen?.connections ?? counted;
     const drain = wish();
     return {
