@@ -32,7 +32,7 @@ test('a POP that wishes to be drained gets no new clients; the wish ends with it
 test('networks of the target file are planned though nobody asks there, and agents told how', async () => {
   const aim = { network: '10.0.7.0/24', address: '10.0.7.1', method: 'tcp', port: 8443 } as const;
   const book: TargetBook = new Map([[aim.network, aim]]);
-  const on = await stage(undefined, undefined, book);
+  const on = await stage(undefined, undefined, { targetBook: book });
   const planned: Target[] = [];
   for (let i = 0; i < 5; i++) {
     await again(on);

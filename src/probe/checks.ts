@@ -223,7 +223,8 @@ function createPublisher(options: ChecksOptions, viewNow: () => HealthView) {
     isWaiting = false;
     await send(true);
   };
-  const timer = setInterval(() => void send(false), VIEW_EVERY_MS);
+  // Who checks nothing has nothing to say.
+  const timer = options.pops.length === 0 ? undefined : setInterval(() => void send(false), VIEW_EVERY_MS);
   return {
     /** Several that change in one turn of the loop make one view. */
     changed: () => {
@@ -236,7 +237,7 @@ function createPublisher(options: ChecksOptions, viewNow: () => HealthView) {
     close: async () => {
       clearInterval(timer);
       clearImmediate(isDue);
-      if (!store.state().connected) return;
+      if (timer === undefined || !store.state().connected) return;
       await store.putHealth({ prober, atMs: clock.nowMs(), views: [] }, true).catch(() => undefined);
     },
   };

@@ -4,6 +4,7 @@ import type { Address } from '../../src/base/address.ts';
 import { manualClock } from '../../src/base/clock.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import type { TargetBook } from '../../src/config/targets-csv.ts';
+import type { HealthWatch } from '../../src/control/health-watch.ts';
 import { type Control, startControl } from '../../src/control/loop.ts';
 import type { MadeImage } from '../../src/control/made-image.ts';
 import { createPopWords } from '../../src/control/pop-words.ts';
@@ -61,9 +62,17 @@ export async function until(isTrue: () => boolean): Promise<void> {
   assert.ok(isTrue());
 }
 
-/** A loop that ticks only when told. */
-export async function stage(store?: Store, initial?: SteeringImage, targetBook?: TargetBook): Promise<Stage> {
-  const clock = manualClock(START_MS);
+/** A loop that ticks only when told, or nudged. */
+export async function stage(
+  store?: Store,
+  initial?: SteeringImage,
+  more: {
+    readonly health?: HealthWatch;
+    readonly clock?: Stage['clock'];
+    readonly targetBook?: TargetBook;
+  } = {},
+): Promise<Stage> {
+  const { health, targetBook, clock = manualClock(START_MS) } = more;
   const images: MadeImage[] = [];
   const log: string[] = [];
   const popState = popStateWords(3);
@@ -76,6 +85,7 @@ export async function stage(store?: Store, initial?: SteeringImage, targetBook?:
     placesDigest: PLACES_DIGEST,
     clock,
     words: createPopWords(fleet, popState),
+    health,
     maintenance: createMaintenance([]),
     tickMs: 3_600_000,
     samplesPerTickMax: 10_000,
