@@ -41,7 +41,7 @@ export interface Election {
 }
 
 /** The lease holds so long after it was asked for, ms. A dead leader is followed by another after that. */
-export const LEASE_MS = 2_000;
+export const LEASE_MS = 1_500;
 /** It is asked for so often, ms, give or take a quarter. */
 const RENEW_MS = 400;
 const JITTER = 0.25;
@@ -50,10 +50,11 @@ const EXPIRED_MS = 5;
 const EXPIRED_SPREAD_MS = 40;
 const CLOSE_MS = 400;
 
-/** Takes no part before `ask` is called first. `onChange`: the lease went to another, or came free. */
+/** Takes no part before `ask` is called first. `onWon`: this process has the lease, and had not before. */
 export function createElection(options: {
   readonly store: Pick<Store, 'takeLease' | 'releaseLease' | 'onChange'>;
   readonly holder: string;
+  readonly onWon?: () => void;
   readonly log: (message: string) => void;
 }): Election {
   const { store, holder, log } = options;
@@ -87,10 +88,12 @@ export function createElection(options: {
     const atMs = performance.now();
     try {
       const seen = await store.takeLease(holder, LEASE_MS);
-      if (lease !== undefined && seen.token !== lease.token) counts.changes++;
+      const isOther = seen.token !== lease?.token;
+      if (lease !== undefined && isOther) counts.changes++;
       lease = seen;
       askedAtMs = atMs;
       isAway = false;
+      if (isOther && fence() !== undefined) options.onWon?.();
     } catch {
       isAway = true;
     }

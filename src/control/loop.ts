@@ -4,7 +4,7 @@
  * the loop goes on with what it last read, and counts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TickStats } from '../steering/decider.ts';
+import type { TickInputs, TickStats } from '../steering/decider.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
 import type { StoreTopic } from '../store/store.ts';
 import type { ElectionView } from './election.ts';
@@ -48,7 +48,8 @@ const CLOSE_MS = 400;
  * away.
  */
 export async function startControl(options: ControlOptions): Promise<Control> {
-  const running = createRunning(options);
+  // Whoever may decide takes over at once.
+  const running = createRunning(options, () => pace.nudge(0));
   const { stats, election, standing } = running;
   let current = Promise.resolve();
   const tickNow = (): Promise<void> => {
@@ -61,9 +62,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const stopListening = options.store.onChange((topic: StoreTopic) => {
     if (topic === 'overrides') void takeOverrides(running);
     if (topic === 'overrides' || topic === 'reports') pace.nudge(NUDGED_TICK_MS);
-    // Whoever may lead now, or follows, has something to take up.
-    const isIdle = standing.fence() === undefined;
-    if (isIdle && (topic === 'image' || topic === 'lease')) pace.nudge(NUDGED_TICK_MS);
+    // Whoever does not lead follows.
+    if (topic === 'image' && standing.fence() === undefined) pace.nudge(NUDGED_TICK_MS);
     if (topic === 'news') pace.nudge(NUDGED_TICK_MS, NEWS_TICK_MS);
   });
   const stopWatching = options.health?.onVerdict(() => pace.nudge(NUDGED_TICK_MS));
@@ -90,12 +90,12 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 }
 
 async function runTick(running: Running): Promise<void> {
-  const { options, inputs, stats, standing } = running;
+  const { options, stats, standing } = running;
   const { decider, clock, log } = options;
   if (running.closed) return;
   let fence: number | undefined;
   try {
-    const seen = (await standing.prepare()) ? await inputs.read() : undefined;
+    const seen = (await standing.prepare()) ? await running.inputs.read() : undefined;
     const startedMs = performance.now();
     const nowMs = clock.nowMs();
     if (seen === undefined) {
@@ -104,7 +104,9 @@ async function runTick(running: Running): Promise<void> {
     }
     // Looked at after everything that was waited for: this process may have stood still, or been cut off.
     fence = standing.fence();
-    const ticked = decider.tick({ nowMs, ...seen, verdicts: options.health?.verdicts() });
+    const inputs = { nowMs, ...seen, verdicts: options.health?.verdicts() };
+    const isNew = fence !== undefined && !running.isLeading;
+    const ticked = isNew ? tickAsNew(running, inputs) : decider.tick(inputs);
     setWords(running, nowMs);
     account(stats, ticked, fence !== undefined);
     running.isSuspected = ticked.isSuspected;
@@ -121,6 +123,22 @@ async function runTick(running: Running): Promise<void> {
     return;
   }
   if (fence !== undefined) await saveEstimates(running, fence);
+}
+
+/**
+ * The first tick of a new leader: it learns what came in, then goes on from the answers of the one before,
+ * for some of which it had no cell until then. Its table has these answers, but for what cannot wait.
+ */
+function tickAsNew({ options, standing }: Running, inputs: TickInputs): TickStats {
+  const { decider } = options;
+  const ticked = decider.tick({ ...inputs, holdsGains: true });
+  if (!standing.retake()) return ticked;
+  const { accepted, refused } = ticked;
+  return {
+    ...decider.tick({ ...inputs, samples: [], demand: undefined, holdsGains: true }),
+    accepted,
+    refused,
+  };
 }
 
 /** What a tick decided, as the one that decides. */
@@ -142,6 +160,7 @@ function lead(running: Running, led: Led): void {
  */
 function missTick(running: Running, nowMs: number): void {
   running.stats.missedTicks++;
+  running.isLeading = false;
   setWords(running, nowMs);
   if (!running.isAway) running.options.log('the store cannot be read: the last table stays');
   running.isAway = true;

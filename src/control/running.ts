@@ -71,11 +71,11 @@ export interface Running {
   closed: boolean;
 }
 
-/** A loop that did nothing yet. */
-export function createRunning(options: ControlOptions): Running {
+/** A loop that did nothing yet. `onWon`: the lease was won. */
+export function createRunning(options: ControlOptions, onWon: () => void): Running {
   const { initial } = options;
   const stats = emptyStats();
-  const election = createElection(options);
+  const election = createElection({ ...options, onWon });
   const encoder = createImageEncoder();
   const publisher = createPublisher({
     ...options,

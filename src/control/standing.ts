@@ -38,6 +38,11 @@ export interface StandingBy {
    * decides is for itself alone.
    */
   readonly fence: () => number | undefined;
+  /**
+   * Takes the answers of the image that was followed once more, after a tick: for the cells that this made.
+   * False: there is none.
+   */
+  readonly retake: () => boolean;
   /** The image of this epoch was made here, as leader. */
   readonly made: (epoch: number) => void;
   /**
@@ -69,7 +74,7 @@ export function createStandingBy(options: StandingOptions): StandingBy {
     await others.look();
     await restoreEstimates(options);
     const image = others.prefer(options.initial);
-    if (image !== undefined) takeAnswers(options, image);
+    takeAnswers(options, image);
     heldEpoch = image?.epoch ?? -1;
     isWarm = true;
   };
@@ -77,13 +82,12 @@ export function createStandingBy(options: StandingOptions): StandingBy {
     const startedMs = performance.now();
     await others.look();
     const image = others.image();
-    const isNew = image !== undefined && image.epoch !== heldEpoch;
-    if (isNew) takeAnswers(options, image);
+    const isNew = image?.epoch !== heldEpoch && takeAnswers(options, image);
     heldEpoch = image?.epoch ?? heldEpoch;
     ledToken = token;
     stats.takeovers++;
     stats.lastTakeoverMs = performance.now() - startedMs;
-    if (isNew) log(`took over after epoch ${image.epoch} in ${Math.ceil(stats.lastTakeoverMs)} ms`);
+    if (isNew) log(`took over after epoch ${heldEpoch} in ${Math.ceil(stats.lastTakeoverMs)} ms`);
   };
   const follow = async (): Promise<void> => {
     if (ledToken !== undefined) others.forget();
@@ -111,6 +115,7 @@ export function createStandingBy(options: StandingOptions): StandingBy {
   return {
     prepare,
     fence: () => (ledToken !== undefined && election.fence() === ledToken ? ledToken : undefined),
+    retake: () => takeAnswers(options, others.image()),
     made: (epoch) => {
       heldEpoch = epoch;
       others.made(epoch);
@@ -165,10 +170,13 @@ function createOthers({ store, publisher }: StandingOptions): Others {
 }
 
 /** The image's answers become the decider's, and its rows keep their numbers: nobody moves by it. */
-function takeAnswers({ decider, encoder, publisher }: StandingOptions, image: SteeringImage): void {
+function takeAnswers(options: StandingOptions, image: SteeringImage | undefined): boolean {
+  const { decider, encoder, publisher } = options;
+  if (image === undefined) return false;
   decider.adopt(image, decodeTerms(image.termsText));
   encoder.adopt(image, decider.parts(image.epoch, image.madeAtMs));
   publisher.startAfter(image.epoch);
+  return true;
 }
 
 /** What the store has of them; a store that goes away meanwhile is no failure. */

@@ -16,6 +16,8 @@ export interface Assigning {
   readonly nowMs: number;
   /** By POP: 1 where the links that share its clients changed. */
   readonly relinked: Uint8Array;
+  /** Nothing moves for its gain alone. */
+  readonly holdsGains?: boolean | undefined;
 }
 
 /** What an assignment did, and the load by POP after it, requests/s. */
@@ -39,7 +41,7 @@ export function assignUnits(deciding: Deciding, tick: Assigning): Assigned {
   if (noticed.returned) wakeCandidates(market, noticed.pops);
   const sweeps = clear(deciding, nowMs, pass);
   if (isAny && !noticed.returned) wakeCandidates(market, noticed.pops);
-  decideUnits(deciding, activeCells, nowMs, pass);
+  decideUnits(deciding, tick, pass);
   const { moves, loadRps } = repairOverload(deciding, activeCells, nowMs);
   pass.moves.overflow += moves;
   pass.moves.share += fillRoom(deciding, activeCells, { loadRps, nowMs });

@@ -120,15 +120,19 @@ const ROUNDS_MAX = 3;
 
 /**
  * Decides the units that are awake, by the rule of moves; those that move for their gain alone as far as the
- * bound of churn allows, the most gain x demand first.
+ * bound of churn allows, the most gain x demand first; or none of these.
  */
 export function decideUnits(
   deciding: Deciding,
-  activeCells: Int32Array,
-  nowMs: number,
+  tick: {
+    readonly activeCells: Int32Array;
+    readonly nowMs: number;
+    readonly holdsGains?: boolean | undefined;
+  },
   pass: DecidePass,
 ): void {
   const { units, market } = deciding;
+  const { activeCells, nowMs, holdsGains = false } = tick;
   const running: Pass = { nowMs, pass, roomRps: roomLeft(deciding), gains: [], blocked: [] };
   for (let group = 0; group < units.groupCount; group++)
     for (let i = 0; i < activeCells.length; i++) {
@@ -143,6 +147,7 @@ export function decideUnits(
       decideUnit(deciding, { unit, group: Math.floor(unit / units.cellStride) }, running);
   const totalRps = market.wantedRps.reduce((sum, rps) => sum + rps, 0);
   const budgetRps = deciding.params.churnShare * totalRps;
+  if (holdsGains) running.gains.length = 0;
   const { chosen, chosenRps, waitingRps } = chooseGains(running.gains, budgetRps, running.roomRps);
   for (const { unit, pop, event, share } of chosen) {
     const from = units.incumbent[unit] as number;

@@ -17,12 +17,10 @@ import {
 import { ROW } from './image-layout.ts';
 import { lastSampleMs, noteSample } from './notes.ts';
 import { packCell, unpackCell } from './pack.ts';
+import { adoptPriors } from './pop-bias.ts';
 import type { SteeringTerms } from './terms.ts';
 import { adoptParts, partsOf } from './unit-moves.ts';
 import { NONE, type Part, type Units, wakeUnit } from './units.ts';
-
-/** Bursts that an adopted correction of a prior is worth. */
-const ADOPTED_BURSTS = 100;
 
 /** Shares that differ by less are the same: an image has them in whole steps. */
 const SHARE_STEP = 1e-3;
@@ -128,13 +126,18 @@ function pack(state: DeciderState, cell: number): Uint8Array | undefined {
 
 /**
  * Starts from an image, so that a new controller moves nobody: each cell keeps the POPs that its clients
- * start from, group by group of the same name; before the first tick also each POP its shift and the
- * correction of its prior, which a decider that ticked has learnt itself.
+ * start from, group by group of the same name, and each POP the correction of its prior; before the first
+ * tick also its shift, which a decider that ticked has found itself.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
   const { cells, units, options } = state;
   listCells(state);
-  if (state.ticks === 0) adoptTerms(state, terms);
+  adoptPriors(
+    state.learning,
+    terms.pops.map(({ priorBiasMs }) => priorBiasMs),
+  );
+  if (state.ticks === 0)
+    for (const [pop, { shiftMs }] of terms.pops.entries()) state.terms.shiftMs[pop] = shiftMs;
   for (const [group, { name }] of options.groups.entries()) {
     const from = terms.groups.findIndex((other) => other.name === name);
     if (from < 0 || from >= image.groupCount) continue;
@@ -142,15 +145,6 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
       const row = rowOf(image, from, placeOf(cells, cell), asnOf(cells, cell), networkOf(cells, cell));
       adoptRow(state, group * units.cellStride + cell, { image, row });
     }
-  }
-}
-
-function adoptTerms({ terms, learning }: DeciderState, from: SteeringTerms): void {
-  for (const [pop, { shiftMs, priorBiasMs }] of from.pops.entries()) {
-    terms.shiftMs[pop] = shiftMs;
-    terms.priorBiasMs[pop] = priorBiasMs;
-    learning.residualMeanMs[pop] = priorBiasMs;
-    learning.residualCount[pop] = ADOPTED_BURSTS;
   }
 }
 

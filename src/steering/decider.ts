@@ -1,6 +1,7 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { assignUnits } from './assign.ts';
 import { type DecidePass, refreshCell } from './decide.ts';
+import { guardDecided } from './decider-guard.ts';
 import {
   adoptImage,
   dropStale,
@@ -22,7 +23,6 @@ import {
   takeFleetChange,
 } from './decider-state.ts';
 import { type FleetOverride, type FleetReport, observeFleet } from './fleet-state.ts';
-import { type GuardedLoad, guardLoad, guardTable } from './guard.ts';
 import { markHeavy } from './heavy.ts';
 import type { SteeringImage } from './image.ts';
 import type { ImageParts } from './image-encode.ts';
@@ -35,7 +35,7 @@ import type { DownBy, Verdict } from './quorum.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { termsOf } from './terms-of.ts';
-import { CANDIDATES, NONE, PARTS_MAX } from './units.ts';
+import { CANDIDATES, NONE } from './units.ts';
 
 /** Cells looked up anew in a tick though nobody measured them, at most. */
 const REFRESHED_MAX = 4096;
@@ -56,6 +56,8 @@ export interface TickInputs {
   readonly verdicts?: readonly Verdict[] | undefined;
   /** Demand of all networks; undefined: as before. */
   readonly demand?: readonly LocatedDemand[] | undefined;
+  /** Nothing moves for its gain alone: what was adopted is handed on as it is. */
+  readonly holdsGains?: boolean;
 }
 
 /** What a tick did. */
@@ -130,7 +132,7 @@ export function createDecider(options: DeciderOptions): Decider {
   setDemand(state, []);
   return {
     tick: (inputs) => tick(state, inputs),
-    guard: () => guard(state),
+    guard: () => guardDecided(state),
     parts: (epoch, madeAtMs) => parts(state, epoch, madeAtMs),
     terms: () => termsOf(state),
     downPops: () => state.fleetState.downBy,
@@ -157,7 +159,12 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
   takeLearned(state, learned, nowMs);
   takeRoom(state, nowMs);
   const { activeCells } = state;
-  const assigned = assignUnits(deciding, { activeCells, nowMs, relinked: fleetChange.relinked });
+  const assigned = assignUnits(deciding, {
+    activeCells,
+    nowMs,
+    relinked: fleetChange.relinked,
+    holdsGains: inputs.holdsGains,
+  });
   state.predictedRps = assigned.loadRps;
   state.churnRps = assigned.churnRps;
   state.ticks++;
@@ -242,38 +249,6 @@ function demandOf(state: DeciderState, group: number): number {
   let sum = 0;
   for (let i = 0; i < activeCells.length; i++) sum += demandRps[first + (activeCells[i] as number)] as number;
   return sum;
-}
-
-function guard(state: DeciderState): readonly string[] {
-  const { units, activeCells, deciding, cells, options } = state;
-  const reasons = guardTable({
-    rows: units.rows,
-    groupCount: units.groupCount,
-    activeCells,
-    linkPop: Int32Array.from(options.fleet.links, (link) => link.popIndex),
-    groupOut: deciding.groupOut,
-    rowsMax: units.groupCount * cells.capacity,
-  });
-  return [...reasons, ...guardLoad(loadOf(state))];
-}
-
-function loadOf(state: DeciderState): GuardedLoad {
-  const { units, deciding, options, demandRps, predictedRps, fleetState, churnRps } = state;
-  const isUsable = (pop: number): boolean =>
-    options.groups.every(({ serves }, group) => serves[pop] === 1 && deciding.groupOut[group]?.[pop] === 0);
-  const crammed = new Uint8Array(predictedRps.length);
-  for (const parts of units.splits.values())
-    if (parts.length === PARTS_MAX) for (const { pop } of parts) crammed[pop] = 1;
-  return {
-    loadRps: predictedRps,
-    hardRps: fleetState.hardRps,
-    usable: Uint8Array.from(predictedRps, (_, pop) => (isUsable(pop) ? 1 : 0)),
-    crammed,
-    totalRps: predictedRps.reduce((sum, rps) => sum + rps, 0),
-    largestRps: demandRps.reduce((most, rps) => Math.max(most, rps), 0),
-    churnRps,
-    churnShare: options.params.churnShare,
-  };
 }
 
 function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts {

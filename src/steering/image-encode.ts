@@ -57,6 +57,8 @@ export function createImageEncoder(): ImageEncoder {
       if (image.groupCount !== parts.groupCount || image.placeCount !== parts.placeCount) return;
       numbers = rowNumbers(parts.rows, parts.groupCount);
       adoptNumbers(numbers, image.rows, rowsIn(image, parts));
+      // Laid for the numbers before.
+      networks = undefined;
     },
     encode: (parts) => {
       const { rows, groupCount } = parts;

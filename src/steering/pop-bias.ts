@@ -4,6 +4,8 @@ import { priorMs } from './prior.ts';
 
 /** Bursts that the mean residual of a POP remembers. */
 const RESIDUAL_BURSTS_MAX = 500;
+/** Bursts that an adopted correction of a prior is worth. */
+const ADOPTED_BURSTS = 100;
 /** Bursts that the mean over all POPs is worth for one POP's correction. */
 const RESIDUAL_SHRINK = 50;
 
@@ -35,5 +37,16 @@ export function correctPriors(state: Learning): void {
     const own = residualCount[pop] as number;
     const mean = ((residualMeanMs[pop] as number) * own + all * RESIDUAL_SHRINK) / (own + RESIDUAL_SHRINK);
     terms.priorBiasMs[pop] = Math.max(-max, Math.min(max, mean));
+  }
+}
+
+/** Takes the corrections of another's table: the mean residuals become such that they give these again. */
+export function adoptPriors(state: Learning, priorBiasMs: readonly number[]): void {
+  const { residualMeanMs, residualCount, terms } = state;
+  const all = priorBiasMs.reduce((sum, biasMs) => sum + biasMs, 0) / Math.max(1, priorBiasMs.length);
+  for (const [pop, biasMs] of priorBiasMs.entries()) {
+    terms.priorBiasMs[pop] = biasMs;
+    residualCount[pop] = ADOPTED_BURSTS;
+    residualMeanMs[pop] = biasMs + ((biasMs - all) * RESIDUAL_SHRINK) / ADOPTED_BURSTS;
   }
 }

@@ -104,7 +104,7 @@ function writeReport(store: Store, { news, client }: What): Promise<void> {
 }
 
 /** Of a demo POP: requests a second, then Mbit/s of each link. */
-function capacitiesOf(pop: string): number[] {
+export function capacitiesOf(pop: string): number[] {
   const file = readFileSync(new URL('../../geo-data/pops.csv', import.meta.url), 'utf8');
   const line = file.split('\n').find((one) => one.startsWith(`${pop},`)) ?? '';
   const cells = line.split(',');

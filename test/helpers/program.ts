@@ -12,9 +12,9 @@ const main = join(root, 'src/main.ts');
 const START_MS = 20_000;
 const STOP_MS = 5_000;
 
-/** A running `up` or `serve`. */
+/** A running `up`, `serve` or `control`. */
 export interface Program {
-  /** DNS port on 127.0.0.1, UDP and TCP. */
+  /** DNS port on 127.0.0.1, UDP and TCP; 0: it has none. */
   readonly port: number;
   /** `http://127.0.0.1:PORT`. */
   readonly admin: string;
@@ -42,7 +42,8 @@ export async function startProgram(
   options: { readonly state?: string; readonly env?: Record<string, string> } = {},
 ): Promise<Program> {
   const state = options.state ?? mkdtempSync(join(tmpdir(), 'isochrone-test-'));
-  const flags = ['--json', '--port', '0', '--admin-port', '0', '--state', state];
+  const dnsFlags = args[0] === 'control' ? [] : ['--port', '0'];
+  const flags = ['--json', ...dnsFlags, '--admin-port', '0', '--state', state];
   const child = spawn(process.execPath, [main, ...args, ...flags], {
     cwd: root,
     env: { ...process.env, ...options.env },
@@ -54,7 +55,7 @@ export async function startProgram(
       printed += text;
     });
   const ready = await readyLine(child, () => printed);
-  const dns = ready.dns[0] ?? '';
+  const dns = ready.dns?.[0] ?? '';
   return {
     port: Number(dns.slice(dns.lastIndexOf(':') + 1)),
     admin: ready.admin,
@@ -130,7 +131,7 @@ function endOf(child: ChildProcess): Promise<number | string> {
 async function readyLine(
   child: ChildProcess,
   printed: () => string,
-): Promise<{ dns: string[]; admin: string }> {
+): Promise<{ dns?: string[]; admin: string }> {
   const deadline = performance.now() + START_MS;
   while (performance.now() < deadline && child.exitCode === null) {
     const line = printed()
