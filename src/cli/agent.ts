@@ -1,5 +1,7 @@
 import { schedule } from 'node-cron';
+import { hashText } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
+import type { TargetBook } from '../config/targets-csv.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
 import { runCampaign } from '../probe/campaign.ts';
 import { type RealAgent, startRealAgent } from '../probe/real.ts';
@@ -72,7 +74,7 @@ export const agentCommand: Command = {
       closeLater(running.close);
       const checks = startProberChecks(config, { prober: `agent:${code}`, pop: code, store: sink });
       closeLater(checks.close);
-      startCampaigns(running, { campaigns: files.campaigns, config, log, closeLater });
+      startCampaigns(running, { code, campaigns: files.campaigns, config, log, closeLater });
       const metrics =
         adminPort === undefined
           ? undefined
@@ -137,18 +139,20 @@ async function startAgent({ config, settings, files, sink, terminal, log }: Agen
 function startCampaigns(
   running: RealAgent,
   options: {
+    readonly code: string;
     readonly campaigns: readonly PlannedCampaign[];
     readonly config: Config;
     readonly log: (message: string) => void;
     readonly closeLater: CloseLater;
   },
 ): void {
-  const { campaigns, config, log, closeLater } = options;
+  const { code, campaigns, config, log, closeLater } = options;
   const stop = new AbortController();
   closeLater(() => stop.abort());
   const { nowMs } = systemClock;
   const burstsPerSecond = config.measure.burstsPerSecond * CAMPAIGN_SHARE;
-  for (const { cron, name, aims, pings } of campaigns) {
+  for (const { cron, name, pings, ...list } of campaigns) {
+    const aims = inOwnOrder(list.aims, code);
     const pinger = running.pingerWith(pings);
     const run = async (): Promise<void> => {
       log(`${name} begins: ${aims.size} networks`);
@@ -158,6 +162,12 @@ function startCampaigns(
     const job = schedule(cron, run, { noOverlap: true, name });
     closeLater(() => void job.destroy());
   }
+}
+
+/** Agents begin a campaign together: each goes through the list in an order of its own. */
+function inOwnOrder(aims: TargetBook, code: string): TargetBook {
+  const order = [...aims].map((entry) => ({ entry, key: hashText(`${code} ${entry[0]}`) }));
+  return new Map(order.sort((a, b) => a.key - b.key).map(({ entry }) => entry));
 }
 
 /** Share of an agent's bursts that campaigns may take: the rest is the controller's. */

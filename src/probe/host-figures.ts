@@ -37,7 +37,10 @@ export interface HostFiguresOptions {
   readonly userAgent: string;
   /** Least round-trip time of a burst to an address, ms. */
   readonly near: (address: string) => Promise<number | undefined>;
-  /** What the POP's clients ask, of so many requests a second in all. */
+  /**
+   * What the POP's clients ask, of so many requests a second in all; where nobody counts, a connection counts
+   * for one.
+   */
   readonly demand: (rps: number) => readonly Demand[];
   readonly log: (message: string) => void;
 }
@@ -100,7 +103,7 @@ export function createHostFigures(options: HostFiguresOptions): HostFigures {
   };
   return {
     report,
-    demand: () => demand(loadRps),
+    demand: () => demand(options.exporter?.requests === undefined ? (counted ?? 0) : loadRps),
     readExporter: exporter.read,
     askGateways: async () => {
       await Promise.all(links.map((link) => link.ask()));
