@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { activeOverrides } from '../steering/fleet-state.ts';
-import { openImage, type SteeringImage } from '../steering/image.ts';
+import type { SteeringImage } from '../steering/image.ts';
 import { type Maintenance, withMaintenance } from '../steering/maintenance.ts';
 import { decodeTerms } from '../steering/terms.ts';
 import type { Override, Store } from '../store/store.ts';
 import { type PopWords, toldBy } from './pop-words.ts';
-import { intoShared } from './snapshot.ts';
+import { readImage, type SharedImage } from './read-image.ts';
 
 /** What a bare name server follows with. */
 export interface FollowOptions {
@@ -23,7 +23,7 @@ export interface FollowOptions {
   /** Time between two looks without a nudge. */
   readonly pollMs?: number;
   /** A newer image, whole and made for this fleet and these places. */
-  readonly onImage: (image: SteeringImage & { readonly bytes: Uint8Array<SharedArrayBuffer> }) => void;
+  readonly onImage: (image: SharedImage) => void;
   readonly log: (message: string) => void;
 }
 
@@ -85,8 +85,7 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
   let overrides: readonly Override[] = [];
   const stats = { taken: 0, refused: 0, storeFailures: 0 };
   const take = (published: { epoch: number; bytes: Uint8Array }): void => {
-    const bytes = intoShared(published.bytes);
-    const image = openImage(bytes, { fleetDigest: fleet.digest, placesDigest });
+    const image = readImage(published.bytes, { fleet, placesDigest });
     const fault =
       typeof image === 'string' ? image : isOlder(image, inUse) ? 'older than the one in use' : '';
     if (typeof image === 'string' || fault !== '') {
@@ -101,7 +100,7 @@ function createLook(options: FollowOptions): { all: () => Promise<void>; stats: 
     refusedFault = '';
     stats.taken++;
     words.setTold(toldBy(decodeTerms(image.termsText).pops));
-    options.onImage({ ...image, bytes });
+    options.onImage(image);
   };
   const lookForImage = async (): Promise<void> => {
     const epoch = await store.imageEpoch();

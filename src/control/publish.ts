@@ -1,11 +1,7 @@
 import type { Fleet } from '../base/fleet.ts';
-import { openImage, type SteeringImage } from '../steering/image.ts';
 import { FencedError, type Store } from '../store/store.ts';
 import type { MadeImage } from './made-image.ts';
-import { intoShared } from './snapshot.ts';
-
-/** An opened image whose octets are in memory that threads can share. */
-export type SharedImage = SteeringImage & { readonly bytes: Uint8Array<SharedArrayBuffer> };
+import { readImage, type SharedImage } from './read-image.ts';
 
 /** Hands images and estimates to the store; one at a time, the newest first. */
 export interface Publisher {
@@ -82,12 +78,11 @@ export function createPublisher(options: {
       const published = await store.image();
       if (published === undefined) return undefined;
       epoch = Math.max(epoch, published.epoch);
-      const bytes = intoShared(published.bytes);
-      const image = openImage(bytes, { fleetDigest: fleet.digest, placesDigest });
+      const image = readImage(published.bytes, { fleet, placesDigest });
       const fault = typeof image === 'string' ? image : '';
       if (fault !== '' && fault !== saidFault) log(`the published table is of no use here: ${fault}`);
       saidFault = fault;
-      return typeof image === 'string' ? undefined : { ...image, bytes };
+      return typeof image === 'string' ? undefined : image;
     },
     startAfter: (last) => {
       epoch = Math.max(epoch, last);

@@ -6,7 +6,8 @@ import { decodeTerms } from '../steering/terms.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { Election } from './election.ts';
 import { networkFinder } from './locate-networks.ts';
-import type { Publisher, SharedImage } from './publish.ts';
+import type { Publisher } from './publish.ts';
+import type { SharedImage } from './read-image.ts';
 
 /** Estimates taken back at start at most take so long, ms: then the loop starts without the rest. */
 const RESTORE_MS = 2000;

@@ -1,4 +1,5 @@
-import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
+import { ROW_CANDIDATES, ROW_SHARES, type SteeringImage } from './image.ts';
+import { ROW } from './image-layout.ts';
 import type { RowTable } from './intern-rows.ts';
 import { NONE } from './units.ts';
 
@@ -94,4 +95,65 @@ export function guardLoad(load: GuardedLoad): readonly string[] {
     reasons.push(`POP ${pop} would get ${Math.round(overRps)} requests/s too many, and others have room`);
   }
   return reasons;
+}
+
+/**
+ * Why a name server must not answer from an image that another made; empty when it may: every cell has a row
+ * that is there, every row in use begins with a link of the fleet, and none begins with a POP that the table
+ * says is out while it has one that is not. By link its POP, by POP whether it is out.
+ */
+export function guardImage(
+  image: SteeringImage,
+  fleet: { readonly linkPop: readonly number[]; readonly isOut: readonly boolean[] },
+): string[] {
+  const used = usedRows(image);
+  if (used === undefined) return ['a cell has a row that is not there'];
+  const reasons: string[] = [];
+  for (let row = 0; row < used.length && reasons.length < REASONS_MAX; row++) {
+    const fault = used[row] === 1 ? faultOfRow(image, row, fleet) : '';
+    if (fault !== '') reasons.push(`row ${row} ${fault}`);
+  }
+  return reasons;
+}
+
+function faultOfRow(
+  { rows }: SteeringImage,
+  row: number,
+  { linkPop, isOut }: { readonly linkPop: readonly number[]; readonly isOut: readonly boolean[] },
+): string {
+  const first = row * ROW.WORDS + ROW.CANDIDATES;
+  let firstPop = NONE;
+  for (let k = 0; k < ROW_CANDIDATES; k++) {
+    const link = rows[first + k] as number;
+    if (link === NONE) break;
+    const pop = linkPop[link];
+    if (pop === undefined) return `names link ${link}, which does not exist`;
+    if (k === 0) firstPop = pop;
+    if (isOut[firstPop] === true && isOut[pop] === false)
+      return `answers POP ${firstPop}, which is out, before POP ${pop}`;
+  }
+  return firstPop === NONE ? 'has no POP' : '';
+}
+
+/** By row: 1 where a cell has it; undefined: a cell has one beyond the last. */
+function usedRows({
+  rowCount,
+  placeRow,
+  leafRow,
+  networks,
+  groupCount,
+}: SteeringImage): Uint8Array | undefined {
+  const used = new Uint8Array(rowCount);
+  let isWhole = true;
+  const use = (row: number): void => {
+    if (row < rowCount) used[row] = 1;
+    else isWhole = false;
+  };
+  placeRow.forEach(use);
+  leafRow.forEach(use);
+  const stride = 1 + groupCount;
+  for (let slot = 0; slot < networks.length; slot += stride)
+    if (networks[slot] !== 0)
+      for (let group = 0; group < groupCount; group++) use(networks[slot + 1 + group] as number);
+  return isWhole ? used : undefined;
 }
