@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { seededRandom } from '../src/base/random.ts';
 import { developmentCertificate } from '../src/pop/authority.ts';
 import { createCheck } from '../src/probe/check.ts';
+import { popsCheckedBy } from '../src/probe/check-shares.ts';
 import type { CheckSpec } from '../src/probe/check-spec.ts';
 import { NOT_CHECKED, nextCheckState } from '../src/probe/check-state.ts';
 import { type Checks, startChecks } from '../src/probe/checks.ts';
@@ -16,6 +17,7 @@ import { createMemoryStore } from '../src/store/memory.ts';
 import type { HealthView } from '../src/store/store.ts';
 import { freePort } from './helpers/redis.ts';
 import { type Service, startService } from './helpers/service.ts';
+import { rowFleet } from './helpers/steering-world.ts';
 
 const clock = { nowMs: () => Date.now() };
 const folder = mkdtempSync(join(tmpdir(), 'isochrone-checks-'));
@@ -244,4 +246,19 @@ test('a prober that ends has nothing more to say, and its views are gone', async
   assert.equal((await store.healthViews()).length, 1);
   await checks.close();
   assert.deepEqual((await store.healthViews())[0]?.views, []);
+});
+
+test('each POP is checked by the agents of so many others, and not by its own', () => {
+  const fleet = rowFleet(Array.from({ length: 60 }, (_, i) => i));
+  for (const perPop of [0, 1, 5, 59, 80]) {
+    const times = new Map<string, number>();
+    for (const { code } of fleet.pops) {
+      const checked = popsCheckedBy(fleet, code, perPop);
+      assert.ok(checked.every((pop) => pop.code !== code));
+      // Five each on average; a hash gives some more.
+      if (perPop === 5) assert.ok(checked.length <= 15, `${code} checks ${checked.length}`);
+      for (const pop of checked) times.set(pop.code, (times.get(pop.code) ?? 0) + 1);
+    }
+    for (const { code } of fleet.pops) assert.equal(times.get(code) ?? 0, Math.min(perPop, 59), code);
+  }
 });

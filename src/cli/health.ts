@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { must } from '../base/assert.ts';
-import type { Fleet, Pop } from '../base/fleet.ts';
-import { hashText, type Random } from '../base/random.ts';
+import type { Pop } from '../base/fleet.ts';
+import type { Random } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import type { HealthMetrics } from '../console/api-health.ts';
 import { type HealthWatch, startHealthWatch } from '../control/health-watch.ts';
+import { popsCheckedBy } from '../probe/check-shares.ts';
 import { type Checks, type PopChecks, startChecks } from '../probe/checks.ts';
 import type { HealthView, Store } from '../store/store.ts';
 import type { Ground } from './ground.ts';
@@ -78,16 +79,6 @@ export function startProberChecks(
     clock: systemClock,
     random: chance,
     ...(onView === undefined ? {} : { onView }),
-  });
-}
-
-/** POPs that an agent checks: each is checked from so many others, whichever they are by a hash of both. */
-function popsCheckedBy(fleet: Fleet, agent: string, agentsPerPop: number): readonly Pop[] {
-  return fleet.pops.filter(({ code }) => {
-    const weightOf = (other: string): number => hashText(`${other} checks ${code}`);
-    const own = weightOf(agent);
-    const before = fleet.pops.filter((other) => other.code !== code && weightOf(other.code) > own);
-    return code !== agent && before.length < agentsPerPop;
   });
 }
 
