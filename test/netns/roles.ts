@@ -3,7 +3,7 @@ import type { Net } from './net.ts';
 
 /** Starts the program's roles on hosts of a test network, each a process of its own. */
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_MS = 60_000;
 
 /** A running role. */
@@ -41,4 +41,29 @@ export async function startRole(net: Net, host: string, args: readonly string[])
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Another program on a host; resolves once it printed `sign`. Its output goes nowhere after that. */
+export async function startTool(
+  net: Net,
+  host: string,
+  command: string,
+  args: readonly string[],
+  sign: string,
+): Promise<Pick<Role, 'kill'>> {
+  const child = net.start(host, command, args);
+  const ready = Promise.withResolvers<void>();
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed = (printed + text).slice(-4_000);
+      if (printed.includes(sign)) ready.resolve();
+    });
+  child.once('exit', (code) =>
+    ready.reject(new Error(`${command} on ${host} ended with ${code}: ${printed}`)),
+  );
+  const timer = setTimeout(() => ready.reject(new Error(`${command} did not start: ${printed}`)), START_MS);
+  await ready.promise;
+  clearTimeout(timer);
+  return { kill: (signal) => child.kill(signal) };
 }
