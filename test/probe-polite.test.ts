@@ -113,12 +113,14 @@ test('the controller’s aim comes first, then the file’s; what cannot be done
   assert.equal(await burst({ network: '203.0.113.0/24' }), 'unknown');
 });
 
-test('who answers neither of two pings is spared the third', async () => {
-  const { asked, burst } = pingerOf([undefined], ['icmp']);
-  assert.deepEqual(await burst({ network: '192.0.2.0/24', address: '192.0.2.7' }), {
-    ...{ sent: 2, lost: 2, method: 'icmp' },
-  });
-  assert.equal(asked.length, 2);
+test('who answers neither of two pings is spared the third; only who answered can be lost', async () => {
+  const silent = pingerOf([undefined], ['icmp']);
+  const target = { network: '192.0.2.0/24', address: '192.0.2.7' };
+  assert.equal(await silent.burst(target), 'silent');
+  assert.equal(silent.asked.length, 2);
+  const lost = pingerOf([8, 8, 8, undefined, undefined], ['icmp']);
+  assert.deepEqual(await lost.burst(target), { rttMs: 8, jitterMs: 0, sent: 3, lost: 0, method: 'icmp' });
+  assert.deepEqual(await lost.burst(target), { sent: 2, lost: 2, method: 'icmp' });
 });
 
 test('an exporter’s metrics: sums of the series with the labels; a page may not come', async () => {

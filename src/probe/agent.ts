@@ -47,8 +47,8 @@ export interface Pinger {
   readonly burst: (target: Target, nowMs: number, done: (outcome: Outcome) => void) => void;
 }
 
-/** What came of a burst, or why there was none. */
-export type Outcome = Omit<Sample, 'network'> | 'unknown' | 'held-back';
+/** What came of a burst; or why there was none, or that nobody ever answered there. */
+export type Outcome = Omit<Sample, 'network'> | 'unknown' | 'held-back' | 'silent';
 
 /** What the POP has to say of itself. */
 export interface Figures {
@@ -100,7 +100,8 @@ export function createAgent(options: AgentOptions): Agent {
     else if (outcome === 'held-back') counts.heldBack++;
     else {
       counts.bursts++;
-      if (outcome.rttMs === undefined) counts.unanswered++;
+      if (outcome === 'silent' || outcome.rttMs === undefined) counts.unanswered++;
+      if (outcome === 'silent') return;
       take({ network, ...outcome });
       news.note(network, outcome);
     }

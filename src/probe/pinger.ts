@@ -77,7 +77,9 @@ export function createPinger(options: PingerOptions): RealPinger {
       void burst(aim).then((outcome) => {
         underWay--;
         politeness.answered(aim.address, outcome?.rttMs !== undefined);
-        done(outcome ?? 'unknown');
+        // Who never answered may be anything: that is no loss on the way there.
+        if (outcome !== undefined && !politeness.hasAnswered(aim.address)) done('silent');
+        else done(outcome ?? 'unknown');
       });
     },
     underWay: () => underWay,

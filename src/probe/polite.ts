@@ -21,6 +21,8 @@ export interface Politeness {
   readonly admit: (address: string, nowMs: number) => Restraint | undefined;
   /** Takes in whether the last burst was answered. */
   readonly answered: (address: string, isAnswered: boolean) => void;
+  /** Whether the address answered a burst before, as far as is remembered. */
+  readonly hasAnswered: (address: string) => boolean;
   /** Refused since the start, by why. */
   readonly counts: () => Readonly<Record<Restraint, number>>;
 }
@@ -36,7 +38,7 @@ const DOUBLINGS_MAX = 20;
 export function createPoliteness(bounds: Bounds): Politeness {
   const { burstsPerSecond, everyMs, silentMaxMs } = bounds;
   const isOptedOut = prefixSet(bounds.optOut);
-  const asked = new Map<string, { atMs: number; unanswered: number }>();
+  const asked = new Map<string, { atMs: number; unanswered: number; hasAnswered: boolean }>();
   const counts = { 'opted-out': 0, 'too-soon': 0, silent: 0, 'too-many': 0 };
   const savedMax = Math.max(1, (burstsPerSecond * SAVED_MS) / 1000);
   let saved = savedMax;
@@ -61,18 +63,21 @@ export function createPoliteness(bounds: Bounds): Politeness {
         return restraint;
       }
       saved--;
-      const { unanswered = 0 } = asked.get(address) ?? {};
+      const { unanswered = 0, hasAnswered = false } = asked.get(address) ?? {};
       // Put anew: the map's order is that of the last burst.
       asked.delete(address);
-      asked.set(address, { atMs: nowMs, unanswered });
+      asked.set(address, { atMs: nowMs, unanswered, hasAnswered });
       const [first] = asked.size > REMEMBERED_MAX ? asked.keys() : [];
       if (first !== undefined) asked.delete(first);
       return undefined;
     },
     answered: (address, isAnswered) => {
       const known = asked.get(address);
-      if (known !== undefined) known.unanswered = isAnswered ? 0 : known.unanswered + 1;
+      if (known === undefined) return;
+      known.unanswered = isAnswered ? 0 : known.unanswered + 1;
+      known.hasAnswered ||= isAnswered;
     },
+    hasAnswered: (address) => asked.get(address)?.hasAnswered === true,
     counts: () => counts,
   };
 }
