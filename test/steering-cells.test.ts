@@ -19,6 +19,7 @@ import {
 import { putEstimate } from '../src/steering/estimate.ts';
 import { createEstimates, type Estimates, findEstimate } from '../src/steering/estimates.ts';
 import { agreesWithOthers, LIGHT_MS_PER_KM, lightBetween } from '../src/steering/light.ts';
+import { createTrust } from '../src/steering/trust.ts';
 import { steeringParams } from './helpers/steering-params.ts';
 
 const params = steeringParams();
@@ -122,7 +123,8 @@ test('bursts that are true are never refused, and make nobody forget, however wr
       for (const [pop, location] of pops.entries()) {
         const rttMs = distanceKm(location, network) * LIGHT_MS_PER_KM + 0.1 + (detours[pop] as number);
         const claimLeast = claimed(pops, claim);
-        assert.ok(agreesWithOthers(estimates, between, { cell: 0, pop, rttMs, claimLeastMs: claimLeast }));
+        const lit = { cell: 0, pop, rttMs, claimLeastMs: claimLeast, trust: createTrust(pops.length) };
+        assert.ok(agreesWithOthers(estimates, between, lit));
         know(estimates, pop, rttMs);
       }
       for (const pop of pops.keys()) assert.ok(findEstimate(estimates, 0, pop) >= 0);
@@ -156,7 +158,8 @@ test('of two that contradict each other the one goes that the claim contradicts'
   for (const [known, pop, claim, isTaken, staysKnown] of table) {
     const estimates = createEstimates(1);
     know(estimates, known, 5);
-    const lit = { cell: 0, pop, rttMs: 4, claimLeastMs: claimed(POPS, claim) };
+    const trust = createTrust(POPS.length);
+    const lit = { cell: 0, pop, rttMs: 4, claimLeastMs: claimed(POPS, claim), trust };
     const words = JSON.stringify({ known, pop, claim });
     assert.equal(agreesWithOthers(estimates, between, lit), isTaken, words);
     assert.equal(findEstimate(estimates, 0, known) >= 0, staysKnown, words);
@@ -166,7 +169,7 @@ test('of two that contradict each other the one goes that the claim contradicts'
 test('a lost burst contradicts nothing, nor does a POP that nobody can place', () => {
   const estimates = createEstimates(1);
   know(estimates, 0, 5);
-  const lost = { cell: 0, pop: 1, rttMs: Infinity, claimLeastMs: () => 50 };
+  const lost = { cell: 0, pop: 1, rttMs: Infinity, claimLeastMs: () => 50, trust: createTrust(POPS.length) };
   assert.ok(agreesWithOthers(estimates, lightBetween(POPS), lost));
   const nowhere = lightBetween([POPS[0] as Location, { latitude: Number.NaN, longitude: Number.NaN }]);
   assert.ok(agreesWithOthers(estimates, nowhere, { ...lost, rttMs: 1 }));
@@ -179,7 +182,7 @@ test('a burst that is refused makes nobody forget what else was measured', () =>
   know(estimates, 1, 5);
   know(estimates, 3, 50.5);
   const claimLeast = claimed(pops, { latitude: 0, longitude: 1 });
-  const lit = { cell: 0, pop: 0, rttMs: 0.2, claimLeastMs: claimLeast };
+  const lit = { cell: 0, pop: 0, rttMs: 0.2, claimLeastMs: claimLeast, trust: createTrust(pops.length) };
   const agrees = agreesWithOthers(estimates, lightBetween(pops), lit);
   assert.equal(agrees, false, 'light needs 56 ms between POP 0 and POP 3');
   assert.ok(findEstimate(estimates, 0, 1) >= 0 && findEstimate(estimates, 0, 3) >= 0);

@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import { createCells, ensureLeaf } from '../src/steering/cells.ts';
 import { putEstimate } from '../src/steering/estimate.ts';
 import { createEstimates } from '../src/steering/estimates.ts';
+import { lightBetween } from '../src/steering/light.ts';
 import { createPlanner, type Planner } from '../src/steering/planner.ts';
 import { placeDistances } from '../src/steering/prior.ts';
 import { emptyPopTerms } from '../src/steering/score.ts';
 import { chooseTargets } from '../src/steering/targets.ts';
+import { createTrust } from '../src/steering/trust.ts';
 import { steeringParams } from './helpers/steering-params.ts';
 import { rowFleet, rowPlaces } from './helpers/steering-world.ts';
 
@@ -32,6 +34,8 @@ function plannerOf(leaves: number): Planner {
       alarmedAtMs: new Float64Array(pops.length).fill(-Infinity),
       terms: emptyPopTerms(pops.length),
       incumbentOf: () => 0,
+      trust: createTrust(pops.length),
+      between: lightBetween(pops),
     },
     pops,
   );

@@ -50,6 +50,7 @@ function popView(
     priceMs: known?.priceMs ?? 0,
     biasMs,
     share: known?.share ?? 0,
+    agentStanding: known?.agentStanding ?? 1,
     links: pop.links.map(({ id, transit, ipv4, ipv6, index: link }) => ({
       id,
       transit,

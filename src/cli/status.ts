@@ -118,7 +118,11 @@ function agentsText(pops: readonly PopView[]): string {
   if (ages.length === 0) return `none of ${pops.length} reported of late`;
   const oldest = ages.reduce((one, other) => (other.reportAgeMs > one.reportAgeMs ? other : one));
   const last = `${oldest.code} ${formatSpan(oldest.reportAgeMs)} ago`;
-  return `${ages.length} of ${pops.length} reported of late, the last of them ${last}`;
+  const held = pops.filter(({ agentStanding }) => agentStanding < 1);
+  const named = held.slice(0, PROBERS_SHOWN).map(({ code }) => code);
+  const heldText =
+    held.length === 0 ? '' : `; NOT BELIEVED: ${named.join(' ')}${held.length > named.length ? ' …' : ''}`;
+  return `${ages.length} of ${pops.length} reported of late, the last of them ${last}${heldText}`;
 }
 
 /** Who checks the POPs, and who sees any down. */

@@ -28,6 +28,8 @@ export interface PopView {
   /** Fraction 0..1 of the demand that the table in use sends there. */
   readonly share: number;
   readonly links: readonly LinkView[];
+  /** Standing 0..1 of its agent; below 1: its times cannot be true, and are held to what others allow. */
+  readonly agentStanding: number;
   /** Time since its agent last reported, ms; absent: no report is kept. */
   readonly reportAgeMs?: number;
   /** How many probers see it up, and down. */

@@ -177,6 +177,11 @@ function popFamilies(pops: readonly PopView[]): Family[] {
     each('pop_capacity_rps', 'Requests a second that the POP can serve.', ({ capacityRps }) => capacityRps),
     each('pop_share_ratio', 'Share of the demand that the table sends to the POP.', ({ share }) => share),
     each('pop_price_seconds', 'Score term: price of the POP for its load.', ({ priceMs }) => priceMs / 1000),
+    each(
+      'pop_agent_standing',
+      'Standing of the agent of the POP: below 1 its times are held to what others allow.',
+      ({ agentStanding }) => agentStanding,
+    ),
     each('pop_bias_seconds', "Score term: operator's bias of the POP.", ({ biasMs }) => biasMs / 1000),
     gauge('link_congestion_seconds', 'Score term: congestion of the link.', links),
   ];

@@ -49,7 +49,8 @@ export function createNetwork(truth: Truth, seed: number): Network {
       }
       const came = PINGS_MAX - lost;
       if (came === 0) return { rttMs: undefined, jitterMs: 0, sent: PINGS_MAX, lost };
-      return { rttMs: least, jitterMs: sum / came - least, sent: PINGS_MAX, lost };
+      const told = truth.toldShare(cell, pop);
+      return { rttMs: told * least, jitterMs: told * (sum / came - least), sent: PINGS_MAX, lost };
     },
   };
 }

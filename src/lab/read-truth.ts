@@ -106,12 +106,12 @@ function readEvent(row: TableRow, names: Names): WorldEvent | undefined {
     return undefined;
   }
   const cellText = row.text('cell');
-  const isOfCells = event === 'add-rtt' || event === 'demand';
+  const isOfCells = event === 'add-rtt' || event === 'demand' || event === 'lie';
   const cell = isOfCells && cellText !== '*' ? indexOf(row, 'cell', names.cells) : -1;
   if (!isOfCells && cellText !== '' && cellText !== '*')
     row.wrong(`cell ${JSON.stringify(cellText)}: ${event} is about the POP as a whole: "*" or nothing`);
   const pop = event === 'demand' ? -1 : indexOf(row, 'pop', names.pops);
-  const hasValue = event === 'capacity' || event === 'add-rtt' || event === 'demand';
+  const hasValue = event === 'capacity' || isOfCells;
   const value = hasValue ? row.number('value', 0, VALUE_MAX) : 0;
   return { tick, event, pop, cell, value };
 }

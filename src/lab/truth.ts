@@ -16,6 +16,8 @@ export interface Truth {
   readonly jitterMs: (cell: number, pop: number) => number;
   readonly lossRate: (cell: number, pop: number) => number;
   readonly lastMileMs: (cell: number) => number;
+  /** What the POP's agent tells of a measured time, as a share of it: 1 unless it lies. */
+  readonly toldShare: (cell: number, pop: number) => number;
   /** Whether the pair's value was measured at this very tick; always, where the pair has one value only. */
   readonly isFresh: (cell: number, pop: number) => boolean;
   readonly isUp: (pop: number) => boolean;
@@ -34,11 +36,12 @@ export function openTruth(world: World): Truth {
   const current = pairTable(world);
   const { row, next } = current;
   const addMs = new Float64Array(cells.length * popCount);
+  const told = new Float64Array(cells.length * popCount).fill(1);
   const factor = new Float64Array(cells.length).fill(1);
   const capacity = Float64Array.from(pops, (pop) => pop.capacityRps);
   const down = new Uint8Array(popCount);
   const drained = new Uint8Array(popCount);
-  const change = { addMs, factor, capacity, down, drained, popCount };
+  const change = { addMs, told, factor, capacity, down, drained, popCount };
   let eventAt = 0;
   let nowTick = -1;
   const at = (cell: number, pop: number): number => cell * popCount + pop;
@@ -70,6 +73,7 @@ export function openTruth(world: World): Truth {
     minMs: (cell, pop) => (rowOf(cell, pop)?.minMs ?? Number.NaN) + (addMs[at(cell, pop)] as number),
     jitterMs: (cell, pop) => rowOf(cell, pop)?.jitterMs ?? 0,
     lossRate: (cell, pop) => rowOf(cell, pop)?.lossRate ?? 1,
+    toldShare: (cell, pop) => told[at(cell, pop)] as number,
     lastMileMs: (cell) => cells[cell]?.lastMileMs ?? 0,
     isFresh: (cell, pop) => {
       const pair = at(cell, pop);
@@ -112,6 +116,7 @@ function applyEvent(
   event: WorldEvent,
   change: {
     addMs: Float64Array;
+    told: Float64Array;
     factor: Float64Array;
     capacity: Float64Array;
     down: Uint8Array;
@@ -120,7 +125,7 @@ function applyEvent(
   },
 ): void {
   const { pop, cell, value } = event;
-  const { addMs, factor, capacity, down, drained, popCount } = change;
+  const { addMs, told, factor, capacity, down, drained, popCount } = change;
   switch (event.event) {
     case 'pop-down':
       down[pop] = 1;
@@ -142,7 +147,15 @@ function applyEvent(
       else factor[cell] = value;
       return;
     case 'add-rtt':
-      if (cell >= 0) addMs[cell * popCount + pop] = value;
-      else for (let at = pop; at < addMs.length; at += popCount) addMs[at] = value;
+      setPairs(addMs, event, popCount);
+      return;
+    case 'lie':
+      setPairs(told, event, popCount);
   }
+}
+
+/** Sets what an event says of a POP and a cell, or all. */
+function setPairs(pairs: Float64Array, { pop, cell, value }: WorldEvent, popCount: number): void {
+  if (cell >= 0) pairs[cell * popCount + pop] = value;
+  else for (let at = pop; at < pairs.length; at += popCount) pairs[at] = value;
 }

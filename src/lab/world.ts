@@ -58,6 +58,7 @@ export const EVENT_KINDS = [
   'drain',
   'restore',
   'demand',
+  'lie',
 ] as const;
 
 /** Something that happens at the start of a tick. */

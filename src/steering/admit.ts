@@ -42,6 +42,7 @@ export function intakeOf(state: Learning, samples: readonly LocatedSample[], now
       cell: 0,
       pop: 0,
       rttMs: 0,
+      trust: state.trust,
       claimLeastMs: (pop) =>
         intake.first < 0 ? 0 : claimLeastMs(distances[intake.first + pop] as number, params),
     },

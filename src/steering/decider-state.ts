@@ -115,7 +115,9 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
   const downPops = new Uint8Array(popCount);
   const incumbentOf = (leaf: number): number => units.incumbent[leaf] as number;
-  const planSource = { ...shared, geometry, down: downPops, incumbentOf };
+  const learning = emptyLearning(shared, { level: geometry.level, pops: fleet.pops });
+  const { trust, between } = learning;
+  const planSource = { ...shared, geometry, down: downPops, trust, between, incumbentOf };
   const planner = createPlanner(planSource, fleet.pops, options.burstsPerNetworkMax);
   return {
     options,
@@ -125,7 +127,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     units,
     terms,
     fleetState,
-    learning: emptyLearning(shared, { level: geometry.level, pops: fleet.pops }),
+    learning,
     deciding: {
       ...shared,
       units,

@@ -30,7 +30,7 @@ import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './load.ts';
 import { endLosses } from './loss-ends.ts';
 import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
-import { watchAsn } from './planner.ts';
+import { exploreAnew, watchAsn } from './planner.ts';
 import type { DownBy, Verdict } from './quorum.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
@@ -39,7 +39,6 @@ import { CANDIDATES, NONE } from './units.ts';
 
 /** Cells looked up anew in a tick though nobody measured them, at most. */
 const REFRESHED_MAX = 4096;
-
 /** Units that go home in a tick, as a share of the cells, from which on it cannot wait. */
 const WAVE_SHARE = 0.0005;
 
@@ -66,7 +65,7 @@ export interface TickStats {
   readonly refused: Partial<Record<Refusal, number>>;
   /** Units (cell x service group) that were given another POP, by why. */
   readonly moves: DecidePass['moves'];
-  /** Codes of POPs whose RTT or loss changed for all their cells. */
+  /** Codes of POPs whose RTT or loss changed for all. */
   readonly alarms: readonly string[];
   /** A POP may be getting slower for all its cells: another tick soon would tell. */
   readonly isSuspected: boolean;
@@ -75,8 +74,7 @@ export interface TickStats {
   /** Units were given another POP, or other shares of several. */
   readonly moved: boolean;
   /**
-   * Something that clients should learn at once: POPs out or back, links left or taken up, and moves because
-   * of these, of alarms or of load; homeward only if there are many.
+   * Clients should learn at once: POPs out or back, links changed, moves because of alarms or load.
    */
   readonly urgent: boolean;
   readonly networkCells: number;
@@ -199,7 +197,9 @@ function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void
   const { deciding, learning, units, activeCells, ticks, unsaved, planner, fleetState, downPops } = state;
   for (const [pop, by] of fleetState.downBy.entries()) downPops[pop] = by === '' ? 0 : 1;
   endLosses(learning, state.isHit, downPops);
-  for (const cell of learning.forgiven.splice(0)) refreshCell(deciding, cell, nowMs);
+  const forgiven = learning.forgiven.splice(0);
+  if (learned.hasTurned) exploreAnew(planner, forgiven);
+  for (const cell of forgiven) refreshCell(deciding, cell, nowMs);
   for (const { pop, asn } of learned.asnAlarms) watchAsn(planner, pop, asn, nowMs);
   for (const cell of learned.cellOfSample) noteAnswered(planner, cell);
   for (const cell of learned.touched) {

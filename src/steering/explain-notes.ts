@@ -50,6 +50,9 @@ export function notesOf(
       notes.push(
         `The RTT of ${record.code} is shifted by ${rounded(record.shiftMs)} ms for all its clients.`,
       );
+  for (const { code, agentStanding } of terms.pops)
+    if (agentStanding !== undefined && (code === chosen || code === first))
+      notes.push(`The agent of ${code} tells times that cannot be true: they count only as others allow.`);
   return notes;
 }
 

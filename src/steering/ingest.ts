@@ -1,8 +1,10 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { admitBlock, intakeOf } from './admit.ts';
+import { turnAgent } from './held.ts';
 import type { Learning } from './learning.ts';
 import { beginTick } from './pool.ts';
 import { correctPriors } from './pop-bias.ts';
+import { judgeTrust } from './trust.ts';
 import { updateBlock, updatingOf } from './update.ts';
 import { type AsnAlarm, fastKey, judgeAsns, judgePools } from './witness.ts';
 
@@ -16,6 +18,8 @@ export interface Learned {
   readonly touched: readonly number[];
   /** POPs that alarmed. */
   readonly alarms: readonly number[];
+  /** Agents are held from now on, or let go: what was believed of their cells changed. */
+  readonly hasTurned: boolean;
   /** A POP may be shifting: the next bursts tell. */
   readonly isSuspected: boolean;
   /** POPs whose clients of one AS changed together. */
@@ -42,6 +46,8 @@ export function learn(state: Learning, samples: readonly LocatedSample[], nowMs:
   for (let from = 0; from < samples.length; from += BLOCK)
     admitBlock(intake, from, Math.min(samples.length, from + BLOCK));
   const { accepted, refused, madeCells } = intake;
+  const judged = accepted > 0 ? judgeTrust(state.trust, nowMs) : [];
+  for (const pop of judged) turnAgent(state, pop, nowMs);
   const alarms = judgePools(state, nowMs);
   const asnAlarms = judgeAsns(state, intake);
   const fast = new Set(asnAlarms.map(({ pop, asn }) => fastKey(pop, asn)));
@@ -56,6 +62,7 @@ export function learn(state: Learning, samples: readonly LocatedSample[], nowMs:
     refused,
     touched: updating.touched,
     alarms,
+    hasTurned: judged.length > 0,
     isSuspected,
     asnAlarms,
     madeCells,

@@ -6,6 +6,7 @@ import { lightBetween } from './light.ts';
 import type { SteeringParams } from './params.ts';
 import { newPool, type Pool } from './pool.ts';
 import type { PopTerms } from './score.ts';
+import { createTrust, type Trust } from './trust.ts';
 
 /** What bursts change. */
 export interface Learning {
@@ -30,6 +31,7 @@ export interface Learning {
   /** By POP: mean of estimate minus plain prior, and over how many bursts. */
   readonly residualMeanMs: Float64Array;
   readonly residualCount: Float64Array;
+  readonly trust: Trust;
   /** Ticks learned from. */
   ticks: number;
 }
@@ -49,6 +51,7 @@ export function emptyLearning(
     forgiven: [],
     residualMeanMs: new Float64Array(popCount),
     residualCount: new Float64Array(popCount),
+    trust: createTrust(popCount),
     ticks: 0,
   };
 }

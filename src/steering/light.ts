@@ -1,5 +1,6 @@
 import { distanceKm, type Location } from '../base/geodesy.ts';
 import { burstsOf, ENTRIES, type Estimates, firstEntry, levelMs, popAt, removeEntry } from './estimates.ts';
+import { noteConflict, noteStretch, noteWitness, type Trust } from './trust.ts';
 
 /** There and back at the speed of light in vacuum: 2 / 299.792458 km a ms. */
 export const LIGHT_MS_PER_KM = 2 / 299.792458;
@@ -27,6 +28,8 @@ export interface LitBurst {
   readonly rttMs: number;
   /** By POP: least round-trip time from the claimed location less what may be wrong with it, ms. */
   readonly claimLeastMs: (pop: number) => number;
+  /** Where the agents' standing is counted. */
+  readonly trust: Trust;
 }
 
 /**
@@ -36,19 +39,25 @@ export interface LitBurst {
  * too: the burst (false), or the estimate, which is forgotten.
  */
 export function agreesWithOthers(estimates: Estimates, between: Float32Array, burst: LitBurst): boolean {
-  const { cell, pop, rttMs, claimLeastMs } = burst;
+  const { cell, pop, rttMs, claimLeastMs, trust } = burst;
   const popCount = Math.sqrt(between.length);
   const first = firstEntry(cell);
+  const isHeld = trust.held[pop] === 1;
   let falseCount = 0;
+  trust.bursts[pop] = (trust.bursts[pop] as number) + 1;
   for (let entry = first; entry < first + ENTRIES; entry++) {
     const other = popAt(estimates, entry);
     if (other < 0) break;
     if (other === pop || burstsOf(estimates, entry) === 0) continue;
     const level = levelMs(estimates, entry);
-    if (rttMs + level >= (between[pop * popCount + other] as number) - SLACK_MS) continue;
+    const lightMs = between[pop * popCount + other] as number;
+    noteStretch(trust, { pop, other, cell }, { rttMs, otherMs: level, lightMs });
+    if (isHeld || rttMs + level >= lightMs - SLACK_MS) continue;
+    noteConflict(trust, pop, other);
     if (rttMs < claimLeastMs(pop) || level >= claimLeastMs(other)) return false;
     falseEntries[falseCount++] = entry;
   }
+  noteWitness(trust, pop, cell, rttMs);
   // From the last on: the last entry takes the place of one that goes.
   while (falseCount > 0) removeEntry(estimates, cell, falseEntries[--falseCount] as number);
   return true;

@@ -1,3 +1,4 @@
+import { planAudits } from './audit.ts';
 import { explore, isLocated } from './explore.ts';
 import { dueAgain } from './freshness.ts';
 import { type Planner, renewExtra, setTried } from './planner.ts';
@@ -30,7 +31,7 @@ export function planBursts(
   burstsMax: number,
   exploredMax = Infinity,
 ): PlannedBurst[] {
-  const bursts: PlannedBurst[] = [];
+  const bursts = audits(planner, nowMs, burstsMax);
   renewExtra(planner);
   for (const { leaf, isExplored } of chooseTargets(planner, nowMs, { burstsMax, exploredMax })) {
     if (bursts.length >= burstsMax) break;
@@ -44,6 +45,18 @@ export function planBursts(
       bursts.push({ network: planner.source.cells.leafKey[index] as number, popIndex: pop });
       if (isAsked) planner.asked[index] = pop + 1;
     }
+  }
+  return bursts;
+}
+
+/** Bursts that audit the agents: none where networks may be sent but so many. */
+function audits(planner: Planner, nowMs: number, burstsMax: number): PlannedBurst[] {
+  if (planner.burstsPerNetworkMax !== Infinity) return [];
+  const bursts: PlannedBurst[] = [];
+  for (const { leaf, pop } of planAudits(planner, burstsMax)) {
+    const index = leaf - planner.source.cells.firstLeaf;
+    if (!send(planner, index, pop, nowMs + BUSY_MS)) continue;
+    bursts.push({ network: planner.source.cells.leafKey[index] as number, popIndex: pop });
   }
   return bursts;
 }

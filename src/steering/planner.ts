@@ -1,5 +1,6 @@
 import type { Location } from '../base/geodesy.ts';
 import { type Atlas, createAtlas } from './atlas.ts';
+import { partnersOf } from './audit.ts';
 import { type Belief, emptyBelief } from './belief.ts';
 import type { Cells } from './cells.ts';
 import type { Estimates } from './estimates.ts';
@@ -7,6 +8,7 @@ import { createLibrary, type Library } from './library.ts';
 import type { SteeringParams } from './params.ts';
 import type { CellGeometry } from './prior.ts';
 import type { PopTerms } from './score.ts';
+import type { Trust } from './trust.ts';
 
 /** What the planner reads of the decisions. */
 export interface PlanSource {
@@ -19,6 +21,9 @@ export interface PlanSource {
   readonly down: Uint8Array;
   /** By POP: when its RTT or loss last changed for all its cells, ms since 1970. */
   readonly alarmedAtMs: Float64Array;
+  /** Whose times are believed; and Float32 [POPs x POPs]: `lightBetween`. */
+  readonly trust: Trust;
+  readonly between: Float32Array;
   /** What a whole POP adds to its clients' round-trip times: its price above all. */
   readonly terms: PopTerms;
   /** POP that a leaf's clients get now. */
@@ -61,6 +66,10 @@ export interface Planner {
   explored: number;
   exploredFar: number;
   cursor: number;
+  /** Pairs of POPs that were looked at for an audit. */
+  auditTurn: number;
+  /** By POP: those against which its times are held; -1: none. */
+  readonly partners: Int16Array;
   readonly excluded: Uint8Array;
   /** By POP: shift, loss, congestion and price, ms; as of the last call. */
   readonly extraMs: Float64Array;
@@ -104,6 +113,8 @@ export function createPlanner(
     explored: 0,
     exploredFar: 0,
     cursor: 0,
+    auditTurn: 0,
+    partners: partnersOf(source.between, pops.length),
     excluded: new Uint8Array(pops.length),
     extraMs: new Float64Array(pops.length),
     burstsPerNetworkMax: burstsPerNetworkMax === 0 ? Infinity : burstsPerNetworkMax,
@@ -136,6 +147,16 @@ export function forgetTarget(planner: Planner, leaf: number): void {
 /** Every POP may be tried again. */
 export function clearTried({ tried, triedWords }: Planner, index: number): void {
   tried.fill(0, index * triedWords, (index + 1) * triedWords);
+}
+
+/** Networks are explored anew, as what was known of them was wrong. */
+export function exploreAnew(planner: Planner, cells: readonly number[]): void {
+  for (const cell of cells) {
+    const index = cell - planner.source.cells.firstLeaf;
+    if (index < 0) continue;
+    planner.promiseMs[index] = Number.NaN;
+    clearTried(planner, index);
+  }
 }
 
 /** Sets whether a POP was tried. */

@@ -3,7 +3,8 @@ import type { SteeringTerms } from './terms.ts';
 
 /** What `explain` and metrics need of the decisions as they stand. */
 export function termsOf(state: DeciderState): SteeringTerms {
-  const { options, terms, fleetState, deciding, predictedRps } = state;
+  const { options, terms, fleetState, deciding, learning, predictedRps } = state;
+  const { held, standing } = learning.trust;
   const total = predictedRps.reduce((sum, load) => sum + load, 0);
   const at = (array: Float64Array, index: number): number => array[index] as number;
   return {
@@ -13,6 +14,7 @@ export function termsOf(state: DeciderState): SteeringTerms {
       state: fleetState.state[index] ?? 'up',
       why: fleetState.why[index] ?? '',
       ...(fleetState.downBy[index] ? { downBy: fleetState.downBy[index] } : {}),
+      ...(held[index] === 1 ? { agentStanding: Math.round(at(standing, index) * 100) / 100 } : {}),
       shiftMs: at(terms.shiftMs, index),
       priorBiasMs: at(terms.priorBiasMs, index),
       lossMs: at(terms.lossMs, index),

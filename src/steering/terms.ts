@@ -10,6 +10,8 @@ export interface PopTermsRecord {
   readonly why: string;
   /** What says that it is down, also while it is drained; absent: nothing does. */
   readonly downBy?: DownBy;
+  /** Standing 0..0.5 of its agent, whose times are held to what the others' allow; absent: it is believed. */
+  readonly agentStanding?: number;
   readonly shiftMs: number;
   readonly priorBiasMs: number;
   readonly lossMs: number;

@@ -10,11 +10,12 @@ import {
   lastMs,
   levelMs,
 } from './estimates.ts';
+import { believedMs, expectedMs } from './held.ts';
 import type { Learning } from './learning.ts';
 import { foreseeNotes, noteOffset, noteTouched, OFFSET_BURSTS_MAX, offsetMsOf } from './notes.ts';
 import type { Pool } from './pool.ts';
 import { learnResidual } from './pop-bias.ts';
-import { LEVEL_TILE, priorMs } from './prior.ts';
+import { LEVEL_TILE } from './prior.ts';
 import { burstMs, fastKey } from './witness.ts';
 
 /** How far off a burst may be that counts for the offset of a network, ms. */
@@ -103,6 +104,7 @@ function update(updating: Updating, sample: LocatedSample, cell: number, network
   which.cell = placeId;
   poolPlace(updating, sample, cell);
   touch(updating, placeId);
+  if (intake.state.trust.held[pop] === 1) return;
   if (!Number.isNaN(burst.rttMs) && entry >= 0 && isOrdinary(intake.state, entry))
     learnResidual(intake.state, sample, burst.rttMs);
 }
@@ -115,11 +117,17 @@ function count(estimates: Estimates, known: number, { which, burst }: Updating, 
 }
 
 /** Sets what a burst counts as for an entry, -1: none yet; and how. */
-function takeUp({ intake, fast, burst, own, pooled }: Updating, sample: LocatedSample, entry: number): void {
+function takeUp(
+  { intake, fast, burst, own, pooled, which }: Updating,
+  sample: LocatedSample,
+  entry: number,
+): void {
   const { params, estimates, terms, popLoss } = intake.state;
   const { popIndex: pop } = sample;
   const bursts = entry < 0 ? 0 : burstsOf(estimates, entry);
   burst.rttMs = Math.max(LEAST_RTT_MS, burstMs(sample, bursts, params) - (terms.shiftMs[pop] as number));
+  if (intake.state.trust.held[pop] === 1)
+    burst.rttMs = believedMs(intake.state, { cell: which.cell, placeId: sample.placeId, pop }, burst.rttMs);
   burst.sent = sample.sent;
   burst.lost = sample.lost;
   burst.atMs = sample.atMs;
@@ -164,10 +172,4 @@ function poolPlace(updating: Updating, sample: LocatedSample, cell: number): voi
   burst.rttMs = rttMs;
   const ms = Math.max(-OFFSET_MAX_MS, Math.min(OFFSET_MAX_MS, rttMs - expected));
   noteOffset(cells.notes, cell, ms);
-}
-
-/** Round-trip time from a place to a POP by geography, ms. */
-function expectedMs({ params, distances, terms }: Learning, placeId: number, pop: number): number {
-  const km = distances[placeId * terms.shiftMs.length + pop] as number;
-  return priorMs(params, km) + (terms.priorBiasMs[pop] as number);
 }

@@ -36,6 +36,8 @@ export function burstMs(sample: LocatedSample, bursts: number, params: SteeringP
 export function witness(state: Learning, sample: LocatedSample, cell: number): void {
   const { estimates, terms, params } = state;
   const { popIndex } = sample;
+  // An agent that is not believed does not tell of its POP as a whole either.
+  if (state.trust.held[popIndex] === 1) return;
   const pool = state.pools[popIndex] as Pool;
   noteBurst(pool, sample.sent, sample.lost);
   if (sample.rttMs === undefined) return;

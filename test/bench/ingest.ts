@@ -16,6 +16,7 @@ import type { Learning } from '../../src/steering/learning.ts';
 import { STEERING_PARAMETERS, type SteeringParams } from '../../src/steering/params.ts';
 import { newPool } from '../../src/steering/pool.ts';
 import { emptyPopTerms } from '../../src/steering/score.ts';
+import { createTrust } from '../../src/steering/trust.ts';
 
 const { values } = parseArgs({
   options: {
@@ -93,6 +94,7 @@ function learningOf(): Learning {
     popLoss: Array.from({ length: pops }, () => NO_LOSS),
     pools: Array.from({ length: pops }, () => newPool()),
     forgiven: [],
+    trust: createTrust(pops),
     residualMeanMs: new Float64Array(pops),
     residualCount: new Float64Array(pops),
     ticks: 0,

@@ -21,6 +21,7 @@ const pop = (code: string, rest: Partial<PopView>): PopView => ({
   priceMs: 0,
   biasMs: 0,
   share: 0.5,
+  agentStanding: 1,
   links: ['a', 'b'].map((letter) => ({
     id: `${code}-${letter}`,
     transit: 'one',

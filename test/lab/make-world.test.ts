@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { distanceKm } from '../../src/base/geodesy.ts';
 import { layBackbone } from '../../src/lab/make-backbone.ts';
-import { drawCities, drawHubs, readGazetteer, regionOf } from '../../src/lab/make-cities.ts';
-import { makeWorld, type WorldKind, type WorldWishes } from '../../src/lab/make-world.ts';
+import { drawCities, drawHubs, regionOf } from '../../src/lab/make-cities.ts';
 import { quantile } from '../../src/lab/numbers.ts';
 import { readWorld } from '../../src/lab/read-world.ts';
 import { startRun } from '../../src/lab/run.ts';
 import type { World } from '../../src/lab/world.ts';
 import { worldTexts } from '../../src/lab/write-world.ts';
+import { gazetteer, made } from './made-worlds.ts';
 
-const read = (name: string): string =>
-  readFileSync(new URL(`../../geo-data/${name}`, import.meta.url), 'utf8');
-const gazetteer = readGazetteer({ popsCsv: read('pops.csv'), placesCsv: read('places.csv') });
 const SEEDS = [1, 2, 3, 4, 5, 6];
-
-function wishes(kind: WorldKind, changed: Partial<WorldWishes> = {}): WorldWishes {
-  const sizes = { pops: kind === 'random' ? 50 : 22, cells: 246, cities: 246, capacity: 10 };
-  const events = { eventTick: 20, eventEnd: 40, shiftMs: 60 };
-  return { name: kind, kind, seed: 1, ticks: 60, tickSeconds: 10, ...sizes, ...events, ...changed };
-}
-
-const made = (kind: WorldKind, changed: Partial<WorldWishes> = {}): World =>
-  makeWorld(gazetteer, wishes(kind, changed));
 
 /** What nearest-by-claimed-geography scores. */
 function geoScore(world: World): { meanMs: number; p99Ms: number; within5: number } {
