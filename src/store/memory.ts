@@ -206,7 +206,7 @@ class MemoryStore implements Store {
     this.#open();
     this.#lease.check(fence);
     if (image.epoch <= (this.#image?.epoch ?? 0)) return false;
-    this.#image = { epoch: image.epoch, bytes: Uint8Array.from(image.bytes) };
+    this.#image = { epoch: image.epoch, bytes: new Uint8Array(image.bytes) };
     this.#nudge('image');
     return true;
   }
@@ -218,13 +218,13 @@ class MemoryStore implements Store {
 
   async image(): Promise<PublishedImage | undefined> {
     this.#open();
-    return this.#image && { epoch: this.#image.epoch, bytes: Uint8Array.from(this.#image.bytes) };
+    return this.#image && { epoch: this.#image.epoch, bytes: new Uint8Array(this.#image.bytes) };
   }
 
   async putEstimates(estimates: ReadonlyMap<string, Uint8Array>, fence?: number): Promise<void> {
     this.#open();
     this.#lease.check(fence);
-    for (const [cell, packed] of estimates) this.#estimates.set(cell, Uint8Array.from(packed));
+    for (const [cell, packed] of estimates) this.#estimates.set(cell, new Uint8Array(packed));
   }
 
   async estimate(cell: string): Promise<Uint8Array | undefined> {

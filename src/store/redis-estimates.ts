@@ -30,7 +30,7 @@ export async function putEstimates(
     if ((writes.at(-1) as unknown[]).length >= 2 * WRITTEN_MAX) writes.push([]);
     writes.at(-1)?.push(cell, Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength));
   }
-  for (const [shard, writes] of shards) {
+  const write = async (shard: string, writes: (string | Buffer)[][]): Promise<void> => {
     for (const fields of writes)
       await writeFenced(context, {
         script: PUT_SCRIPT,
@@ -38,7 +38,8 @@ export async function putEstimates(
         arguments: [ESTIMATES_EXPIRY_MS, ...fields],
         fence,
       });
-  }
+  };
+  await Promise.all(Array.from(shards, ([shard, writes]) => write(shard, writes)));
 }
 
 /** The packed estimates of a cell. */
@@ -48,7 +49,7 @@ export async function readEstimate(
   cell: string,
 ): Promise<Uint8Array | undefined> {
   const packed = await connection.call((redis) => redis.hgetBuffer(shardOf(key, cell), cell));
-  return packed === null ? undefined : Uint8Array.from(packed);
+  return packed === null ? undefined : new Uint8Array(packed);
 }
 
 /** All of them, shard by shard. */
@@ -56,17 +57,20 @@ export async function* scanEstimates(
   connection: RedisConnection,
   key: string,
 ): AsyncIterable<readonly [cell: string, packed: Uint8Array]> {
-  for (let shard = 0; shard < SHARDS; shard++) {
-    let cursor = '0';
-    do {
-      const [next, fields] = await connection.call((redis) =>
-        redis.hscanBuffer(`${key}:${shard}`, cursor, 'COUNT', SCANNED),
-      );
-      for (let i = 0; i + 1 < fields.length; i += 2) {
-        yield [String(fields[i]), Uint8Array.from(fields[i + 1] as Buffer)];
-      }
-      cursor = String(next);
-    } while (cursor !== '0');
+  const ask = (shard: number, cursor: string) => {
+    const page = connection.call((redis) => redis.hscanBuffer(`${key}:${shard}`, cursor, 'COUNT', SCANNED));
+    // Asked for ahead: a reader that goes away does not hear of its failure.
+    page.catch(() => undefined);
+    return page;
+  };
+  for (let shard = 0, page = ask(0, '0'); shard < SHARDS; ) {
+    const [next, fields] = await page;
+    const cursor = String(next);
+    if (cursor === '0') shard++;
+    if (shard < SHARDS) page = ask(shard, cursor);
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      yield [String(fields[i]), new Uint8Array(fields[i + 1] as Buffer)];
+    }
   }
 }
 

@@ -139,7 +139,7 @@ function imagePart(context: RedisContext): ImagePart {
       );
       if (!text || !bytes) return undefined;
       const epoch = readEpoch(text.toString('latin1'));
-      return epoch === 0 ? undefined : { epoch, bytes: Uint8Array.from(bytes) };
+      return epoch === 0 ? undefined : { epoch, bytes: new Uint8Array(bytes) };
     },
     putEstimates: (estimates, fence) => putEstimates(context, estimates, fence),
     estimate: (cell) => readEstimate(connection, key('estimates'), cell),
