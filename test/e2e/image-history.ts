@@ -7,6 +7,7 @@ import { loadGround } from '../../src/cli/ground.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
 import { openRedisStore } from '../../src/store/redis.ts';
+import { StoreError } from '../../src/store/store.ts';
 
 /** A table that was published, and when it was seen first. */
 export interface Seen {
@@ -55,9 +56,13 @@ export async function watchImages(url: string): Promise<ImageHistory> {
     const now = { atMs: performance.now(), digest, token, image };
     seen.push({ epoch: published.epoch, ...now });
   };
+  /** A store that is slow for a moment is looked at again. */
+  const missed = (error: unknown): void => {
+    if (!(error instanceof StoreError)) throw error;
+  };
   const running = (async () => {
     while (!isStopped) {
-      await look();
+      await look().catch(missed);
       await sleep(EVERY_MS);
     }
   })();
@@ -73,8 +78,7 @@ export async function watchImages(url: string): Promise<ImageHistory> {
     stop: async () => {
       isStopped = true;
       stopListening();
-      await running;
-      await store.close();
+      await running.finally(store.close.bind(store));
     },
   };
 }
