@@ -150,6 +150,14 @@ test('a bad body is refused whole, with every fault and its place', async () => 
       ...['throughputMbps', 'capacityMbps', 'queueMs', 'lossRate'].map((f) => `links[0].${f}`),
     ],
   );
+  const wild = await post(
+    '/ingest/v1/report',
+    JSON.stringify({ ...report, cpu: 2, connections: -1, drain: 7 }),
+  );
+  assert.deepEqual(
+    wild.said.map((text) => text.split(':')[0]),
+    ['cpu', 'connections', 'drain'],
+  );
   const many = JSON.stringify([1, 'FRA', START_MS, 'measured', Array(100).fill(7)]);
   assert.equal((await post('/ingest/v1/samples', many)).said.at(-1), 'and 80 more faults');
   for (const text of ['', '{', 'null', '7', '[]', '{}', '[1]', '"x"', '[[[[]]]]'])
@@ -173,6 +181,22 @@ test('long bodies, other methods and other paths are refused unread', async () =
   const [said] = (await once(socket, 'data')) as [Buffer];
   assert.match(said.toString(), /^HTTP\/1\.1 401 /);
   socket.destroy();
+});
+
+test('of one agent 8 requests are under way at a time, slow ones included; others have room', async () => {
+  const headers = ['host: x', `authorization: Bearer ${FRA}`, 'content-length: 9'];
+  const head = ['POST /ingest/v1/demand HTTP/1.1', ...headers, '', ''].join('\r\n');
+  const slow = Array.from({ length: 8 }, () => connect({ host: '127.0.0.1', port: ingest.endpoint.port }));
+  for (const socket of slow) socket.write(head);
+  let status = 0;
+  for (let i = 0; i < 100 && status !== 503; i++)
+    status = (await post('/ingest/v1/demand', '[]', FRA)).status;
+  assert.equal(status, 503);
+  assert.equal((await post('/ingest/v1/demand', '[]', NRT)).status, 204);
+  for (const socket of slow) socket.destroy();
+  for (let i = 0; i < 100 && status !== 204; i++)
+    status = (await post('/ingest/v1/demand', '[]', FRA)).status;
+  assert.equal(status, 204, 'whoever goes away takes no room');
 });
 
 test('one agent cannot take all: more than 6,000 requests a minute are turned away', async () => {

@@ -75,9 +75,9 @@ export function createBeacon(options: BeaconOptions): Beacon {
   const put = (pop: string, sample: Sample): void => {
     const samples = waiting.get(pop) ?? [];
     waiting.set(pop, samples);
+    counts.taken++;
     if (samples.length >= BATCH_SAMPLES_MAX) counts.lost++;
     else samples.push(sample);
-    counts.taken++;
   };
   return {
     script: (client) => {

@@ -11,6 +11,12 @@ import { isMeasureMethod, isNumber, isText, RATE_MAX, RTT_MAX_MS, TIME_MAX_MS } 
 const FAULTS_MAX = 20;
 const COUNT_MAX = 1_000_000;
 const LINKS_MAX = 64;
+/** Numbers that a report need not have, and their greatest values. */
+const REPORT_OPTIONAL = [
+  ['steeredRps', RATE_MAX],
+  ['cpu', 1],
+  ['connections', RATE_MAX],
+] as const;
 
 /** Collects faults: where (`[4][0][1]`, `links[0].id`), and what. */
 interface Faults {
@@ -73,7 +79,9 @@ export function reportFaults(value: unknown): readonly string[] {
     moment(value['atMs'], 'atMs', faults);
     source(value['source'], 'source', faults);
     for (const field of ['loadRps', 'capacityRps']) number(value[field], field, [0, RATE_MAX], faults);
-    if (value['steeredRps'] !== undefined) number(value['steeredRps'], 'steeredRps', [0, RATE_MAX], faults);
+    for (const [field, max] of REPORT_OPTIONAL)
+      if (value[field] !== undefined) number(value[field], field, [0, max], faults);
+    if (value['drain'] !== undefined) text(value['drain'], 'drain', faults);
     if (typeof value['healthy'] !== 'boolean')
       faults.add('healthy', `${show(value['healthy'])} is neither true nor false`);
     const links = many(value['links'], { at: 'links', what: 'links', max: LINKS_MAX }, faults);

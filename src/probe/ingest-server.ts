@@ -52,6 +52,8 @@ export interface Ingest {
 
 /** Bodies of agents, and posts of browsers, that are being read or written at a time. */
 const UNDER_WAY = { agents: 64, browsers: 64 };
+/** The same of one agent: whoever is slow, or means ill, leaves room for the others. */
+const UNDER_WAY_OF_ONE = 8;
 /** Requests of one agent in a minute: more than 100 a second. */
 const AGENT_REQUESTS_PER_MINUTE = 6_000;
 const POPS_MAX = 2_000;
@@ -69,6 +71,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     ...options,
     rates: createRateBound({ perMinute: AGENT_REQUESTS_PER_MINUTE, keysMax: POPS_MAX }),
     underWay: { agents: 0, browsers: 0 },
+    underWayOf: new Map(),
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     // A client that goes away while it is answered is no error of ours.
@@ -96,6 +99,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
 interface Answering extends IngestOptions {
   readonly rates: RateBound;
   readonly underWay: { agents: number; browsers: number };
+  /** By POP, only those that have any. */
+  readonly underWayOf: Map<string, number>;
 }
 
 interface FullReply extends IngestReply {
@@ -133,7 +138,7 @@ async function answerAgent(
   { route, query }: { readonly route: IngestRoute; readonly query: string },
   answering: Answering,
 ): Promise<FullReply> {
-  const { tokens, rates, underWay, store, clock } = answering;
+  const { tokens, rates, underWay, underWayOf, store, clock } = answering;
   if (request.method !== 'POST') return notAllowed('POST');
   const token = /^Bearer +(\S{1,256})$/i.exec(request.headers.authorization ?? '')?.[1];
   const pop = token === undefined ? undefined : tokens.popOf(token);
@@ -143,15 +148,20 @@ async function answerAgent(
   }
   if (!rates.take(pop, 1, clock.nowMs()))
     return { status: 429, faults: [`${pop}: too many requests`], headers: { ...CLOSE, ...AGAIN } };
-  if (underWay.agents >= UNDER_WAY.agents)
+  const own = underWayOf.get(pop) ?? 0;
+  if (underWay.agents >= UNDER_WAY.agents || own >= UNDER_WAY_OF_ONE)
     return { status: 503, faults: ['too many requests at a time'], headers: { ...CLOSE, ...AGAIN } };
   underWay.agents++;
+  underWayOf.set(pop, own + 1);
   try {
     const text = await readBody(request, route.octetsMax);
     if (typeof text !== 'string') return text;
     return await route.answer({ pop, text, isNews: query === 'news' }, store);
   } finally {
     underWay.agents--;
+    const left = (underWayOf.get(pop) ?? 0) - 1;
+    if (left > 0) underWayOf.set(pop, left);
+    else underWayOf.delete(pop);
   }
 }
 
