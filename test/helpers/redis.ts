@@ -36,7 +36,7 @@ export interface RedisServerOptions {
   /** Come after `--port … --bind 127.0.0.1 --dir …` without persistence. */
   readonly args?: (folder: string, port: number) => string[];
   /** Of a sentinel: what its file says besides its port. */
-  readonly sentinel?: string;
+  readonly sentinel?: string | ((folder: string, port: number) => string);
   /** A configuration file, which the arguments beat. */
   readonly conf?: (folder: string) => string;
 }
@@ -85,7 +85,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Test
 function argumentsOf(folder: string, port: number, { args, sentinel, conf }: RedisServerOptions): string[] {
   if (sentinel !== undefined) {
     const file = join(folder, 'sentinel.conf');
-    writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n${sentinel}\n`);
+    const told = typeof sentinel === 'string' ? sentinel : sentinel(folder, port);
+    writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n${told}\n`);
     return [file, '--sentinel'];
   }
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
