@@ -102,3 +102,25 @@ test('a message of more than 16 KiB points only where pointers reach', () => {
   assert.ok(octets && octets.length > 0x4000);
   assert.equal(decodeMessage(octets).sections[0].length, count);
 });
+
+test('an old table is told in an extended error: with EDNS, of steered names, where there is room', () => {
+  const ede = [0, 15, 0, 2, 0, 3];
+  const octetsOf = (name: string, edns?: number): number[] => [
+    ...(world.ask(encodeQuery({ name, type: 'A', ...(edns === undefined ? {} : { edns }) })) ?? []),
+  ];
+  const fresh = octetsOf('steer.example.', 1232);
+  world.context.stale[0] = 1;
+  try {
+    const stale = octetsOf('steer.example.', 1232);
+    assert.deepEqual(stale.slice(-6), ede);
+    const lengthAt = fresh.length - 2;
+    assert.deepEqual(stale.slice(0, lengthAt), fresh.slice(0, lengthAt));
+    assert.deepEqual([stale[lengthAt], stale[lengthAt + 1]], [0, 6], 'RDLENGTH');
+    assert.equal(stale.length, fresh.length + 6);
+    assert.notDeepEqual(octetsOf('host1.example.', 1232).slice(-6), ede, 'other names are not old');
+    assert.notDeepEqual(octetsOf('steer.example.').slice(-6), ede, 'without EDNS there is no place for it');
+  } finally {
+    world.context.stale[0] = 0;
+  }
+  assert.deepEqual(octetsOf('steer.example.', 1232), fresh);
+});

@@ -1,5 +1,5 @@
-import { RCODE } from '../wire/constants.ts';
-import { optSize, writeOpt } from '../wire/edns.ts';
+import { EDE_STALE, RCODE } from '../wire/constants.ts';
+import { addExtendedError, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
 import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
 import { type AnswerContext, type Client, OUTCOME, TRANSPORT } from './context.ts';
@@ -10,7 +10,7 @@ import { answerQuestion } from './question.ts';
 // its code.
 const { TCP: TRANSPORT_TCP, UDP: TRANSPORT_UDP } = TRANSPORT;
 const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
-const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED } = OUTCOME;
+const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED, STEERED: OUTCOME_STEERED } = OUTCOME;
 const { BADVERS: RCODE_BADVERS, FORMERR: RCODE_FORMERR, NOTIMP: RCODE_NOTIMP } = RCODE;
 const {
   BAD_VERSION: QUERY_BAD_VERSION,
@@ -96,7 +96,9 @@ function finish(context: AnswerContext, packet: DataView): number {
   let end = message.at;
   let additional = counts[SECTION_ADDITIONAL] as number;
   if (edns.present) {
-    end = writeOpt(out, end, edns, context.udpSizeMax, rcode, outcome.scopeLength);
+    const opt = end;
+    end = writeOpt(out, opt, edns, context.udpSizeMax, rcode, outcome.scopeLength);
+    if (context.stale[0] !== 0 && outcome.kind === OUTCOME_STEERED) end = sayStale(context, opt, end);
     additional++;
   }
   // ID, QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035
@@ -108,4 +110,10 @@ function finish(context: AnswerContext, packet: DataView): number {
   out.setInt32(4, (question << 16) | (counts[SECTION_ANSWER] as number));
   out.setInt32(8, ((counts[SECTION_AUTHORITY] as number) << 16) | additional);
   return end;
+}
+
+/** Says that the table is old, where there is room: nothing else gives way for it. */
+function sayStale({ message, query }: AnswerContext, opt: number, end: number): number {
+  if (end + EDE_SIZE > message.limit + optSize(query.edns)) return end;
+  return addExtendedError(message.out, opt, end, EDE_STALE);
 }

@@ -86,6 +86,8 @@ export interface AnswerContext {
   table: SteeringTable | undefined;
   /** One word per POP: see base/pop-state.ts. */
   readonly popState: Int32Array;
+  /** One word, shared: not 0 while steered answers are to say that the table is old. */
+  readonly stale: Int32Array;
   /** POP index of each link. */
   readonly linkPop: Int32Array;
   /** In the order that the zones were compiled for. */
@@ -116,6 +118,7 @@ interface AnswerParts {
   readonly popState: Int32Array;
   readonly linkPop: Int32Array;
   readonly table?: SteeringTable;
+  readonly stale?: Int32Array | undefined;
   readonly udpSizeMax?: number;
 }
 
@@ -125,6 +128,7 @@ export function createAnswerContext(parts: AnswerParts): AnswerContext {
     zones: parts.zones,
     table: parts.table,
     popState: parts.popState,
+    stale: parts.stale ?? new Int32Array(1),
     linkPop: parts.linkPop,
     services: parts.services,
     udpSizeMax: parts.udpSizeMax ?? UDP_SIZE_MAX_DEFAULT,

@@ -16,6 +16,7 @@ import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
 import type { LoadedImage } from './images.ts';
 import { createQueryRates } from './query-rates.ts';
+import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import type { World } from './world.ts';
 
@@ -154,6 +155,7 @@ async function startRest(
   };
   const clients = (): LoadedImage => world.images.clients;
   closeLater(startSlowJobs({ ground: world, table, clients, setClients, terminal, log }));
+  closeLater(watchStaleness(world, table, systemClock));
   const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
   const { admin } = config.listen;
   if (admin === 'off' || startAdmin === undefined) return live;

@@ -67,6 +67,7 @@ export async function openWorld(
     fleet: config.fleet,
     placesDigest: places.digest,
     popState,
+    stale: new Int32Array(new SharedArrayBuffer(4)),
     udpSizeMax: config.dns.udpSizeMax,
   };
   const describer = createDescriber(config);

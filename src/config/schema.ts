@@ -149,6 +149,11 @@ const dnsSchema = z
       { min: 512, max: 4096, unit: 'octets' },
       'Longest answer over UDP, whatever the client allows; longer ones say TC.',
     ).default(1232),
+    staleAfterMs: whole(
+      { min: 0, max: 86_400_000, unit: 'ms' },
+      'Steered answers say that they are stale, in an extended error (RFC 8914, code 3) for clients that ' +
+        'speak EDNS, while the table is older than this; 0: they never do.',
+    ).default(0),
     recvBufferOctets: whole(
       { min: 4096, max: 268_435_456, unit: 'octets' },
       "The UDP sockets' receive buffer (the kernel may give less).",

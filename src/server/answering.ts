@@ -33,6 +33,8 @@ export interface AnswerData {
   readonly placesDigest: number;
   /** One word per POP (base/pop-state.ts), written by the control side. */
   readonly popState: Int32Array<SharedArrayBuffer>;
+  /** One word: not 0 while steered answers are to say that the table is old. Absent: they never do. */
+  readonly stale?: Int32Array<SharedArrayBuffer>;
   /** Longest UDP response, octets. */
   readonly udpSizeMax: number;
 }
@@ -73,6 +75,7 @@ export function createAnswering(data: AnswerData): Answering {
     zones,
     services: data.services.map((service) => compileService(service, fleet)),
     popState: data.popState,
+    stale: data.stale,
     linkPop: Int32Array.from(fleet.links, (link) => link.popIndex),
     udpSizeMax: data.udpSizeMax,
   });

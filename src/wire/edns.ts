@@ -4,11 +4,13 @@ import { OPTION, TYPE } from './constants.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { ECS: OPTION_ECS, KEEPALIVE: OPTION_KEEPALIVE } = OPTION;
+const { ECS: OPTION_ECS, EDE: OPTION_EDE, KEEPALIVE: OPTION_KEEPALIVE } = OPTION;
 const { OPT: TYPE_OPT } = TYPE;
 
 /** Octets of the keepalive option of a response (RFC 7828 §3.1). */
 const KEEPALIVE_SIZE = 6;
+/** Octets of an extended error without text. */
+export const EDE_SIZE = 6;
 
 /** What the OPT record of a query says (RFC 6891), its client subnet (RFC 7871) included. Mutable, reused. */
 export interface EdnsView {
@@ -110,6 +112,17 @@ export function writeOpt(
   const { octets } = view.ecsAddress;
   for (let i = 0; i < count; i++) out.setUint8(at + i, octets[i] as number);
   return at + count;
+}
+
+/**
+ * Adds an extended error without text (RFC 8914) to the OPT record that `writeOpt` wrote between `opt` and
+ * `at`; six octets of room must be there. Returns the offset after it.
+ */
+export function addExtendedError(out: DataView, opt: number, at: number, code: number): number {
+  out.setUint16(opt + 9, out.getUint16(opt + 9) + EDE_SIZE);
+  out.setInt32(at, (OPTION_EDE << 16) | 2);
+  out.setUint16(at + 4, code);
+  return at + EDE_SIZE;
 }
 
 function readClientSubnet(view: EdnsView, packet: DataView, at: number, size: number): boolean {
