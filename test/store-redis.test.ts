@@ -190,3 +190,29 @@ test('a reader whose redis lost its data and its clock begins again', { skip }, 
     await store.close();
   }
 });
+
+test('estimates that are too old are removed by who saves others', { skip }, async () => {
+  const cluster = newCluster();
+  const store = await openRedisStore({ url: redis.url, cluster, estimatesExpiryMs: 1_000 });
+  const raw = new Redis(redis.url);
+  const count = async () => {
+    const keys = Array.from({ length: 16 }, (_, shard) => `{${cluster}}:estimates:${shard}`);
+    const lengths = await Promise.all(keys.map((key) => raw.hlen(key)));
+    return lengths.reduce((sum, length) => sum + length, 0);
+  };
+  const some = (name: string, number: number) =>
+    new Map(Array.from({ length: number }, (_, i) => [`${name}${i}`, Uint8Array.of(1)]));
+  try {
+    await store.putEstimates(some('old', 1_000));
+    assert.equal(await count(), 1_000);
+    const young = some('young', 100);
+    for (let i = 0; i < 6; i++) {
+      await sleep(500);
+      for (let k = 0; k < 20; k++) await store.putEstimates(young);
+    }
+    assert.equal(await count(), young.size);
+  } finally {
+    raw.disconnect();
+    await store.close();
+  }
+});

@@ -10,6 +10,7 @@ import {
   TARGETS_MAX,
 } from './bounds.ts';
 import { sumDemand } from './demand.ts';
+import { createMemoryEstimates, type MemoryEstimates } from './memory-estimates.ts';
 import { createMemoryLease, type MemoryLease } from './memory-lease.ts';
 import {
   type ClockSkew,
@@ -43,6 +44,8 @@ export interface MemoryStoreOptions {
   readonly targetsExpiryMs?: number;
   /** Instead of `HEALTH_EXPIRY_MS`. */
   readonly healthExpiryMs?: number;
+  /** Instead of `ESTIMATES_EXPIRY_MS`. */
+  readonly estimatesExpiryMs?: number;
 }
 
 /** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
@@ -73,7 +76,7 @@ class MemoryStore implements Store {
   readonly #targets = new Map<string, Aged<readonly Target[]>>();
   readonly #overrides = new Map<string, Override>();
   readonly #model = new Map<string, ModelChange>();
-  readonly #estimates = new Map<string, Uint8Array>();
+  readonly #estimates: MemoryEstimates;
   readonly #listeners = new Set<(topic: StoreTopic) => void>();
   #image: PublishedImage | undefined;
   #closed = false;
@@ -84,6 +87,7 @@ class MemoryStore implements Store {
     this.#batchesKept = options.batchesKept ?? BATCHES_KEPT;
     this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
     this.#healthExpiryMs = options.healthExpiryMs ?? HEALTH_EXPIRY_MS;
+    this.#estimates = createMemoryEstimates(options.clock, options.estimatesExpiryMs);
     this.#lease = createMemoryLease(options.clock);
   }
 
@@ -224,7 +228,7 @@ class MemoryStore implements Store {
   async putEstimates(estimates: ReadonlyMap<string, Uint8Array>, fence?: number): Promise<void> {
     this.#open();
     this.#lease.check(fence);
-    for (const [cell, packed] of estimates) this.#estimates.set(cell, new Uint8Array(packed));
+    this.#estimates.put(estimates);
   }
 
   async estimate(cell: string): Promise<Uint8Array | undefined> {
@@ -234,7 +238,7 @@ class MemoryStore implements Store {
 
   async *allEstimates(): AsyncIterable<readonly [cell: string, packed: Uint8Array]> {
     this.#open();
-    yield* this.#estimates;
+    yield* this.#estimates.all();
   }
 
   onChange(listener: (topic: StoreTopic) => void): () => void {

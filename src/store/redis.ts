@@ -4,7 +4,7 @@ import { parseRedisAddress } from '../base/redis-address.ts';
 import { decodeModelChange, decodeOverride } from './codec.ts';
 import { openConnection, type RedisConnection } from './redis-connection.ts';
 import { keyOf, nudge, type RedisContext } from './redis-context.ts';
-import { putEstimates, readEstimate, scanEstimates } from './redis-estimates.ts';
+import { createRedisEstimates } from './redis-estimates.ts';
 import { readFields } from './redis-hash.ts';
 import { createRedisHealth } from './redis-health.ts';
 import { createRedisLease, fencedScript, writeFenced } from './redis-lease.ts';
@@ -28,6 +28,8 @@ export interface RedisStoreOptions {
   readonly targetsExpiryMs?: number;
   /** Instead of `HEALTH_EXPIRY_MS`. */
   readonly healthExpiryMs?: number;
+  /** Instead of `ESTIMATES_EXPIRY_MS`. */
+  readonly estimatesExpiryMs?: number;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...createRedisLease(context),
     ...operatorPart(context),
     ...imagePart(context),
+    ...createRedisEstimates(context, options.estimatesExpiryMs),
     ...handlePart(connection, listeners),
   };
 }
@@ -104,13 +107,8 @@ redis.call('HSET', KEYS[2], 'epoch', ARGV[2], 'bytes', ARGV[3])
 redis.call('PUBLISH', ARGV[4], 'image')
 return 1`);
 
-type ImagePart = Pick<
-  Store,
-  'publishImage' | 'imageEpoch' | 'image' | 'putEstimates' | 'estimate' | 'allEstimates'
->;
-
 /** What the controller made. */
-function imagePart(context: RedisContext): ImagePart {
+function imagePart(context: RedisContext): Pick<Store, 'publishImage' | 'imageEpoch' | 'image'> {
   const { connection, key } = context;
   const readEpoch = (text: string): number => {
     const epoch = Number(text);
@@ -141,9 +139,6 @@ function imagePart(context: RedisContext): ImagePart {
       const epoch = readEpoch(text.toString('latin1'));
       return epoch === 0 ? undefined : { epoch, bytes: new Uint8Array(bytes) };
     },
-    putEstimates: (estimates, fence) => putEstimates(context, estimates, fence),
-    estimate: (cell) => readEstimate(connection, key('estimates'), cell),
-    allEstimates: () => scanEstimates(connection, key('estimates')),
   };
 }
 

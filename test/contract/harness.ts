@@ -8,6 +8,7 @@ export interface Bounds {
   readonly batchesKept?: number;
   readonly targetsExpiryMs?: number;
   readonly healthExpiryMs?: number;
+  readonly estimatesExpiryMs?: number;
 }
 
 /** Codes of the fleet that the store is opened for. */

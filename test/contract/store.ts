@@ -64,7 +64,7 @@ export function storeContract(harness: StoreHarness): void {
   healthContract(check, harness);
   leaseContract(check, harness);
   operatorContract(check);
-  imageContract(check);
+  imageContract(check, harness);
   check('the clock of the store is known', async (first) => {
     const skew = first.clockSkew();
     assert.ok(skew !== undefined && Math.abs(skew.skewMs) <= skew.errorMs + 5, JSON.stringify(skew));
@@ -184,7 +184,8 @@ function operatorContract(check: Check): void {
   });
 }
 
-function imageContract(check: Check): void {
+function imageContract(check: Check, harness: StoreHarness): void {
+  estimateContract(check, harness);
   check('only a greater epoch is published', async (first, second) => {
     const topics = heard(second);
     assert.equal(await second.imageEpoch(), 0);
@@ -223,4 +224,29 @@ function imageContract(check: Check): void {
     for await (const [cell, packed] of second.allEstimates()) found.set(cell, packed);
     assert.deepEqual(found, many.set('world', Uint8Array.of(2, 3)));
   });
+}
+
+function estimateContract(check: Check, harness: StoreHarness): void {
+  check(
+    'estimates that nobody saves any more go, others stay',
+    async (first, second) => {
+      const all = async () => {
+        const cells: string[] = [];
+        for await (const [cell] of second.allEstimates()) cells.push(cell);
+        return cells.sort();
+      };
+      await first.putEstimates(new Map([['old', Uint8Array.of(1)]]));
+      await first.putEstimates(new Map([['kept', Uint8Array.of(1)]]));
+      await harness.passMs(1_500);
+      await first.putEstimates(new Map([['kept', Uint8Array.of(2)]]));
+      await first.putEstimates(new Map([['new', Uint8Array.of(3)]]));
+      assert.deepEqual(await all(), ['kept', 'new', 'old']);
+      await harness.passMs(2_000);
+      assert.equal(await second.estimate('old'), undefined);
+      assert.deepEqual(await all(), ['kept', 'new']);
+      assert.deepEqual(await second.estimate('kept'), Uint8Array.of(2));
+    },
+    // Redis' side counts in whole seconds.
+    { estimatesExpiryMs: 3_000 },
+  );
 }
