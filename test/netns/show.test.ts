@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { makeNet, type Net, netnsMissing } from './net.ts';
 import { MAIN, type Role, startRole, startTool } from './roles.ts';
@@ -34,11 +35,13 @@ const folder = mkdtempSync(join(tmpdir(), 'isochrone-net-'));
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 /** After a change the right answers come within this, ms. */
 const WITHIN_MS = 30_000;
-/** After it is undone: what a POP that was bad is now is asked seldom while another is good, ms. */
-const BACK_WITHIN_MS = 120_000;
+/** After it is undone: that within this, and settled for the next. */
+const BACK = { withinMs: 60_000, stayMs: 3_000 };
 /** Answers are then the same for this long, ms: after the start, and after a change. */
 const SETTLED_MS = 6_000;
 const STAY_MS = 1_000;
+/** Visitors are there before the controller is, ms. */
+const VISITS_BEFORE_MS = 3_000;
 /** So that each POP has something to carry. */
 const VISITS_RPS = 10;
 
@@ -72,13 +75,15 @@ before(async () => {
   const state = (role: string) => ['--config', config, '--state', join(folder, role)];
   const serve = ['serve', ...state('serve'), '--workers', '1', '--ingest-listen', INGEST];
   nameServer = await startRole(net, NAME_SERVER.name, serve);
-  control = await startRole(net, STORE.name, ['control', ...state('control')]);
   const ingest = ['--ingest', `https://${INGEST}`, '--ingest-ca', join(folder, 'ingest.crt')];
   for (const { name, code } of POPS) {
     const way = code === INGEST_POP ? [...ingest, '--token', INGEST_TOKEN] : [];
     agents.push(await startRole(net, name, ['agent', '--pop', code, '--config', config, ...way]));
   }
   for (const { name } of CLIENTS) startVisitors(name);
+  // Who is seen by those that visitors go to before anything is decided is known from the first decision on.
+  await sleep(VISITS_BEFORE_MS);
+  control = await startRole(net, STORE.name, ['control', ...state('control')]);
 });
 after(() => {
   net?.close();
@@ -149,7 +154,37 @@ test('after the start each client network gets the POP with the least delay', { 
   await expectAnswers('start', USUAL, { stayMs: SETTLED_MS });
 });
 
-test('60 ms more on one path move that client, and no other; the way back too', { skip }, async () => {
+test('a cut link between a client network and its POP moves that client', { skip }, async () => {
+  const path = usualPath('paris', 'AMS');
+  await net.setPaths([{ ...path, lossRate: 1 }]);
+  await expectAnswers('paris to AMS cut', { ...USUAL, paris: 'FRA' }, { untouched: ['berlin', 'dublin'] });
+  await net.setPaths([path]);
+  await expectAnswers('paris to AMS mended', USUAL, BACK);
+});
+
+test('a POP whose process is killed is answered no more; back again it is', { skip }, async () => {
+  servers.get('LHR')?.kill('SIGKILL');
+  await expectAnswers('LHR dead', { ...USUAL, dublin: 'AMS' }, { untouched: ['berlin', 'paris'] });
+  await startPop('lhr', 'LHR');
+  await expectAnswers('LHR back', USUAL, BACK);
+});
+
+test('a drained POP is answered no more; restored it is', { skip }, async () => {
+  await isochrone('drain', 'FRA', '--for', '10m', '--reason', 'a test');
+  await expectAnswers('FRA drained', { ...USUAL, berlin: 'AMS' }, { untouched: ['paris', 'dublin'] });
+  await isochrone('restore', 'FRA');
+  await expectAnswers('FRA restored', USUAL, BACK);
+});
+
+test('a POP that can serve less than is asked of it gives clients away', { skip }, async () => {
+  await setCapacity('ams', VISITS_RPS / 2);
+  await expectAnswers('AMS overloaded', { ...USUAL, paris: 'FRA' }, { untouched: ['berlin', 'dublin'] });
+  await setCapacity('ams', CAPACITY_RPS);
+  await expectAnswers('AMS with room', USUAL, BACK);
+});
+
+// Last: good news of a path is believed slowly, so that there is no quick way back.
+test('60 ms more on one path move that client, and no other', { skip }, async () => {
   const path = usualPath('berlin', 'FRA');
   await net.setPaths([{ ...path, rttMs: path.rttMs + 60 }]);
   await expectAnswers(
@@ -157,43 +192,6 @@ test('60 ms more on one path move that client, and no other; the way back too', 
     { ...USUAL, berlin: 'AMS' },
     { untouched: ['paris', 'dublin'] },
   );
-  await net.setPaths([path]);
-  await expectAnswers('berlin to FRA as before', USUAL, {
-    untouched: ['paris', 'dublin'],
-    withinMs: BACK_WITHIN_MS,
-  });
-});
-
-test('a cut link between a client network and its POP moves that client', { skip }, async () => {
-  const path = usualPath('paris', 'AMS');
-  await net.setPaths([{ ...path, lossRate: 1 }]);
-  await expectAnswers('paris to AMS cut', { ...USUAL, paris: 'FRA' }, { untouched: ['berlin', 'dublin'] });
-  await net.setPaths([path]);
-  await expectAnswers('paris to AMS mended', USUAL, {
-    untouched: ['berlin', 'dublin'],
-    withinMs: BACK_WITHIN_MS,
-  });
-});
-
-test('a POP whose process is killed is answered no more; back again it is', { skip }, async () => {
-  servers.get('LHR')?.kill('SIGKILL');
-  await expectAnswers('LHR dead', { ...USUAL, dublin: 'AMS' }, { untouched: ['berlin', 'paris'] });
-  await startPop('lhr', 'LHR');
-  await expectAnswers('LHR back', USUAL, { untouched: ['berlin', 'paris'], withinMs: BACK_WITHIN_MS });
-});
-
-test('a drained POP is answered no more; restored it is', { skip }, async () => {
-  await isochrone('drain', 'FRA', '--for', '10m', '--reason', 'a test');
-  await expectAnswers('FRA drained', { ...USUAL, berlin: 'AMS' }, { untouched: ['paris', 'dublin'] });
-  await isochrone('restore', 'FRA');
-  await expectAnswers('FRA restored', USUAL, { untouched: ['paris', 'dublin'], withinMs: BACK_WITHIN_MS });
-});
-
-test('a POP that can serve less than is asked of it gives clients away', { skip }, async () => {
-  await setCapacity('ams', VISITS_RPS / 2);
-  await expectAnswers('AMS overloaded', { ...USUAL, paris: 'FRA' }, { untouched: ['berlin', 'dublin'] });
-  await setCapacity('ams', CAPACITY_RPS);
-  await expectAnswers('AMS with room', USUAL, { untouched: ['berlin', 'dublin'], withinMs: BACK_WITHIN_MS });
 });
 
 /** `isochrone …` on the name server's host, with the cluster's store. */
