@@ -115,11 +115,10 @@ test('a redis that stands still for a while: what waited in the outbox arrives',
   await withStore(async (store, redis) => {
     const outbox = createOutbox(store);
     await ask(redis.port, 'CLIENT', 'PAUSE', '3000');
-    const sent = new Set<number>();
-    for (let i = 0; i < 30; i++) {
-      const atMs = Date.now();
-      sent.add(atMs);
-      outbox.put(batchAt(atMs));
+    const sent = Array.from({ length: 30 }, (_, i) => `10.0.${i}.0/24`);
+    for (const network of sent) {
+      const samples = [{ network, rttMs: 5, sent: 3, lost: 0 }];
+      outbox.put({ pop: 'FRA', atMs: Date.now(), source: 'measured', samples });
       outbox.flush(Date.now());
       await sleep(100);
     }
@@ -129,8 +128,8 @@ test('a redis that stands still for a while: what waited in the outbox arrives',
     }, 'the outbox empties');
     await until(async () => {
       const { batches } = await store.readSamples('', 1_000);
-      const got = new Set(batches.map(({ atMs }) => atMs));
-      return [...sent].every((atMs) => got.has(atMs));
+      const got = new Set(batches.flatMap(({ samples }) => samples.map(({ network }) => network)));
+      return sent.every((network) => got.has(network));
     }, 'every batch arrived');
   });
 });
