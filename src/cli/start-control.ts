@@ -7,6 +7,9 @@ import { holderName } from './holder.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 
+/** Where no other process can ask for the lease, one that stands still for a moment need not give it up, ms. */
+const ALONE_LEASE_MS = 60_000;
+
 /** What of the control loop differs between the commands that run it. */
 type Parts = Pick<
   ControlOptions,
@@ -36,6 +39,7 @@ export async function startControlLoop(ground: Ground, parts: Parts): Promise<Co
     burstsPerSecond,
     groupOfService: new Map(config.services.map(({ name }, i) => [name, groupOf[i] ?? -1])),
     holder: holderName(role),
+    ...(rest.store.kind === 'memory' ? { leaseMs: ALONE_LEASE_MS } : {}),
   });
   metrics.observe(control);
   closeLater(control.close);

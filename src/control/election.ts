@@ -55,9 +55,11 @@ export function createElection(options: {
   readonly store: Pick<Store, 'takeLease' | 'releaseLease' | 'onChange'>;
   readonly holder: string;
   readonly onWon?: () => void;
+  /** How long the lease holds after it was asked for, ms; absent: `LEASE_MS`. */
+  readonly leaseMs?: number | undefined;
   readonly log: (message: string) => void;
 }): Election {
-  const { store, holder, log } = options;
+  const { store, holder, leaseMs = LEASE_MS, log } = options;
   /** As the store last said; its `leftMs` counts from `askedAtMs`, which was before the store looked. */
   let lease: Lease | undefined;
   let askedAtMs = -Infinity;
@@ -87,7 +89,7 @@ export function createElection(options: {
   const take = async (): Promise<void> => {
     const atMs = performance.now();
     try {
-      const seen = await store.takeLease(holder, LEASE_MS);
+      const seen = await store.takeLease(holder, leaseMs);
       const isOther = seen.token !== lease?.token;
       if (lease !== undefined && isOther) counts.changes++;
       lease = seen;

@@ -44,6 +44,7 @@ export interface ControlOptions {
   readonly initial?: SteeringImage | undefined;
   /** Name of this process in the election of the one that decides: no other has it. */
   readonly holder: string;
+  readonly leaseMs?: number;
   /** A new table, made here or by whoever leads: answer from it. */
   readonly onImage: (image: MadeImage, origin: 'controller' | 'store') => void;
   readonly log: (message: string) => void;
