@@ -7,7 +7,7 @@ import { holderName } from './holder.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 
-/** Where no other process can ask for the lease, one that stands still for a moment need not give it up, ms. */
+/** Where no other process can lead, one that stands still for a moment need not give the lease up, ms. */
 const ALONE_LEASE_MS = 60_000;
 
 /** What of the control loop differs between the commands that run it. */
