@@ -5,6 +5,7 @@ import { createOutbox } from '../src/probe/outbox.ts';
 import { createTargetList } from '../src/probe/targets.ts';
 import { TARGETS_MAX } from '../src/store/bounds.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
+import { type SampleBatch, StoreError } from '../src/store/store.ts';
 import { smallFleet } from './helpers/fleet.ts';
 
 const fleet = smallFleet();
@@ -74,4 +75,35 @@ test('while the store is away batches wait, the newest thousand', async () => {
     outbox.flush(atMs);
   }
   assert.deepEqual(outbox.counts(), { sent: 0, dropped: 500, waiting: 1_000 });
+});
+
+test('what a store that answers with errors did not take is sent again, in pauses, until it is too old', async () => {
+  let isFull = true;
+  let calls = 0;
+  const taken: number[] = [];
+  const sink = {
+    state: () => ({ connected: true, address: 'test', errors: 0, damaged: 0 }),
+    clockSkew: () => undefined,
+    appendSamples: async ({ atMs }: SampleBatch) => {
+      calls++;
+      if (isFull) throw new StoreError('full');
+      taken.push(atMs);
+    },
+  };
+  const outbox = createOutbox(sink, 20_000);
+  outbox.put({ pop: 'FRA', atMs: 0, source: 'measured', samples: [] });
+  for (let atMs = 12_000; atMs < 15_000; atMs++)
+    outbox.put({ pop: 'FRA', atMs, source: 'measured', samples: [] });
+  for (let nowMs = 15_000; nowMs < 25_000; nowMs += 50) {
+    outbox.flush(nowMs);
+    await new Promise(setImmediate);
+  }
+  assert.ok(calls <= 64 * 10, `${calls} calls: it pauses`);
+  isFull = false;
+  for (let nowMs = 25_000; nowMs < 30_000; nowMs += 50) {
+    outbox.flush(nowMs);
+    await new Promise(setImmediate);
+  }
+  assert.equal(new Set(taken).size, 1_000, 'all that fits');
+  assert.deepEqual(outbox.counts(), { sent: 1_000, dropped: 2_001, waiting: 0 });
 });

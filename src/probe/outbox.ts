@@ -15,7 +15,7 @@ export interface Outbox {
 /** Since the start; `waiting`: now. */
 export interface OutboxCounts {
   readonly sent: number;
-  /** Dropped because the box was full, because they grew old, or because the store refused them twice. */
+  /** Dropped because the box was full, or because they grew old. */
   readonly dropped: number;
   readonly waiting: number;
 }
@@ -27,15 +27,18 @@ const UNDER_WAY_MAX = 64;
 /** What is older when its turn comes is worth nothing any more, without another bound, ms. */
 const OLD_MS = 10_000;
 
+/** After a failed call nothing is sent for so long, twice as long after each further one, up to so long, ms. */
+const PAUSE_LEAST_MS = 100;
+const PAUSE_MOST_MS = 2_000;
+
 interface Waiting {
   readonly batch: SampleBatch;
   readonly isNews: boolean;
-  readonly isRetry: boolean;
 }
 
 /**
  * An outbox for one store. Batches leave in order, but several at a time: one may overtake another. What is
- * older than `oldMs` when its turn comes is dropped.
+ * older than `oldMs` when its turn comes is dropped; until then it is tried again.
  */
 export function createOutbox(
   sink: Pick<Sink, 'appendSamples' | 'clockSkew' | 'state'>,
@@ -44,28 +47,37 @@ export function createOutbox(
   const waiting: Waiting[] = [];
   const counts = { sent: 0, dropped: 0 };
   let underWay = 0;
-  const send = async ({ batch, isNews, isRetry }: Waiting) => {
+  let flushedAtMs = 0;
+  let pauseMs = 0;
+  let pausedUntilMs = -Infinity;
+  const send = async (one: Waiting) => {
+    const { batch, isNews } = one;
     underWay++;
     try {
       await sink.appendSamples({ ...batch, atMs: storeTimeMs(sink, batch.atMs) }, isNews);
       counts.sent++;
+      pauseMs = 0;
     } catch {
-      if (isRetry || waiting.length >= WAITING_MAX) counts.dropped++;
-      else waiting.unshift({ batch, isNews, isRetry: true });
+      if (waiting.length >= WAITING_MAX) counts.dropped++;
+      else waiting.unshift(one);
+      if (flushedAtMs < pausedUntilMs) return;
+      pauseMs = Math.min(PAUSE_MOST_MS, Math.max(PAUSE_LEAST_MS, 2 * pauseMs));
+      pausedUntilMs = flushedAtMs + pauseMs;
     } finally {
       underWay--;
     }
   };
   return {
     put: (batch, isNews = false) => {
-      waiting.push({ batch, isNews, isRetry: false });
+      waiting.push({ batch, isNews });
       if (waiting.length <= WAITING_MAX) return;
       waiting.shift();
       counts.dropped++;
     },
     flush: (nowMs) => {
       // A store that is away says so at every call, and counts it: it is asked again when it is back.
-      if (!sink.state().connected) return;
+      flushedAtMs = nowMs;
+      if (!sink.state().connected || nowMs < pausedUntilMs) return;
       while (underWay < UNDER_WAY_MAX) {
         const next = waiting.shift();
         if (next === undefined) return;
