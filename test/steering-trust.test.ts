@@ -36,7 +36,7 @@ function measure(trust: Trust, told: (pop: number, rttMs: number) => number, see
           const trueMs = lightMs(pop, other) * (2.3 + 0.4 * random.next()) + 3;
           const times = { rttMs: told(pop, trueMs), otherMs, lightMs: lightMs(pop, other) };
           trust.bursts[pop] = (trust.bursts[pop] as number) + 1;
-          if (times.rttMs + otherMs < times.lightMs) noteConflict(trust, pop, other);
+          if (times.rttMs + otherMs < times.lightMs) noteConflict(trust, pop, other, cellOf(other, i));
           noteStretch(trust, { pop, other, cell: cellOf(other, i) }, times);
         }
 }
@@ -86,10 +86,22 @@ test('one that tells the truth again is let go after half an hour, not before', 
 
 test('of two that contradict each other alone nobody can say who lies', () => {
   const trust = createTrust(POPS);
-  for (let i = 0; i < 50; i++) noteConflict(trust, 1, 4);
+  for (let i = 0; i < 50; i++) noteConflict(trust, 1, 4, i);
   assert.deepEqual(judgeTrust(trust, NOW_MS), []);
-  for (let i = 0; i < 50; i++) noteConflict(trust, 1, 6);
+  for (let i = 0; i < 50; i++) noteConflict(trust, 1, 6, 100 + i);
   assert.deepEqual(judgeTrust(trust, NOW_MS), [1], 'one contradicts two');
+});
+
+test('networks that are near every POP, as anycast ones, condemn nobody', () => {
+  const trust = createTrust(POPS);
+  for (let round = 0; round < 1_000; round++) noteConflict(trust, round % POPS, (round * 3 + 1) % POPS, 7);
+  assert.deepEqual(judgeTrust(trust, NOW_MS), [], 'one network');
+  const random = seededRandom(3);
+  for (let cell = 0; cell < 2_000; cell++) {
+    const pop = Math.floor(POPS * random.next());
+    noteConflict(trust, pop, (pop + 1 + Math.floor((POPS - 1) * random.next())) % POPS, 100 + cell);
+  }
+  assert.deepEqual(judgeTrust(trust, NOW_MS), [], 'many');
 });
 
 test('fewer than four POPs that can be held against each other say nothing', () => {

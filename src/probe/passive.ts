@@ -23,6 +23,8 @@ export interface PassiveLook {
 
 /** Client networks are told apart by so many bits. */
 const NETWORK_BITS = { 4: 24, 6: 48 } as const;
+/** Where a host's connections to itself come from. */
+const OWN = new Set(['127.0.0.0/24', '::/48']);
 /** Connections looked at in one look at most. */
 const CONNECTIONS_MAX = 200_000;
 /** Client networks in one look at most; the others wait until they are among the first. */
@@ -87,6 +89,8 @@ function createGather(before: ReadonlyMap<bigint, Sent>, sinceMs: number) {
   const networks = new Map<string, Network>();
   const networkOf = (peer: Address): Network | undefined => {
     const text = clientNetwork(peer);
+    // The host's own connections, such as an exporter's, say nothing of clients.
+    if (OWN.has(text)) return undefined;
     const known = networks.get(text);
     if (known !== undefined || networks.size >= NETWORKS_MAX) return known;
     const made = { connections: 0, fresh: 0, minMs: Infinity, sumMs: 0, segments: 0, retransmits: 0 };

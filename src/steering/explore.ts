@@ -32,10 +32,33 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
     planner.promiseMs[index] = stopMs(planner);
     return [fresh.pop];
   }
+  const nearest = planner.burstsPerNetworkMax === Infinity ? nearestUntried(planner, leaf, measured) : -1;
+  if (nearest >= 0) {
+    planner.promiseMs[index] = stopMs(planner);
+    return [nearest];
+  }
   if (planner.exploreAtMs[index] === 0) noteExplored(planner, leaf);
   planner.knownMs[index] = bestMs(planner, leaf);
   planner.exploreAtMs[index] = nowMs + EXPLORE_REFRESHES * source.params.probeRefreshMs;
   return [];
+}
+
+/**
+ * The POP next to where a network is claimed to be, if it is up and was not tried: whatever else is believed,
+ * its users expect it to be measured. -1: there is none.
+ */
+function nearestUntried(planner: Planner, leaf: number, measured: readonly Measured[]): number {
+  const { source, popCount, excluded } = planner;
+  if (!isLocated(planner, leaf)) return -1;
+  const first = placeOf(source.cells, leaf) * popCount;
+  let nearest = -1;
+  for (let pop = 0; pop < popCount; pop++) {
+    if (source.down[pop] === 1) continue;
+    const km = source.distances[first + pop] as number;
+    if (nearest < 0 || km < (source.distances[first + nearest] as number)) nearest = pop;
+  }
+  const isKnown = nearest < 0 || excluded[nearest] === 1 || measured.some(({ pop }) => pop === nearest);
+  return isKnown ? -1 : nearest;
 }
 
 /**

@@ -53,7 +53,7 @@ export function agreesWithOthers(estimates: Estimates, between: Float32Array, bu
     const lightMs = between[pop * popCount + other] as number;
     noteStretch(trust, { pop, other, cell }, { rttMs, otherMs: level, lightMs });
     if (isHeld || rttMs + level >= lightMs - SLACK_MS) continue;
-    noteConflict(trust, pop, other);
+    noteConflict(trust, pop, other, cell);
     if (rttMs < claimLeastMs(pop) || level >= claimLeastMs(other)) return false;
     falseEntries[falseCount++] = entry;
   }

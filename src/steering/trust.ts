@@ -33,6 +33,9 @@ export interface Trust {
   readonly witnessMs: Float32Array;
   /** Of all POPs, the median of what they have around; NaN while that is not known. */
   fleetStretch: number;
+  /** Networks of which agents contradicted each other lately, -1: none; and how many there were ever. */
+  readonly contested: Int32Array;
+  contestedAt: number;
   /** ms since 1970. */
   judgedAtMs: number;
 }
@@ -77,6 +80,10 @@ const CONFLICTS_LEAST = 2;
 const CONTRADICTED_HELD = 2;
 const CONFLICTS_HELD = 10;
 const CONFLICT_SHARE = 0.003;
+/** It contradicts more than so many times as many as the POP in the middle does. */
+const OF_MEDIAN = 1.5;
+/** Contested networks that are remembered. */
+const CONTESTED = 64;
 /** Bursts and conflicts count for about so long, ms. */
 const MEMORY_MS = 300_000;
 /** An agent stays held for so long at least, ms. */
@@ -103,6 +110,8 @@ export function createTrust(popCount: number): Trust {
     witnesses: new Int32Array(popCount * WITNESSES).fill(-1),
     witnessMs: new Float32Array(popCount * WITNESSES).fill(Infinity),
     fleetStretch: Number.NaN,
+    contested: new Int32Array(CONTESTED).fill(-1),
+    contestedAt: 0,
     judgedAtMs: 0,
   };
 }
@@ -158,9 +167,14 @@ function noteLow({ low, seen }: Stretches, at: number, stretch: number): void {
   low[at] = count === 1 ? stretch : before + (stretch < before ? step * (QUANTILE - 1) : step * QUANTILE);
 }
 
-/** Counts that two agents told more of a network than light allows. */
-export function noteConflict(trust: Trust, pop: number, other: number): void {
-  const { conflicts, popCount } = trust;
+/**
+ * Counts that two agents told more of a network than light allows; of one network seldom, as some networks
+ * are in many places at once.
+ */
+export function noteConflict(trust: Trust, pop: number, other: number, cell: number): void {
+  const { conflicts, popCount, contested } = trust;
+  if (contested.includes(cell)) return;
+  contested[trust.contestedAt++ % contested.length] = cell;
   for (const at of [pop * popCount + other, other * popCount + pop])
     conflicts[at] = (conflicts[at] as number) + 1;
 }
@@ -192,25 +206,40 @@ export function judgeTrust(trust: Trust, nowMs: number): number[] {
   return changed;
 }
 
-/** The POP whose agent contradicts most others that are believed; -1: none contradicts several. */
-function mostContradicted({ popCount, conflicts, bursts, held }: Trust): number {
+/**
+ * The POP whose agent contradicts most others that are believed, and clearly more than most do; -1: there is
+ * none.
+ */
+function mostContradicted(trust: Trust): number {
+  const { popCount, bursts, held } = trust;
+  const counts: number[] = [];
   let worst = -1;
   let most = CONTRADICTED_HELD - 1;
   for (let pop = 0; pop < popCount; pop++) {
     if (held[pop] === 1) continue;
-    let count = 0;
-    let sum = 0;
-    for (let other = 0; other < popCount; other++) {
-      if (held[other] === 1) continue;
-      const times = conflicts[pop * popCount + other] as number;
-      sum += times;
-      if (times >= CONFLICTS_LEAST) count++;
-    }
-    if (count <= most || sum < Math.max(CONFLICTS_HELD, CONFLICT_SHARE * (bursts[pop] as number))) continue;
-    most = count;
+    const { others, times } = contradictions(trust, pop);
+    counts.push(others);
+    if (others <= most || times < Math.max(CONFLICTS_HELD, CONFLICT_SHARE * (bursts[pop] as number)))
+      continue;
+    most = others;
     worst = pop;
   }
-  return worst;
+  return worst >= 0 && most > OF_MEDIAN * median(counts) ? worst : -1;
+}
+
+/** How many others that are believed a POP's agent contradicts, and how often. */
+function contradictions(
+  { popCount, conflicts, held }: Trust,
+  pop: number,
+): { readonly others: number; readonly times: number } {
+  let others = 0;
+  let times = 0;
+  for (let other = 0; other < popCount; other++) {
+    const count = held[other] === 1 ? 0 : (conflicts[pop * popCount + other] as number);
+    times += count;
+    if (count >= CONFLICTS_LEAST) others++;
+  }
+  return { others, times };
 }
 
 /** Lets old bursts and conflicts go. */
