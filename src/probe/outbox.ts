@@ -27,7 +27,7 @@ const UNDER_WAY_MAX = 64;
 /** What is older when its turn comes is worth nothing any more, without another bound, ms. */
 const OLD_MS = 10_000;
 
-/** After a failed call nothing is sent for so long; after each further one twice as long, up to … ms. */
+/** Nothing is sent for so long after a failed call, twice as long after each further one; the most, ms. */
 const PAUSE_LEAST_MS = 100;
 const PAUSE_MOST_MS = 2_000;
 
