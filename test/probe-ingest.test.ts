@@ -10,33 +10,14 @@ import { encodeBatch, encodeDemand } from '../src/store/codec.ts';
 import { encodeHealth } from '../src/store/codec-health.ts';
 import { decodeTargets } from '../src/store/codec-targets.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import type { PopReport, SampleBatch, Store } from '../src/store/store.ts';
+import type { SampleBatch, Store } from '../src/store/store.ts';
+import { batch, FRA_TOKEN, report, START_MS } from './helpers/agent-words.ts';
 
 /** The listener for agents, over real sockets, before a memory store. */
 
-const FRA = 'a-secret-of-frankfurt';
+const FRA = FRA_TOKEN;
 const NRT = 'a-secret-of-narita!!!';
-const START_MS = 1_800_000_000_000;
 const clock = manualClock(START_MS);
-const batch: SampleBatch = {
-  pop: 'FRA',
-  atMs: START_MS,
-  source: 'measured',
-  samples: [
-    { network: '203.0.113.0/24', rttMs: 12.5, jitterMs: 0.5, sent: 3, lost: 0, method: 'tcp' },
-    { network: '2001:db8::/48', sent: 3, lost: 3 },
-  ],
-};
-const report: PopReport = {
-  pop: 'FRA',
-  atMs: START_MS,
-  source: 'measured',
-  loadRps: 10,
-  capacityRps: 100,
-  healthy: true,
-  links: [{ id: 'FRA-a', throughputMbps: 1, capacityMbps: 10, queueMs: 0, lossRate: 0 }],
-};
-
 let store: Store;
 let ingest: Ingest;
 const errors: unknown[] = [];
