@@ -89,6 +89,14 @@ test('each input shows in its own term, and what is out says why', () => {
   assert.equal(pops.get('PD')?.out, 'its agent reports it unhealthy');
 });
 
+test('where all words are set since the table was made, the answer is said to fail open', () => {
+  const driver = busyWorld();
+  const notes = (words: readonly number[]): string =>
+    explain(driver, NEAR_A, 64500, Int32Array.from(words)).notes.join(' ');
+  assert.doesNotMatch(notes([1, 1, 0, 1]), /fail open/);
+  assert.match(notes([1, 1, 1, 1]), /No POP of the row is up since this table was made/);
+});
+
 test('it tells network, place and prior apart, and measured from modelled', () => {
   const driver = drive({ pops: POPS, tiles: TILES });
   driver.tick({

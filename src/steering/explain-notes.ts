@@ -37,6 +37,8 @@ export function notesOf(
   const { group, chosen, split, held } = what;
   const notes: string[] = [];
   if (group.failOpen) notes.push('No POP of the service is up: answered as if all were (fail open).');
+  else if (isOpenSince(known))
+    notes.push('No POP of the row is up since this table was made: answered as if all were (fail open).');
   const first = named(known, startOf(image, row, clientHash)).pop;
   if (split !== undefined) notes.push(splitWords(split));
   if (first !== '' && first !== chosen)
@@ -54,6 +56,12 @@ export function notesOf(
     if (agentStanding !== undefined && (code === chosen || code === first))
       notes.push(`The agent of ${code} tells times that cannot be true: they count only as others allow.`);
   return notes;
+}
+
+/** A POP whose word is set is answered only where those of the whole row are. */
+function isOpenSince({ fleet, linkIndex, popState }: Known): boolean {
+  const link = fleet.links[linkIndex];
+  return link !== undefined && popState[link.popIndex] !== 0;
 }
 
 /** Why a POP cannot be answered: by its word now, else by the table; undefined when it can. */
