@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Transport } from '../src/answer/context.ts';
 import { createWorld } from './helpers/answer-world.ts';
 import { decodeMessage, encodeQuery, type QueryOptions } from './helpers/message.ts';
 
@@ -22,13 +23,13 @@ const zone = [
 ].join('\n');
 const world = createWorld([['example.', `${zone}\n`]]);
 
-function ask(options: QueryOptions, transport: 'udp' | 'tcp' = 'udp') {
+function ask(options: QueryOptions, transport: Transport = 'udp') {
   const octets = world.ask(encodeQuery(options), { transport });
   assert.ok(octets);
   return { length: octets.length, ...decodeMessage(octets) };
 }
 
-test('the size is that of the client within 512 and 1232, and 65,535 over TCP', () => {
+test('the size is that of the client within 512 and 1232, and 65,535 over streams', () => {
   const limits: readonly (readonly [edns: number | undefined, limit: number])[] = [
     [undefined, 512],
     [0, 512],
@@ -45,7 +46,8 @@ test('the size is that of the client within 512 and 1232, and 65,535 over TCP', 
       const reply = ask(options);
       assert.ok(reply.length <= limit, `${name} with ${edns}: ${reply.length} octets`);
       assert.equal(reply.edns !== undefined, edns !== undefined, 'OPT is kept, whatever is cut');
-      assert.ok(!ask(options, 'tcp').flags.includes('tc'), `${name} fits over TCP`);
+      for (const stream of ['tcp', 'tls', 'https'] as const)
+        assert.ok(!ask(options, stream).flags.includes('tc'), `${name} fits over ${stream}`);
     }
 });
 
@@ -123,4 +125,16 @@ test('an old table is told in an extended error: with EDNS, of steered names, wh
     world.context.stale[0] = 0;
   }
   assert.deepEqual(octetsOf('steer.example.', 1232), fresh);
+});
+
+test('how long a connection may be idle is told where it is the name server that closes it', () => {
+  const query = encodeQuery({ name: 'nothing.example.', type: 'A', edns: 1232 });
+  // RFC 7828 §3.1: option 11, empty in a query.
+  const asking = Uint8Array.from([...query, 0, 11, 0, 0]);
+  asking[query.length - 1] = 4;
+  const told = (['udp', 'tcp', 'tls', 'https'] as const).map((transport) => {
+    const reply = world.ask(asking, { transport });
+    return Buffer.from(reply ?? []).includes(Buffer.of(0, 11, 0, 2, 0, 100));
+  });
+  assert.deepEqual(told, [false, true, true, false]);
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyOutcome, OUTCOME, TRANSPORT } from '../src/answer/context.ts';
+import { emptyOutcome, OUTCOME, TRANSPORT, TRANSPORTS } from '../src/answer/context.ts';
 import { counterBlock, readCounters } from '../src/base/counters.ts';
 import {
   countAccepted,
   countBatch,
   countClosed,
+  countDrop,
   countHandling,
+  countOctets,
   countOutcome,
   openCounters,
   serverLayout,
@@ -46,6 +48,26 @@ test('outcomes are counted by transport, type, rcode, kind and POP, and threads 
     ['refused', 2],
     ['steered', 2],
   ]);
+});
+
+test('octets and drops are counted by transport, each in slots of its own', () => {
+  const block = counterBlock(layout);
+  const counters = openCounters(layout, block);
+  for (const [index, transport] of TRANSPORTS.entries()) {
+    countOctets(counters, transport, 10 + index, 100 + index);
+    countDrop(counters, transport, 'unanswerable', 1 + index);
+  }
+  assert.deepEqual(
+    samplesOf([block], 'isochrone_dns_octets_total'),
+    TRANSPORTS.flatMap((transport, index) => [
+      [`${transport},in`, 10 + index],
+      [`${transport},out`, 100 + index],
+    ]),
+  );
+  assert.deepEqual(
+    samplesOf([block], 'isochrone_dns_drops_total'),
+    TRANSPORTS.map((transport, index) => [`${transport},unanswerable`, 1 + index]),
+  );
 });
 
 test('a thread that takes over a block keeps its counters, and starts its gauge anew', () => {

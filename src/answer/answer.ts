@@ -2,13 +2,13 @@ import { EDE_STALE, RCODE } from '../wire/constants.ts';
 import { addExtendedError, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
 import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
-import { type AnswerContext, type Client, OUTCOME, TRANSPORT } from './context.ts';
+import { type AnswerContext, type Client, OUTCOME, TRANSPORT, transportValue } from './context.ts';
 import { SECTION } from './message.ts';
 import { answerQuestion } from './question.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { TCP: TRANSPORT_TCP, UDP: TRANSPORT_UDP } = TRANSPORT;
+const { HTTPS: TRANSPORT_HTTPS, UDP: TRANSPORT_UDP } = TRANSPORT;
 const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
 const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED, STEERED: OUTCOME_STEERED } = OUTCOME;
 const { BADVERS: RCODE_BADVERS, FORMERR: RCODE_FORMERR, NOTIMP: RCODE_NOTIMP } = RCODE;
@@ -21,7 +21,7 @@ const {
 const HEADER = HEADER_SIZE;
 
 const UDP_SIZE_PLAIN = 512;
-const TCP_SIZE_MAX = 65_535;
+const STREAM_SIZE_MAX = 65_535;
 
 /**
  * Answers one message: writes the response into `out`, which must hold at least 512 octets and is never
@@ -37,7 +37,7 @@ export function answer(
   const { outcome, query: view, views } = context;
   const packet = viewOf(views, query);
   const status = readQuery(view, packet, length);
-  outcome.transport = client.transport === 'tcp' ? TRANSPORT_TCP : TRANSPORT_UDP;
+  outcome.transport = client.transport === 'udp' ? TRANSPORT_UDP : transportValue(client.transport);
   outcome.truncated = false;
   outcome.serviceIndex = -1;
   outcome.scopeLength = 0;
@@ -66,12 +66,14 @@ function begin(context: AnswerContext, packet: DataView, out: DataView): void {
   for (; at + 4 <= end; at += 4) out.setInt32(at, packet.getInt32(at));
   for (; at < end; at++) out.setUint8(at, packet.getUint8(at));
   const { edns } = view;
-  // Only the time of a TCP connection is told (RFC 7828 §3.2.2). Options of a later EDNS version are not
-  // read.
-  if (outcome.transport !== TRANSPORT_TCP || edns.version !== 0) edns.keepaliveTenths = -1;
+  const { transport } = outcome;
+  const isDatagram = transport === TRANSPORT_UDP;
+  // Only the time of a TCP connection is told (RFC 7828 §3.2.2), not that of one which HTTP looks after.
+  // Options of a later EDNS version are not read.
+  if (isDatagram || transport === TRANSPORT_HTTPS || edns.version !== 0) edns.keepaliveTenths = -1;
   else if (edns.keepaliveTenths >= 0) edns.keepaliveTenths = context.tcpIdleTenths;
   let limit = UDP_SIZE_PLAIN;
-  if (outcome.transport === TRANSPORT_TCP) limit = TCP_SIZE_MAX;
+  if (!isDatagram) limit = STREAM_SIZE_MAX;
   else if (edns.present) limit = Math.min(Math.max(edns.udpSize, UDP_SIZE_PLAIN), context.udpSizeMax);
   message.out = out;
   message.at = end;

@@ -21,15 +21,26 @@ const UDP_SIZE_MAX_DEFAULT = 1232;
  */
 export const CHAIN_MAX = 16;
 
+/** How a query can come, in the order of `TRANSPORT`: over TLS is RFC 7858, over HTTPS RFC 8484. */
+export const TRANSPORTS = ['udp', 'tcp', 'tls', 'https'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
 /** Who asks. */
 export interface Client {
   readonly address: Address;
   readonly port: number;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: Transport;
 }
 
 /** How a query came, as outcomes hold it. */
-export const TRANSPORT = { UDP: 0, TCP: 1 } as const;
+export const TRANSPORT = { UDP: 0, TCP: 1, TLS: 2, HTTPS: 3 } as const;
+
+/** The `TRANSPORT` value of a transport. */
+export function transportValue(transport: Transport): number {
+  if (transport === 'udp') return TRANSPORT.UDP;
+  if (transport === 'tcp') return TRANSPORT.TCP;
+  return transport === 'tls' ? TRANSPORT.TLS : TRANSPORT.HTTPS;
+}
 
 /** What kind of response was given. */
 export const OUTCOME = {

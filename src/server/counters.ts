@@ -1,4 +1,4 @@
-import { OUTCOME, type Outcome } from '../answer/context.ts';
+import { OUTCOME, type Outcome, TRANSPORTS, type Transport, transportValue } from '../answer/context.ts';
 import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
@@ -27,7 +27,6 @@ const QTYPES: readonly number[] = [
   TYPE.AXFR,
   TYPE.ANY,
 ];
-const TRANSPORTS = ['udp', 'tcp'] as const;
 /** What told us where the client is: its prefix (RFC 7871), or its resolver's address. */
 const CLIENT_SOURCES = ['ecs', 'resolver'] as const;
 /** Why a datagram or a response was dropped without a word. */
@@ -74,7 +73,6 @@ const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64];
 export type DropReason = (typeof DROP_REASONS)[number];
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 export type RefuseReason = (typeof REFUSE_REASONS)[number];
-type Transport = (typeof TRANSPORTS)[number];
 
 const kindNames = Object.keys(OUTCOME).map((name) => name.toLowerCase());
 const rcodeNames = [...Object.keys(RCODE), 'other'];
@@ -207,7 +205,7 @@ export function countOctets(
   read: number,
   written: number,
 ): void {
-  const slot = counters.octets + (transport === 'udp' ? 0 : 2);
+  const slot = counters.octets + transportValue(transport) * 2;
   add(counters, slot, read);
   add(counters, slot + 1, written);
 }
@@ -219,7 +217,7 @@ export function countDrop(
   reason: DropReason,
   amount = 1,
 ): void {
-  const first = transport === 'udp' ? 0 : DROP_REASONS.length;
+  const first = transportValue(transport) * DROP_REASONS.length;
   add(counters, counters.drops + first + DROP_REASONS.indexOf(reason), amount);
 }
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { answer } from '../../src/answer/answer.ts';
-import { type AnswerContext, createAnswerContext, type SteeringTable } from '../../src/answer/context.ts';
+import {
+  type AnswerContext,
+  createAnswerContext,
+  type SteeringTable,
+  type Transport,
+} from '../../src/answer/context.ts';
 import { buildRowMap, openRowMap } from '../../src/answer/row-map.ts';
 import { compileService } from '../../src/answer/service.ts';
 import { parseAddress } from '../../src/base/address.ts';
@@ -44,7 +49,7 @@ export interface World {
 export interface AskOptions {
   readonly from?: string;
   readonly port?: number;
-  readonly transport?: 'udp' | 'tcp';
+  readonly transport?: Transport;
 }
 
 /** A world that serves these zones: pairs of origin and master file. */
