@@ -138,3 +138,32 @@ test('how long a connection may be idle is told where it is the name server that
   });
   assert.deepEqual(told, [false, true, true, false]);
 });
+
+test('a padded query gets a response padded to blocks of 468 octets, over TLS and HTTPS only', () => {
+  const plain = encodeQuery({ name: 'many.example.', type: 'A', edns: 1232, subnet: '192.0.2.0/24' });
+  const padded = withOption(plain, [0, 12, 0, 3, 0, 0, 0]);
+  for (const transport of ['tls', 'https'] as const) {
+    const [bare, full] = [plain, padded].map((query) => world.ask(query, { transport }));
+    assert.ok(bare && full);
+    assert.equal(full.length % 468, 0);
+    assert.ok(full.length - bare.length < 468 + 4);
+    const { sections, edns } = decodeMessage(full);
+    assert.deepEqual(sections, decodeMessage(bare).sections);
+    assert.ok(edns);
+    const padding = Buffer.from(full.subarray(bare.length));
+    assert.equal(padding.readUInt16BE(0), 12);
+    assert.equal(padding.readUInt16BE(2), padding.length - 4);
+    assert.ok(padding.subarray(4).every((octet) => octet === 0));
+  }
+  for (const transport of ['udp', 'tcp'] as const)
+    assert.deepEqual(world.ask(padded, { transport }), world.ask(plain, { transport }));
+});
+
+/** The query with one more option behind those of its OPT record, which ends it. */
+function withOption(query: Uint8Array, option: readonly number[]): Uint8Array {
+  const longer = Buffer.from([...query, ...option]);
+  const opt = query.lastIndexOf(41, query.length - 9);
+  const length = opt + 7;
+  longer.writeUInt16BE(longer.readUInt16BE(length) + option.length, length);
+  return longer;
+}

@@ -1,5 +1,5 @@
 import { EDE_STALE, RCODE } from '../wire/constants.ts';
-import { addExtendedError, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
+import { addExtendedError, addPadding, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
 import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
 import { type AnswerContext, type Client, OUTCOME, TRANSPORT, transportValue } from './context.ts';
@@ -8,7 +8,7 @@ import { answerQuestion } from './question.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { HTTPS: TRANSPORT_HTTPS, UDP: TRANSPORT_UDP } = TRANSPORT;
+const { HTTPS: TRANSPORT_HTTPS, TLS: TRANSPORT_TLS, UDP: TRANSPORT_UDP } = TRANSPORT;
 const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
 const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED, STEERED: OUTCOME_STEERED } = OUTCOME;
 const { BADVERS: RCODE_BADVERS, FORMERR: RCODE_FORMERR, NOTIMP: RCODE_NOTIMP } = RCODE;
@@ -101,6 +101,9 @@ function finish(context: AnswerContext, packet: DataView): number {
     const opt = end;
     end = writeOpt(out, opt, edns, context.udpSizeMax, rcode, outcome.scopeLength);
     if (context.stale[0] !== 0 && outcome.kind === OUTCOME_STEERED) end = sayStale(context, opt, end);
+    // Last, for it takes what room there is; never where others read along (RFC 7830 §6).
+    if (edns.padded && outcome.transport >= TRANSPORT_TLS)
+      end = addPadding(out, opt, end, message.limit + optSize(edns));
     additional++;
   }
   // ID, QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035

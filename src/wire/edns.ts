@@ -4,11 +4,14 @@ import { OPTION, TYPE } from './constants.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { ECS: OPTION_ECS, EDE: OPTION_EDE, KEEPALIVE: OPTION_KEEPALIVE } = OPTION;
+const { ECS: OPTION_ECS, EDE: OPTION_EDE, KEEPALIVE: OPTION_KEEPALIVE, PADDING: OPTION_PADDING } = OPTION;
 const { OPT: TYPE_OPT } = TYPE;
 
 /** Octets of the keepalive option of a response (RFC 7828 §3.1). */
 const KEEPALIVE_SIZE = 6;
+/** Option code and length of padding, and what the length of a padded response is a multiple of, octets. */
+const PADDING_HEAD = 4;
+const PADDING_BLOCK = 468;
 /** Octets of an extended error without text. */
 export const EDE_SIZE = 6;
 
@@ -34,6 +37,8 @@ export interface EdnsView {
    * response says so many tenths of a second.
    */
   keepaliveTenths: number;
+  /** Whether the query was padded (RFC 7830): then its response is to be, where nobody can read along. */
+  padded: boolean;
 }
 
 /** A view of a query without OPT. */
@@ -48,6 +53,7 @@ export function emptyEdnsView(): EdnsView {
     ecsSourceLength: 0,
     ecsAddress: emptyAddress(),
     keepaliveTenths: -1,
+    padded: false,
   };
 }
 
@@ -66,6 +72,7 @@ export function readOptions(view: EdnsView, packet: DataView, at: number, end: n
     if (at + size > end) return false;
     if (option >>> 16 === OPTION_ECS && (view.ecs || !readClientSubnet(view, packet, at, size))) return false;
     if (option >>> 16 === OPTION_KEEPALIVE) view.keepaliveTenths = 0;
+    if (option >>> 16 === OPTION_PADDING) view.padded = true;
     at += size;
   }
   return true;
@@ -123,6 +130,20 @@ export function addExtendedError(out: DataView, opt: number, at: number, code: n
   out.setInt32(at, (OPTION_EDE << 16) | 2);
   out.setUint16(at + 4, code);
   return at + EDE_SIZE;
+}
+
+/**
+ * Adds padding (RFC 7830) to the OPT record that begins at `opt` and ends the response at `at`, so that its
+ * length becomes a multiple of 468 octets (RFC 8467 §4.1), or `limit`. Returns the offset after it.
+ */
+export function addPadding(out: DataView, opt: number, at: number, limit: number): number {
+  const start = at + PADDING_HEAD;
+  if (start > limit) return at;
+  const end = Math.min(Math.ceil(start / PADDING_BLOCK) * PADDING_BLOCK, limit);
+  out.setUint16(opt + 9, out.getUint16(opt + 9) + end - at);
+  out.setInt32(at, (OPTION_PADDING << 16) | (end - start));
+  for (let i = start; i < end; i++) out.setUint8(i, 0);
+  return end;
 }
 
 function readClientSubnet(view: EdnsView, packet: DataView, at: number, size: number): boolean {

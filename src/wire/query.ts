@@ -62,6 +62,7 @@ export function readQuery(view: QueryView, packet: DataView, length: number): nu
   view.questionEnd = HEADER_SIZE;
   edns.present = false;
   edns.ecs = false;
+  edns.padded = false;
   if (length < HEADER_SIZE) return QUERY_DROP;
   const first = packet.getUint8(2);
   if ((first & QR) !== 0) return QUERY_DROP;
