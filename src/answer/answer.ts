@@ -1,4 +1,5 @@
-import { EDE_STALE, RCODE } from '../wire/constants.ts';
+import { permits } from '../base/access-list.ts';
+import { EDE_PROHIBITED, EDE_STALE, RCODE } from '../wire/constants.ts';
 import { addExtendedError, addPadding, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
 import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
@@ -10,8 +11,18 @@ import { answerQuestion } from './question.ts';
 // its code.
 const { HTTPS: TRANSPORT_HTTPS, TLS: TRANSPORT_TLS, UDP: TRANSPORT_UDP } = TRANSPORT;
 const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
-const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED, STEERED: OUTCOME_STEERED } = OUTCOME;
-const { BADVERS: RCODE_BADVERS, FORMERR: RCODE_FORMERR, NOTIMP: RCODE_NOTIMP } = RCODE;
+const {
+  DROPPED: OUTCOME_DROPPED,
+  REFUSED: OUTCOME_REFUSED,
+  REJECTED: OUTCOME_REJECTED,
+  STEERED: OUTCOME_STEERED,
+} = OUTCOME;
+const {
+  BADVERS: RCODE_BADVERS,
+  FORMERR: RCODE_FORMERR,
+  NOTIMP: RCODE_NOTIMP,
+  REFUSED: RCODE_REFUSED,
+} = RCODE;
 const {
   BAD_VERSION: QUERY_BAD_VERSION,
   DROP: QUERY_DROP,
@@ -39,6 +50,7 @@ export function answer(
   const status = readQuery(view, packet, length);
   outcome.transport = client.transport === 'udp' ? TRANSPORT_UDP : transportValue(client.transport);
   outcome.truncated = false;
+  outcome.prohibited = false;
   outcome.serviceIndex = -1;
   outcome.scopeLength = 0;
   outcome.usedEcs = false;
@@ -49,8 +61,17 @@ export function answer(
   outcome.kind = OUTCOME_REJECTED;
   outcome.qtype = view.questionEnd > HEADER ? view.qtype : 0;
   begin(context, packet, viewOf(views, out));
-  outcome.rcode = status === QUERY_OK ? answerQuestion(context, client.address) : rejectionOf(status);
+  if (status !== QUERY_OK) outcome.rcode = rejectionOf(status);
+  else if (client.access === undefined || permits(client.access, client.address))
+    outcome.rcode = answerQuestion(context, client.address);
+  else outcome.rcode = prohibit(outcome);
   return finish(context, packet);
+}
+
+function prohibit(outcome: AnswerContext['outcome']): number {
+  outcome.kind = OUTCOME_REFUSED;
+  outcome.prohibited = true;
+  return RCODE_REFUSED;
 }
 
 function rejectionOf(status: number): number {
@@ -100,7 +121,9 @@ function finish(context: AnswerContext, packet: DataView): number {
   if (edns.present) {
     const opt = end;
     end = writeOpt(out, opt, edns, context.udpSizeMax, rcode, outcome.scopeLength);
-    if (context.stale[0] !== 0 && outcome.kind === OUTCOME_STEERED) end = sayStale(context, opt, end);
+    if (outcome.prohibited) end = say(EDE_PROHIBITED, context, opt, end);
+    else if (context.stale[0] !== 0 && outcome.kind === OUTCOME_STEERED)
+      end = say(EDE_STALE, context, opt, end);
     // Last, for it takes what room there is; never where others read along (RFC 7830 §6).
     if (edns.padded && outcome.transport >= TRANSPORT_TLS)
       end = addPadding(out, opt, end, message.limit + optSize(edns));
@@ -117,8 +140,8 @@ function finish(context: AnswerContext, packet: DataView): number {
   return end;
 }
 
-/** Says that the table is old, where there is room: nothing else gives way for it. */
-function sayStale({ message, query }: AnswerContext, opt: number, end: number): number {
+/** Says why in an extended error, where there is room: nothing else gives way for it. */
+function say(code: number, { message, query }: AnswerContext, opt: number, end: number): number {
   if (end + EDE_SIZE > message.limit + optSize(query.edns)) return end;
-  return addExtendedError(message.out, opt, end, EDE_STALE);
+  return addExtendedError(message.out, opt, end, code);
 }

@@ -3,6 +3,7 @@
  * waits, allocates or throws for what a peer sends. May import `base wire zone`, `steering/image.ts` and
  * `geo/client-image.ts`. Pure.
  */
+import type { AccessList } from '../base/access-list.ts';
 import type { Address } from '../base/address.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import { createPacketViews, type PacketViews } from '../wire/packet.ts';
@@ -29,6 +30,8 @@ export type Transport = (typeof TRANSPORTS)[number];
 export interface Client {
   readonly address: Address;
   readonly port: number;
+  /** Who may ask where this client asks. Absent: everybody. */
+  readonly access?: AccessList | undefined;
   readonly transport: Transport;
 }
 
@@ -68,6 +71,8 @@ export interface Outcome {
   /** A `TRANSPORT` value. */
   transport: number;
   truncated: boolean;
+  /** Refused for who asks: `Client.access`. */
+  prohibited: boolean;
   /** Position of the service that was steered to; -1 if none was, and then the rest means nothing. */
   serviceIndex: number;
   /** Row of the steering image; -1 if none. */
@@ -165,6 +170,7 @@ export function emptyOutcome(): Outcome {
     qtype: 0,
     transport: TRANSPORT.UDP,
     truncated: false,
+    prohibited: false,
     serviceIndex: -1,
     row: -1,
     linkIndex: -1,

@@ -106,7 +106,7 @@ function checkNetworks(networks: unknown, check: Check): void {
 function checkListen(listen: unknown, check: Check): void {
   const addresses: [Path, unknown][] = list(field(listen, 'dns')).map(([i, text]) => [
     ['listen', 'dns', i],
-    text,
+    typeof text === 'string' ? text : field(text, 'address'),
   ]);
   for (const key of ['admin', 'ingest']) addresses.push([['listen', key], field(listen, key)]);
   for (const [path, text] of addresses) {

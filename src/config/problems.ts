@@ -93,13 +93,15 @@ function faultsOf(issue: Issue, context: Context): Fault[] {
 const SECRETS: ReadonlySet<string> = new Set(['token']);
 
 /**
- * The branch that the writer meant is the one whose issues lie deepest; when all fail at the top, say what
- * all want.
+ * The branch that the writer meant is the one whose issues lie deepest, or that could read the value's type;
+ * when none could, say what all want.
  */
 function unionFaults(branches: readonly Issue[][], context: Context, path: Path): Fault[] {
   if (valueAt(context.value, context.within) === undefined)
     return [{ path, atKey: false, message: 'is missing' }];
-  const meant = branches.find((issues) => issues.every((issue) => issue.path.length > 0));
+  const isRead = ({ path, code }: Issue): boolean =>
+    path.length > 0 || code === 'custom' || code === 'unrecognized_keys';
+  const meant = branches.find((issues) => issues.every(isRead));
   if (meant !== undefined) return meant.flatMap((issue) => faultsOf(issue, context));
   const wanted = branches.flat().map((issue) => wants(issue));
   const message = `${quote(valueAt(context.value, context.within))} is not ${wanted.join(' or ')}`;

@@ -105,11 +105,15 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   object: 'mapping',
 };
 
+function plural(schema: JsonSchema): string {
+  return schema.type === 'object' ? 'mappings' : typeText(schema);
+}
+
 function typeText(schema: JsonSchema): string {
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' or ');
   if (schema.items !== undefined)
-    return `list of ${schema.items.type === 'object' ? 'mappings' : typeText(schema.items)}`;
+    return `list of ${(schema.items.anyOf ?? [schema.items]).map(plural).join(' or ')}`;
   const word = TYPE_WORDS[schema.type ?? ''] ?? 'value';
   const unit = schema.unit === undefined ? '' : `, ${schema.unit}`;
   const { minimum, maximum } = schema;

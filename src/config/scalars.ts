@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AccessList, type AccessRule, parseAccessRule } from '../base/access-list.ts';
 import { formatAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.ts';
 import { IPV6_LENGTH_MAX } from '../base/network-table.ts';
 import { parseRedisAddress, REDIS_EXAMPLES } from '../base/redis-address.ts';
@@ -8,6 +9,8 @@ export interface Endpoint {
   /** Presentation form, without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Who may ask there, where that is not everybody. */
+  readonly access?: AccessList | undefined;
 }
 
 /** `ADDRESS:PORT` or `[ADDRESS]:PORT`; a text says what is wrong. Port 0 asks the system for a free one. */
@@ -70,6 +73,14 @@ export const endpointOrOff = z.string().transform((text, context): Endpoint | 'o
   if (typeof result !== 'string' || result === 'off') return result;
   context.addIssue({ code: 'custom', message: `${result}; or off` });
   return z.NEVER;
+});
+export const accessRule = read<AccessRule>(parseAccessRule);
+
+/** A rule where nothing is signed. */
+export const addressRule = read<AccessRule>((text) => {
+  const rule = parseAccessRule(text);
+  const isKey = typeof rule !== 'string' && rule.key !== undefined;
+  return isKey ? `${JSON.stringify(text)}: questions are asked without a key` : rule;
 });
 export const clientPrefix = read<Prefix>(parseClientPrefix);
 

@@ -10,7 +10,6 @@ import {
   clientPrefix,
   countryCode,
   domainName,
-  endpoint,
   endpointOrOff,
   filePath,
   ipv4Address,
@@ -18,6 +17,7 @@ import {
   popCode,
   storeAddress,
 } from './scalars.ts';
+import { dnsListener } from './schema-access.ts';
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
@@ -166,11 +166,13 @@ const dnsSchema = z
 const listenSchema = z
   .strictObject({
     dns: z
-      .array(endpoint)
+      .array(dnsListener)
       .min(1)
       .max(64)
       .prefault(['127.0.0.1:5300'])
-      .describe('Addresses for DNS, UDP and TCP: `127.0.0.1:5300`, `[::1]:5300`.'),
+      .describe(
+        'Addresses for DNS, UDP and TCP: `127.0.0.1:5300`, `[::1]:5300`. A mapping where not all may ask.',
+      ),
     admin: endpointOrOff
       .prefault('127.0.0.1:5380')
       .describe('Address of the console, `/metrics` and the admin API; `off`: there is none.'),

@@ -89,6 +89,7 @@ export interface ServerCounters {
   readonly octets: number;
   readonly kinds: number;
   readonly truncated: number;
+  readonly prohibited: number;
   readonly popAnswers: number;
   readonly drops: number;
   readonly tcpAccepted: number;
@@ -104,6 +105,7 @@ const NAME = {
   octets: 'isochrone_dns_octets_total',
   kinds: 'isochrone_dns_answers_total',
   truncated: 'isochrone_dns_truncated_total',
+  prohibited: 'isochrone_dns_prohibited_total',
   popAnswers: 'isochrone_dns_pop_answers_total',
   drops: 'isochrone_dns_drops_total',
   tcpAccepted: 'isochrone_dns_tcp_accepted_total',
@@ -134,6 +136,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       ]),
       counter(NAME.kinds, 'Queries by the kind of response they got.', [{ name: 'kind', values: kindNames }]),
       counter(NAME.truncated, 'Responses that said TC, by transport.', [transport]),
+      counter(NAME.prohibited, 'Queries refused because their client may not ask there.', [transport]),
       counter(NAME.popAnswers, 'Steered answers by POP and by what told the client: ECS or the resolver.', [
         { name: 'pop', values: popCodes },
         { name: 'client', values: CLIENT_SOURCES },
@@ -170,6 +173,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     octets: at(NAME.octets),
     kinds: at(NAME.kinds),
     truncated: at(NAME.truncated),
+    prohibited: at(NAME.prohibited),
     popAnswers: at(NAME.popAnswers),
     drops: at(NAME.drops),
     tcpAccepted: at(NAME.tcpAccepted),
@@ -190,6 +194,7 @@ export function countOutcome(counters: ServerCounters, outcome: Outcome): void {
   const rcode = rcodeSlots[outcome.rcode] ?? rcodeNames.length - 1;
   add(counters, counters.queries + (transport * (QTYPES.length + 1) + qtype) * rcodeNames.length + rcode, 1);
   if (outcome.truncated) add(counters, counters.truncated + transport, 1);
+  if (outcome.prohibited) add(counters, counters.prohibited + transport, 1);
   if (outcome.kind === OUTCOME.STEERED && outcome.popIndex >= 0)
     add(
       counters,

@@ -3,6 +3,7 @@
  * which is not its business: it is handed a handler. May import pure rooms and `store`.
  */
 import type { Client } from '../answer/context.ts';
+import type { AccessList } from '../base/access-list.ts';
 import { type Address, parseAddressInto } from '../base/address.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface ListenAddress {
   readonly host: string;
   /** 0: any free port that no client can be given (free-port.ts), the same for UDP and TCP. */
   readonly port: number;
+  /** Who may ask there. Absent: everybody. */
+  readonly access?: AccessList | undefined;
 }
 
 /**

@@ -34,7 +34,9 @@ export function adoptSockets(
       for (const socket of group) left.delete(socket);
       const opened = complete(libc, group, { ...options, listen: [listen] });
       own.push(...opened);
-      const all = [...group, ...opened];
+      const all = [...group, ...opened].map((socket) => {
+        return { ...socket, address: { ...listen, port: socket.address.port } };
+      });
       addresses.push(all[0]?.address ?? listen);
       for (const kind of ['udp', 'tcp'] as const)
         for (const [i, socket] of all.filter((one) => one.kind === kind).entries())

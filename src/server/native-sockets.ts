@@ -191,7 +191,7 @@ function openSocket(
   const size = writeSockaddr(scratch.view, listen);
   const done =
     libc.bind(fd, scratch.address, size) === 0 && (kind === 'udp' || libc.listen(fd, BACKLOG) === 0);
-  if (done) return { fd, kind, address: { host: listen.host, port: boundPort(scratch, fd) } };
+  if (done) return { fd, kind, address: { ...listen, port: boundPort(scratch, fd) } };
   const failed = failure();
   libc.close(fd);
   return failed;

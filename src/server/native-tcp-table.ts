@@ -1,3 +1,4 @@
+import type { AccessList } from '../base/access-list.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
 import type { CloseReason } from './counters.ts';
 import type { ConnectionTimes } from './tcp-limits.ts';
@@ -7,7 +8,12 @@ export interface TcpSlot extends ConnectionTimes {
   readonly index: number;
   /** -1: free. */
   fd: number;
-  readonly client: { readonly address: Address; port: number; readonly transport: 'tcp' };
+  readonly client: {
+    readonly address: Address;
+    port: number;
+    access: AccessList | undefined;
+    readonly transport: 'tcp';
+  };
   /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
   held: Uint8Array;
   heldLength: number;
@@ -132,7 +138,7 @@ function newSlot(table: TcpTable): TcpSlot {
   const slot: TcpSlot = {
     index: table.slots.length,
     fd: -1,
-    client: { address: emptyAddress(), port: 0, transport: 'tcp' },
+    client: { address: emptyAddress(), port: 0, access: undefined, transport: 'tcp' },
     // Halves, so that the fields are kept as doubles from the start.
     acceptedMs: 0.5,
     queries: 0,

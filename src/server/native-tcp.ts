@@ -1,3 +1,4 @@
+import type { Client } from '../answer/context.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
 import {
   countAccepted,
@@ -69,7 +70,7 @@ export function createTcp(parts: TcpParts): Tcp {
 /** Accepts what waits on the listener, and answers what came along. */
 export function acceptAll(tcp: Tcp, index: number): void {
   const { libc, arena } = tcp;
-  const listener = (tcp.listeners[index] as NativeSocket).fd;
+  const { fd: listener, address } = tcp.listeners[index] as NativeSocket;
   const name = arena.scratch;
   const size = arena.scratch + 32;
   for (let i = 0; i < ACCEPTS_MAX; i++) {
@@ -80,7 +81,7 @@ export function acceptAll(tcp: Tcp, index: number): void {
       arena.base + size,
       LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC,
     );
-    if (fd >= 0) admit(tcp, fd, readPeerName(tcp, name));
+    if (fd >= 0) admit(tcp, fd, { port: readPeerName(tcp, name), access: address.access });
     else if (!EXHAUSTED.includes(libc.errno()) || !makeRoomForDescriptor(tcp)) return;
   }
 }
@@ -124,7 +125,7 @@ export function closeAll(tcp: Tcp): void {
   for (const slot of tcp.table.slots) if (slot.fd >= 0) closeSlot(tcp, slot, 'shutdown');
 }
 
-function admit(tcp: Tcp, fd: number, port: number): void {
+function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'access'>): void {
   const { libc, arena, table, peer, counters } = tcp;
   const refused = makeRoom(tcp);
   if (refused !== undefined) {
@@ -134,6 +135,7 @@ function admit(tcp: Tcp, fd: number, port: number): void {
   }
   const slot = takeSlot(table, peer, fd, arena.now[0] as number);
   slot.client.port = port;
+  slot.client.access = access;
   arena.i32[(arena.tcpFds >> 2) + slot.index] = fd + 1;
   countAccepted(counters);
   readSlot(tcp, slot);

@@ -1,3 +1,4 @@
+import type { AccessList } from '../base/access-list.ts';
 import { emptyAddress } from '../base/address.ts';
 import {
   countBatch,
@@ -19,6 +20,7 @@ import {
   UDP_QUERY_MAX,
 } from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
+import { moveName, readyToAnswer } from './native-names.ts';
 import { isError, newQueue, type Queue } from './native-overload.ts';
 import { sleepNs } from './native-pace.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
@@ -31,6 +33,7 @@ export interface UdpSocket {
   /** Position among the thread's UDP sockets. */
   readonly index: number;
   readonly shape: Shape;
+  readonly access: AccessList | undefined;
   readonly queue: Queue;
   /** Addresses of the headers to receive and to send with, from each slot on. */
   readonly receiveFrom: Addresses;
@@ -51,6 +54,7 @@ export interface Udp {
   readonly client: {
     readonly address: ReturnType<typeof emptyAddress>;
     port: number;
+    access: AccessList | undefined;
     readonly transport: 'udp';
   };
   /** The client's address as words, for copying. */
@@ -68,8 +72,6 @@ const SEND_WAITS_MAX = 4;
 const SEND_WAIT_NS = 250_000;
 const HEADER_WORDS = MMSGHDR.OCTETS / 4;
 const LENGTH_WORD = MMSGHDR.LENGTH / 4;
-const CONTROL_LENGTH_WORD = MMSGHDR.CONTROL_LENGTH / 4;
-const NAME_WORDS = NAME_OCTETS / 4;
 export const IOV_WORDS = 4;
 export const IOV_LENGTH_WORD = 2;
 
@@ -102,9 +104,10 @@ export function createUdp(parts: UdpParts): Udp {
         const receiveFrom = headerAddresses(arena, shape.receive);
         const sendFrom = headerAddresses(arena, shape.send);
         const queue = newQueue({ fd, index, receiveFrom });
-        return { fd, index, shape, queue, receiveFrom, sendFrom, hot: true };
+        const { access } = socket.address;
+        return { fd, index, shape, access, queue, receiveFrom, sendFrom, hot: true };
       }),
-    client: { address, port: 0, transport: 'udp' },
+    client: { address, port: 0, access: undefined, transport: 'udp' },
     clientWords: new Int32Array(address.octets.buffer),
     trial: createTrial(),
     untilTimed: TIMED_EVERY,
@@ -201,6 +204,7 @@ function answerFrom(udp: Udp, socket: UdpSocket, from: number): number {
   const { v6, wildcard } = shape;
   const count = words[WORD.BATCH_COUNT] as number;
   client.address.family = v6 ? 6 : 4;
+  client.access = socket.access;
   if (!v6) clientWords.fill(0);
   let ready = words[WORD.BATCH_READY] as number;
   let octetsIn = 0;
@@ -267,31 +271,4 @@ function sendReady(udp: Udp, socket: UdpSocket, ready: number): void {
     words[WORD.BATCH_SENT] = ++sent;
   }
   words[WORD.BATCH_COUNT] = 0;
-}
-
-/** Whether the address asked came with the datagram; the answer will leave from it. */
-function readyToAnswer({ i32, u8 }: Arena, shape: Shape, i: number): boolean {
-  const length = (shape.receive >> 2) + i * HEADER_WORDS + CONTROL_LENGTH_WORD;
-  if (i32[length] !== shape.controlOctets) {
-    i32[length] = shape.controlOctets;
-    return false;
-  }
-  // What the kernel wrote is what it takes (RFC 3542 §6.1), but for the interface: answers take the route to
-  // the client, which may be another. Only a link-local address means nothing without it.
-  const control = shape.controls + i * shape.controlOctets;
-  if (!shape.v6) i32[(control + 16) >> 2] = 0;
-  else if (u8[control + 16] !== 0xfe || ((u8[control + 17] as number) & 0xc0) !== 0x80)
-    i32[(control + 32) >> 2] = 0;
-  return true;
-}
-
-/** Responses are sent from the first slots on, without holes: the client's address moves with them. */
-function moveName(i32: Int32Array, shape: Shape, move: { readonly from: number; readonly to: number }): void {
-  const { from, to } = move;
-  const names = shape.names >> 2;
-  i32.copyWithin(names + to * NAME_WORDS, names + from * NAME_WORDS, names + (from + 1) * NAME_WORDS);
-  if (!shape.wildcard) return;
-  const words = shape.controlOctets >> 2;
-  const controls = shape.controls >> 2;
-  i32.copyWithin(controls + to * words, controls + from * words, controls + (from + 1) * words);
 }

@@ -72,7 +72,7 @@ export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
   const bound = server.address();
   return {
     address: {
-      host: listen.host,
+      ...listen,
       port: typeof bound === 'object' && bound !== null ? bound.port : listen.port,
     },
     close: () =>
@@ -96,7 +96,8 @@ function accept(state: State, socket: Socket): void {
     countRefused(counters, refused);
     return void socket.destroy();
   }
-  const client = { address, port: socket.remotePort ?? 0, transport: 'tcp' as const };
+  const { access } = state.options.listen;
+  const client = { address, port: socket.remotePort ?? 0, access, transport: 'tcp' as const };
   const connection = newConnection(socket, { client, clientKey }, performance.now());
   state.connections.add(connection);
   state.perClient.set(clientKey, (state.perClient.get(clientKey) ?? 0) + 1);

@@ -50,7 +50,7 @@ export async function listenUdp(options: UdpOptions): Promise<UdpListener> {
   socket.on('error', () => countDrop(counters, 'udp', 'receive-error'));
   socket.on('message', answerer(socket, options));
   return {
-    address: { host: listen.host, port: socket.address().port },
+    address: { ...listen, port: socket.address().port },
     close: () =>
       new Promise((resolve) => {
         if (!open) return resolve();
@@ -63,7 +63,8 @@ export async function listenUdp(options: UdpOptions): Promise<UdpListener> {
 /** The listener of `message`: everything that happens to one datagram. */
 function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: RemoteInfo) => void {
   const { handle, counters } = options;
-  const client = { address: emptyAddress(), port: 0, transport: 'udp' as const };
+  const { access } = options.listen;
+  const client = { address: emptyAddress(), port: 0, access, transport: 'udp' as const };
   const buffers = Array.from({ length: SENDS_PENDING_MAX }, () => Buffer.alloc(options.responseMax));
   let buffer = 0;
   let untilTimed = TIMED_EVERY;

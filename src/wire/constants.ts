@@ -71,6 +71,7 @@ export const RCODE = {
 
 /** Info code of an extended error: the answer's data could not be renewed in time (RFC 8914 §4.4). */
 export const EDE_STALE = 3;
+export const EDE_PROHIBITED = 18;
 
 /** EDNS option codes (IANA). */
 export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
