@@ -28,6 +28,28 @@ export interface Foreseer {
 
 /** What a handler returns that says nothing and has counted why. */
 export const DROPPED = -1;
+/**
+ * What a handler returns, over a stream only, where many messages answer: its `TransferHandler` gives them.
+ */
+export const TRANSFER = -2;
+
+/**
+ * What a stream transport does with a query that many messages answer: AXFR, IXFR. `next` writes the next
+ * message into `out`, at most 65,535 octets, and returns its length, 0 at the end. It is called when the
+ * client has taken what came before. `close` is called once, at the end or when the connection ends.
+ */
+export interface Transfer {
+  readonly next: (out: Uint8Array) => number;
+  readonly close: () => void;
+}
+
+/** Begins the transfer that answers this query; undefined says nothing, and the connection is closed. */
+export type TransferHandler = (query: Uint8Array, length: number, client: Client) => Transfer | undefined;
+
+/**
+ * Octets of a transfer that are written without looking at other clients; the rest waits for the next turn.
+ */
+export const TRANSFER_TURN_OCTETS = 262_144;
 
 /** Where to listen. */
 export interface ListenAddress {

@@ -1,5 +1,5 @@
 import type { ServerCounters } from './counters.ts';
-import type { Foreseer, Handler } from './handler.ts';
+import type { Foreseer, Handler, TransferHandler } from './handler.ts';
 import { BATCH_MAX, openArena } from './native-arena.ts';
 import {
   closeEpoll,
@@ -27,6 +27,7 @@ export interface NativeLoopOptions {
   /** From `workerArena`, with the same `udpResponseMax`. */
   readonly arena: SharedArrayBuffer;
   readonly handle: Handler;
+  readonly transferOf?: TransferHandler | undefined;
   readonly foreseer?: Foreseer;
   readonly counters: ServerCounters;
   readonly limits: TcpLimits;

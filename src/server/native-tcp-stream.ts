@@ -1,5 +1,5 @@
 import { type CloseReason, countClosed, countOctets, type ServerCounters } from './counters.ts';
-import type { Handler } from './handler.ts';
+import { type Handler, TRANSFER, TRANSFER_TURN_OCTETS, type TransferHandler } from './handler.ts';
 import { ADDRESS, type Arena, TCP_FRAME_MAX, TCP_READ_MAX } from './native-arena.ts';
 import { controlWith, DATA, type Epoll } from './native-epoll.ts';
 import { LINUX, type Libc } from './native-libc.ts';
@@ -13,6 +13,8 @@ export interface TcpWork {
   readonly arena: Arena;
   readonly words: Int32Array;
   readonly handle: Handler;
+  /** Absent where there is nothing to transfer. */
+  readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   readonly limits: TcpLimits;
   readonly epoll: Epoll;
@@ -24,6 +26,8 @@ export interface TcpWork {
 
 /** Octets of a message's length field. */
 const LENGTH_OCTETS = 2;
+// What other modules export is loaded and checked at each use.
+const TRANSFER_ANSWER = TRANSFER;
 /** Octets that are copied one by one; for more, a call pays. */
 const COPY_LOOP_MAX = 96;
 
@@ -58,9 +62,10 @@ export function flushSlot(work: TcpWork, slot: TcpSlot): void {
   const left = slot.pendingLength;
   arena.u8.set(slot.pending.subarray(0, left), arena.tcpOut);
   slot.pendingLength = 0;
-  write(work, slot, left);
-  if (slot.pendingLength === 0) {
-    slot.stalledSinceMs = 0;
+  if (left > 0) write(work, slot, left);
+  if (slot.pendingLength === 0) slot.stalledSinceMs = 0;
+  if (slot.pendingLength === 0 && slot.transfer !== undefined) send(work, slot);
+  if (slot.pendingLength === 0 && slot.transfer === undefined) {
     const length = slot.heldLength;
     if (slot.closing === undefined && length > 0) {
       arena.u8.set(slot.held.subarray(0, length), arena.tcpIn);
@@ -90,7 +95,7 @@ function answerInput(work: TcpWork, slot: TcpSlot, length: number): void {
   let answeredOctets = 0;
   let askedOctets = 0;
   words[WORD.IN_HAND_AT] = arena.tcpQuery;
-  while (length - at >= LENGTH_OCTETS && slot.pendingLength === 0) {
+  while (length - at >= LENGTH_OCTETS && slot.pendingLength === 0 && slot.transfer === undefined) {
     const size = ((u8[tcpIn + at] as number) << 8) | (u8[tcpIn + at + 1] as number);
     const end = at + LENGTH_OCTETS + size;
     if (end > length) break;
@@ -100,6 +105,11 @@ function answerInput(work: TcpWork, slot: TcpSlot, length: number): void {
     // An empty message, or one that deserves no answer: what follows from such a client is not worth reading.
     const answered = size === 0 ? 0 : handle(query, size, slot.client, response);
     askedOctets += size;
+    if (answered === TRANSFER_ANSWER) {
+      if (written > 0) write(work, slot, written);
+      written = 0;
+      if (begin(work, slot, size)) continue;
+    }
     if (answered <= 0) {
       slot.closing = 'malformed';
       break;
@@ -128,6 +138,45 @@ function answerInput(work: TcpWork, slot: TcpSlot, length: number): void {
   }
   hold(work, slot, at, length);
   if (written > 0) write(work, slot, written);
+}
+
+/** Begins the transfer that the query in hand asks for; false if there is none. */
+function begin(work: TcpWork, slot: TcpSlot, size: number): boolean {
+  const transfer = work.transferOf?.(work.query, size, slot.client);
+  if (transfer === undefined) return false;
+  slot.transfer = transfer;
+  slot.queries++;
+  slot.partialSinceMs = 0;
+  if (slot.pendingLength === 0) send(work, slot);
+  return true;
+}
+
+/**
+ * Sends what the kernel takes of the transfer, up to a bound: then others are served first, and epoll tells
+ * when to go on.
+ */
+function send(work: TcpWork, slot: TcpSlot): void {
+  const { arena, counters, response, table } = work;
+  const { transfer } = slot;
+  const { u8, tcpOut } = arena;
+  touchSlot(table, slot, arena.now);
+  let octets = 0;
+  while (transfer !== undefined && octets < TRANSFER_TURN_OCTETS && slot.pendingLength === 0) {
+    const length = slot.closing === undefined ? transfer.next(response) : 0;
+    if (length === 0) {
+      transfer.close();
+      slot.transfer = undefined;
+      break;
+    }
+    u8[tcpOut] = length >> 8;
+    u8[tcpOut + 1] = length;
+    copy(u8, arena.tcpResponse, tcpOut + LENGTH_OCTETS, length);
+    octets += LENGTH_OCTETS + length;
+    write(work, slot, LENGTH_OCTETS + length);
+  }
+  countOctets(counters, 'tcp', 0, octets);
+  // The kernel may have taken all, and yet not be writable before the client reads.
+  if (slot.transfer !== undefined && slot.stalledSinceMs === 0) slot.stalledSinceMs = arena.now[0] as number;
 }
 
 /** Sends the first octets of `tcpOut`; what the kernel does not take is kept for later. */
@@ -161,12 +210,12 @@ function hold({ arena }: TcpWork, slot: TcpSlot, at: number, length: number): vo
   slot.held = grown(slot.held, 0, length - at);
   slot.held.set(arena.u8.subarray(arena.tcpIn + at, arena.tcpIn + length));
   slot.heldLength = length - at;
-  if (slot.partialSinceMs === 0) slot.partialSinceMs = arena.now[0] as number;
+  if (slot.transfer === undefined && slot.partialSinceMs === 0) slot.partialSinceMs = arena.now[0] as number;
 }
 
 /** After input or output: what to wait for next, or the end. */
 function settle(work: TcpWork, slot: TcpSlot): void {
-  const hasOutput = slot.pendingLength > 0;
+  const hasOutput = slot.pendingLength > 0 || slot.transfer !== undefined;
   if (slot.closing === 'error' || (slot.ended && !hasOutput)) {
     closeSlot(work, slot, 'client');
     return;

@@ -1,6 +1,7 @@
 import type { AccessList } from '../base/access-list.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
 import type { CloseReason } from './counters.ts';
+import type { Transfer } from './handler.ts';
 import type { ConnectionTimes } from './tcp-limits.ts';
 
 /** A place for one TCP connection, used again and again. */
@@ -20,6 +21,8 @@ export interface TcpSlot extends ConnectionTimes {
   /** Output that the kernel has not taken yet. */
   pending: Uint8Array;
   pendingLength: number;
+  /** What is being sent, message by message; what the client asks meanwhile waits. */
+  transfer: Transfer | undefined;
   /** The client sent FIN: it gets its answers, then ours. */
   ended: boolean;
   /** Why it is being closed; set once. */
@@ -91,6 +94,8 @@ export function freeSlot(table: TcpTable, slot: TcpSlot): void {
   if (bucketNext !== undefined) bucketNext.bucketPrevious = bucketPrevious;
   if (bucketPrevious === undefined) table.buckets[bucketOf(table, slot.client.address)] = bucketNext;
   else bucketPrevious.bucketNext = bucketNext;
+  slot.transfer?.close();
+  slot.transfer = undefined;
   slot.heldLength = 0;
   slot.pendingLength = 0;
   if (slot.held.length > KEPT_OCTETS) slot.held = NOTHING;
@@ -120,7 +125,7 @@ export function connectionsOf(table: TcpTable, address: Address): number {
  */
 export function longestIdle(table: TcpTable, client: Address | undefined): TcpSlot | undefined {
   for (let slot = table.oldest; slot !== undefined; slot = slot.newer) {
-    const busy = slot.heldLength > 0 || slot.pendingLength > 0;
+    const busy = slot.heldLength > 0 || slot.pendingLength > 0 || slot.transfer !== undefined;
     if (!busy && (client === undefined || sameClient(slot.client.address, client))) return slot;
   }
   return undefined;
@@ -150,6 +155,7 @@ function newSlot(table: TcpTable): TcpSlot {
     heldLength: 0,
     pending: NOTHING,
     pendingLength: 0,
+    transfer: undefined,
     ended: false,
     closing: undefined,
     interest: 0,

@@ -7,7 +7,7 @@ import {
   type RefuseReason,
   type ServerCounters,
 } from './counters.ts';
-import type { Handler } from './handler.ts';
+import type { Handler, TransferHandler } from './handler.ts';
 import { type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
 import { control, DATA, type Epoll } from './native-epoll.ts';
 import { LINUX, type Libc } from './native-libc.ts';
@@ -30,6 +30,7 @@ interface TcpParts {
   readonly arena: Arena;
   readonly words: Int32Array;
   readonly handle: Handler;
+  readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   readonly limits: TcpLimits;
   readonly epoll: Epoll;
@@ -90,7 +91,7 @@ export function acceptAll(tcp: Tcp, index: number): void {
 export function serveSlot(tcp: Tcp, index: number): void {
   const slot = tcp.table.slots[index];
   if (slot === undefined || slot.fd < 0) return;
-  if (slot.pendingLength > 0) flushSlot(tcp, slot);
+  if (slot.pendingLength > 0 || slot.transfer !== undefined) flushSlot(tcp, slot);
   else readSlot(tcp, slot);
 }
 

@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Client } from '../answer/context.ts';
 import { type CloseReason, countOctets, type ServerCounters } from './counters.ts';
-import type { Handler } from './handler.ts';
+import {
+  type Handler,
+  TRANSFER,
+  TRANSFER_TURN_OCTETS,
+  type Transfer,
+  type TransferHandler,
+} from './handler.ts';
 import type { ConnectionTimes } from './tcp-limits.ts';
 
 /** A message's length field (RFC 1035 §4.2.2). */
@@ -21,6 +27,8 @@ export interface Connection extends ConnectionTimes {
   /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
   held: Buffer;
   heldLength: number;
+  /** What is being sent, message by message; what the client asks meanwhile waits. */
+  transfer: Transfer | undefined;
   /** The client sent FIN: it gets its answers, then ours. */
   ended: boolean;
   /** Why it is being closed; set once. */
@@ -30,6 +38,8 @@ export interface Connection extends ConnectionTimes {
 /** What all connections of a listener share. The buffers serve one read at a time. */
 export interface Shared {
   readonly handle: Handler;
+  /** Absent where there is nothing to transfer. */
+  readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   /** Queries on one connection at most; then it is closed. */
   readonly queriesMax: number;
@@ -39,7 +49,9 @@ export interface Shared {
 }
 
 /** Buffers and bounds for the connections of one listener. */
-export function sharedBuffers(options: Pick<Shared, 'handle' | 'counters' | 'queriesMax'>): Shared {
+export function sharedBuffers(
+  options: Pick<Shared, 'handle' | 'transferOf' | 'counters' | 'queriesMax'>,
+): Shared {
   const [query, response] = [Buffer.alloc(MESSAGE_MAX), Buffer.alloc(MESSAGE_MAX)];
   return { ...options, query, response, batch: Buffer.alloc(BATCH_OCTETS) };
 }
@@ -61,6 +73,7 @@ export function newConnection(
     lastQueryMs: nowMs,
     partialSinceMs: 0,
     stalledSinceMs: 0,
+    transfer: undefined,
     ended: false,
     closing: undefined,
   };
@@ -80,8 +93,9 @@ export function receive(shared: Shared, connection: Connection, chunk: Buffer, n
   }
 }
 
-/** Goes on with what is held, after the client has read. */
+/** Goes on with what is being sent and what is held, after the client has read. */
 export function resume(shared: Shared, connection: Connection, nowMs: number): void {
+  if (connection.transfer !== undefined) send(shared, connection, nowMs);
   const input = connection.held.subarray(0, connection.heldLength);
   connection.heldLength = 0;
   hold(connection, input, answerWhole(shared, connection, input, nowMs), nowMs);
@@ -93,7 +107,11 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
   const { client, socket } = connection;
   let at = 0;
   let written = 0;
-  while (input.length - at >= FRAME_OCTETS && !socket.writableNeedDrain) {
+  while (
+    input.length - at >= FRAME_OCTETS &&
+    !socket.writableNeedDrain &&
+    connection.transfer === undefined
+  ) {
     const length = ((input[at] as number) << 8) | (input[at + 1] as number);
     const end = at + FRAME_OCTETS + length;
     if (end > input.length) break;
@@ -102,6 +120,11 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
     // An empty message, or one that deserves no answer: what follows from such a client is not worth reading.
     const answered = length === 0 ? 0 : handle(query, length, client, response);
     countOctets(shared.counters, 'tcp', length, Math.max(0, answered));
+    if (answered === TRANSFER && begin(shared, connection, length, nowMs)) {
+      written = flush(connection, batch, written);
+      send(shared, connection, nowMs);
+      continue;
+    }
     if (answered <= 0) {
       connection.closing = 'malformed';
       break;
@@ -122,6 +145,52 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
   return at;
 }
 
+/** Begins the transfer that the query in hand asks for; false if there is none. */
+function begin(
+  { transferOf, query }: Shared,
+  connection: Connection,
+  length: number,
+  nowMs: number,
+): boolean {
+  connection.transfer = transferOf?.(query, length, connection.client);
+  connection.queries++;
+  connection.lastQueryMs = nowMs;
+  connection.partialSinceMs = 0;
+  return connection.transfer !== undefined;
+}
+
+/**
+ * Sends what the client takes of the transfer, up to a bound: then others are served first. The socket's
+ * `drain`, or the next turn, goes on.
+ */
+function send(shared: Shared, connection: Connection, nowMs: number): void {
+  const { socket, transfer } = connection;
+  const { response, counters } = shared;
+  if (transfer === undefined) return;
+  connection.lastQueryMs = nowMs;
+  for (let octets = 0; octets < TRANSFER_TURN_OCTETS && !socket.writableNeedDrain; ) {
+    const length = transfer.next(response);
+    if (length === 0) {
+      endTransfer(connection);
+      return;
+    }
+    const framed = Buffer.allocUnsafe(FRAME_OCTETS + length);
+    framed.writeUInt16BE(length);
+    response.copy(framed, FRAME_OCTETS, 0, length);
+    socket.write(framed);
+    countOctets(counters, 'tcp', 0, length);
+    octets += framed.length;
+  }
+  // Not by a promise or a microtask: sockets are looked at before.
+  if (!socket.writableNeedDrain) setImmediate(() => socket.emit('drain'));
+}
+
+/** Nothing of the transfer is to be sent any more. */
+export function endTransfer(connection: Connection): void {
+  connection.transfer?.close();
+  connection.transfer = undefined;
+}
+
 /**
  * The socket may keep what it is given, so it gets a copy: of a few octets for one answer, of many for many.
  */
@@ -138,7 +207,7 @@ function hold(connection: Connection, input: Buffer, done: number, nowMs: number
     return;
   }
   append(connection, input.subarray(done));
-  if (connection.partialSinceMs === 0) connection.partialSinceMs = nowMs;
+  if (connection.transfer === undefined && connection.partialSinceMs === 0) connection.partialSinceMs = nowMs;
 }
 
 /**

@@ -9,9 +9,10 @@ import {
   type RefuseReason,
   type ServerCounters,
 } from './counters.ts';
-import { type Handler, type ListenAddress, readPeer } from './handler.ts';
+import { type Handler, type ListenAddress, readPeer, type TransferHandler } from './handler.ts';
 import {
   type Connection,
+  endTransfer,
   newConnection,
   receive,
   resume,
@@ -23,6 +24,7 @@ import { overdue, type TcpLimits } from './tcp-limits.ts';
 export interface TcpOptions {
   readonly listen: ListenAddress;
   readonly handle: Handler;
+  readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   readonly limits: TcpLimits;
   /** Whether other sockets may share the port (SO_REUSEPORT): one socket a worker. */
@@ -57,8 +59,9 @@ interface State {
  * the listener.
  */
 export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
-  const { handle, counters, limits, listen } = options;
-  const shared = sharedBuffers({ handle, counters, queriesMax: limits.queriesPerConnectionMax });
+  const { handle, transferOf, counters, limits, listen } = options;
+  const queriesMax = limits.queriesPerConnectionMax;
+  const shared = sharedBuffers({ handle, transferOf, counters, queriesMax });
   const state: State = { options, shared, connections: new Set(), perClient: new Map() };
   const server = createServer({
     allowHalfOpen: true,
@@ -108,7 +111,7 @@ function accept(state: State, socket: Socket): void {
   });
   socket.on('drain', () => {
     connection.stalledSinceMs = 0;
-    if (connection.closing !== undefined) return;
+    if (connection.closing !== undefined || socket.destroyed) return;
     resume(state.shared, connection, performance.now());
     settle(connection);
   });
@@ -126,7 +129,7 @@ function accept(state: State, socket: Socket): void {
 function settle(connection: Connection): void {
   const { socket } = connection;
   if (connection.closing !== undefined) return void socket.destroySoon();
-  if (connection.stalledSinceMs > 0) return void socket.pause();
+  if (connection.stalledSinceMs > 0 || connection.transfer !== undefined) return void socket.pause();
   if (connection.ended) {
     connection.closing = 'client';
     socket.end();
@@ -135,6 +138,7 @@ function settle(connection: Connection): void {
 
 function forget(state: State, connection: Connection): void {
   if (!state.connections.delete(connection)) return;
+  endTransfer(connection);
   const left = (state.perClient.get(connection.clientKey) ?? 1) - 1;
   if (left > 0) state.perClient.set(connection.clientKey, left);
   else state.perClient.delete(connection.clientKey);
@@ -160,7 +164,10 @@ function evictIdle(state: State, candidates: Iterable<Connection>): boolean {
   let oldest: Connection | undefined;
   for (const connection of candidates) {
     const busy =
-      connection.partialSinceMs > 0 || connection.socket.writableLength > 0 || connection.heldLength > 0;
+      connection.partialSinceMs > 0 ||
+      connection.socket.writableLength > 0 ||
+      connection.heldLength > 0 ||
+      connection.transfer !== undefined;
     if (!busy && (oldest === undefined || connection.lastQueryMs < oldest.lastQueryMs)) oldest = connection;
   }
   if (oldest === undefined) return false;
