@@ -28,7 +28,7 @@ test('outcomes are counted by transport, type, rcode, kind and POP, and threads 
     ...emptyOutcome(),
     kind: OUTCOME.REFUSED,
     qtype: 64_000,
-    rcode: 23,
+    rcode: 3841,
     transport: TRANSPORT.TCP,
   };
   for (const block of blocks) {

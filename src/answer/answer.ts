@@ -1,34 +1,25 @@
 import { permits } from '../base/access-list.ts';
-import { EDE_PROHIBITED, EDE_STALE, RCODE } from '../wire/constants.ts';
-import { addExtendedError, addPadding, EDE_SIZE, optSize, writeOpt } from '../wire/edns.ts';
+import type { Address } from '../base/address.ts';
+import { RCODE } from '../wire/constants.ts';
+import { optSize, writeOpt } from '../wire/edns.ts';
 import { viewOf } from '../wire/packet.ts';
 import { HEADER_SIZE, QUERY, readQuery } from '../wire/query.ts';
-import { type AnswerContext, type Client, OUTCOME, TRANSPORT, transportValue } from './context.ts';
+import { type AnswerContext, type Client, NOTE, OUTCOME, TRANSPORT, transportValue } from './context.ts';
+import { COOKIE } from './cookies.ts';
 import { SECTION } from './message.ts';
+import { addOptions, prepareAsked } from './options.ts';
+import { refuse, reject } from './other.ts';
 import { answerQuestion } from './question.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { HTTPS: TRANSPORT_HTTPS, TLS: TRANSPORT_TLS, UDP: TRANSPORT_UDP } = TRANSPORT;
+const { UDP: TRANSPORT_UDP } = TRANSPORT;
 const { ADDITIONAL: SECTION_ADDITIONAL, ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
-const {
-  DROPPED: OUTCOME_DROPPED,
-  REFUSED: OUTCOME_REFUSED,
-  REJECTED: OUTCOME_REJECTED,
-  STEERED: OUTCOME_STEERED,
-} = OUTCOME;
-const {
-  BADVERS: RCODE_BADVERS,
-  FORMERR: RCODE_FORMERR,
-  NOTIMP: RCODE_NOTIMP,
-  REFUSED: RCODE_REFUSED,
-} = RCODE;
-const {
-  BAD_VERSION: QUERY_BAD_VERSION,
-  DROP: QUERY_DROP,
-  OK: QUERY_OK,
-  UNKNOWN_OPCODE: QUERY_UNKNOWN_OPCODE,
-} = QUERY;
+const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED } = OUTCOME;
+const { BAD: COOKIE_BAD, NONE: COOKIE_NONE } = COOKIE;
+const { PROHIBITED: NOTE_PROHIBITED } = NOTE;
+const { BADCOOKIE: RCODE_BADCOOKIE } = RCODE;
+const { DROP: QUERY_DROP, OK: QUERY_OK } = QUERY;
 const HEADER = HEADER_SIZE;
 
 const UDP_SIZE_PLAIN = 512;
@@ -51,6 +42,8 @@ export function answer(
   outcome.transport = client.transport === 'udp' ? TRANSPORT_UDP : transportValue(client.transport);
   outcome.truncated = false;
   outcome.prohibited = false;
+  outcome.cookie = COOKIE_NONE;
+  outcome.notes = 0;
   outcome.serviceIndex = -1;
   outcome.scopeLength = 0;
   outcome.usedEcs = false;
@@ -60,45 +53,37 @@ export function answer(
   }
   outcome.kind = OUTCOME_REJECTED;
   outcome.qtype = view.questionEnd > HEADER ? view.qtype : 0;
-  begin(context, packet, viewOf(views, out));
-  if (status !== QUERY_OK) outcome.rcode = rejectionOf(status);
-  else if (client.access === undefined || permits(client.access, client.address))
-    outcome.rcode = answerQuestion(context, client.address);
-  else outcome.rcode = prohibit(outcome);
+  begin(context, packet, viewOf(views, out), client.address);
+  if (status !== QUERY_OK) outcome.rcode = reject(context, status);
+  else if (client.access !== undefined && !permits(client.access, client.address))
+    outcome.rcode = prohibit(context);
+  else if (outcome.cookie === COOKIE_BAD && context.insistsOnCookies && outcome.transport === TRANSPORT_UDP)
+    outcome.rcode = RCODE_BADCOOKIE;
+  else outcome.rcode = answerQuestion(context, client.address);
   return finish(context, packet);
 }
 
-function prohibit(outcome: AnswerContext['outcome']): number {
-  outcome.kind = OUTCOME_REFUSED;
-  outcome.prohibited = true;
-  return RCODE_REFUSED;
-}
-
-function rejectionOf(status: number): number {
-  if (status === QUERY_UNKNOWN_OPCODE) return RCODE_NOTIMP;
-  return status === QUERY_BAD_VERSION ? RCODE_BADVERS : RCODE_FORMERR;
+function prohibit(context: AnswerContext): number {
+  context.outcome.prohibited = true;
+  return refuse(context, NOTE_PROHIBITED);
 }
 
 /** Copies the question, as it was spelt, and sets the limit so that there is always room for OPT. */
-function begin(context: AnswerContext, packet: DataView, out: DataView): void {
+function begin(context: AnswerContext, packet: DataView, out: DataView, address: Address): void {
   const { query: view, message, outcome } = context;
   const end = view.questionEnd;
   let at = HEADER;
   for (; at + 4 <= end; at += 4) out.setInt32(at, packet.getInt32(at));
   for (; at < end; at++) out.setUint8(at, packet.getUint8(at));
   const { edns } = view;
-  const { transport } = outcome;
-  const isDatagram = transport === TRANSPORT_UDP;
-  // Only the time of a TCP connection is told (RFC 7828 §3.2.2), not that of one which HTTP looks after.
-  // Options of a later EDNS version are not read.
-  if (isDatagram || transport === TRANSPORT_HTTPS || edns.version !== 0) edns.keepaliveTenths = -1;
-  else if (edns.keepaliveTenths >= 0) edns.keepaliveTenths = context.tcpIdleTenths;
   let limit = UDP_SIZE_PLAIN;
-  if (!isDatagram) limit = STREAM_SIZE_MAX;
+  if (outcome.transport !== TRANSPORT_UDP) limit = STREAM_SIZE_MAX;
   else if (edns.present) limit = Math.min(Math.max(edns.udpSize, UDP_SIZE_PLAIN), context.udpSizeMax);
   message.out = out;
   message.at = end;
-  message.limit = Math.min(limit, out.byteLength) - optSize(edns);
+  message.optRoom = optSize(edns);
+  if (edns.asked !== 0) message.optRoom += prepareAsked(context, packet, address);
+  message.limit = Math.min(limit, out.byteLength) - message.optRoom;
   message.section = SECTION_ANSWER;
   message.name = view.qname;
   message.nameAt = HEADER;
@@ -121,12 +106,8 @@ function finish(context: AnswerContext, packet: DataView): number {
   if (edns.present) {
     const opt = end;
     end = writeOpt(out, opt, edns, context.udpSizeMax, rcode, outcome.scopeLength);
-    if (outcome.prohibited) end = say(EDE_PROHIBITED, context, opt, end);
-    else if (context.stale[0] !== 0 && outcome.kind === OUTCOME_STEERED)
-      end = say(EDE_STALE, context, opt, end);
-    // Last, for it takes what room there is; never where others read along (RFC 7830 §6).
-    if (edns.padded && outcome.transport >= TRANSPORT_TLS)
-      end = addPadding(out, opt, end, message.limit + optSize(edns));
+    if (edns.asked !== 0 || outcome.notes !== 0 || context.facts.reportChannel.length > 0)
+      end = addOptions(context, packet, opt, end, message.limit + message.optRoom);
     additional++;
   }
   // ID, QR, the query's opcode and RD. RA, Z, AD are 0, and so is CD in an authoritative response (RFC 4035
@@ -138,10 +119,4 @@ function finish(context: AnswerContext, packet: DataView): number {
   out.setInt32(4, (question << 16) | (counts[SECTION_ANSWER] as number));
   out.setInt32(8, ((counts[SECTION_AUTHORITY] as number) << 16) | additional);
   return end;
-}
-
-/** Says why in an extended error, where there is room: nothing else gives way for it. */
-function say(code: number, { message, query }: AnswerContext, opt: number, end: number): number {
-  if (end + EDE_SIZE > message.limit + optSize(query.edns)) return end;
-  return addExtendedError(message.out, opt, end, code);
 }

@@ -10,6 +10,8 @@ import { createPacketViews, type PacketViews } from '../wire/packet.ts';
 import { emptyQueryView, type QueryView } from '../wire/query.ts';
 import type { ZoneImage } from '../zone/image.ts';
 import { emptyHit, type Hit } from '../zone/image-find.ts';
+import { COOKIE, type Cookies, cookieWords, createCookies } from './cookies.ts';
+import { type CompiledFacts, compileFacts, type ServerFacts } from './facts.ts';
 import { createMessage, type Message } from './message.ts';
 import type { RowHit, RowMap } from './row-map.ts';
 import type { Service } from './service.ts';
@@ -61,6 +63,20 @@ export const OUTCOME = {
   FAILED: 8,
 } as const;
 
+/** What an answer says of itself in extended errors (RFC 8914), as bits of `notes`. */
+export const NOTE = {
+  /** The table is older than the configuration allows. */
+  STALE: 1,
+  /** Every POP is out of service: answered as if all served. */
+  FAIL_OPEN: 2,
+  /** No table has arrived yet. */
+  NOT_READY: 4,
+  /** Not allowed to this client, or to anyone. */
+  PROHIBITED: 8,
+  /** No zone here holds the name. */
+  NOT_AUTHORITATIVE: 16,
+} as const;
+
 /** What was decided last: for counters and for `explain`. Mutable, reused. */
 export interface Outcome {
   kind: number;
@@ -73,6 +89,10 @@ export interface Outcome {
   truncated: boolean;
   /** Refused for who asks: `Client.access`. */
   prohibited: boolean;
+  /** A `COOKIE` value: whether the query shows that its source address is not forged (RFC 7873). */
+  cookie: number;
+  /** `NOTE` bits. */
+  notes: number;
   /** Position of the service that was steered to; -1 if none was, and then the rest means nothing. */
   serviceIndex: number;
   /** Row of the steering image; -1 if none. */
@@ -112,6 +132,10 @@ export interface AnswerContext {
   readonly udpSizeMax: number;
   /** How long a TCP connection may be idle, in tenths of a second; for clients that ask (RFC 7828). */
   tcpIdleTenths: number;
+  readonly cookies: Cookies;
+  /** Whether UDP queries with a cookie, but no good one, get BADCOOKIE and a good one (RFC 7873 §5.2.3). */
+  readonly insistsOnCookies: boolean;
+  readonly facts: CompiledFacts;
   readonly outcome: Outcome;
   readonly views: PacketViews;
   readonly query: QueryView;
@@ -136,6 +160,10 @@ interface AnswerParts {
   readonly table?: SteeringTable;
   readonly stale?: Int32Array | undefined;
   readonly udpSizeMax?: number;
+  /** Shared words of `cookieWords`; absent: cookies are off. */
+  readonly cookies?: Int32Array | undefined;
+  readonly insistsOnCookies?: boolean | undefined;
+  readonly facts?: ServerFacts | undefined;
 }
 
 /** A context for one thread. */
@@ -149,6 +177,9 @@ export function createAnswerContext(parts: AnswerParts): AnswerContext {
     services: parts.services,
     udpSizeMax: parts.udpSizeMax ?? UDP_SIZE_MAX_DEFAULT,
     tcpIdleTenths: 100,
+    cookies: createCookies(parts.cookies ?? cookieWords()),
+    insistsOnCookies: parts.insistsOnCookies ?? false,
+    facts: compileFacts(parts.facts ?? {}),
     outcome: emptyOutcome(),
     views: createPacketViews(),
     query: emptyQueryView(),
@@ -171,6 +202,8 @@ export function emptyOutcome(): Outcome {
     transport: TRANSPORT.UDP,
     truncated: false,
     prohibited: false,
+    cookie: COOKIE.NONE,
+    notes: 0,
     serviceIndex: -1,
     row: -1,
     linkIndex: -1,

@@ -23,6 +23,8 @@ export interface Message {
   at: number;
   /** Offset that must not be passed. */
   limit: number;
+  /** Octets kept free behind the limit for OPT. */
+  optRoom: number;
   section: number;
   /** Records in each section so far. */
   readonly counts: Int32Array;
@@ -55,6 +57,7 @@ export function createMessage(): Message {
     out: speltView,
     at: 0,
     limit: 0,
+    optRoom: 0,
     section: SECTION_ANSWER,
     counts: new Int32Array(3),
     name: alias,

@@ -5,8 +5,9 @@ import { octetsBefore } from '../wire/name-view.ts';
 import { BLOCK, FLAG, LINKS, NODE, RECORD_HEAD, RRSET } from '../zone/image.ts';
 import { apexOf, findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
 import { putAdditional } from './additional.ts';
-import { type AnswerContext, CHAIN_MAX, OUTCOME } from './context.ts';
+import { type AnswerContext, CHAIN_MAX, NOTE, OUTCOME } from './context.ts';
 import { goOnWith, putRecord, putRun, SECTION, spell, suffixAt } from './message.ts';
+import { answerOtherClass, refuse } from './other.ts';
 import { type Service, steeredRecord } from './service.ts';
 import { resolveSteered } from './steered.ts';
 
@@ -19,14 +20,19 @@ const {
   NODATA: OUTCOME_NODATA,
   NXDOMAIN: OUTCOME_NXDOMAIN,
   REFERRAL: OUTCOME_REFERRAL,
-  REFUSED: OUTCOME_REFUSED,
   STEERED: OUTCOME_STEERED,
 } = OUTCOME;
-const { IN: CLASS_IN } = CLASS;
+const {
+  FAIL_OPEN: NOTE_FAIL_OPEN,
+  NOT_AUTHORITATIVE: NOTE_NOT_AUTHORITATIVE,
+  NOT_READY: NOTE_NOT_READY,
+  PROHIBITED: NOTE_PROHIBITED,
+  STALE: NOTE_STALE,
+} = NOTE;
+const { ANY: CLASS_ANY, IN: CLASS_IN } = CLASS;
 const {
   NOERROR: RCODE_NOERROR,
   NXDOMAIN: RCODE_NXDOMAIN,
-  REFUSED: RCODE_REFUSED,
   SERVFAIL: RCODE_SERVFAIL,
   YXDOMAIN: RCODE_YXDOMAIN,
 } = RCODE;
@@ -55,12 +61,12 @@ const CHAIN_LIMIT = CHAIN_MAX;
 /** Fills the sections of the response to a sound query (RFC 1034 §4.3.2) and returns its rcode. */
 export function answerQuestion(context: AnswerContext, resolver: Address): number {
   const { query, outcome, hit, zones, message } = context;
-  const { qtype } = query;
-  outcome.kind = OUTCOME_REFUSED;
-  if (!findZone(zones, query.qname, qtype === TYPE_DS, hit) || query.qclass !== CLASS_IN)
-    return RCODE_REFUSED;
-  if (qtype === TYPE_AXFR || qtype === TYPE_IXFR) return RCODE_REFUSED;
-  context.authoritative = true;
+  const { qtype, qclass } = query;
+  if (qclass !== CLASS_IN && qclass !== CLASS_ANY) return answerOtherClass(context);
+  if (!findZone(zones, query.qname, qtype === TYPE_DS, hit)) return refuse(context, NOTE_NOT_AUTHORITATIVE);
+  if (qtype === TYPE_AXFR || qtype === TYPE_IXFR) return refuse(context, NOTE_PROHIBITED);
+  // An answer for every class would have to know them all (RFC 1035 §3.2.5).
+  context.authoritative = qclass === CLASS_IN;
   outcome.kind = OUTCOME_ANSWER;
   for (let steps = 0; ; steps++) {
     findNode(zones.words, message.name, qtype === TYPE_DS, hit);
@@ -144,6 +150,7 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   if (!resolveSteered(context, serviceIndex, address, outcome, words[links + LINKS_TTL])) {
     outcome.kind = OUTCOME_FAILED;
     outcome.scopeLength = 0;
+    outcome.notes |= NOTE_NOT_READY;
     context.authoritative = false;
     return RCODE_SERVFAIL;
   }
@@ -154,6 +161,8 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   const octets = service.sizes[record] as number;
   if (octets === 0) return deny(context, RCODE_NOERROR);
   outcome.kind = OUTCOME_STEERED;
+  if (context.stale[0] !== 0) outcome.notes |= NOTE_STALE;
+  if (context.popState[outcome.popIndex] !== 0) outcome.notes |= NOTE_FAIL_OPEN;
   const from = service.starts[record] as number;
   if (!putRecord(message, service.records, from, octets, outcome.ttl)) outcome.truncated = true;
   return RCODE_NOERROR;

@@ -11,6 +11,7 @@ import { createMemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
 import { type AdminApiParts, createAdminApi } from './admin-api.ts';
 import type { Terminal } from './command.ts';
+import { keepCookies } from './cookie-secrets.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
@@ -96,6 +97,9 @@ export function startLive(options: LiveOptions): Starting {
   });
   const refused = table.take(first.bytes, first.origin);
   if (refused !== undefined) throw new Error(`the first table is refused: ${refused}`);
+  const { cookies } = world.answerData;
+  if (cookies !== undefined)
+    closeLater(keepCookies({ config, words: cookies, clock: systemClock, terminal: options.terminal, log }));
   const mapped = Promise.withResolvers<void>();
   const starting = startNameServer({
     listen: config.listen.dns,

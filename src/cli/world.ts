@@ -1,3 +1,4 @@
+import { cookieWords } from '../answer/cookies.ts';
 import { must } from '../base/assert.ts';
 import { type ClientImage, locate } from '../geo/client-image.ts';
 import type { Locator } from '../geo/locator.ts';
@@ -7,6 +8,7 @@ import { createDescriber, type Describer } from './describer.ts';
 import type { Ground } from './ground.ts';
 import { type LoadedImage, type LoadingImages, loadImages } from './images.ts';
 import type { CloseLater } from './long-running.ts';
+import { serverFacts } from './server-facts.ts';
 
 /** Everything that is read at start: what the main thread and the serving threads work from. */
 export interface World extends Ground {
@@ -50,8 +52,9 @@ export function startImages(
 export async function openWorld(
   ground: Ground,
   loading: LoadingImages,
-  closeLater: CloseLater,
+  options: { readonly terminal: Terminal; readonly closeLater: CloseLater },
 ): Promise<World> {
+  const { terminal, closeLater } = options;
   const images: ImagesInUse = { zones: await loading.zones, clients: await loading.clients };
   const { config, groupOf, places, popState } = ground;
   const answerData: AnswerData = {
@@ -69,6 +72,9 @@ export async function openWorld(
     popState,
     stale: new Int32Array(new SharedArrayBuffer(4)),
     udpSizeMax: config.dns.udpSizeMax,
+    cookies: cookieWords(),
+    insistsOnCookies: config.dns.cookies.insist,
+    facts: serverFacts(config, terminal),
   };
   const describer = createDescriber(config);
   closeLater(describer.close);

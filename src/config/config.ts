@@ -8,7 +8,7 @@ import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
 import { type Health, healthOf, windowOf } from './health.ts';
-import { agentsWithPaths, measureWithPaths } from './measure-paths.ts';
+import { agentsWithPaths, dnsWithPaths, measureWithPaths } from './measure-paths.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { readPopsCsv } from './pops-csv.ts';
@@ -221,7 +221,7 @@ function assemble(
       asn: parsed.geo.asn === undefined ? undefined : path(parsed.geo.asn),
       networks: typeof parsed.networks === 'string' ? path(parsed.networks) : undefined,
     }),
-    dns: parsed.dns,
+    dns: dnsWithPaths(parsed.dns, path),
     steering: parsed.steering,
     health: healthOf(parsed.health, fleet),
     maintenance: parsed.maintenance.map(windowOf),

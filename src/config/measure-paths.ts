@@ -1,8 +1,10 @@
 import type { z } from 'zod';
+import type { dnsSchema } from './schema-dns.ts';
 import type { agentsSchema, measureSchema } from './schema-measure.ts';
 
 type Measure = z.output<typeof measureSchema>;
 type Agents = z.output<typeof agentsSchema>;
+type Dns = z.output<typeof dnsSchema>;
 type ToPath = (text: string) => string;
 
 /** The same with its paths ready to open. */
@@ -26,4 +28,11 @@ export function agentsWithPaths(agents: Agents, path: ToPath): Agents {
     return [code, drainFile === undefined ? agent : { ...agent, drainFile: path(drainFile) }] as const;
   });
   return Object.fromEntries(entries);
+}
+
+/** The same of how DNS is spoken. */
+export function dnsWithPaths(dns: Dns, path: ToPath): Dns {
+  const { secretsFile } = dns.cookies;
+  if (secretsFile === undefined) return dns;
+  return { ...dns, cookies: { ...dns.cookies, secretsFile: path(secretsFile) } };
 }

@@ -5,7 +5,9 @@ import { domainName, popCode } from './scalars.ts';
 import { real, whole } from './schema-numbers.ts';
 
 /** Extended codes need EDNS, which a check does not send. */
-const RCODES = Object.keys(RCODE).filter((name) => name !== 'BADVERS') as (keyof typeof RCODE)[];
+const RCODES = Object.keys(RCODE).filter(
+  (name) => name !== 'BADVERS' && name !== 'BADCOOKIE',
+) as (keyof typeof RCODE)[];
 const HTTP_PATH = /^\/[\x21-\x7e]{0,2047}$/;
 
 const checkSchema = z

@@ -18,6 +18,7 @@ import {
   storeAddress,
 } from './scalars.ts';
 import { dnsListener } from './schema-access.ts';
+import { dnsSchema } from './schema-dns.ts';
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
@@ -126,42 +127,6 @@ const networkSchema = z.strictObject({
   asn: whole({ min: 1, max: 4_294_967_295 }, 'Number of the autonomous system.').optional(),
   label: z.string().min(1).max(128).optional().describe('Name of the network, for people.'),
 });
-
-const tcpSchema = z
-  .strictObject({
-    connectionsMax: whole({ min: 1, max: 100_000 }, 'Connections open at a time.').default(1024),
-    connectionsPerClientMax: whole({ min: 1, max: 100_000 }, 'The same, from one address.').default(64),
-    idleMs: whole(
-      { min: 100, max: 3_600_000, unit: 'ms' },
-      'A connection without a query is closed after this time (RFC 7766 §6.2.3).',
-    ).default(10_000),
-    lifetimeMs: whole(
-      { min: 1000, max: 86_400_000, unit: 'ms' },
-      'A connection is closed after this time, whatever it does.',
-    ).default(600_000),
-  })
-  .prefault({})
-  .describe('Bounds of DNS over TCP.');
-
-const dnsSchema = z
-  .strictObject({
-    udpSizeMax: whole(
-      { min: 512, max: 4096, unit: 'octets' },
-      'Longest answer over UDP, whatever the client allows; longer ones say TC.',
-    ).default(1232),
-    staleAfterMs: whole(
-      { min: 0, max: 86_400_000, unit: 'ms' },
-      'Steered answers say that they are stale, in an extended error (RFC 8914, code 3) for clients that ' +
-        'speak EDNS, while the table is older than this; 0: they never do.',
-    ).default(0),
-    recvBufferOctets: whole(
-      { min: 4096, max: 268_435_456, unit: 'octets' },
-      "The UDP sockets' receive buffer (the kernel may give less).",
-    ).default(4_194_304),
-    tcp: tcpSchema,
-  })
-  .prefault({})
-  .describe('How DNS is spoken.');
 
 const listenSchema = z
   .strictObject({

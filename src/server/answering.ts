@@ -1,5 +1,6 @@
 import { answer } from '../answer/answer.ts';
 import { type AnswerContext, createAnswerContext, type SteeringTable } from '../answer/context.ts';
+import type { ServerFacts } from '../answer/facts.ts';
 import { createForesight, expectQuery, foresee, isLarge } from '../answer/foresee.ts';
 import { openRowMap } from '../answer/row-map.ts';
 import { compileService, type ServiceSpec } from '../answer/service.ts';
@@ -37,6 +38,12 @@ export interface AnswerData {
   readonly stale?: Int32Array<SharedArrayBuffer>;
   /** Longest UDP response, octets. */
   readonly udpSizeMax: number;
+  /** Shared words of answer/cookies.ts; absent: cookies are off. */
+  readonly cookies?: Int32Array<SharedArrayBuffer>;
+  /** Whether UDP queries with a cookie that is not good get BADCOOKIE. */
+  readonly insistsOnCookies?: boolean;
+  /** What the server says of itself. */
+  readonly facts?: ServerFacts;
 }
 
 /** A context for `answer`, and how to give it other images. One per thread. */
@@ -78,6 +85,9 @@ export function createAnswering(data: AnswerData): Answering {
     stale: data.stale,
     linkPop: Int32Array.from(fleet.links, (link) => link.popIndex),
     udpSizeMax: data.udpSizeMax,
+    cookies: data.cookies,
+    insistsOnCookies: data.insistsOnCookies,
+    facts: data.facts,
   });
   const expected = { fleetDigest: fleet.digest, placesDigest, isSummed: true };
   return {

@@ -67,14 +67,29 @@ export const RCODE = {
   YXDOMAIN: 6,
   NOTAUTH: 9,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const;
 
-/** Info code of an extended error: the answer's data could not be renewed in time (RFC 8914 §4.4). */
-export const EDE_STALE = 3;
-export const EDE_PROHIBITED = 18;
+/** Info codes of extended errors (RFC 8914 §4). */
+export const EDE = {
+  OTHER: 0,
+  /** The answer's data could not be renewed in time. */
+  STALE: 3,
+  NOT_READY: 14,
+  PROHIBITED: 18,
+  NOT_AUTHORITATIVE: 20,
+} as const;
 
 /** EDNS option codes (IANA). */
-export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
+export const OPTION = {
+  NSID: 3,
+  ECS: 8,
+  COOKIE: 10,
+  KEEPALIVE: 11,
+  PADDING: 12,
+  EDE: 15,
+  REPORT_CHANNEL: 18,
+} as const;
 
 const typeNames = new Map<number, string>(Object.entries(TYPE).map(([name, code]) => [code, name]));
 

@@ -4,16 +4,35 @@ import { OPTION, TYPE } from './constants.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { ECS: OPTION_ECS, EDE: OPTION_EDE, KEEPALIVE: OPTION_KEEPALIVE, PADDING: OPTION_PADDING } = OPTION;
+const {
+  COOKIE: OPTION_COOKIE,
+  ECS: OPTION_ECS,
+  KEEPALIVE: OPTION_KEEPALIVE,
+  NSID: OPTION_NSID,
+  PADDING: OPTION_PADDING,
+} = OPTION;
 const { OPT: TYPE_OPT } = TYPE;
 
-/** Octets of the keepalive option of a response (RFC 7828 §3.1). */
-const KEEPALIVE_SIZE = 6;
+/** Options other than the client subnet that a query may have and a response answers, as bits of `asked`. */
+export const ASKED = {
+  /** How long a TCP connection may be idle (RFC 7828). */
+  KEEPALIVE: 1,
+  /** A cookie (RFC 7873). */
+  COOKIE: 2,
+  /** The name of the server (RFC 5001). */
+  NSID: 4,
+  /** Padding: the response is to be padded where it is encrypted (RFC 7830). */
+  PADDING: 8,
+} as const;
+const { COOKIE: ASKED_COOKIE, KEEPALIVE: ASKED_KEEPALIVE, NSID: ASKED_NSID, PADDING: ASKED_PADDING } = ASKED;
+
 /** Option code and length of padding, and what the length of a padded response is a multiple of, octets. */
 const PADDING_HEAD = 4;
 const PADDING_BLOCK = 468;
-/** Octets of an extended error without text. */
-export const EDE_SIZE = 6;
+/** Octets of a client's cookie, and of both, at least and at most (RFC 7873 §4). */
+const COOKIE_CLIENT = 8;
+const COOKIE_MIN = 16;
+const COOKIE_MAX = 40;
 
 /** What the OPT record of a query says (RFC 6891), its client subnet (RFC 7871) included. Mutable, reused. */
 export interface EdnsView {
@@ -32,13 +51,11 @@ export interface EdnsView {
   ecsSourceLength: number;
   /** The address, host bits zero. */
   readonly ecsAddress: Address;
-  /**
-   * -1: the query does not ask how long a TCP connection may be idle (RFC 7828). Else it does, and the
-   * response says so many tenths of a second.
-   */
-  keepaliveTenths: number;
-  /** Whether the query was padded (RFC 7830): then its response is to be, where nobody can read along. */
-  padded: boolean;
+  /** `ASKED` bits: which other options there are. */
+  asked: number;
+  /** Where the cookie stands in the packet, and its octets; means nothing without the bit. */
+  cookieAt: number;
+  cookieSize: number;
 }
 
 /** A view of a query without OPT. */
@@ -52,43 +69,60 @@ export function emptyEdnsView(): EdnsView {
     ecsFamily: 0,
     ecsSourceLength: 0,
     ecsAddress: emptyAddress(),
-    keepaliveTenths: -1,
-    padded: false,
+    asked: 0,
+    cookieAt: 0,
+    cookieSize: 0,
   };
 }
 
 /**
- * Reads the options between `at` and `end`. False if they are malformed: a length that runs over the end, or
- * a client subnet that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of
- * octets, host bits set), or two of them.
+ * Reads the options between `at` and `end`. False if they are malformed: a length that runs over the end, a
+ * client subnet that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of
+ * octets, host bits set), or two of them; a cookie of no valid length (RFC 7873 §5.2.2). Of several cookies
+ * the first counts. Unknown options are skipped (RFC 6891 §6.1.2).
  */
 export function readOptions(view: EdnsView, packet: DataView, at: number, end: number): boolean {
-  view.keepaliveTenths = -1;
   while (at < end) {
     if (at + 4 > end) return false;
-    const option = packet.getInt32(at);
-    const size = option & 0xffff;
+    const head = packet.getInt32(at);
+    const option = head >>> 16;
+    const size = head & 0xffff;
     at += 4;
     if (at + size > end) return false;
-    if (option >>> 16 === OPTION_ECS && (view.ecs || !readClientSubnet(view, packet, at, size))) return false;
-    if (option >>> 16 === OPTION_KEEPALIVE) view.keepaliveTenths = 0;
-    if (option >>> 16 === OPTION_PADDING) view.padded = true;
+    if (option === OPTION_ECS) {
+      if (view.ecs || !readClientSubnet(view, packet, at, size)) return false;
+    } else if (option <= OPTION_PADDING && !readAsked(view, option, at, size)) return false;
     at += size;
   }
   return true;
 }
 
-/** Octets of the OPT record that answers this query: 0 if the query has none. */
+/** Notes an option that is answered; false if it is malformed. */
+function readAsked(view: EdnsView, option: number, at: number, size: number): boolean {
+  if (option === OPTION_COOKIE) {
+    if ((view.asked & ASKED_COOKIE) !== 0) return true;
+    if (size !== COOKIE_CLIENT && (size < COOKIE_MIN || size > COOKIE_MAX)) return false;
+    view.asked |= ASKED_COOKIE;
+    view.cookieAt = at;
+    view.cookieSize = size;
+  } else if (option === OPTION_NSID) view.asked |= ASKED_NSID;
+  else if (option === OPTION_KEEPALIVE) view.asked |= ASKED_KEEPALIVE;
+  else if (option === OPTION_PADDING) view.asked |= ASKED_PADDING;
+  return true;
+}
+
+/**
+ * Octets of the OPT record that answers this query, without what `asked` stands for: 0 if the query has none.
+ */
 export function optSize(view: EdnsView): number {
   if (!view.present) return 0;
-  const size = view.keepaliveTenths < 0 ? 11 : 11 + KEEPALIVE_SIZE;
-  return view.ecs ? size + 8 + ((view.ecsSourceLength + 7) >> 3) : size;
+  return view.ecs ? 19 + ((view.ecsSourceLength + 7) >> 3) : 11;
 }
 
 /**
  * Writes the OPT record of a response at `at`, where there must be room: our UDP size, the upper bits of the
  * rcode, the client subnet given back with the scope of the answer (RFC 7871 §7.2.1). Returns the offset
- * after it.
+ * after it; further options may be added there.
  */
 export function writeOpt(
   out: DataView,
@@ -106,30 +140,13 @@ export function writeOpt(
   out.setInt32(at + 7, (view.dnssecOk ? 0x8000_0000 : 0) | optionsSize);
   at += 11;
   if (optionsSize === 0) return at;
-  if (view.keepaliveTenths >= 0) {
-    out.setInt32(at, (OPTION_KEEPALIVE << 16) | 2);
-    out.setUint16(at + 4, view.keepaliveTenths);
-    at += KEEPALIVE_SIZE;
-    if (!view.ecs) return at;
-  }
-  const count = (view.ecsSourceLength + 7) >> 3;
+  const count = optionsSize - 8;
   out.setInt32(at, (OPTION_ECS << 16) | (4 + count));
   out.setInt32(at + 4, (view.ecsFamily << 16) | (view.ecsSourceLength << 8) | scopeLength);
   at += 8;
   const { octets } = view.ecsAddress;
   for (let i = 0; i < count; i++) out.setUint8(at + i, octets[i] as number);
   return at + count;
-}
-
-/**
- * Adds an extended error without text (RFC 8914) to the OPT record that `writeOpt` wrote between `opt` and
- * `at`; six octets of room must be there. Returns the offset after it.
- */
-export function addExtendedError(out: DataView, opt: number, at: number, code: number): number {
-  out.setUint16(opt + 9, out.getUint16(opt + 9) + EDE_SIZE);
-  out.setInt32(at, (OPTION_EDE << 16) | 2);
-  out.setUint16(at + 4, code);
-  return at + EDE_SIZE;
 }
 
 /**

@@ -1,13 +1,14 @@
 import { OPCODE, TYPE } from './constants.ts';
 import type { EdnsView } from './edns.ts';
-import { emptyEdnsView, readOptions } from './edns.ts';
+import { ASKED, emptyEdnsView, readOptions } from './edns.ts';
 import type { NameView } from './name-view.ts';
 import { emptyNameView, readName } from './name-view.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { QUERY: OPCODE_QUERY } = OPCODE;
+const { NOTIFY: OPCODE_NOTIFY, QUERY: OPCODE_QUERY, UPDATE: OPCODE_UPDATE } = OPCODE;
 const { OPT: TYPE_OPT } = TYPE;
+const { COOKIE: ASKED_COOKIE } = ASKED;
 
 /** Octets of a DNS header. */
 export const HEADER_SIZE = 12;
@@ -24,13 +25,21 @@ export const QUERY = {
   UNKNOWN_OPCODE: 3,
   /** An EDNS version that is not known: BADVERS (RFC 6891 §6.1.3). */
   BAD_VERSION: 4,
+  /** No question, but a cookie: it asks for one of ours (RFC 7873 §5.4). */
+  COOKIE_ONLY: 5,
+  /** NOTIFY (RFC 1996) and UPDATE (RFC 2136) whose first section is one zone. */
+  NOTIFY: 6,
+  UPDATE: 7,
 } as const;
 const {
   BAD_VERSION: QUERY_BAD_VERSION,
+  COOKIE_ONLY: QUERY_COOKIE_ONLY,
   DROP: QUERY_DROP,
   MALFORMED: QUERY_MALFORMED,
+  NOTIFY: QUERY_NOTIFY,
   OK: QUERY_OK,
   UNKNOWN_OPCODE: QUERY_UNKNOWN_OPCODE,
+  UPDATE: QUERY_UPDATE,
 } = QUERY;
 
 /** A query read in place. Mutable, reused: it is valid until the next `readQuery`. */
@@ -62,31 +71,48 @@ export function readQuery(view: QueryView, packet: DataView, length: number): nu
   view.questionEnd = HEADER_SIZE;
   edns.present = false;
   edns.ecs = false;
-  edns.padded = false;
+  edns.asked = 0;
   if (length < HEADER_SIZE) return QUERY_DROP;
   const first = packet.getUint8(2);
   if ((first & QR) !== 0) return QUERY_DROP;
-  const sound = readSections(view, packet, length);
-  if (first >> 3 !== OPCODE_QUERY) return QUERY_UNKNOWN_OPCODE;
+  const status = readSections(view, packet, length);
+  if (first >> 3 !== OPCODE_QUERY) return otherOpcode(first >> 3, status);
   // An OPT of a later version is only promised to be framed as ours is: nothing in it can be called
   // malformed.
   if (edns.present && edns.version !== 0) return QUERY_BAD_VERSION;
-  return sound ? QUERY_OK : QUERY_MALFORMED;
+  return status;
 }
 
-function readSections(view: QueryView, packet: DataView, length: number): boolean {
-  // QDCOUNT and ANCOUNT in one: the question, and nothing answered.
+/** What a message of another opcode is; of those that are not served nothing else is looked at (RFC 8906). */
+function otherOpcode(opcode: number, status: number): number {
+  if (opcode !== OPCODE_NOTIFY && opcode !== OPCODE_UPDATE) return QUERY_UNKNOWN_OPCODE;
+  if (status !== QUERY_OK) return QUERY_MALFORMED;
+  return opcode === OPCODE_NOTIFY ? QUERY_NOTIFY : QUERY_UPDATE;
+}
+
+function readSections(view: QueryView, packet: DataView, length: number): number {
+  // QDCOUNT and ANCOUNT in one.
   const counts = packet.getInt32(4);
-  if (counts >>> 16 !== 1) return false;
+  if (counts >>> 16 !== 1) return readWithoutQuestion(view, packet, length);
   const end = readName(view.qname, packet, HEADER_SIZE, length);
-  if (end < 0) return false;
+  if (end < 0) return QUERY_MALFORMED;
   const question = packet.getInt32(end);
   view.qtype = question >>> 16;
   view.qclass = question & 0xffff;
   view.questionEnd = end + 4;
-  const others = (counts & 0xffff) + packet.getUint16(8);
+  return readRecords(view, packet, end + 4, length) ? QUERY_OK : QUERY_MALFORMED;
+}
+
+/** A message without exactly one question: only the wish for a cookie may have none (RFC 9619 §4). */
+function readWithoutQuestion(view: QueryView, packet: DataView, length: number): number {
+  if (packet.getUint16(4) !== 0 || !readRecords(view, packet, HEADER_SIZE, length)) return QUERY_MALFORMED;
+  return (view.edns.asked & ASKED_COOKIE) === 0 ? QUERY_MALFORMED : QUERY_COOKIE_ONLY;
+}
+
+function readRecords(view: QueryView, packet: DataView, start: number, length: number): boolean {
+  const others = packet.getUint16(6) + packet.getUint16(8);
   const total = others + packet.getUint16(10);
-  let at = end + 4;
+  let at = start;
   // A record takes at least 11 octets, so the message's length bounds this loop.
   for (let i = 0; i < total; i++) {
     at = readRecord(view.edns, packet, at, i < others ? -length : length);
@@ -116,7 +142,9 @@ function readRecord(edns: EdnsView, packet: DataView, start: number, bound: numb
   edns.version = (flags >>> 16) & 0xff;
   edns.dnssecOk = (flags & 0x8000) !== 0;
   if (edns.version !== 0 || readOptions(edns, packet, at + 10, end)) return end;
+  // What is malformed is not given back.
   edns.ecs = false;
+  edns.asked = 0;
   return -1;
 }
 

@@ -25,7 +25,10 @@ export async function openBenchWorld(
   const closers: (() => unknown)[] = [];
   const closeLater = (close: () => unknown): void => void closers.push(close);
   const ground = loadGround(readBenchConfig(paths));
-  const world = await openWorld(ground, startImages(ground, { terminal, closeLater }), closeLater);
+  const world = await openWorld(ground, startImages(ground, { terminal, closeLater }), {
+    terminal,
+    closeLater,
+  });
   const { bytes } = tableOfGeography(world, Date.now());
   for (const close of closers.toReversed()) await close();
   const image = new Uint8Array(new SharedArrayBuffer(bytes.length));

@@ -53,7 +53,10 @@ export interface AskOptions {
 }
 
 /** A world that serves these zones: pairs of origin and master file. */
-export function createWorld(zones: readonly (readonly [origin: string, text: string])[]): World {
+export function createWorld(
+  zones: readonly (readonly [origin: string, text: string])[],
+  parts: Partial<Parameters<typeof createAnswerContext>[0]> = {},
+): World {
   const fleet: Fleet = {
     pops: [],
     links: LINKS.map((link, index) => ({ ...link, index, transit: 'transit', capacityMbps: 1000 })),
@@ -65,6 +68,7 @@ export function createWorld(zones: readonly (readonly [origin: string, text: str
     popState: popStateWords(POPS.length),
     linkPop: Int32Array.from(LINKS, (link) => link.popIndex),
     table: table(),
+    ...parts,
   });
   const out = new Uint8Array(65_535);
   return {

@@ -19,6 +19,8 @@ export interface Message {
   readonly ecs:
     | { readonly family: number; readonly source: number; readonly scope: number; readonly octets: string }
     | undefined;
+  /** Options of OPT other than the client subnet, in their order; data in hexadecimal digits. */
+  readonly options: readonly (readonly [code: number, data: string])[];
 }
 
 /** What a test query says. */
@@ -35,6 +37,8 @@ export interface QueryOptions {
   readonly dnssecOk?: boolean;
   /** `address/n` of either family, octets cut to the prefix. */
   readonly subnet?: string;
+  /** Further options: code, and data in hexadecimal digits. */
+  readonly options?: readonly (readonly [code: number, data: string])[];
 }
 
 export function encodeQuery(options: QueryOptions): Uint8Array {
@@ -42,24 +46,17 @@ export function encodeQuery(options: QueryOptions): Uint8Array {
   if (typeof name === 'string') throw new Error(name);
   const type = typeCode(options.type) as number;
   const id = options.id ?? 0x1234;
-  const edns = options.edns !== undefined || options.subnet !== undefined || options.dnssecOk === true;
+  const { edns: udpSize, subnet, dnssecOk, options: further = [] } = options;
+  const edns = udpSize !== undefined || subnet !== undefined || dnssecOk === true || further.length > 0;
   const octets = [id >> 8, id & 0xff, options.rd ? 1 : 0, options.cd ? 0x10 : 0];
   octets.push(0, 1, 0, 0, 0, 0, 0, edns ? 1 : 0, ...name, type >> 8, type & 0xff, 0, options.qclass ?? 1);
   if (!edns) return Uint8Array.from(octets);
-  const size = options.edns ?? 1232;
-  const ecs = options.subnet === undefined ? [] : subnetOption(options.subnet);
-  octets.push(
-    0,
-    0,
-    TYPE.OPT,
-    size >> 8,
-    size & 0xff,
-    0,
-    options.version ?? 0,
-    options.dnssecOk ? 0x80 : 0,
-    0,
-  );
-  octets.push(0, ecs.length, ...ecs);
+  const size = udpSize ?? 1232;
+  const opt = subnet === undefined ? [] : subnetOption(subnet);
+  for (const [code, data] of further)
+    opt.push(code >> 8, code & 0xff, 0, data.length / 2, ...Buffer.from(data, 'hex'));
+  octets.push(0, 0, TYPE.OPT, size >> 8, size & 0xff, 0, options.version ?? 0, dnssecOk ? 0x80 : 0, 0);
+  octets.push(opt.length >> 8, opt.length & 0xff, ...opt);
   return Uint8Array.from(octets);
 }
 
@@ -88,6 +85,7 @@ export function decodeMessage(octets: Uint8Array): Message {
   const sections: [string[], string[], string[]] = [[], [], []];
   let edns: Message['edns'];
   let ecs: Message['ecs'];
+  let options: Message['options'] = [];
   let extended = 0;
   for (const [section, lines] of sections.entries())
     for (let i = 0; i < view.getUint16(6 + section * 2); i++) {
@@ -100,7 +98,9 @@ export function decodeMessage(octets: Uint8Array): Message {
         if (edns !== undefined || section !== 2 || owner.length !== 1) throw new Error('bad OPT');
         extended = (ttl >>> 24) << 4;
         edns = { size: view.getUint16(cursor.at + 2), version: (ttl >> 16) & 0xff, do: (ttl & 0x8000) !== 0 };
-        ecs = ecsAt(octets.subarray(cursor.at + 10, end));
+        const all = optionsOf(octets.subarray(cursor.at + 10, end));
+        ecs = ecsOf(all);
+        options = all.filter(([code]) => code !== 8);
       } else {
         const rdata = plainRdata(octets, type, cursor.at + 10, end);
         lines.push(`${formatName(lowerName(owner))} ${ttl} ${typeName(type)} ${rdata}`);
@@ -118,6 +118,7 @@ export function decodeMessage(octets: Uint8Array): Message {
     sections,
     edns,
     ecs,
+    options,
   };
 }
 
@@ -169,19 +170,26 @@ function nameAt(octets: Uint8Array, cursor: { at: number }): Uint8Array {
   return Uint8Array.from(name);
 }
 
-function ecsAt(options: Uint8Array): Message['ecs'] {
-  for (let at = 0; at < options.length; ) {
-    const code = ((options[at] as number) << 8) | (options[at + 1] as number);
-    const size = ((options[at + 2] as number) << 8) | (options[at + 3] as number);
-    const data = options.subarray(at + 4, at + 4 + size);
-    at += 4 + size;
-    if (code === 8)
-      return {
-        family: data[1] as number,
-        source: data[2] as number,
-        scope: data[3] as number,
-        octets: Buffer.from(data.subarray(4)).toString('hex'),
-      };
+function optionsOf(rdata: Uint8Array): [code: number, data: string][] {
+  const options: [number, string][] = [];
+  const view = new DataView(rdata.buffer, rdata.byteOffset, rdata.length);
+  for (let at = 0; at < rdata.length; ) {
+    const end = at + 4 + view.getUint16(at + 2);
+    if (end > rdata.length) throw new Error('an option runs over the end of OPT');
+    options.push([view.getUint16(at), Buffer.from(rdata.subarray(at + 4, end)).toString('hex')]);
+    at = end;
   }
-  return undefined;
+  return options;
+}
+
+function ecsOf(options: readonly (readonly [code: number, data: string])[]): Message['ecs'] {
+  const found = options.find(([code]) => code === 8);
+  if (found === undefined) return undefined;
+  const data = Buffer.from(found[1], 'hex');
+  return {
+    family: data.readUInt16BE(0),
+    source: data[2] as number,
+    scope: data[3] as number,
+    octets: data.subarray(4).toString('hex'),
+  };
 }
