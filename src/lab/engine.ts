@@ -51,8 +51,8 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
         nowMs,
         reports,
         overrides,
-        samples: bursts.map(({ cell, pop, rttMs, jitterMs, sent, lost }) => {
-          return { popIndex: pop, ...at(cell), rttMs, jitterMs, sent, lost, atMs: nowMs, modelled: false };
+        samples: bursts.map(({ cell, pop, rttMs, jitterMs, sent, lost, atMs }) => {
+          return { popIndex: pop, ...at(cell), rttMs, jitterMs, sent, lost, atMs, modelled: false };
         }),
         demand: [...demandRps].map((rps, cell) => ({ ...at(cell), rps, group: 0 })),
       });

@@ -95,6 +95,10 @@ export function readEvents(
   return events.sort((left, right) => left.tick - right.tick);
 }
 
+/** Of agents' clocks, and of what comes late. */
+const SECONDS_MAX = 86_400;
+const COPIES_MAX = 10;
+
 const isKind = (word: string): word is WorldEvent['event'] =>
   (EVENT_KINDS as readonly string[]).includes(word);
 
@@ -111,9 +115,14 @@ function readEvent(row: TableRow, names: Names): WorldEvent | undefined {
   if (!isOfCells && cellText !== '' && cellText !== '*')
     row.wrong(`cell ${JSON.stringify(cellText)}: ${event} is about the POP as a whole: "*" or nothing`);
   const pop = event === 'demand' ? -1 : indexOf(row, 'pop', names.pops);
-  const hasValue = event === 'capacity' || isOfCells;
-  const value = hasValue ? row.number('value', 0, VALUE_MAX) : 0;
-  return { tick, event, pop, cell, value };
+  return { tick, event, pop, cell, value: eventValue(row, event, isOfCells) };
+}
+
+function eventValue(row: TableRow, event: WorldEvent['event'], isOfCells: boolean): number {
+  if (event === 'clock') return row.number('value', -SECONDS_MAX, SECONDS_MAX);
+  if (event === 'late') return row.number('value', 0, SECONDS_MAX);
+  if (event === 'repeat') return row.whole('value', 1, COPIES_MAX);
+  return event === 'capacity' || isOfCells ? row.number('value', 0, VALUE_MAX) : 0;
 }
 
 /** -1 with a problem where nobody has the name. */

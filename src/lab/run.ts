@@ -1,6 +1,7 @@
 import { must } from '../base/assert.ts';
 import type { FleetOverride, FleetReport } from '../steering/fleet-state.ts';
 import { ewmaSteerer, geoSteerer, roundRobinSteerer } from './baselines.ts';
+import { createDelivery } from './delivery.ts';
 import { isochroneSteerer } from './engine.ts';
 import { createJudge, type Figures } from './judge.ts';
 import { type Clients, createClients } from './load.ts';
@@ -77,6 +78,7 @@ export function startRun(options: RunOptions): Run {
   const judge = createJudge(truth, head);
   const clients = createClients({ cellCount: cells.length, popCount: pops.length, seed });
   const stage = { claimed, truth, steerer, clients, network: createNetwork(truth, seed) };
+  const delivery = createDelivery(truth, seed);
   const budget = burstBudget(cells.length, head.tickSeconds, burstsPerCell);
   const probes: ProbeRow[] = [];
   const decisions: DecisionRow[] = [];
@@ -91,7 +93,9 @@ export function startRun(options: RunOptions): Run {
       const nowMs = START_MS + Math.round(tick * head.tickSeconds * 1000);
       const happened = truth.advance(tick);
       judge.happened(tick, happened);
-      const bursts = measure(stage, { tick, nowMs, budget, probes });
+      const sent = measure(stage, { tick, nowMs, budget, probes });
+      delivery.send(sent, tick, nowMs);
+      const bursts = delivery.take(nowMs);
       const reports = reportsOf(stage, load, nowMs);
       steerer.tick({ nowMs, bursts, reports, overrides: overridesOf(stage), demandRps });
       const answers = cells.map((_, cell) => steerer.answer(cell));
@@ -106,7 +110,7 @@ export function startRun(options: RunOptions): Run {
       judge.observe(tick, {
         sharesOf: (cell) => last[cell] as readonly Share[],
         load,
-        bursts: bursts.length,
+        bursts: sent.length,
       });
       tick++;
       return true;

@@ -27,10 +27,16 @@ export interface MeasuredBurst extends WantedBurst {
   readonly lost: number;
 }
 
+/** A burst as it arrives. */
+export interface DeliveredBurst extends MeasuredBurst {
+  /** By the clock of the POP's agent, ms since 1970. */
+  readonly atMs: number;
+}
+
 /** What comes in at a tick. */
 export interface SteererInputs {
   readonly nowMs: number;
-  readonly bursts: readonly MeasuredBurst[];
+  readonly bursts: readonly DeliveredBurst[];
   /** One of every POP, by POP. Load is that of the tick before. */
   readonly reports: readonly FleetReport[];
   readonly overrides: readonly FleetOverride[];

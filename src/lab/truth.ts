@@ -18,6 +18,8 @@ export interface Truth {
   readonly lastMileMs: (cell: number) => number;
   /** What the POP's agent tells of a measured time, as a share of it: 1 unless it lies. */
   readonly toldShare: (cell: number, pop: number) => number;
+  /** How the POP's agent tells the time, and how what it sends arrives. */
+  readonly agent: (pop: number) => AgentState;
   /** Whether the pair's value was measured at this very tick; always, where the pair has one value only. */
   readonly isFresh: (cell: number, pop: number) => boolean;
   readonly isUp: (pop: number) => boolean;
@@ -27,6 +29,16 @@ export interface Truth {
   readonly demandRps: (cell: number) => number;
   /** POP with the lowest true RTT among those that may serve: up and not drained; of all, if none may. */
   readonly bestPop: (cell: number) => number;
+}
+
+/** An agent's clock and its way to who decides. */
+export interface AgentState {
+  /** By how much its clock is ahead, ms. */
+  readonly clockSkewMs: number;
+  /** How often each of its bursts arrives. */
+  readonly copies: number;
+  /** Each arrives up to so much later, ms: one may overtake another. */
+  readonly lateMs: number;
 }
 
 /** Opens the truth, before tick 0. */
@@ -41,7 +53,8 @@ export function openTruth(world: World): Truth {
   const capacity = Float64Array.from(pops, (pop) => pop.capacityRps);
   const down = new Uint8Array(popCount);
   const drained = new Uint8Array(popCount);
-  const change = { addMs, told, factor, capacity, down, drained, popCount };
+  const agents = pops.map((): AgentState => ({ clockSkewMs: 0, copies: 1, lateMs: 0 }));
+  const change = { agents, addMs, told, factor, capacity, down, drained, popCount };
   let eventAt = 0;
   let nowTick = -1;
   const at = (cell: number, pop: number): number => cell * popCount + pop;
@@ -74,6 +87,7 @@ export function openTruth(world: World): Truth {
     jitterMs: (cell, pop) => rowOf(cell, pop)?.jitterMs ?? 0,
     lossRate: (cell, pop) => rowOf(cell, pop)?.lossRate ?? 1,
     toldShare: (cell, pop) => told[at(cell, pop)] as number,
+    agent: (pop) => agents[pop] as AgentState,
     lastMileMs: (cell) => cells[cell]?.lastMileMs ?? 0,
     isFresh: (cell, pop) => {
       const pair = at(cell, pop);
@@ -115,6 +129,7 @@ function pairTable(world: World): { first: Int32Array; row: Int32Array; next: In
 function applyEvent(
   event: WorldEvent,
   change: {
+    agents: AgentState[];
     addMs: Float64Array;
     told: Float64Array;
     factor: Float64Array;
@@ -125,7 +140,8 @@ function applyEvent(
   },
 ): void {
   const { pop, cell, value } = event;
-  const { addMs, told, factor, capacity, down, drained, popCount } = change;
+  const { agents, addMs, told, factor, capacity, down, drained, popCount } = change;
+  const agent = agents[pop] as AgentState;
   switch (event.event) {
     case 'pop-down':
       down[pop] = 1;
@@ -151,6 +167,15 @@ function applyEvent(
       return;
     case 'lie':
       setPairs(told, event, popCount);
+      return;
+    case 'clock':
+      agents[pop] = { ...agent, clockSkewMs: 1000 * value };
+      return;
+    case 'repeat':
+      agents[pop] = { ...agent, copies: value };
+      return;
+    case 'late':
+      agents[pop] = { ...agent, lateMs: 1000 * value };
   }
 }
 

@@ -59,6 +59,9 @@ export const EVENT_KINDS = [
   'restore',
   'demand',
   'lie',
+  'clock',
+  'repeat',
+  'late',
 ] as const;
 
 /** Something that happens at the start of a tick. */

@@ -48,7 +48,8 @@ test('whatever happens in a world, every policy decides for every cell, whole', 
     fc.property(fc.array(event, { maxLength: 12 }), fc.constantFrom(...POLICIES), (events, policy) => {
       const rows = events.map(({ tick, event: kind, pop, cell, value }) => {
         const isOfCells = kind === 'add-rtt' || kind === 'demand' || kind === 'lie';
-        return `${tick},${kind},${kind === 'demand' ? '' : pop},${isOfCells ? cell : ''},${value}`;
+        const count = kind === 'repeat' ? 1 + (value % 10) : value;
+        return `${tick},${kind},${kind === 'demand' ? '' : pop},${isOfCells ? cell : ''},${count}`;
       });
       const world = handWorld({ 'events.csv': ['tick,event,pop,cell,value', ...rows].join('\n') });
       const run = startRun({ world, policy });
