@@ -64,6 +64,9 @@ const tcpSchema = z
   .prefault({})
   .describe('Bounds of DNS over TCP.');
 
+/** A table that nothing changed is 10 s old, and takes a while to come. */
+const STALE_LEAST_MS = 12_000;
+
 export const dnsSchema = z
   .strictObject({
     udpSizeMax: whole(
@@ -73,8 +76,13 @@ export const dnsSchema = z
     staleAfterMs: whole(
       { min: 0, max: 86_400_000, unit: 'ms' },
       'Steered answers say that they are stale, in an extended error (RFC 8914, code 3) for clients that ' +
-        'speak EDNS, while the table is older than this; 0: they never do.',
-    ).default(0),
+        'speak EDNS, while the table is older than this; 0: they never do. Not below 12000: where nothing ' +
+        'changes, a table is made each 10 s.',
+    )
+      .refine((ms) => ms === 0 || ms >= STALE_LEAST_MS, {
+        error: `must be 0 or at least ${STALE_LEAST_MS}: where nothing changes, a table is made each 10 s`,
+      })
+      .default(0),
     recvBufferOctets: whole(
       { min: 4096, max: 268_435_456, unit: 'octets' },
       "The UDP sockets' receive buffer (the kernel may give less).",
