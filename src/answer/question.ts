@@ -9,6 +9,7 @@ import { type AnswerContext, CHAIN_MAX, NOTE, OUTCOME } from './context.ts';
 import { goOnWith, putRecord, putRun, SECTION, spell, suffixAt } from './message.ts';
 import { answerOtherClass, refuse } from './other.ts';
 import { type Service, steeredRecord } from './service.ts';
+import { putOthers } from './several.ts';
 import { resolveSteered } from './steered.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
@@ -143,7 +144,9 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   const { words } = context.zones;
   const { edns } = query;
   const links = hit.block + ((words[node + NODE_LINKS] as number) >>> 2);
-  const serviceIndex = words[links + LINKS_SERVICE] as number;
+  const named = words[links + LINKS_SERVICE] as number;
+  const { ipv6Index } = context.services[named] as Service;
+  const serviceIndex = query.qtype === TYPE_AAAA && ipv6Index >= 0 ? ipv6Index : named;
   // Source length 0 asks not to be located; the resolver's own address is what is left (RFC 7871 §7.1.2).
   const usedEcs = edns.ecs && edns.ecsSourceLength > 0;
   const address = usedEcs ? edns.ecsAddress : resolver;
@@ -165,6 +168,7 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   if (context.popState[outcome.popIndex] !== 0) outcome.notes |= NOTE_FAIL_OPEN;
   const from = service.starts[record] as number;
   if (!putRecord(message, service.records, from, octets, outcome.ttl)) outcome.truncated = true;
+  else if (service.answersMax > 1) putOthers(context, service);
   return RCODE_NOERROR;
 }
 

@@ -2,10 +2,11 @@ import { parseAddress } from '../base/address.ts';
 import { assert, must } from '../base/assert.ts';
 import type { Fleet, Link } from '../base/fleet.ts';
 import { TYPE } from '../wire/constants.ts';
+import { parseName, ROOT_NAME } from '../wire/name.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { A: TYPE_A, AAAA: TYPE_AAAA, HTTPS: TYPE_HTTPS } = TYPE;
+const { A: TYPE_A, AAAA: TYPE_AAAA, CNAME: TYPE_CNAME, HTTPS: TYPE_HTTPS } = TYPE;
 
 /** SvcParamKeys (RFC 9460 §14.3.2). */
 const SVC = { ALPN: 1, NO_DEFAULT_ALPN: 2, PORT: 3, IPV4_HINT: 4, IPV6_HINT: 6 } as const;
@@ -19,6 +20,10 @@ export interface ServiceSpec {
   /** Bounds of the TTL, seconds. */
   readonly ttlMin: number;
   readonly ttlMax: number;
+  /** Addresses that one answer has at most; absent: 1. */
+  readonly answersMax?: number | undefined;
+  /** Position of the service whose answers AAAA gets; absent: its own. */
+  readonly ipv6Index?: number | undefined;
   /** Absent: steered names have no HTTPS record. */
   readonly https?: { readonly alpn: readonly string[]; readonly port?: number | undefined } | undefined;
 }
@@ -32,6 +37,9 @@ export interface Service {
   readonly groupIndex: number;
   readonly ttlMin: number;
   readonly ttlMax: number;
+  readonly answersMax: number;
+  /** Position of the service whose answers AAAA gets: its own mostly; -1 stands for that. */
+  readonly ipv6Index: number;
   /** Little-endian words; each record begins a new one. */
   readonly records: Int32Array;
   /**
@@ -46,12 +54,8 @@ const KINDS = 3;
 
 /** Prepares every answer that a service can give with this fleet. */
 export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
-  const { name, groupIndex, ttlMin, ttlMax, https } = spec;
-  const records = fleet.links.flatMap((link) => [
-    record(TYPE_A, addressOctets(link.ipv4, 4)),
-    link.ipv6 === undefined ? [] : record(TYPE_AAAA, addressOctets(link.ipv6, 6)),
-    https === undefined ? [] : record(TYPE_HTTPS, httpsRdata(link, https)),
-  ]);
+  const { name, groupIndex, ttlMin, ttlMax, answersMax = 1, ipv6Index = -1, https } = spec;
+  const records = fleet.links.flatMap((link) => recordsOf(link, https));
   const sizes = Int32Array.from(records, (octets) => octets.length);
   const starts = new Int32Array(records.length);
   let words = 0;
@@ -61,7 +65,25 @@ export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
   }
   const packed = new Uint8Array(words * 4);
   for (const [i, octets] of records.entries()) packed.set(octets, (starts[i] as number) * 4);
-  return { name, groupIndex, ttlMin, ttlMax, records: new Int32Array(packed.buffer), starts, sizes };
+  const own = { name, groupIndex, ttlMin, ttlMax, answersMax, ipv6Index };
+  return { ...own, records: new Int32Array(packed.buffer), starts, sizes };
+}
+
+/** A link's record of each kind; an alias answers all. */
+function recordsOf(link: Link, https: ServiceSpec['https']): number[][] {
+  const { ipv4, ipv6, cname } = link;
+  if (cname !== undefined) return Array.from({ length: KINDS }, () => record(TYPE_CNAME, nameOctets(cname)));
+  return [
+    ipv4 === undefined ? [] : record(TYPE_A, addressOctets(ipv4, 4)),
+    ipv6 === undefined ? [] : record(TYPE_AAAA, addressOctets(ipv6, 6)),
+    https === undefined ? [] : record(TYPE_HTTPS, httpsRdata(link, https)),
+  ];
+}
+
+function nameOctets(text: string): Uint8Array {
+  const name = parseName(text, ROOT_NAME);
+  assert(typeof name !== 'string', `${text} is not a name`);
+  return name;
 }
 
 /**
@@ -85,7 +107,7 @@ function httpsRdata(link: Link, https: NonNullable<ServiceSpec['https']>): Uint8
   if (!https.alpn.includes('http/1.1')) pushParam(octets, SVC.NO_DEFAULT_ALPN, []);
   const port = https.port ?? HTTPS_PORT;
   if (port !== HTTPS_PORT) pushParam(octets, SVC.PORT, [port >> 8, port & 0xff]);
-  pushParam(octets, SVC.IPV4_HINT, addressOctets(link.ipv4, 4));
+  if (link.ipv4 !== undefined) pushParam(octets, SVC.IPV4_HINT, addressOctets(link.ipv4, 4));
   if (link.ipv6 !== undefined) pushParam(octets, SVC.IPV6_HINT, addressOctets(link.ipv6, 6));
   return Uint8Array.from(octets);
 }

@@ -12,10 +12,12 @@ export interface Link {
   readonly transit: string;
   /** Megabits a second that the link can carry. */
   readonly capacityMbps: number;
-  /** Ingress IPv4 address, dotted quad. */
-  readonly ipv4: string;
-  /** Ingress IPv6 address, RFC 5952; absent where the POP has none. */
+  /** Ingress IPv4 address, dotted quad; absent where it has none, and then it has the other. */
+  readonly ipv4?: string;
+  /** Ingress IPv6 address, RFC 5952; absent where it has none. */
   readonly ipv6?: string;
+  /** In place of addresses: the name that answers are an alias of, absolute; of a service run by others. */
+  readonly cname?: string;
 }
 
 /** A point of presence. */

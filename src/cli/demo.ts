@@ -106,7 +106,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 }
 
 function loopbackAddresses({ links }: Fleet): string[] {
-  return links.map(({ ipv4 }) => ipv4).filter((ipv4) => ipv4.startsWith('127.'));
+  return links.flatMap(({ ipv4 }) => (ipv4?.startsWith('127.') === true ? [ipv4] : []));
 }
 
 /**

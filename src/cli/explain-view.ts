@@ -133,7 +133,7 @@ export function explainView(
   const { fleet, services } = world.config;
   const service = must(services[outcome.serviceIndex], 'service');
   const link = must(fleet.links[outcome.linkIndex], 'link');
-  const { cell, chosen, runnerUp, pops, notes } = explanation;
+  const { cell, chosen, runnerUp, pops, notes, policy } = explanation;
   return {
     name: formatName(decided.name),
     type: question.type,
@@ -150,7 +150,8 @@ export function explainView(
     ...(explanation.split === undefined ? {} : { split: explanation.split }),
     ttl: ttlOf(outcome.ttl, explanation.ttl),
     table: { epoch: image.epoch, ageMs: Math.max(0, parts.nowMs() - image.madeAtMs) },
-    chosen: { ...chosen, addresses: link.ipv6 === undefined ? [link.ipv4] : [link.ipv4, link.ipv6] },
+    chosen: { ...chosen, addresses: [link.ipv4, link.ipv6, link.cname].flatMap((one) => one ?? []) },
+    ...(policy === undefined ? {} : { policy }),
     ...(runnerUp === undefined ? {} : { runnerUp }),
     notes,
     pops: pops.map((pop) => ({ ...pop, rttSource: sourceWords(pop) })),

@@ -67,7 +67,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ['client', `${client.address}, ${client.place}, ${asn} (${client.source})`],
     ['cell', cellText(cell)],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
-    ['margin', margin],
+    view.policy === undefined ? ['margin', margin] : ['policy', view.policy],
     ['scope', `/${view.scopeLength}`],
     ...splitField(view),
     ['TTL', `${ttl.seconds} s: ${ttl.why}`],

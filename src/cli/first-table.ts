@@ -73,5 +73,6 @@ export function deciderOf(ground: Ground): Decider {
     placesDigest: ground.places.digest,
     groups: ground.groups,
     params: ground.config.steering,
+    networks: ground.policyNetworks,
   });
 }

@@ -13,6 +13,8 @@ export interface Ground {
   readonly config: Config;
   readonly places: Places;
   readonly groups: readonly ServiceGroup[];
+  /** Where the networks lie that policies ask for, and the AS numbers that stand for them. */
+  readonly policyNetworks: readonly { readonly placeId: number; readonly asn: number }[];
   /** Group of each service, in the configuration's order. */
   readonly groupOf: readonly number[];
   /** One word per POP, for all threads. */
@@ -26,11 +28,16 @@ export interface Ground {
 export function loadGround(config: Config): Ground {
   const { fleet, services } = config;
   const { text, file } = readGeoData('places.csv');
+  const places = readPlaces(text, file);
   const popState = popStateWords(fleet.pops.length);
   return {
     config,
-    places: readPlaces(text, file),
+    places,
     ...serviceGroups(fleet.pops.length, services),
+    policyNetworks: config.policyNetworks.map(({ asn, country, latitude, longitude }) => ({
+      asn,
+      placeId: places.find(country, latitude, longitude),
+    })),
     popState,
     words: createPopWords(fleet, popState),
     maintenance: createMaintenance(config.maintenance),

@@ -85,6 +85,8 @@ export function startProberChecks(
 function checksOf({ health }: Config, pop: Pop): readonly PopChecks[] {
   const spec = health.checks[pop.index];
   if (spec === undefined) return [];
-  const addresses = pop.links.flatMap((link) => link[spec.address] ?? []);
+  const of = (family: 'ipv4' | 'ipv6'): string[] => pop.links.flatMap((link) => link[family] ?? []);
+  const wanted = of(spec.address);
+  const addresses = wanted.length > 0 ? wanted : of(spec.address === 'ipv4' ? 'ipv6' : 'ipv4');
   return addresses.length === 0 ? [] : [{ pop: pop.code, addresses, spec }];
 }

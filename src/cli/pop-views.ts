@@ -51,10 +51,11 @@ function popView(
     biasMs,
     share: known?.share ?? 0,
     agentStanding: known?.agentStanding ?? 1,
-    links: pop.links.map(({ id, transit, ipv4, ipv6, index: link }) => ({
+    links: pop.links.map(({ id, transit, ipv4, ipv6, cname, index: link }) => ({
       id,
       transit,
-      ipv4,
+      ...(ipv4 === undefined ? {} : { ipv4 }),
+      ...(cname === undefined ? {} : { cname }),
       ...(ipv6 === undefined ? {} : { ipv6 }),
       congestionMs: terms?.links[link]?.congestionMs ?? 0,
     })),

@@ -65,6 +65,8 @@ export async function openWorld(
       groupIndex: must(groupOf[index], 'group of a service'),
       ttlMin: service.ttl.min,
       ttlMax: service.ttl.max,
+      answersMax: service.answersMax,
+      ipv6Index: service.ipv6Index,
       https: service.https,
     })),
     fleet: config.fleet,

@@ -2,8 +2,10 @@ import type { z } from 'zod';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type NetworkOverride, type NetworkTable, networkTable } from '../base/network-table.ts';
+import { hashText } from '../base/random.ts';
 import { ESTIMATED_POPS_MAX } from '../steering/estimates.ts';
 import type { MaintenanceWindow } from '../steering/maintenance.ts';
+import { type Policy, popsOf } from '../steering/policy.ts';
 import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
@@ -11,6 +13,7 @@ import { type Health, healthOf, windowOf } from './health.ts';
 import { agentsWithPaths, dnsWithPaths, measureWithPaths } from './measure-paths.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
+import { type PolicyNetwork, readPolicies } from './policies.ts';
 import { readPopsCsv } from './pops-csv.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
@@ -26,6 +29,12 @@ export interface Service {
   readonly popIndexes: readonly number[];
   /** Bias in ms by position in the fleet: the POP's own plus the service's. */
   readonly biasMs: readonly number[];
+  /** Who gets which POP in place of the score. */
+  readonly policy?: Policy;
+  /** Addresses that one answer has at most. */
+  readonly answersMax: number;
+  /** Position of the service whose answers AAAA gets; absent: its own. */
+  readonly ipv6Index?: number;
   /** Bounds of the TTL of steered answers, in seconds. */
   readonly ttl: { readonly min: number; readonly max: number };
   /** What the HTTPS record says; absent: there is none. */
@@ -55,6 +64,8 @@ export interface Config {
   readonly popAddresses: Parsed['popAddresses'];
   /** Where clients are by the operator's own knowledge, as far as it stands in the configuration itself. */
   readonly networks: NetworkTable;
+  /** Those of them that policies ask for. */
+  readonly policyNetworks: readonly PolicyNetwork[];
   readonly geo: {
     readonly city?: string;
     readonly asn?: string;
@@ -202,9 +213,12 @@ function assemble(
   parsed: Parsed,
   options: { file: string; fleet: Fleet; zones: readonly ZoneSource[] },
 ): Config {
-  const { file, fleet, zones } = options;
+  const { file, zones } = options;
+  const fleet = withPolicies(options.fleet, parsed.services);
   const path = (text: string): string => joinPath(folderOf(file), text);
   const { tls } = parsed.ingest;
+  const policies = readPolicies(parsed.services, fleet, listed(parsed.networks));
+  const names = Object.keys(parsed.services);
   return {
     file,
     cluster: parsed.cluster,
@@ -212,10 +226,13 @@ function assemble(
     store: parsed.store,
     state: path(parsed.state),
     zones,
-    services: Object.entries(parsed.services).map(([name, service]) => assembleService(name, service, fleet)),
+    services: Object.entries(parsed.services).map(([name, service]) =>
+      assembleService(service, { name, names, fleet, policy: policies.of(name) }),
+    ),
     fleet,
     popAddresses: parsed.popAddresses,
-    networks: networkTable(listed(parsed.networks)),
+    networks: networkTable(policies.overrides),
+    policyNetworks: policies.networks,
     geo: withoutUndefined({
       city: parsed.geo.city === undefined ? undefined : path(parsed.geo.city),
       asn: parsed.geo.asn === undefined ? undefined : path(parsed.geo.asn),
@@ -233,16 +250,30 @@ function assemble(
   };
 }
 
-function assembleService(name: string, service: Parsed['services'][string], fleet: Fleet): Service {
-  const { pops, biasMs, ttl, https } = service;
+function assembleService(
+  service: Parsed['services'][string],
+  known: { name: string; names: readonly string[]; fleet: Fleet; policy: Policy | undefined },
+): Service {
+  const { pops, biasMs, ttl, https, answers, ipv6 } = service;
+  const { name, names, fleet, policy } = known;
   const serving = fleet.pops.filter(({ code }) => pops === 'all' || pops.includes(code));
   return {
     name,
-    popIndexes: serving.map(({ index }) => index),
+    popIndexes: policy === undefined ? serving.map(({ index }) => index) : popsOf(policy),
+    answersMax: answers,
+    ...(policy === undefined ? {} : { policy }),
+    ...(ipv6 === undefined || ipv6 === name ? {} : { ipv6Index: names.indexOf(ipv6) }),
     biasMs: fleet.pops.map((pop) => pop.biasMs + (biasMs[pop.code] ?? 0)),
     ttl,
     ...(https === undefined ? {} : { https: withoutUndefined(https) }),
   };
+}
+
+/** A table that was made for other policies means nothing: their words are in the digest. */
+function withPolicies(fleet: Fleet, services: Parsed['services']): Fleet {
+  const policies = Object.entries(services).filter(([, { policy }]) => policy !== undefined);
+  if (policies.length === 0) return fleet;
+  return { ...fleet, digest: hashText(`${fleet.digest};${JSON.stringify(policies)}`) };
 }
 
 type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };

@@ -1,7 +1,9 @@
 import { formatPrefix, parsePrefix } from '../base/address.ts';
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
+import { checkPolicies } from './check-policies.ts';
 import type { Path } from './document.ts';
+import { entries, field, list } from './fields.ts';
 import { uniqueness } from './fleet.ts';
 import { named, quote, type Source } from './problems.ts';
 import { formatEndpoint, parseEndpoint } from './scalars.ts';
@@ -36,6 +38,7 @@ export function crossCheck(
   };
   if (popCodes.size > 0) {
     checkServices(raw['services'], check);
+    checkPolicies(raw, check);
     checkTokens(field(raw['ingest'], 'tokens'), check);
     checkHealth(raw, check);
     for (const [code] of entries(raw['agents'])) checkCode(code, ['agents', code], check, true);
@@ -114,16 +117,4 @@ function checkListen(listen: unknown, check: Check): void {
     if (typeof endpoint !== 'string' && endpoint.port !== 0)
       check.unique('address', formatEndpoint(endpoint), path);
   }
-}
-
-function entries(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
-}
-
-function list(value: unknown): [number, unknown][] {
-  return Array.isArray(value) ? [...value.entries()] : [];
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }

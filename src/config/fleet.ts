@@ -51,7 +51,8 @@ export function buildFleet(drafts: readonly PopDraft[]): BuiltFleet {
     const index = pops.length;
     const own = linksOf(input, { popIndex: index, firstIndex: links.length });
     for (const [i, link] of own.entries()) {
-      unique('address', link.ipv4, { source, path: [...at, 'links', i, 'ipv4'] });
+      if (link.ipv4 !== undefined)
+        unique('address', link.ipv4, { source, path: [...at, 'links', i, 'ipv4'] });
       if (link.ipv6 !== undefined)
         unique('address', link.ipv6, { source, path: [...at, 'links', i, 'ipv6'] });
     }
@@ -69,8 +70,9 @@ function linksOf(input: PopInput, options: { popIndex: number; firstIndex: numbe
     popIndex: options.popIndex,
     transit: link.transit,
     capacityMbps: link.capacityMbps,
-    ipv4: canonical(link.ipv4),
+    ...(link.ipv4 === undefined ? {} : { ipv4: canonical(link.ipv4) }),
     ...(link.ipv6 === undefined ? {} : { ipv6: canonical(link.ipv6) }),
+    ...(link.cname === undefined ? {} : { cname: link.cname }),
   }));
 }
 

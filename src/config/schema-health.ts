@@ -22,7 +22,10 @@ const checkSchema = z
     address: z
       .enum(['ipv4', 'ipv6'])
       .default('ipv4')
-      .describe('Which addresses of the links are checked. A POP is up while any of them answers.'),
+      .describe(
+        'Which addresses of the links are checked, the others where a POP has none of these. A POP is up ' +
+          'while any of them answers.',
+      ),
     intervalMs: whole(
       { min: 200, max: 3_600_000, unit: 'ms' },
       'Time from one check of an address to the next, a tenth more or less by chance.',

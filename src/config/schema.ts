@@ -23,24 +23,28 @@ import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
+import { biasMs, NAME, NOT_A_NAME, serviceSchema } from './schema-service.ts';
 import { steeringSchema } from './schema-steering.ts';
-
-const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-const NOT_A_NAME = { error: "is not a name of 1 to 63 small letters, digits, '-' and '_'" };
 
 const latitude = real({ min: -90, max: 90, unit: 'degrees' }, 'Latitude, north positive.');
 const longitude = real({ min: -180, max: 180, unit: 'degrees' }, 'Longitude, east positive.');
-const biasMs = real(
-  { min: -1000, max: 1000, unit: 'ms' },
-  "Added to the POP's score: positive makes it less wanted.",
-);
-
 const linkSchema = z
   .strictObject({
     transit: z.string().min(1).max(64).describe('Name of the transit or exchange behind the link.'),
     capacityMbps: real({ min: 1, max: 1e8, unit: 'Mbit/s' }, 'What the link can carry.'),
-    ipv4: ipv4Address.describe('Ingress IPv4 address: what an A answer holds.'),
+    ipv4: ipv4Address.optional().describe('Ingress IPv4 address: what an A answer holds.'),
     ipv6: ipv6Address.optional().describe('Ingress IPv6 address: what an AAAA answer holds.'),
+    cname: domainName
+      .optional()
+      .describe('In place of both: answers are an alias of this name, of a service that others run.'),
+  })
+  .superRefine(({ ipv4, ipv6, cname }, context) => {
+    const report = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (ipv4 === undefined && ipv6 === undefined && cname === undefined)
+      report('ipv4', 'is missing, and so are ipv6 and cname');
+    if (cname !== undefined && (ipv4 !== undefined || ipv6 !== undefined))
+      report('cname', 'stands in place of addresses, not beside them');
   })
   .describe('One way into the POP: an ingress address over its own transit.');
 
@@ -57,42 +61,6 @@ export const popSchema = z.strictObject({
   biasMs: biasMs.default(0),
   links: z.array(linkSchema).min(1).max(26).describe('Ways into the POP, at least one.'),
 });
-
-const serviceSchema = z
-  .strictObject({
-    pops: z
-      .union([z.literal('all'), z.array(popCode).min(1)])
-      .default('all')
-      .describe('POPs that serve it: `all`, or a list of their codes.'),
-    biasMs: z
-      .record(popCode, biasMs)
-      .default({})
-      .describe('Bias for this service alone, by POP code, added to that of the POP.'),
-    ttl: z
-      .strictObject({
-        min: whole({ min: 0, max: 86_400, unit: 's' }, 'Shortest TTL of a steered answer.').default(20),
-        max: whole({ min: 0, max: 86_400, unit: 's' }, 'Longest TTL of a steered answer.').default(120),
-      })
-      .superRefine(({ min, max }, context) => {
-        if (min > max)
-          context.addIssue({ code: 'custom', message: `min (${min}) is greater than max (${max})` });
-      })
-      .prefault({})
-      .describe('Bounds of the TTL: a close decision gets a short one.'),
-    https: z
-      .strictObject({
-        alpn: z
-          .array(z.string().regex(/^[\x21-\x7e]{1,255}$/, { error: 'is not a protocol name such as h2' }))
-          .min(1)
-          .max(16)
-          .default(['h2', 'http/1.1'])
-          .describe('Protocols that the POPs speak, best first.'),
-        port: whole({ min: 1, max: 65_535 }, 'Port, where it is not 443.').optional(),
-      })
-      .optional()
-      .describe('What the HTTPS record says (RFC 9460). Absent: the name has no HTTPS record.'),
-  })
-  .describe('A service that zones name in `STEER` records.');
 
 const zoneSchema = z
   .strictObject({

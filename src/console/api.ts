@@ -50,8 +50,9 @@ export interface ControllerView {
 interface LinkView {
   readonly id: string;
   readonly transit: string;
-  readonly ipv4: string;
+  readonly ipv4?: string;
   readonly ipv6?: string;
+  readonly cname?: string;
   /** Congestion term, ms. */
   readonly congestionMs: number;
 }
@@ -197,6 +198,8 @@ export interface ExplainView {
   /** What the answer gives. */
   readonly chosen: { readonly pop: string; readonly link: string; readonly addresses: readonly string[] };
   /** The next best; absent when there is none. `marginMs`: by how much it is worse. */
+  /** What decides in place of the score, in words. */
+  readonly policy?: string;
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
   /**
    * Why the chosen POP is not the one with the lowest score, where that is so; and what else is worth

@@ -98,10 +98,11 @@ function open(
 ): Promise<ListenFailure | undefined> {
   return new Promise((resolve) => {
     const server = createServer((socket) => admit(door, socket));
+    const { ipv4: host } = door.link;
     server.once('error', (error: NodeJS.ErrnoException) => {
-      resolve({ address: door.link.ipv4, code: error.code ?? '', message: error.message });
+      resolve({ address: host ?? '', code: error.code ?? '', message: error.message });
     });
-    server.listen({ host: door.link.ipv4, port }, () => {
+    server.listen({ host, port }, () => {
       door.server = server;
       // After this only accept() can fail (too many open files): the next connection may succeed.
       server.on('error', () => undefined);

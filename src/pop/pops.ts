@@ -54,7 +54,7 @@ const STREAMS_MAX = 100;
  */
 export async function startPops(options: PopOptions): Promise<Pops> {
   const { fleet, log } = options;
-  const links = fleet.links.filter(({ ipv4 }) => ipv4.startsWith('127.'));
+  const links = fleet.links.filter(({ ipv4 }) => ipv4?.startsWith('127.') === true);
   const elsewhere = fleet.links.length - links.length;
   if (elsewhere > 0) log(`${elsewhere} links are not on loopback addresses: they are not served from here`);
   const byAddress = new Map(links.map((link) => [link.ipv4, link]));

@@ -7,11 +7,11 @@ export function guardDecided(state: DeciderState): readonly string[] {
   const { units, activeCells, deciding, cells, options } = state;
   const reasons = guardTable({
     rows: units.rows,
-    groupCount: units.groupCount,
+    groupCount: options.groups.length,
     activeCells,
     linkPop: Int32Array.from(options.fleet.links, (link) => link.popIndex),
     groupOut: deciding.groupOut,
-    rowsMax: units.groupCount * cells.capacity,
+    rowsMax: options.groups.length * cells.capacity,
   });
   return [...reasons, ...guardLoad(loadOf(state))];
 }
@@ -19,7 +19,7 @@ export function guardDecided(state: DeciderState): readonly string[] {
 function loadOf(state: DeciderState): GuardedLoad {
   const { units, deciding, options, demandRps, predictedRps, fleetState, churnRps } = state;
   const isUsable = (pop: number): boolean =>
-    options.groups.every(({ serves }, group) => serves[pop] === 1 && deciding.groupOut[group]?.[pop] === 0);
+    deciding.groups.every(({ serves }, group) => serves[pop] === 1 && deciding.groupOut[group]?.[pop] === 0);
   const crammed = new Uint8Array(predictedRps.length);
   for (const parts of units.splits.values())
     if (parts.length === PARTS_MAX) for (const { pop } of parts) crammed[pop] = 1;

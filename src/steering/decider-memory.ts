@@ -130,7 +130,7 @@ function pack(state: DeciderState, cell: number): Uint8Array | undefined {
  * tick also its shift, which a decider that ticked has found itself.
  */
 export function adoptImage(state: DeciderState, image: SteeringImage, terms: SteeringTerms): void {
-  const { cells, units, options } = state;
+  const { cells, units, deciding } = state;
   listCells(state);
   adoptPriors(
     state.learning,
@@ -138,7 +138,7 @@ export function adoptImage(state: DeciderState, image: SteeringImage, terms: Ste
   );
   if (state.ticks === 0)
     for (const [pop, { shiftMs }] of terms.pops.entries()) state.terms.shiftMs[pop] = shiftMs;
-  for (const [group, { name }] of options.groups.entries()) {
+  for (const [group, { name }] of deciding.groups.entries()) {
     const from = terms.groups.findIndex((other) => other.name === name);
     if (from < 0 || from >= image.groupCount) continue;
     for (const cell of state.activeCells) {

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
-import { type Cells, cellOf, createCells, ensureLeaf, parentOf, releaseCell, releaseLeaf } from './cells.ts';
+import { type Cells, createCells, ensureCell, parentOf, releaseCell, releaseLeaf } from './cells.ts';
 import type { Deciding } from './decide.ts';
 import {
   createEstimates,
@@ -17,6 +17,7 @@ import { lastSampleMs } from './notes.ts';
 import { popHashes } from './pack.ts';
 import type { SteeringParams } from './params.ts';
 import { createPlanner, forgetTarget, isYoung, type Planner } from './planner.ts';
+import type { PolicySource } from './policy-rows.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
 import { createCellView } from './rtt.ts';
 import { emptyPopTerms, type PopTerms } from './score.ts';
@@ -29,6 +30,8 @@ export interface DeciderOptions {
   readonly placesDigest: number;
   readonly groups: readonly ServiceGroup[];
   readonly params: SteeringParams;
+  /** Networks that policies ask for: they have cells from the start, and keep them. */
+  readonly networks?: readonly { readonly placeId: number; readonly asn: number }[];
   /** Network cells and leaf cells at most; `NETWORK_CELLS_MAX` and `LEAF_CELLS_MAX` by default. */
   readonly networkCellsMax?: number;
   readonly leafCellsMax?: number;
@@ -59,6 +62,10 @@ export interface DeciderState {
   readonly learning: Learning;
   readonly deciding: Deciding;
   readonly planner: Planner;
+  /** What the rows of policies are made from. */
+  readonly policies: PolicySource;
+  /** Cells that are never given up. */
+  readonly kept: ReadonlySet<number>;
   /** By POP: 1 where it is down: nothing is measured from it. */
   readonly downPops: Uint8Array;
   /** By POP: 1 where what cells lost is the POP's own, or its links'; see `endLosses`. */
@@ -87,23 +94,18 @@ export interface DeciderState {
 export const REFRESH_TICKS = 16;
 /** A network or leaf cell that was not measured for this long is given up, ms: a day. */
 const CELL_EXPIRY_MS = 86_400_000;
-/**
- * Total of the demand that is assumed while none is known: next to nothing, spread by the places' weights.
- */
-const ASSUMED_RPS = 1;
-
 /** A decider that knows nothing yet. */
 export function createDeciderState(options: DeciderOptions): DeciderState {
-  const { fleet, geometry, groups, params } = options;
+  const { fleet, geometry, params } = options;
+  // Those that policies decide come last.
+  const groups = options.groups.filter(({ policy }) => policy === undefined);
   const popCount = fleet.pops.length;
   assert(popCount <= ESTIMATED_POPS_MAX, `at most ${ESTIMATED_POPS_MAX} POPs`);
-  const cells = createCells(geometry.count, {
-    networkMax: options.networkCellsMax,
-    leafMax: options.leafCellsMax,
-  });
+  const { networkCellsMax: networkMax, leafCellsMax: leafMax } = options;
+  const cells = createCells(geometry.count, { networkMax, leafMax });
   const estimates = createEstimates(cells.capacity);
   const distances = placeDistances(geometry, fleet.pops);
-  const units = createUnits(groups.length, cells.capacity);
+  const units = createUnits(groups.length, cells.capacity, options.groups.length);
   const terms = emptyPopTerms(popCount);
   const fleetState = createFleetState(fleet);
   const { softRps, hardRps, capacityRps } = fleetState;
@@ -119,6 +121,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const { trust, between } = learning;
   const planSource = { ...shared, geometry, down: downPops, trust, between, incumbentOf };
   const planner = createPlanner(planSource, fleet.pops, options.burstsPerNetworkMax);
+  const failOpen = groups.map(() => false);
   return {
     options,
     cells,
@@ -134,7 +137,7 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       groups,
       market: createMarket({ params, units, groups, out: groupOut, activeCells, demandRps, terms, ...room }),
       groupOut,
-      failOpen: groups.map(() => false),
+      failOpen,
       linkChoices: fleetState.linkChoices,
       isYoung: (cell) => isYoung(planner, cell),
       returnedAtMs: new Float64Array(popCount).fill(-Infinity),
@@ -146,6 +149,8 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
       view: createCellView(popCount),
     },
     planner,
+    policies: policySource(options, { cells, distances, failOpen, fleetState, units }),
+    kept: keptCells(options, cells),
     downPops,
     isHit: new Uint8Array(popCount),
     wasOut: new Uint8Array(popCount),
@@ -161,6 +166,29 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   };
 }
 
+function keptCells({ networks = [] }: DeciderOptions, cells: Cells): ReadonlySet<number> {
+  return new Set(networks.map(({ placeId, asn }) => ensureCell(cells, placeId, asn)));
+}
+
+function policySource(
+  { fleet, geometry, groups, params }: DeciderOptions,
+  parts: Pick<DeciderState, 'cells' | 'distances' | 'fleetState' | 'units'> & { failOpen: boolean[] },
+): PolicySource {
+  const { cells, distances, failOpen, fleetState, units } = parts;
+  return {
+    policies: groups.map(({ policy }) => policy),
+    geometry,
+    cells,
+    distances,
+    linkPop: Int32Array.from(fleet.links, (link) => link.popIndex),
+    linkChoices: fleetState.linkChoices,
+    out: fleetState.out,
+    failOpen,
+    rows: units.rows,
+    ttlMinSeconds: params.ttlMinSeconds,
+  };
+}
+
 /** Starts a new network or leaf cell from the answers that its clients had. */
 export function startCell(state: DeciderState, cell: number): void {
   const { units, cells } = state;
@@ -173,12 +201,12 @@ export function startCell(state: DeciderState, cell: number): void {
 
 /** POPs went out or came back: each group sees whether it fails open. */
 export function takeFleetChange(state: DeciderState, nowMs: number): void {
-  const { fleetState, deciding, options, wasOut } = state;
+  const { fleetState, deciding, wasOut } = state;
   for (const [pop, out] of fleetState.out.entries()) {
     if (out === 0 && wasOut[pop] === 1) deciding.returnedAtMs[pop] = nowMs;
     wasOut[pop] = out;
   }
-  for (const [group, { serves }] of options.groups.entries()) {
+  for (const [group, { serves }] of deciding.groups.entries()) {
     const isOpen = fleetState.out.every((out, pop) => out === 1 || serves[pop] === 0);
     deciding.failOpen[group] = isOpen;
     if (isOpen) deciding.groupOut[group]?.fill(0);
@@ -211,7 +239,7 @@ export function releaseOldCells(state: DeciderState, nowMs: number): boolean {
   const turn = state.ticks % REFRESH_TICKS;
   for (let i = turn; i < state.activeCells.length; i += REFRESH_TICKS) {
     const cell = state.activeCells[i] as number;
-    if (cell < cells.placeCount || !isOld(cell)) {
+    if (cell < cells.placeCount || state.kept.has(cell) || !isOld(cell)) {
       dropOldEntries(estimates, cell, nowMs, ENTRY_EXPIRY_MS);
       continue;
     }
@@ -240,46 +268,4 @@ function releaseIdleLeaves({ cells, planner, ticks }: DeciderState, nowMs: numbe
     forgetTarget(planner, firstLeaf + index);
     releaseLeaf(cells, firstLeaf + index);
   }
-}
-
-/**
- * Sets the demand of every unit. Where none is known at all, next to nothing is assumed, by the places'
- * addresses.
- */
-export function setDemand(state: DeciderState, demand: readonly LocatedDemand[]): void {
-  const { cells, options } = state;
-  state.demandRps.fill(0);
-  state.planner.rps.fill(0);
-  let total = 0;
-  for (const { network, placeId, asn, rps, group } of demand) {
-    if (!(rps > 0) || !Number.isFinite(rps) || placeId < 0) continue;
-    const leaf = ensureLeaf(cells, { network, placeId, asn });
-    if (leaf >= 0) addTargetRps(state, leaf, rps);
-    addDemand(state, { cell: cellOf(cells, { network, placeId, asn }), group, rps });
-    total += rps;
-  }
-  if (total > 0) return;
-  const { parent, weight, count } = options.geometry;
-  const isLeaf = new Uint8Array(count).fill(1);
-  for (const above of parent) if (above >= 0) isLeaf[above] = 0;
-  for (let cell = 0; cell < count; cell++)
-    if (isLeaf[cell] === 1)
-      addDemand(state, { cell, group: NONE, rps: ASSUMED_RPS * (weight[cell] as number) });
-}
-
-function addDemand(state: DeciderState, demand: { cell: number; group: number; rps: number }): void {
-  const { demandRps, units } = state;
-  const { cell, group, rps } = demand;
-  const all = group < 0 || group >= units.groupCount;
-  const share = all ? rps / units.groupCount : rps;
-  for (let one = all ? 0 : group; one <= (all ? units.groupCount - 1 : group); one++) {
-    const unit = one * units.cellStride + cell;
-    demandRps[unit] = (demandRps[unit] as number) + share;
-  }
-}
-
-/** A network with demand is worth measuring by it. */
-function addTargetRps({ planner, cells }: DeciderState, leaf: number, rps: number): void {
-  const index = leaf - cells.firstLeaf;
-  planner.rps[index] = (planner.rps[index] as number) + rps;
 }

@@ -1,6 +1,7 @@
 import type { LocatedSample, Refusal } from './accept.ts';
 import { assignUnits } from './assign.ts';
 import { type DecidePass, refreshCell } from './decide.ts';
+import { setDemand } from './decider-demand.ts';
 import { guardDecided } from './decider-guard.ts';
 import {
   adoptImage,
@@ -18,7 +19,6 @@ import {
   listCells,
   REFRESH_TICKS,
   releaseOldCells,
-  setDemand,
   startCell,
   takeFleetChange,
 } from './decider-state.ts';
@@ -31,6 +31,7 @@ import { predictedLoad } from './load.ts';
 import { endLosses } from './loss-ends.ts';
 import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
 import { exploreAnew, watchAsn } from './planner.ts';
+import { writePolicyRows } from './policy-rows.ts';
 import type { DownBy, Verdict } from './quorum.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
@@ -127,6 +128,7 @@ export interface Decider {
 /** A decider for a fleet, places and services. */
 export function createDecider(options: DeciderOptions): Decider {
   const state = createDeciderState(options);
+  for (const cell of state.kept) if (cell >= state.cells.placeCount) startCell(state, cell);
   setDemand(state, []);
   return {
     tick: (inputs) => tick(state, inputs),
@@ -163,6 +165,9 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     relinked: fleetChange.relinked,
     holdsGains: inputs.holdsGains,
   });
+  const isAnew = fleetChange.changed || state.ticks === 0 || learned.madeCells.length > 0 || released;
+  if (isAnew || assigned.changedRows > 0)
+    assigned.changedRows += writePolicyRows(state.policies, activeCells, !isAnew);
   state.predictedRps = assigned.loadRps;
   state.churnRps = assigned.churnRps;
   state.ticks++;
@@ -185,7 +190,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     sweeps: assigned.sweeps,
     waitingRps: assigned.waitingRps,
     shortRps: overloadRps(fleetState, assigned.loadRps),
-    failOpen: options.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
+    failOpen: deciding.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
   };
 }
 
@@ -221,7 +226,8 @@ function takeLearned(state: DeciderState, learned: Learned, nowMs: number): void
 /** Learns what others put on the POPs, and sets the room that is left for each. */
 function takeRoom(state: DeciderState, nowMs: number): void {
   const { options, units, activeCells, demandRps, fleetState, deciding } = state;
-  const { params, groups } = options;
+  const { params } = options;
+  const { groups } = deciding;
   const { leftRps, cameRps, returnedRps, groupOut } = deciding;
   const { capacityRps } = fleetState;
   markHeavy(units, { activeCells, demandRps, capacityRps });
@@ -258,7 +264,7 @@ function parts(state: DeciderState, epoch: number, madeAtMs: number): ImageParts
     madeAtMs,
     fleetDigest: options.fleet.digest,
     placesDigest: options.placesDigest,
-    groupCount: units.groupCount,
+    groupCount: options.groups.length,
     placeCount: cells.placeCount,
     networkAsn: cells.networkAsn,
     networkPlace: cells.networkPlace,

@@ -40,7 +40,7 @@ export function notesOf(
   else if (isOpenSince(known))
     notes.push('No POP of the row is up since this table was made: answered as if all were (fail open).');
   const first = named(known, startOf(image, row, clientHash)).pop;
-  if (split !== undefined) notes.push(splitWords(split));
+  if (split !== undefined) notes.push(splitWords(split, group.policy !== undefined));
   if (first !== '' && first !== chosen)
     notes.push(
       `${first} is first in the table, but went out since${whyWords(known, first)}: the next one answers.`,
@@ -87,13 +87,14 @@ function whyWords(known: Known, code: string): string {
   return why === undefined ? '' : ` (${why})`;
 }
 
-function splitWords({ parts, part }: ExplainedSplit): string {
+function splitWords({ parts, part }: ExplainedSplit, isPolicy: boolean): string {
   const shares = new Map<string, number>();
   for (const { pop, share } of parts) shares.set(pop, (shares.get(pop) ?? 0) + share);
   const pops = [...shares].map(([pop, share]) => `${Math.round(share * 100)} % ${pop}`).join(', ');
   const { pop = '', link = '' } = parts[part] ?? {};
+  const why = isPolicy ? "by the service's policy" : 'as one POP has no room for all';
   return shares.size > 1
-    ? `The cell's clients are divided, as one POP has no room for all: ${pops}. This one belongs to ${pop}.`
+    ? `The cell's clients are divided, ${why}: ${pops}. This one belongs to ${pop}.`
     : `The cell's many clients are spread over the links of ${pop}. This one belongs to ${link}.`;
 }
 

@@ -67,6 +67,8 @@ export interface Explanation {
   readonly group: string;
   readonly cell: ExplainedCell;
   readonly chosen: { readonly pop: string; readonly link: string };
+  /** What decides in place of the score, in words; absent: nothing does. */
+  readonly policy?: string | undefined;
   /** The best of the others; `marginMs`: by how much it is worse, negative when it is better. */
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
   /**
@@ -193,7 +195,8 @@ function explainRow(known: Known): Explanation {
   const link = fleet.links[linkIndex];
   const chosen = fleet.pops[link?.popIndex ?? -1]?.code ?? '';
   const own = pops.find(({ pop }) => pop === chosen);
-  const rival = pops.find(({ pop, out }) => pop !== chosen && out === undefined);
+  const isScored = group.policy === undefined;
+  const rival = isScored ? pops.find(({ pop, out }) => pop !== chosen && out === undefined) : undefined;
   const marginMs =
     own === undefined || rival === undefined ? undefined : rounded(rival.scoreMs - own.scoreMs);
   const isShared = split?.parts.some(({ pop }) => pop === rival?.pop) === true;
@@ -205,6 +208,7 @@ function explainRow(known: Known): Explanation {
     group: group.name,
     cell: known.cell,
     chosen: { pop: chosen, link: link?.id ?? '' },
+    ...(isScored ? {} : { policy: group.policy }),
     ...(rival === undefined || marginMs === undefined ? {} : { runnerUp: { pop: rival.pop, marginMs } }),
     ...(held
       ? { held: { gainMs: -marginMs, neededMs: neededMs(known, own as ExplainedPop, rival as ExplainedPop) } }

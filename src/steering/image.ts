@@ -219,6 +219,14 @@ export function isSplit(image: SteeringImage, row: number): boolean {
   return image.rows[row * ROW.WORDS + ROW.SHARES] !== 0;
 }
 
+/** How many of the row's candidates its clients start from, at least 1. */
+export function startsOf({ rows }: SteeringImage, row: number): number {
+  const first = row * ROW.WORDS + ROW.SHARES;
+  let starts = 1;
+  while (starts <= ROW_SHARES && rows[first + starts - 1] !== 0) starts++;
+  return starts;
+}
+
 /** Share 0..1 of the row's clients that start from its k-th candidate. */
 export function rowShare(image: SteeringImage, row: number, k: number): number {
   if (!isSplit(image, row)) return k === 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 import type { DeciderState } from './decider-state.ts';
+import { policyWords } from './policy-words.ts';
 import type { SteeringTerms } from './terms.ts';
 
 /** What `explain` and metrics need of the decisions as they stand. */
@@ -7,6 +8,7 @@ export function termsOf(state: DeciderState): SteeringTerms {
   const { held, standing } = learning.trust;
   const total = predictedRps.reduce((sum, load) => sum + load, 0);
   const at = (array: Float64Array, index: number): number => array[index] as number;
+  const codes = options.fleet.pops.map(({ code }) => code);
   return {
     params: options.params,
     pops: options.fleet.pops.map(({ code, index }) => ({
@@ -31,13 +33,14 @@ export function termsOf(state: DeciderState): SteeringTerms {
       congestionMs: at(fleetState.congestionMs, index),
       shared: fleetState.shared[index] === 1,
     })),
-    groups: options.groups.map(({ name, serves, biasMs }, group) => {
+    groups: options.groups.map(({ name, serves, biasMs, policy }, group) => {
       const pops = [...serves.keys()].filter((pop) => serves[pop] === 1);
       return {
         name,
         pops,
         biasMs: pops.map((pop) => at(biasMs, pop)),
         failOpen: deciding.failOpen[group] === true,
+        ...(policy === undefined ? {} : { policy: policyWords(policy.root, codes) }),
       };
     }),
   };

@@ -40,6 +40,8 @@ export interface GroupTermsRecord {
   readonly biasMs: readonly number[];
   /** None of its POPs is up: answered as if all were. */
   readonly failOpen: boolean;
+  /** What decides in place of the score, in words; absent: nothing does. */
+  readonly policy?: string;
 }
 
 /** The terms of a decision that are not of one cell. POPs and links in the fleet's order. */

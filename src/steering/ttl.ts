@@ -1,7 +1,7 @@
 import type { SteeringParams } from './params.ts';
 
 /** Why a row has its TTL, in the order of their codes in the image. */
-export const TTL_REASONS = ['margin', 'recent', 'alarm', 'fail-open', 'only'] as const;
+export const TTL_REASONS = ['margin', 'recent', 'alarm', 'fail-open', 'only', 'policy'] as const;
 export type TtlReason = (typeof TTL_REASONS)[number];
 
 /** What a TTL depends on. */
@@ -57,6 +57,8 @@ export function ttlWords(reason: TtlReason, marginMs: number | undefined): strin
       return 'shortest: the answer for these clients changed lately';
     case 'only':
       return 'longest: there is no other POP to change to';
+    case 'policy':
+      return "longest: the service's policy decides, whatever the scores are";
     case 'margin':
       if (marginMs === undefined) return 'by its margin';
       return marginMs < 0

@@ -1,5 +1,6 @@
 import { ROW_CANDIDATES, ROW_SHARES } from './image.ts';
 import type { RowTable } from './intern-rows.ts';
+import type { GroupPolicy } from './policy.ts';
 import type { CellView } from './rtt.ts';
 
 /** POPs that a cell's decision looks at; the whole fleet when these are all out or too dear. */
@@ -18,6 +19,8 @@ export interface ServiceGroup {
   readonly serves: Uint8Array;
   /** By POP index: the operator's bias, ms. */
   readonly biasMs: Float64Array;
+  /** Who gets which POP in place of the score. Such groups come after all others, and have no units. */
+  readonly policy?: GroupPolicy;
 }
 
 /** Some of a unit's clients, 0..1, and the POP that they get. */
@@ -76,9 +79,10 @@ export interface Units {
 export const CODES_PER_MS = 32;
 const CODE_MAX = 0xffff;
 
-/** No decisions yet. */
-export function createUnits(groupCount: number, cellStride: number): Units {
+/** No decisions yet. `rowGroups`: groups that have rows, those of policies too. */
+export function createUnits(groupCount: number, cellStride: number, rowGroups = groupCount): Units {
   const count = groupCount * cellStride;
+  const rowCount = rowGroups * cellStride;
   return {
     groupCount,
     cellStride,
@@ -102,10 +106,10 @@ export function createUnits(groupCount: number, cellStride: number): Units {
     slackMs: new Float32Array(count).fill(-Infinity),
     rows: {
       cellStride,
-      candidates: new Int16Array(count * ROW_CANDIDATES).fill(NONE),
-      ttlSeconds: new Uint16Array(count),
-      ttlReason: new Uint8Array(count),
-      shares: new Uint16Array(count * ROW_SHARES),
+      candidates: new Int16Array(rowCount * ROW_CANDIDATES).fill(NONE),
+      ttlSeconds: new Uint16Array(rowCount),
+      ttlReason: new Uint8Array(rowCount),
+      shares: new Uint16Array(rowCount * ROW_SHARES),
     },
   };
 }

@@ -4,7 +4,7 @@ import { distanceKm } from '../../src/base/geodesy.ts';
 import type { LocatedSample } from '../../src/steering/accept.ts';
 import { createDecider, type Decider, type TickInputs } from '../../src/steering/decider.ts';
 import type { FleetReport } from '../../src/steering/fleet-state.ts';
-import { serviceGroups } from '../../src/steering/groups.ts';
+import { type SteeredService, serviceGroups } from '../../src/steering/groups.ts';
 import { candidate, openImage, rowOf, type SteeringImage } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
 import type { SteeringParams } from '../../src/steering/params.ts';
@@ -97,7 +97,7 @@ export function drive(options: {
   tiles: readonly number[];
   capacityRps?: readonly number[];
   params?: Partial<SteeringParams>;
-  services?: readonly { name: string; popIndexes: readonly number[]; biasMs: readonly number[] }[];
+  services?: readonly SteeredService[];
   leafCellsMax?: number;
   burstsPerNetworkMax?: number;
 }): Driver {
