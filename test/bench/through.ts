@@ -1,8 +1,8 @@
 /**
  * Bursts a second on their whole way: `npm run bench:through [-- --seconds N --rates 100000,200000,…]`.
  * This process writes batches of all demo POPs for all demo networks into a real Redis, at one rate after
- * another; a real `isochrone control` reads them, puts them into its estimates and decides as usual. Printed: how
- * many a second it took while it kept up, how long its ticks were, and what fell off unread.
+ * another; a real `isochrone control` reads them, puts them into its estimates and decides as usual. Printed:
+ * how many a second were written and taken, how long ticks took, and the controller's share of a core.
  */
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
