@@ -1,4 +1,5 @@
 import type { Random } from '../../src/base/random.ts';
+import { parseName } from '../../src/wire/name.ts';
 import type { QueryOptions } from '../helpers/message.ts';
 import { fixedRecords } from './fixed-records.ts';
 
@@ -20,34 +21,47 @@ export interface Generated {
 
 /** A zone with every record type, and a random tree of wildcards, chains, DNAMEs and delegations. */
 export function generateZones(random: Random): Generated {
-  const tree = randomTree(random);
-  const lines = ['$TTL 3600', ...fixedRecords, ...tree.lines];
-  const other = [
-    '$TTL 300',
-    '@ SOA ns host 1 2h 30m 2w 60',
-    '@ NS ns',
-    'ns A 192.0.2.99',
-    'www A 192.0.2.98',
-  ];
+  const lines = ['$TTL 3600', ...generalRecords(random)];
+  const zones = { [ORIGIN]: file(lines), [OTHER]: file(['$TTL 300', ...otherRecords]) };
+  return { zones, owners: ownersOf(ORIGIN, lines) };
+}
+
+/** Records of the zone that the others' aliases lead to. */
+export const otherRecords: readonly string[] = [
+  '@ SOA ns host 1 2h 30m 2w 60',
+  '@ NS ns',
+  'ns A 192.0.2.99',
+  'www A 192.0.2.98',
+];
+
+/** Records of a zone of every shape, relative to any origin. */
+export function generalRecords(random: Random): string[] {
+  return [...fixedRecords, ...randomTree(random).lines];
+}
+
+/** Owners of these records, absolute. */
+export function ownersOf(origin: string, lines: readonly string[]): string[] {
   const owners = new Set<string>();
-  for (const line of [...fixedRecords, ...tree.lines]) {
+  for (const line of lines) {
     const owner = line.split(/\s/, 1)[0] as string;
-    owners.add(owner === '@' ? `${ORIGIN}.` : `${owner}.${ORIGIN}.`);
+    if (owner === '@') owners.add(`${origin}.`);
+    else if (!owner.startsWith('$')) owners.add(owner.endsWith('.') ? owner : `${owner}.${origin}.`);
   }
-  return { zones: { [ORIGIN]: file(lines), [OTHER]: file(other) }, owners: [...owners] };
+  return [...owners];
 }
 
 /** A question about these zones: about owners, names beside and below them, with and without EDNS. */
-export function generateQuestion(random: Random, owners: readonly string[]): QueryOptions {
+export function generateQuestion(random: Random, owners: readonly string[], origin = ORIGIN): QueryOptions {
   const owner = pick(random, owners);
   const roll = random.next();
   let name = owner;
   if (roll < 0.2) name = `${pick(random, LABELS)}.${owner}`;
   else if (roll < 0.3) name = `${pick(random, LABELS)}.${pick(random, LABELS)}.${owner}`;
-  else if (roll < 0.4) name = owner.slice(owner.indexOf('.') + 1);
-  else if (roll < 0.45) name = `${pick(random, LABELS)}.${ORIGIN}.`;
+  else if (roll < 0.4) name = parentOf(owner);
+  else if (roll < 0.45) name = `${pick(random, LABELS)}.${origin}.`;
   else if (roll < 0.48) name = `*.${owner}`;
-  else if (roll < 0.5) name = pick(random, ['elsewhere.example.', 'example.', '.', `x${ORIGIN}.`]);
+  else if (roll < 0.5) name = pick(random, ['elsewhere.example.', 'example.', '.', `x${origin}.`]);
+  if (typeof parseName(name) === 'string') name = owner;
   if (random.next() < 0.2)
     name = name.replace(/[a-z]/g, (letter) => (random.next() < 0.5 ? letter.toUpperCase() : letter));
   const edns = pick(random, SIZES);
@@ -58,6 +72,13 @@ export function generateQuestion(random: Random, owners: readonly string[]): Que
     cd: random.next() < 0.1,
     ...(edns === undefined ? {} : { edns, dnssecOk: random.next() < 0.2 }),
   };
+}
+
+/** The name above; dots in labels are escaped. */
+function parentOf(name: string): string {
+  let at = 0;
+  while (at < name.length && name[at] !== '.') at += name[at] === '\\' ? 2 : 1;
+  return name.slice(at + 1) || '.';
 }
 
 interface Tree {
@@ -142,10 +163,12 @@ function octet(random: Random): number {
   return 1 + Math.floor(random.next() * 254);
 }
 
-function pick<T>(random: Random, choices: readonly T[]): T {
+/** One of the choices. */
+export function pick<T>(random: Random, choices: readonly T[]): T {
   return choices[Math.floor(random.next() * choices.length)] as T;
 }
 
-function file(lines: readonly string[]): string {
+/** The text of a master file. */
+export function file(lines: readonly string[]): string {
   return `${lines.join('\n')}\n`;
 }

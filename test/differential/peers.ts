@@ -16,7 +16,7 @@ const STOP_MS = 5000;
 
 /** A name server of others, started by us. */
 export interface Peer {
-  readonly name: 'nsd' | 'knot';
+  readonly name: 'nsd' | 'knot' | 'bind';
   readonly ask: (query: Uint8Array) => Promise<Uint8Array>;
   readonly stop: () => Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface Peer {
 export type ZoneFiles = Readonly<Record<string, string>>;
 
 /** Whether a program can be started here. */
-export function installed(program: 'nsd' | 'knotd'): boolean {
+export function installed(program: 'nsd' | 'knotd' | 'named'): boolean {
   const found = spawnSync(program, [program === 'nsd' ? '-v' : '-V'], { env: { ...process.env, PATH } });
   return found.error === undefined;
 }
@@ -83,6 +83,47 @@ export async function startKnot(port: number, zones: ZoneFiles): Promise<Peer> {
   return start('knot', port, folder, zones, ['-c'], lines);
 }
 
+/** BIND on this port, without a cookie or an NS RRset that nobody asked for. */
+export async function startBind(port: number, zones: ZoneFiles): Promise<Peer> {
+  const folder = mkdtempSync(join(tmpdir(), 'isochrone-bind-'));
+  const lines = [
+    'options {',
+    `  directory "${folder}";`,
+    `  pid-file "${folder}/pid";`,
+    `  session-keyfile "${folder}/session";`,
+    `  managed-keys-directory "${folder}";`,
+    `  listen-on port ${port} { ${HOST}; };`,
+    '  listen-on-v6 { none; };',
+    '  recursion no;',
+    '  dnssec-validation no;',
+    '  notify no;',
+    '  minimal-responses no-auth;',
+    '  minimal-any yes;',
+    '  max-udp-size 1232;',
+    '  edns-udp-size 1232;',
+    '  answer-cookie no;',
+    '  rrset-order { order none; };',
+    '  check-integrity no;',
+    '  check-names primary ignore;',
+    '  check-mx-cname ignore;',
+    '  check-srv-cname ignore;',
+    '  servfail-ttl 0;',
+    '  zero-no-soa-ttl no;',
+    '  empty-zones-enable no;',
+    '};',
+    'controls { };',
+    ...Object.keys(zones).map((zone) => `zone "${zone}" { type primary; file "${fileOf(zone)}"; };`),
+  ];
+  return start('bind', port, folder, zones, ['-g', '-n', '1', '-c'], lines);
+}
+
+/** Zones of classless delegations have slashes in their names. */
+function fileOf(zone: string): string {
+  return zone.replaceAll('/', '-');
+}
+
+const PROGRAMS = { nsd: 'nsd', knot: 'knotd', bind: 'named' } as const;
+
 async function start(
   name: Peer['name'],
   port: number,
@@ -91,11 +132,10 @@ async function start(
   flags: readonly string[],
   configuration: readonly string[],
 ): Promise<Peer> {
-  for (const [zone, text] of Object.entries(zones)) writeFileSync(join(folder, zone), text);
+  for (const [zone, text] of Object.entries(zones)) writeFileSync(join(folder, fileOf(zone)), text);
   const file = join(folder, 'conf');
   writeFileSync(file, `${configuration.join('\n')}\n`);
-  const program = name === 'nsd' ? 'nsd' : 'knotd';
-  const child = spawn(program, [...flags, file], {
+  const child = spawn(PROGRAMS[name], [...flags, file], {
     env: { ...process.env, PATH },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -123,6 +163,8 @@ async function start(
 /** One question at a time over one socket; an answer is known by its id. */
 function asker(socket: Socket, port: number): (query: Uint8Array) => Promise<Uint8Array> {
   socket.on('error', () => undefined);
+  // At the start all zones are asked for at once.
+  socket.setMaxListeners(0);
   let id = 0;
   const once = (query: Uint8Array) =>
     new Promise<Uint8Array | undefined>((resolve) => {
