@@ -26,6 +26,8 @@ const { values } = parseArgs({
 const SECONDS = Number(values.seconds);
 /** The controller may take so many at a tick: the bound is not what is measured. */
 const PER_TICK_MAX = 1_000_000;
+/** POPs that measure one network, as the planner has it: the best, and those that may be better. */
+const POPS_EACH = 8;
 const CALLS_UNDER_WAY = 8;
 const WAIT_MS = 2;
 
@@ -86,7 +88,7 @@ async function write(
 ): Promise<number> {
   const { batches, rate, stop } = options;
   const begunMs = performance.now();
-  let sent = 0;
+  let [sent, next] = [0, 0];
   const one = async (): Promise<void> => {
     while (!stop.aborted) {
       const dueMs = (1000 * sent) / rate;
@@ -94,8 +96,8 @@ async function write(
         await sleep(WAIT_MS);
         continue;
       }
-      const [pop, samples] = batches[(sent / BATCH_SAMPLES_MAX) % batches.length] as Batch;
-      sent += BATCH_SAMPLES_MAX;
+      const [pop, samples] = batches[next++ % batches.length] as Batch;
+      sent += samples.length;
       await store.appendSamples({ pop, atMs: Date.now(), source: 'modelled', samples: [...samples] });
     }
   };
@@ -103,23 +105,19 @@ async function write(
   return (1000 * sent) / (performance.now() - begunMs);
 }
 
-/** Each POP's nearest networks, in whole batches. */
+/** Every network as its nearest POPs see it, in batches by POP. */
 function demoBatches(): Batch[] {
   const byPop = new Map<string, Sample[]>();
   for (const [network, { rttMs }] of demoTruth())
-    for (const [pop, ms] of rttMs) {
+    for (const [pop, ms] of [...rttMs].sort(([, one], [, other]) => one - other).slice(0, POPS_EACH)) {
       const list = byPop.get(pop) ?? [];
       byPop.set(pop, list);
       list.push({ network, rttMs: Math.round(1000 * ms) / 1000, jitterMs: 0.25, sent: 3, lost: 0 });
     }
   const batches: Batch[] = [];
-  for (const [pop, list] of byPop) {
-    const near = list
-      .sort((one, other) => (one.rttMs ?? 0) - (other.rttMs ?? 0))
-      .slice(0, 2 * BATCH_SAMPLES_MAX);
-    for (let at = 0; at + BATCH_SAMPLES_MAX <= near.length; at += BATCH_SAMPLES_MAX)
-      batches.push([pop, near.slice(at, at + BATCH_SAMPLES_MAX)]);
-  }
+  for (const [pop, list] of byPop)
+    for (let at = 0; at < list.length; at += BATCH_SAMPLES_MAX)
+      batches.push([pop, list.slice(at, at + BATCH_SAMPLES_MAX)]);
   return batches;
 }
 
