@@ -14,6 +14,7 @@ import {
 } from './command.ts';
 import { CONFIG_OPTION, configSource } from './config-file.ts';
 import { cookieProblems } from './cookie-secrets.ts';
+import { dropListProblems } from './drop-list.ts';
 import { geoProblems } from './geo-files.ts';
 import { measureProblems } from './measure-files.ts';
 import { compileToCheck, readZone, type ZoneToRead } from './zone-file.ts';
@@ -101,6 +102,7 @@ function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal)
       ...(inspected?.config === undefined ? [] : geoProblems(inspected.config)),
       ...(inspected?.config === undefined ? [] : measureProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : cookieProblems(inspected.config, terminal)),
+      ...(inspected?.config === undefined ? [] : dropListProblems(inspected.config, terminal)),
       ...read.problems.filter(isError).map(plain),
     ],
     warnings: read.problems.filter((problem) => !isError(problem)).map(plain),

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import { type AdminApiParts, createAdminApi } from './admin-api.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
+import { readDropList, watchDropList } from './drop-list.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
@@ -103,10 +104,12 @@ export function startLive(options: LiveOptions): Starting {
   const mapped = Promise.withResolvers<void>();
   const starting = startNameServer({
     listen: config.listen.dns,
-    data: world.answerData,
+    data: { ...world.answerData, drops: readDropList(config, options.terminal) },
     image: first.bytes,
     workers: options.workers,
     tcp: config.dns.tcp,
+    rateLimit: config.dns.rateLimit,
+    dropsToldPerSecond: config.dns.dropsLoggedPerSecond,
     recvBufferOctets: config.dns.recvBufferOctets,
     onEvent: (event) => log(eventText(event)),
     onTable: (next) => {
@@ -159,6 +162,7 @@ async function startRest(
   };
   const clients = (): LoadedImage => world.images.clients;
   closeLater(startSlowJobs({ ground: world, table, clients, setClients, terminal, log }));
+  closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
   closeLater(watchStaleness(world, table, systemClock));
   const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
   const { admin } = config.listen;
@@ -256,5 +260,7 @@ function eventText(event: NameServerEvent): string {
       return `the thread that builds tables died, starts again in ${event.restartInMs} ms: ${event.error}`;
     case 'table-refused':
       return `a table is refused: ${event.reason}`;
+    case 'dropped':
+      return `dropped: ${event.sample}`;
   }
 }

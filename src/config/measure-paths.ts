@@ -32,7 +32,11 @@ export function agentsWithPaths(agents: Agents, path: ToPath): Agents {
 
 /** The same of how DNS is spoken. */
 export function dnsWithPaths(dns: Dns, path: ToPath): Dns {
+  const { dropList } = dns;
   const { secretsFile } = dns.cookies;
-  if (secretsFile === undefined) return dns;
-  return { ...dns, cookies: { ...dns.cookies, secretsFile: path(secretsFile) } };
+  return {
+    ...dns,
+    ...(dropList !== undefined && { dropList: path(dropList) }),
+    ...(secretsFile !== undefined && { cookies: { ...dns.cookies, secretsFile: path(secretsFile) } }),
+  };
 }

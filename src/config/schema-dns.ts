@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { domainName, filePath } from './scalars.ts';
+import { dropSamplesSchema, rateLimitSchema } from './schema-abuse.ts';
 import { whole } from './schema-numbers.ts';
 
 /** Secrets in use at a time: that which makes cookies, one before it, one after it. */
@@ -89,6 +90,14 @@ export const dnsSchema = z
     ).default(4_194_304),
     tcp: tcpSchema,
     cookies: cookiesSchema,
+    rateLimit: rateLimitSchema,
+    dropList: filePath
+      .optional()
+      .describe(
+        'File of addresses whose queries are dropped without an answer, one prefix a line, `#` begins a ' +
+          "comment; relative to this file's folder, and read again when it changes. Absent: none are.",
+      ),
+    dropsLoggedPerSecond: dropSamplesSchema,
     identity: said(
       'Which of several servers this is: what `id.server` and `hostname.bind` (class CH) and NSID ' +
         '(RFC 5001) say; `auto`: the name of the machine. Absent: they are refused.',

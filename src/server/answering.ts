@@ -4,16 +4,20 @@ import type { ServerFacts } from '../answer/facts.ts';
 import { createForesight, expectQuery, foresee, isLarge } from '../answer/foresee.ts';
 import { openRowMap } from '../answer/row-map.ts';
 import { compileService, type ServiceSpec } from '../answer/service.ts';
+import { type AddressSet, hasAddress } from '../base/address-set.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type ClientImage, openClientImage } from '../geo/client-image.ts';
 import { openImage } from '../steering/image.ts';
+import { HEADER_SIZE } from '../wire/query.ts';
 import { openZoneImage, type ZoneImage } from '../zone/image.ts';
 import { countDrop, countOutcome, type ServerCounters } from './counters.ts';
 import { isQueryOfDeath } from './deaths-block.ts';
 import { type DemandTable, sampleDemand } from './demand-table.ts';
+import { type DropSamples, noteDrop, SAMPLED } from './drop-samples.ts';
 import { DROPPED, type Foreseer, type Handler } from './handler.ts';
 import { BATCH_MAX } from './native-arena.ts';
+import { type Limiter, limitRate } from './rate-limit.ts';
 
 /**
  * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of
@@ -36,6 +40,8 @@ export interface AnswerData {
   readonly popState: Int32Array<SharedArrayBuffer>;
   /** One word: not 0 while steered answers are to say that the table is old. Absent: they never do. */
   readonly stale?: Int32Array<SharedArrayBuffer>;
+  /** Whose queries are dropped. Absent: nobody's. */
+  readonly drops?: AddressSet | undefined;
   /** Longest UDP response, octets. */
   readonly udpSizeMax: number;
   /** Shared words of answer/cookies.ts; absent: cookies are off. */
@@ -60,6 +66,8 @@ export interface Answering {
   readonly setZones: (bytes: Uint8Array) => ZoneImage | string;
   /** Locates clients with this image, which is whole, from now on; or as `setZones`. */
   readonly setClients: (bytes: Uint8Array) => ClientImage | string;
+  /** Whose queries are dropped: replaced by assignment. */
+  drops: AddressSet | undefined;
 }
 
 /**
@@ -93,6 +101,7 @@ export function createAnswering(data: AnswerData): Answering {
   return {
     context,
     clients: () => clients,
+    drops: data.drops,
     setTable: (bytes, rowMap) => {
       // The mapper has checked it; the sum of a large one would keep clients waiting for milliseconds.
       const image = openImage(bytes, expected);
@@ -121,22 +130,33 @@ export interface HandlerParts {
   readonly demand: DemandTable;
   /** Shared block of queries of death (deaths-block.ts). */
   readonly deaths: Int32Array;
+  /** Absent: nobody is sent too much. */
+  readonly limiter?: Limiter | undefined;
+  /** Where dropped queries are noted. Absent: nowhere. */
+  readonly samples?: DropSamples | undefined;
 }
 
 /** The handler that answers, and counts what was decided and for whom. */
 export function countingHandler(answering: Answering, parts: HandlerParts): Handler {
   const { context } = answering;
-  const { counters, demand, deaths } = parts;
+  const { counters, demand, deaths, limiter, samples } = parts;
   return (query, length, client, out) => {
     // One load for the common case: nothing is banned.
     if (deaths[0] !== 0 && isQueryOfDeath(deaths, query, length)) {
       countDrop(counters, client.transport, 'query-of-death');
       return DROPPED;
     }
+    const { drops } = answering;
+    if (drops !== undefined && hasAddress(drops, client.address)) {
+      countDrop(counters, client.transport, 'drop-list');
+      if (samples !== undefined) noteDrop(samples, SAMPLED.DROP_LIST, client, query, HEADER_SIZE);
+      return DROPPED;
+    }
     const written = answer(context, query, length, client, out);
     countOutcome(counters, context.outcome);
     if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
-    return written;
+    if (limiter === undefined || written <= 0 || client.transport !== 'udp') return written;
+    return limitRate(limiter, context, client, out, written);
   };
 }
 

@@ -2,6 +2,7 @@ import { OUTCOME, type Outcome, TRANSPORTS, type Transport, transportValue } fro
 import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
+import { ABUSE_FAMILIES, type AbuseCounters, abuseCounters } from './counters-abuse.ts';
 
 /**
  * Query types with a slot of their own; every other one is counted as `other`, so that a flood of types costs
@@ -40,6 +41,10 @@ const DROP_REASONS = [
   'truncated-query',
   /** It ended two threads: see deaths.ts. */
   'query-of-death',
+  /** Its client is on the drop list. */
+  'drop-list',
+  /** Its client was sent too much: see rate-limit.ts. */
+  'rate-limit',
   /** It waited for longer than a client does: see native-overload.ts. */
   'late',
   /** An error response that was not sent, for good questions to get the time. */
@@ -62,7 +67,7 @@ const CLOSE_REASONS = [
   'shutdown',
 ] as const;
 /** Why a TCP connection was refused on arrival. */
-const REFUSE_REASONS = ['connections-max', 'client-connections-max'] as const;
+const REFUSE_REASONS = ['connections-max', 'client-connections-max', 'drop-list'] as const;
 /** Bucket bounds of the handling time, in seconds. */
 const HANDLING_BOUNDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 4000, 16_000].map(
   (us) => us / 1e6,
@@ -98,6 +103,7 @@ export interface ServerCounters {
   readonly tcpConnections: number;
   readonly handling: number;
   readonly batches: number;
+  readonly abuse: AbuseCounters;
 }
 
 const NAME = {
@@ -146,6 +152,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       counter(NAME.tcpRefused, 'TCP connections refused on arrival.', [reason(REFUSE_REASONS)]),
       counter(NAME.tcpClosed, 'TCP connections ended.', [reason(CLOSE_REASONS)]),
       { name: NAME.tcpConnections, help: 'TCP connections open now.', kind: 'gauge', labels: [] },
+      ...ABUSE_FAMILIES,
     ],
     [
       {
@@ -182,6 +189,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     tcpConnections: at(NAME.tcpConnections),
     handling: at(NAME.handling),
     batches: at(NAME.batches),
+    abuse: abuseCounters(at),
   };
 }
 

@@ -4,7 +4,7 @@ import { openCounters, type ServerCounters, serverLayout } from './counters.ts';
 import { serverPort } from './free-port.ts';
 import type { Handler, ListenAddress } from './handler.ts';
 import { failureCode, failureProblem, type ListenFailure } from './listen-failure.ts';
-import { listenTcp } from './tcp.ts';
+import { listenTcp, type TcpOptions } from './tcp.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
 import { listenUdp } from './udp.ts';
 
@@ -16,6 +16,8 @@ export interface ListenersOptions {
   readonly recvBufferOctets: number;
   readonly udpResponseMax: number;
   readonly reusePort: boolean;
+  readonly refuses?: TcpOptions['refuses'];
+  readonly now?: Float64Array | undefined;
 }
 
 /** Open sockets of one worker. */
@@ -79,17 +81,18 @@ async function openPair(
   listen: ListenAddress,
 ): Promise<{ open: Closable[]; address: ListenAddress } | ListenFailure> {
   const { handle, counters, reusePort, recvBufferOctets, udpResponseMax, tcpLimits } = options;
+  const { refuses, now } = options;
   for (let left = FREE_PORT_TRIES; ; left--) {
     const shared = { handle, counters, reusePort };
     const asked = listen.port === 0 ? { ...listen, port: serverPort() } : listen;
     const udp = await attempt(() =>
-      listenUdp({ ...shared, listen: asked, recvBufferOctets, responseMax: udpResponseMax }),
+      listenUdp({ ...shared, listen: asked, recvBufferOctets, responseMax: udpResponseMax, now }),
     );
     let failure: ListenFailure;
     if ('code' in udp) failure = { ...udp, listen, transport: 'udp' };
     else {
       const { address } = udp;
-      const tcp = await attempt(() => listenTcp({ ...shared, listen: address, limits: tcpLimits }));
+      const tcp = await attempt(() => listenTcp({ ...shared, listen: address, limits: tcpLimits, refuses }));
       if (!('code' in tcp)) return { open: [udp, tcp], address };
       await udp.close();
       failure = { ...tcp, listen, transport: 'tcp' };

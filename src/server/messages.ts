@@ -1,8 +1,10 @@
+import type { AddressSet } from '../base/address-set.ts';
 import type { CounterBlock } from '../base/counters.ts';
 import type { OperatorErrorCode, Problem } from '../base/errors.ts';
 import type { AnswerData } from './answering.ts';
 import type { ListenAddress } from './handler.ts';
 import type { NativeSocket } from './native-sockets.ts';
+import type { RateLimitData } from './rate-limit.ts';
 import type { TcpLimits } from './tcp-limits.ts';
 
 /** A steering image and the row map that was built from it for the client image in use. */
@@ -60,6 +62,9 @@ export interface WorkerPlace {
   readonly counters: CounterBlock;
   /** See deaths-block.ts. */
   readonly deaths: Int32Array<SharedArrayBuffer>;
+  readonly rateLimit: RateLimitData | undefined;
+  /** See drop-samples.ts. */
+  readonly samples: SharedArrayBuffer;
   /** See demand-table.ts. */
   readonly demand: Uint32Array<SharedArrayBuffer>;
 }
@@ -73,6 +78,7 @@ export type ToWorker =
   | { readonly kind: 'no-table' }
   | { readonly kind: 'zones'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'clients'; readonly bytes: Uint8Array<SharedArrayBuffer> }
+  | { readonly kind: 'drops'; readonly drops: AddressSet | undefined }
   | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */

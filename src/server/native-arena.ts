@@ -105,6 +105,8 @@ export interface ArenaOptions {
   /** Longest UDP response, octets. */
   readonly udpResponseMax: number;
   readonly limits: Pick<TcpLimits, 'connectionsMax'>;
+  /** Shared with the thread's handler: see `Arena.now`. */
+  readonly now?: Float64Array | undefined;
 }
 
 /** Octets that TCP reads at once: many pipelined questions, or one of any length. */
@@ -141,7 +143,7 @@ export function openArena(libc: Libc, buffer: SharedArrayBuffer, options: ArenaO
     i32: new Int32Array(buffer),
     base,
     addresses: addressesOf([at.scratch, at.events, at.tcpIn, at.tcpOut].map((place) => base + place)),
-    now: new Float64Array(1),
+    now: options.now ?? new Float64Array(1),
     queryViews: slots.map((i) => new Uint8Array(buffer, at.queries + i * at.queryStride, UDP_QUERY_MAX)),
     responseViews: slots.map(
       (i) => new Uint8Array(buffer, at.responses + i * at.responseStride, options.udpResponseMax),

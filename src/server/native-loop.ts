@@ -1,3 +1,4 @@
+import type { Address } from '../base/address.ts';
 import type { ServerCounters } from './counters.ts';
 import type { Foreseer, Handler, TransferHandler } from './handler.ts';
 import { BATCH_MAX, openArena } from './native-arena.ts';
@@ -33,6 +34,10 @@ export interface NativeLoopOptions {
   readonly limits: TcpLimits;
   /** Longest UDP response, octets. */
   readonly udpResponseMax: number;
+  /** Where it says the time of each turn, for the handler to read: see `Arena.now`. */
+  readonly now?: Float64Array | undefined;
+  /** Whether connections from this address are refused. */
+  readonly refuses?: ((address: Address) => boolean) | undefined;
   /** The MAIL word changed: called between batches. */
   readonly onMail: () => void;
   /** Drop the query that the thread before had in hand when it died; else it is answered too. */

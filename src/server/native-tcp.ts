@@ -19,6 +19,7 @@ import { overdue, type TcpLimits } from './tcp-limits.ts';
 /** All of a thread's TCP. */
 export interface Tcp extends TcpWork {
   readonly listeners: readonly NativeSocket[];
+  readonly refuses?: ((address: Address) => boolean) | undefined;
   readonly peer: Address;
   /** Whether listeners are watched: later, at the next sweep, where no descriptor was free. */
   accepting: 'yes' | 'later' | 'never';
@@ -35,6 +36,7 @@ interface TcpParts {
   readonly limits: TcpLimits;
   readonly epoll: Epoll;
   readonly listeners: readonly NativeSocket[];
+  readonly refuses?: ((address: Address) => boolean) | undefined;
 }
 
 /** Connections accepted at one look, so that others get their turn. */
@@ -128,7 +130,7 @@ export function closeAll(tcp: Tcp): void {
 
 function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'access'>): void {
   const { libc, arena, table, peer, counters } = tcp;
-  const refused = makeRoom(tcp);
+  const refused = tcp.refuses?.(peer) === true ? 'drop-list' : makeRoom(tcp);
   if (refused !== undefined) {
     countRefused(counters, refused);
     libc.close(fd);

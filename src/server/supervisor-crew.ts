@@ -149,10 +149,11 @@ function boot(crew: Crew): void {
 }
 
 function putToWork(crew: Crew, slot: Slot, thread: ServingThread): void {
-  const { tcpLimits, deaths } = crew.options;
-  const { io, words, counters, demand } = slot;
+  const { tcpLimits, deaths, rateLimit } = crew.options;
+  const { io, words, counters, demand, samples } = slot;
   Object.assign(slot, { thread, serving: false, sinceMs: performance.now(), stillLooks: 0 });
-  post(thread, { kind: 'work', io, tcpLimits, words, counters, deaths: deaths.block, demand });
+  const place = { io, tcpLimits, words, counters, deaths: deaths.block, demand, samples, rateLimit };
+  post(thread, { kind: 'work', ...place });
 }
 
 function hear(crew: Crew, thread: ServingThread, message: FromWorker): void {

@@ -40,6 +40,12 @@ export function crewFamilies(crew: Crew, mode: IoMode): FamilySnapshot[] {
       deaths.banned(),
       'Queries of death that are dropped now.',
     ),
+    single(
+      'isochrone_dns_drop_list_prefixes',
+      'gauge',
+      crew.data.drops?.prefixes ?? 0,
+      'Prefixes whose queries are dropped.',
+    ),
     {
       name: 'isochrone_dns_io',
       help: '1 for how the sockets are read: native (batched system calls) or portable (node:dgram).',

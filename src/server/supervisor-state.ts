@@ -34,6 +34,7 @@ export interface Slot {
   readonly index: number;
   readonly counters: CounterBlock;
   readonly demand: Uint32Array<SharedArrayBuffer>;
+  readonly samples: SharedArrayBuffer;
   words: Int32Array<SharedArrayBuffer>;
   io: WorkerIo;
   thread: ServingThread | undefined;
@@ -56,6 +57,7 @@ export interface CrewOptions {
   readonly awaitsTable: boolean;
   readonly tcpLimits: WorkerPlace['tcpLimits'];
   readonly deaths: Deaths;
+  readonly rateLimit: WorkerPlace['rateLimit'];
   readonly places: readonly CrewPlace[];
   /** Memory for a place whose old memory a stuck thread may still write. */
   readonly newArena: () => SharedArrayBuffer;
@@ -67,6 +69,7 @@ export interface CrewPlace {
   readonly io: WorkerIo;
   readonly counters: CounterBlock;
   readonly demand: Uint32Array<SharedArrayBuffer>;
+  readonly samples: SharedArrayBuffer;
 }
 
 /** Threads at work. */

@@ -1,18 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { type CounterSnapshot, counterBlock, readCounters } from '../base/counters.ts';
+import type { AddressSet } from '../base/address-set.ts';
+import { type CounterLayout, type CounterSnapshot, counterBlock, readCounters } from '../base/counters.ts';
 import type { AnswerData } from './answering.ts';
 import { serverLayout } from './counters.ts';
 import { createDeaths } from './deaths.ts';
 import { createDemandReader, DEMAND_PERIOD_MS, type Demand } from './demand.ts';
 import { demandWords } from './demand-table.ts';
+import { createDropReader, dropSamplesMemory } from './drop-samples.ts';
 import type { ListenAddress } from './handler.ts';
 import { type MappedTable, type Mapper, startMapper } from './mapper.ts';
-import type { MapperSetup } from './messages.ts';
+import type { MapperSetup, WorkerIo } from './messages.ts';
 import type { NativeSocket } from './native-sockets.ts';
+import { type RateLimitOptions, rateLimitData } from './rate-limit.ts';
 import { closeCrew, drainCrew, startCrew, tellAll } from './supervisor-crew.ts';
 import { createLoadReader, crewFamilies } from './supervisor-families.ts';
 import { type IoMode, openServerIo, type ServerIo } from './supervisor-io.ts';
-import type { Crew, CrewEvent } from './supervisor-state.ts';
+import type { Crew, CrewEvent, CrewPlace } from './supervisor-state.ts';
 import { WATCH_MS, watchCrew } from './supervisor-watch.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
 
@@ -24,6 +28,10 @@ export interface NameServerOptions {
   /** Threads that answer; by default one a core. */
   readonly workers?: number | undefined;
   readonly tcp?: Partial<TcpLimits>;
+  /** How responses over UDP are limited. Absent: they are not. */
+  readonly rateLimit?: RateLimitOptions | undefined;
+  /** Dropped queries told of, each second at most; by default none. */
+  readonly dropsToldPerSecond?: number | undefined;
   /** UDP receive buffer asked of the kernel, octets. */
   readonly recvBufferOctets?: number;
   /** `auto`, the default: system calls in batches where they can be had, else node:dgram and node:net. */
@@ -47,7 +55,9 @@ export type NameServerEvent =
   /** The thread that builds tables died; another starts after `restartInMs`. */
   | { readonly kind: 'mapper-died'; readonly error: string; readonly restartInMs: number }
   /** A steering image will not be used: the table before stays. */
-  | { readonly kind: 'table-refused'; readonly reason: string };
+  | { readonly kind: 'table-refused'; readonly reason: string }
+  /** One of the queries that were dropped for whom they came from. */
+  | { readonly kind: 'dropped'; readonly sample: string };
 
 /** A running name server. */
 export interface NameServer {
@@ -65,6 +75,8 @@ export interface NameServer {
   readonly setZones: (bytes: Uint8Array<SharedArrayBuffer>) => void;
   /** Locates clients with this client image, that the caller has opened, once a table is built for it. */
   readonly setClients: (bytes: Uint8Array<SharedArrayBuffer>) => void;
+  /** Drops what comes from these addresses from now on. */
+  readonly setDrops: (drops: AddressSet | undefined) => void;
   /** Epoch of the table that every thread answers from: the oldest among them, 0 while one has none. */
   readonly imageEpoch: () => number;
   /** Whether every place has a thread that answers. */
@@ -165,19 +177,10 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
   const layout = serverLayout(data.fleet.pops.map((pop) => pop.code));
   const udpResponseMax = data.udpSizeMax;
   const limits = { ...TCP_LIMITS, ...tcp };
-  const io = await openServerIo({
-    listen,
-    workers,
-    recvBufferOctets,
-    udpResponseMax,
-    limits,
-    io: wanted,
-    inherit,
-  });
+  const asked = { listen, workers, recvBufferOctets, udpResponseMax, limits, io: wanted, inherit };
+  const io = await openServerIo(asked);
   parts.io = io;
-  const places = io.places.map((place) => {
-    return { io: place, counters: counterBlock(layout), demand: demandWords() };
-  });
+  const places = io.places.map((place) => placeWith(place, layout));
   const deaths = createDeaths();
   const { crew, started } = startCrew({
     data,
@@ -185,6 +188,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
     awaitsTable: parts.awaitsTable,
     tcpLimits: limits,
     deaths,
+    rateLimit: options.rateLimit && rateLimitData(options.rateLimit, randomBytes(4).readInt32LE()),
     places,
     newArena: io.newArena,
     onEvent,
@@ -196,6 +200,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
     performance.now(),
   );
   timers.push(setInterval(() => demand.turn(performance.now()), DEMAND_PERIOD_MS));
+  timers.push(tellOfDrops(places, options));
   const reported = await started;
   const blocks = places.map((place) => place.counters);
   const load = createLoadReader(crew, blocks);
@@ -213,6 +218,10 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
       tellAll(crew, { kind: 'clients', bytes });
       parts.mapper?.setClients(bytes);
     },
+    setDrops: (drops) => {
+      crew.data = { ...crew.data, drops };
+      tellAll(crew, { kind: 'drops', drops });
+    },
     imageEpoch: () => Math.min(...crew.slots.map((slot) => slot.thread?.epoch ?? 0)),
     serving: () => crew.slots.every((slot) => slot.serving),
     counters: () => {
@@ -224,6 +233,23 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
     drain: () => drainCrew(crew),
     close: () => closeAll(parts),
   };
+}
+
+function placeWith(io: WorkerIo, layout: CounterLayout): CrewPlace {
+  return { io, counters: counterBlock(layout), demand: demandWords(), samples: dropSamplesMemory() };
+}
+
+const DROPS_EVERY_MS = 1000;
+
+function tellOfDrops(places: readonly CrewPlace[], options: NameServerOptions): NodeJS.Timeout {
+  const { dropsToldPerSecond: perSecond = 0, onEvent } = options;
+  const readers = places.map(({ samples }) => createDropReader(samples));
+  const tell = (): void => {
+    const lines = readers.flatMap((read) => read(perSecond));
+    for (const sample of lines.slice(0, perSecond)) onEvent?.({ kind: 'dropped', sample });
+  };
+  tell();
+  return setInterval(tell, DROPS_EVERY_MS);
 }
 
 async function closeAll({ timers, mapper, crew, io }: Parts): Promise<void> {

@@ -27,6 +27,8 @@ export interface TcpOptions {
   readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   readonly limits: TcpLimits;
+  /** Whether connections from this address are refused. */
+  readonly refuses?: ((address: Address) => boolean) | undefined;
   /** Whether other sockets may share the port (SO_REUSEPORT): one socket a worker. */
   readonly reusePort: boolean;
 }
@@ -94,7 +96,8 @@ function accept(state: State, socket: Socket): void {
   const address = emptyAddress();
   readPeer(socket.remoteAddress, address);
   const clientKey = keyOf(address);
-  const refused = makeRoom(state, clientKey);
+  const isListed = state.options.refuses?.(address) === true;
+  const refused = isListed ? 'drop-list' : makeRoom(state, clientKey);
   if (refused !== undefined) {
     countRefused(counters, refused);
     return void socket.destroy();

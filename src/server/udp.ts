@@ -13,6 +13,8 @@ export interface UdpOptions {
   readonly responseMax: number;
   /** Whether other sockets may share the port (SO_REUSEPORT): one socket a worker. */
   readonly reusePort: boolean;
+  /** Where it says the time of each query, ms, for the handler to read. */
+  readonly now?: Float64Array | undefined;
 }
 
 /** An open UDP socket. */
@@ -79,7 +81,8 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
     if (out === undefined) return countDrop(counters, 'udp', 'send-queue-full');
     const timed = --untilTimed === 0;
     if (timed) untilTimed = TIMED_EVERY;
-    const startMs = timed ? performance.now() : 0;
+    const startMs = performance.now();
+    if (options.now !== undefined) options.now[0] = startMs;
     readPeer(peer.address, client.address);
     client.port = peer.port;
     const length = handle(message, message.length, client, out);

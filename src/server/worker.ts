@@ -1,15 +1,19 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { Address } from '../base/address.ts';
+import { hasAddress } from '../base/address-set.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import { type Answering, countingHandler, createAnswering, foreseerOf } from './answering.ts';
 import { openCounters, serverLayout } from './counters.ts';
 import { openDemand } from './demand-table.ts';
+import { openDropSamples } from './drop-samples.ts';
 import { collectGarbage, tuneOptimiser } from './engine.ts';
 import type { Handler } from './handler.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import type { FromWorker, ToWorker, WorkerPlace, WorkerSetup } from './messages.ts';
 import { loadLibc } from './native-libc.ts';
 import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
+import { openLimiter } from './rate-limit.ts';
 import { warmUp } from './warm-up.ts';
 import { TURN_MS, WORD } from './worker-memory.ts';
 
@@ -79,6 +83,10 @@ function take(
     collectGarbage(worksNatively ? 'young' : 'all');
     return;
   }
+  if (message.kind === 'drops') {
+    answering.drops = message.drops;
+    return;
+  }
   const image =
     message.kind === 'zones' ? answering.setZones(message.bytes) : answering.setClients(message.bytes);
   if (typeof image === 'string') tell({ kind: 'image-refused', reason: image });
@@ -92,7 +100,7 @@ function take(
 function workNative(
   answering: Answering,
   place: WorkerPlace,
-  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'foreseer' | 'counters'>,
+  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'foreseer' | 'counters' | 'now' | 'refuses'>,
 ): void {
   if (!('libc' in loaded)) throw new Error(loaded.reason);
   const { io, words, tcpLimits } = place;
@@ -109,7 +117,7 @@ function workNative(
     onMail: () => {
       for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
         const message = mail.message as ToWorker; // The supervisor sends nothing else.
-        if (message.kind === 'table' || message.kind === 'zones' || message.kind === 'clients')
+        if (message.kind !== 'work' && message.kind !== 'stop' && message.kind !== 'no-table')
           take(answering, message);
       }
     },
@@ -120,13 +128,18 @@ function workNative(
 async function work(answering: Answering, place: WorkerPlace): Promise<void> {
   const layout = serverLayout(data.fleet.pops.map((pop) => pop.code));
   const counters = openCounters(layout, place.counters);
-  const parts = { counters, demand: openDemand(place.demand), deaths: place.deaths };
+  const now = new Float64Array(1);
+  const samples = openDropSamples(place.samples);
+  const limiter = place.rateLimit && openLimiter(place.rateLimit, { counters, samples, now });
+  const parts = { counters, demand: openDemand(place.demand), deaths: place.deaths, limiter, samples };
+  const refuses = (address: Address): boolean =>
+    answering.drops !== undefined && hasAddress(answering.drops, address);
   const handle = countingHandler(answering, parts);
   answering.context.tcpIdleTenths = Math.min(65_535, Math.floor(place.tcpLimits.idleMs / 100));
   const { io } = place;
   if (io.kind === 'native') {
     const foreseer = foreseerOf(answering, parts);
-    return workNative(answering, place, { sockets: io.sockets, handle, foreseer, counters });
+    return workNative(answering, place, { sockets: io.sockets, handle, foreseer, counters, now, refuses });
   }
   listeners = await openListeners({
     listen: io.listen,
@@ -136,6 +149,8 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
     recvBufferOctets: io.recvBufferOctets,
     udpResponseMax: data.udpSizeMax,
     reusePort: io.reusePort,
+    refuses,
+    now,
   });
   const beat = setInterval(() => Atomics.add(place.words, WORD.HEARTBEAT, 1), TURN_MS);
   beat.unref();
