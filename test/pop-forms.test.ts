@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../src/base/address.ts';
 import type { Choice } from '../src/pop/page.ts';
-import { type PopResponse, respond } from '../src/pop/request.ts';
+import { type PageAnswer, respond } from '../src/pop/page-answer.ts';
 import { smallFleet } from './helpers/fleet.ts';
 
 /** The forms of a POP's page: HTML, JSON and plain text, by what the client says that it takes. */
@@ -21,7 +21,7 @@ const choice: Choice = {
   source: 'modelled',
 };
 
-function fetched(accept?: string, target = '/?client=10.0.0.1', host = 'www.cdn.example'): PopResponse {
+function fetched(accept?: string, target = '/?client=10.0.0.1', host = 'www.cdn.example'): PageAnswer {
   const [pop] = pops;
   const link = pop?.links[1];
   assert.ok(pop && link);

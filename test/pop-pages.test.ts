@@ -43,8 +43,8 @@ function popOptions(): PopOptions {
   return {
     fleet,
     port,
-    certificate: certificate.certificate,
-    key: certificate.key,
+    certificate,
+    clock: { nowMs: Date.now },
     log: (line) => lines.push(line),
     explain: (host, client) => {
       if (host === 'broken.cdn.example') throw new Error('planted');

@@ -7,6 +7,8 @@ import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate } from '../pop/authority.ts';
 import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
+import { BUILT_IN_ID, builtInDistribution } from '../pop/built-in.ts';
+import { startDemoOrigin } from '../pop/demo-origin.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
 import { startPops } from '../pop/pops.ts';
@@ -68,7 +70,7 @@ const TERMS = ['rtt', 'loss', 'congestion', 'price', 'bias'] as const;
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { world, store, popPort, seed, log, closeLater } = options;
   const { fleet, zones } = world.config;
-  const { certificate, key, caFile } = developmentCertificate({
+  const popCertificate = developmentCertificate({
     folder: stateFolder(world.config),
     domains: zones.slice(0, DOMAINS_MAX).map(({ origin }) => origin.replace(/\.$/, '')),
     addresses: [LOCALHOST, ...loopbackAddresses(fleet).slice(0, ADDRESSES_MAX)],
@@ -77,11 +79,23 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   });
   const explain = (host: string, client: Address) => choiceFor(options, { host, client });
   const ingest = await options.startIngest({
-    tls: { certificate, key },
+    tls: popCertificate,
     beaconUrl: `https://{ipv4}:${popPort}${BEACON_OBJECT_PATH}`,
   });
   const beaconScript = ingest && `${ingest.url}/beacon.js`;
-  const pops = await startPops({ fleet, port: popPort, certificate, key, explain, beaconScript, log });
+  const origin = await startDemoOrigin(systemClock);
+  closeLater(origin.close);
+  const pops = await startPops({
+    fleet,
+    port: popPort,
+    certificate: popCertificate,
+    explain,
+    beaconScript,
+    distributions: [builtInDistribution(origin.url, originRegion(fleet))],
+    builtIn: new Set([BUILT_IN_ID]),
+    clock: systemClock,
+    log,
+  });
   closeLater(pops.close);
   closeLater(followOutages({ store, fleet, pops, log }));
   const file = readGeoData('networks.csv');
@@ -102,7 +116,13 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     log,
   });
   closeLater(agents.close);
+  const { caFile } = popCertificate;
   return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest };
+}
+
+/** Where the demo origin is taken to stand: with most clouds' first region, or with the first POP. */
+function originRegion({ pops }: Fleet): string {
+  return (pops.find(({ code }) => code === 'IAD') ?? pops[0])?.region ?? '';
 }
 
 function loopbackAddresses({ links }: Fleet): string[] {

@@ -13,6 +13,8 @@ export interface PopCertificate {
   readonly key: string;
   /** Path of the authority's certificate: for `curl --cacert`. */
   readonly caFile: string;
+  /** The authority's own certificate and key, PEM: it also says that the certificate is good (OCSP). */
+  readonly issuer: { readonly certificate: string; readonly key: string };
 }
 
 /** What `developmentCertificate` needs. */
@@ -44,8 +46,9 @@ export function developmentCertificate(options: AuthorityOptions): PopCertificat
     mkdirSync(options.folder, { recursive: true });
     const authority = keptAuthority(options) ?? newAuthority(options);
     const server = keptServer(options, authority) ?? newServer(options, authority);
-    const key = server.key.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { certificate: server.certificate, key, caFile: join(options.folder, 'ca.crt') };
+    const key = pemOf(server.key);
+    const issuer = { certificate: authority.certificate, key: pemOf(authority.key) };
+    return { certificate: server.certificate, key, caFile: join(options.folder, 'ca.crt'), issuer };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
@@ -143,10 +146,13 @@ function kept(
 
 /** Writes both files whole or not at all; the key first, readable by its owner only. */
 function keep(options: AuthorityOptions, name: string, credential: Credential): Credential {
-  const pem = credential.key.export({ type: 'pkcs8', format: 'pem' }).toString();
-  replaceFile(join(options.folder, `${name}.key`), pem, 0o600);
+  replaceFile(join(options.folder, `${name}.key`), pemOf(credential.key), 0o600);
   replaceFile(join(options.folder, `${name}.crt`), credential.certificate, 0o644);
   return credential;
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 function replaceFile(file: string, text: string, mode: number): void {

@@ -82,7 +82,7 @@ export function makeServerCertificate(
 }
 
 const COMMON_NAME = '2.5.4.3';
-const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+export const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 const SUBJECT_KEY_ID = '2.5.29.14';
 const KEY_USAGE = '2.5.29.15';
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
@@ -136,7 +136,7 @@ function keyId(key: KeyObject): Buffer {
   return createHash('sha256').update(publicKey(key)).digest().subarray(0, 20);
 }
 
-function distinguishedName(commonName: string): Buffer {
+export function distinguishedName(commonName: string): Buffer {
   return sequence(setOf(sequence(objectIdentifier(COMMON_NAME), utf8String(commonName))));
 }
 

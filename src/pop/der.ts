@@ -78,6 +78,22 @@ export function time(atMs: number): Buffer {
   return tagged(0x18, Buffer.from(digits, 'latin1'));
 }
 
+/** GeneralizedTime to the second (RFC 5280 §4.1.2.5.2): what OCSP has. */
+export function generalizedTime(atMs: number): Buffer {
+  const digits = new Date(atMs).toISOString().replace(/\.\d+/, '').replace(/[-:T]/g, '');
+  return tagged(0x18, Buffer.from(digits, 'latin1'));
+}
+
+/** ENUMERATED of one octet. */
+export function enumerated(value: number): Buffer {
+  return tagged(0x0a, Buffer.of(value));
+}
+
+/** NULL. */
+export function derNull(): Buffer {
+  return tagged(0x05);
+}
+
 /** Context-specific tag around complete values (EXPLICIT, or IMPLICIT of a constructed type). */
 export function context(number: number, ...contents: readonly Octets[]): Buffer {
   return tagged(0xa0 | number, ...contents);

@@ -21,9 +21,6 @@ export interface DoorOptions {
   readonly onConnection: (socket: Socket, link: Link) => void;
 }
 
-/** Connections at a time over all doors; more are cut as they come. */
-const CONNECTIONS_MAX = 2_048;
-
 interface Door {
   readonly link: Link;
   readonly sockets: Set<Socket>;
@@ -36,15 +33,9 @@ interface Door {
  */
 export async function openDoors(options: DoorOptions): Promise<Doors> {
   const doors = options.links.map((link): Door => ({ link, sockets: new Set(), server: undefined }));
-  let connectionCount = 0;
   const admit = (door: Door, socket: Socket) => {
-    if (connectionCount >= CONNECTIONS_MAX) return void socket.destroy();
-    connectionCount++;
     door.sockets.add(socket);
-    socket.once('close', () => {
-      connectionCount--;
-      door.sockets.delete(socket);
-    });
+    socket.once('close', () => door.sockets.delete(socket));
     // A peer that resets its connection is no error of ours; the server above hears of it too.
     socket.on('error', () => socket.destroy());
     options.onConnection(socket, door.link);

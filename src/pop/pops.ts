@@ -1,30 +1,69 @@
 /**
- * Room `pop`: the points of presence themselves, on loopback addresses of this machine: HTTPS servers whose
- * page says which POP was reached and why. May import `base`, other pure rooms, and `store`.
+ * Room `pop`: the points of presence themselves, on loopback addresses of this machine: HTTPS servers and the
+ * layers behind them. L1 (`l1/`) takes connections and looks at requests, L2 (`l2/`) caches, `tier.ts` leads
+ * on to regional caches and the shield, L3 (`l3/`) asks origins. May import `base`, other pure rooms, and
+ * `store`.
  */
 
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-} from 'node:http2';
 import { must } from '../base/assert.ts';
-import type { Fleet, Link } from '../base/fleet.ts';
-import { openDoors } from './doors.ts';
-import { type ExplainChoice, type PopResponse, respond } from './request.ts';
+import type { Clock } from '../base/clock.ts';
+import type { CounterSnapshot } from '../base/counters.ts';
+import type { Fleet } from '../base/fleet.ts';
+import type { PopCertificate } from './authority.ts';
+import { type DoorOptions, openDoors } from './doors.ts';
+import { type ConnectionLimits, createConnectionGuard, DEFAULT_LIMITS } from './l1/connections.ts';
+import { type Crew, createCrew } from './l1/crew.ts';
+import { createExchange } from './l1/exchange.ts';
+import { DEFAULT_SECURITY_POLICY, type SecurityPolicyName } from './l1/security-policies.ts';
+import { createLoadMeter, type PopLoad } from './load.ts';
+import { stapler } from './ocsp.ts';
+import { ownPages } from './own-pages.ts';
+import type { ExplainChoice } from './page-answer.ts';
+import { createPopCounters } from './pop-counters.ts';
+import type { Distribution } from './request-path.ts';
+import { createRouter } from './router.ts';
+import { createTier, type Tier } from './tier.ts';
+
+/** How the tier is built, the same in each POP. */
+export interface TierSettings {
+  readonly l1Servers: number;
+  readonly l2Servers: number;
+  readonly l2OctetsMax: number;
+  /** 0: there are no regional caches. */
+  readonly regionalOctetsMax: number;
+  readonly limits: ConnectionLimits;
+}
+
+export const DEFAULT_TIER: TierSettings = {
+  l1Servers: 4,
+  l2Servers: 5,
+  l2OctetsMax: 4 << 20,
+  regionalOctetsMax: 32 << 20,
+  limits: DEFAULT_LIMITS,
+};
 
 /** What the POPs need. */
 export interface PopOptions {
   readonly fleet: Fleet;
+  /** POPs that are served from here, by index; undefined: all. */
+  readonly only?: ReadonlySet<number> | undefined;
   /** TCP port of every POP. */
   readonly port: number;
-  /** PEM certificate and key, for every POP. */
-  readonly certificate: string;
-  readonly key: string;
+  readonly certificate: PopCertificate;
   readonly explain: ExplainChoice;
   /** Address of the beacon's script, for the example page; absent: there is none. */
   readonly beaconScript?: string | undefined;
+  readonly distributions?: readonly Distribution[];
+  /** The security policy of a distribution, by its id; absent: the default. */
+  readonly policies?: ReadonlyMap<string, SecurityPolicyName>;
+  /** Ids of distributions that nobody configured. */
+  readonly builtIn?: ReadonlySet<string>;
+  readonly settings?: TierSettings;
+  /** Service of a host, for the demand of client networks. */
+  readonly serviceOf?: (host: string) => string | undefined;
+  /** Takes lines of the access log. */
+  readonly accessLog?: ((line: string) => void) | undefined;
+  readonly clock: Clock;
   readonly log: (message: string) => void;
 }
 
@@ -37,103 +76,113 @@ export interface Pops {
    * nothing.
    */
   readonly setUp: (popIndex: number, up: boolean) => Promise<void>;
+  /**
+   * Begins to leave a POP, or takes that back: its connections end with the answers that are under way, and
+   * no request is lost.
+   */
+  readonly setDraining: (popIndex: number, isDraining: boolean) => void;
   /** Requests answered since the start, by POP index. */
   readonly requests: () => readonly number[];
+  /** What the POP's real clients ask of it now. */
+  readonly load: (popIndex: number) => PopLoad & { readonly connections: number };
+  /** For `/metrics`. */
+  readonly counters: () => CounterSnapshot;
+  readonly tier: Tier;
+  /** Rotates the keys of session tickets of a POP. */
+  readonly rotateTickets: (popIndex: number) => void;
+  /** Connections that each L1 server of a POP got since the start. */
+  readonly taken: (popIndex: number) => readonly number[];
   /** Closes every address and cuts every connection. */
   readonly close: () => Promise<void>;
 }
-
-/** A connection that is silent so long is closed, in ms. */
-const IDLE_LIMIT_MS = 30_000;
-const HANDSHAKE_LIMIT_MS = 10_000;
-const STREAMS_MAX = 100;
 
 /**
  * Listens on every loopback address of the fleet, HTTP/1.1 and HTTP/2; links elsewhere are left out. Throws
  * `OperatorError` when an address cannot be had.
  */
 export async function startPops(options: PopOptions): Promise<Pops> {
-  const { fleet, log } = options;
-  const links = fleet.links.filter(({ ipv4 }) => ipv4?.startsWith('127.') === true);
-  const elsewhere = fleet.links.length - links.length;
+  const { fleet, log, clock, settings = DEFAULT_TIER, distributions = [], only } = options;
+  const own = fleet.links.filter(({ popIndex }) => only === undefined || only.has(popIndex));
+  const links = own.filter(({ ipv4 }) => ipv4?.startsWith('127.') === true);
+  const elsewhere = own.length - links.length;
   if (elsewhere > 0) log(`${elsewhere} links are not on loopback addresses: they are not served from here`);
-  const byAddress = new Map(links.map((link) => [link.ipv4, link]));
-  const requests = new Array<number>(fleet.pops.length).fill(0);
-  const server = secureServer(options);
-  server.on('request', (request, response) => {
-    const link = byAddress.get(request.socket.localAddress ?? '');
-    // The connection went between the request's last octet and now.
-    if (link === undefined) return;
-    requests[link.popIndex] = (requests[link.popIndex] ?? 0) + 1;
-    serve(options, link, { request, response });
+  const monotonicMs = () => performance.now();
+  const tier = createTier({ ...settings, fleet, clock });
+  const meter = createLoadMeter({ monotonicMs, serviceOf: options.serviceOf ?? (() => undefined) });
+  const counters = createPopCounters();
+  const draining = new Set<number>();
+  const { builtIn = new Set(), beaconScript, explain, accessLog } = options;
+  const exchange = createExchange({
+    fleet,
+    router: createRouter(distributions),
+    tier,
+    clock,
+    own: ownPages({ explain, beaconScript, log, isConfigured: (id) => id !== '' && !builtIn.has(id) }),
+    isDraining: (popIndex) => draining.has(popIndex),
+    onDone: (done) => {
+      meter.count(done.popIndex, done.request.clientAddress, done.request.host);
+      counters.count(done);
+      accessLog?.(done.logLine());
+    },
+    log,
   });
-  const doors = await openDoors({
-    links,
-    port: options.port,
-    onConnection: (socket) => server.emit('connection', socket),
-  });
+  const crews = createCrews(options, exchange);
+  const guard = createConnectionGuard(settings.limits, monotonicMs);
+  const onConnection: DoorOptions['onConnection'] = (socket, link) => {
+    const connection = guard.admit(socket, link);
+    if (connection !== undefined) crews.of(link.popIndex).take(connection);
+  };
+  const doors = await openDoors({ links, port: options.port, onConnection });
   return {
     addressCount: links.length,
     setUp: doors.setOpen,
-    requests: () => requests,
-    close: doors.close,
+    setDraining: (popIndex, isDraining) => {
+      if (isDraining) draining.add(popIndex);
+      else draining.delete(popIndex);
+    },
+    requests: () => fleet.pops.map(({ index }) => meter.total(index)),
+    load: (popIndex) => ({ ...meter.of(popIndex), connections: guard.openOf(popIndex) }),
+    counters: () => counters.read({ tier, guard }),
+    tier,
+    rotateTickets: (popIndex) => crews.of(popIndex).tickets.rotate(),
+    taken: (popIndex) => crews.of(popIndex).taken(),
+    close: async () => {
+      guard.close();
+      await doors.close();
+      await tier.close();
+    },
   };
 }
 
-/** One server for all POPs: it never listens itself, connections are handed to it. */
-function secureServer(options: PopOptions): Http2SecureServer {
-  const server = createSecureServer({
-    cert: options.certificate,
-    key: options.key,
-    allowHTTP1: true,
-    minVersion: 'TLSv1.2',
-    handshakeTimeout: HANDSHAKE_LIMIT_MS,
-    settings: { maxConcurrentStreams: STREAMS_MAX, enablePush: false },
-  });
-  server.setTimeout(IDLE_LIMIT_MS);
-  // What peers do wrong (no TLS, unknown protocol, broken frames) ends their connection and is nobody's news.
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('clientError', (_error, socket) => socket.destroy());
-  server.on('sessionError', () => undefined);
-  return server;
-}
-
-function serve(
+/** The L1 servers of every POP, made when the first connection comes: most POPs of a demo never see one. */
+function createCrews(
   options: PopOptions,
-  link: Link,
-  exchange: { readonly request: Http2ServerRequest; readonly response: Http2ServerResponse },
-): void {
-  const { request, response } = exchange;
-  const pop = must(options.fleet.pops[link.popIndex], 'POP of a link');
-  let answer: PopResponse;
-  try {
-    answer = respond(
-      {
-        method: request.method,
-        target: request.url,
-        headers: request.headers,
-        protocol: request.httpVersionMajor === 2 ? 'HTTP/2' : 'HTTP/1.1',
-        pop,
-        link,
-        peer: request.socket.remoteAddress ?? '',
-        beaconScript: options.beaconScript,
-      },
-      options.explain,
-      () => performance.now(),
-    );
-  } catch (error) {
-    // The page is a window on the name server, and must not take it down.
-    options.log(`${pop.code}: the page failed: ${(error as Error).stack}`);
-    answer = {
-      status: 500,
-      headers: { 'content-type': 'text/plain' },
-      body: 'the page failed, see the log\n',
-    };
-  }
-  request.on('error', () => undefined);
-  response.on('error', () => undefined);
-  request.resume();
-  response.writeHead(answer.status, answer.headers);
-  if (request.method === 'HEAD') response.end();
-  else response.end(answer.body);
+  exchange: ReturnType<typeof createExchange>,
+): { readonly of: (popIndex: number) => Crew } {
+  const { fleet, certificate, clock, settings = DEFAULT_TIER, distributions = [] } = options;
+  const crews = new Map<number, Crew>();
+  const staple = stapler(certificate, clock);
+  const router = createRouter(distributions);
+  const policyFor = (id: string | undefined): SecurityPolicyName =>
+    options.policies?.get(id ?? '') ?? DEFAULT_SECURITY_POLICY;
+  const policies = [...new Set([policyFor(undefined), ...(options.policies?.values() ?? [])])];
+  return {
+    of: (popIndex) => {
+      const known = crews.get(popIndex);
+      if (known !== undefined) return known;
+      const made = createCrew({
+        pop: must(fleet.pops[popIndex], 'POP').code,
+        servers: settings.l1Servers,
+        certificate: certificate.certificate,
+        key: certificate.key,
+        staple,
+        policyOf: (name) => policyFor(name === undefined ? undefined : router.distributionOf(name)?.id),
+        policies,
+        exchange,
+        clock,
+      });
+      crews.set(popIndex, made);
+      return made;
+    },
+  };
 }

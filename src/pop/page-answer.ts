@@ -6,7 +6,7 @@ import { type Choice, CONTENT_SECURITY_POLICY, type PageContent, renderJson, ren
 import { renderPlain } from './plain-page.ts';
 
 /** A request as both HTTP versions give it, and where it came in. */
-export interface PopRequest {
+export interface PageRequest {
   readonly method: string;
   /** Path and query as sent. */
   readonly target: string;
@@ -21,7 +21,7 @@ export interface PopRequest {
 }
 
 /** What is sent back; the body is left out for HEAD. */
-export interface PopResponse {
+export interface PageAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -34,7 +34,7 @@ export type ExplainChoice = (host: string, client: Address) => Choice | undefine
 const TARGET_MAX = 2_048;
 
 /** The POP's answer to a request. `explain` is the only thing it asks of the rest; `nowMs` measures it. */
-export function respond(request: PopRequest, explain: ExplainChoice, nowMs: () => number): PopResponse {
+export function respond(request: PageRequest, explain: ExplainChoice, nowMs: () => number): PageAnswer {
   const { method, pop } = request;
   if (method !== 'GET' && method !== 'HEAD')
     return plain(request, 405, `${pop.code} answers GET and HEAD only\n`, { allow: 'GET, HEAD' });
@@ -57,7 +57,7 @@ export function respond(request: PopRequest, explain: ExplainChoice, nowMs: () =
   return answer(request, 200, render(content), { ...headers, 'content-type': type });
 }
 
-function pageContent(request: PopRequest, asked: string | null, explain: ExplainChoice): PageContent {
+function pageContent(request: PageRequest, asked: string | null, explain: ExplainChoice): PageContent {
   const { pop, link, protocol, peer } = request;
   const host = hostOf(request.headers);
   const given = asked === null ? undefined : parseAddress(asked);
@@ -108,16 +108,16 @@ function formWanted(accept = ''): Form {
   return best === 0 ? PLAIN : (FORMS.find(({ name }) => weights.get(name) === best) ?? PLAIN);
 }
 
-function plain(request: PopRequest, status: number, body: string, headers: Record<string, string> = {}) {
+function plain(request: PageRequest, status: number, body: string, headers: Record<string, string> = {}) {
   return answer(request, status, body, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
 }
 
 function answer(
-  request: PopRequest,
+  request: PageRequest,
   status: number,
   body: string,
   headers: Record<string, string>,
-): PopResponse {
+): PageAnswer {
   return {
     status,
     body,

@@ -1,0 +1,92 @@
+/**
+ * Header fields in order: lower-case names, one entry a field line. Fields may stand several times; what
+ * joins them is RFC 9110 §5.3.
+ */
+export type HeaderList = readonly HeaderField[];
+
+export type HeaderField = readonly [name: string, value: string];
+
+/** All values of a field joined with `, `; undefined where there is none. */
+export function headerOf(headers: HeaderList, name: string): string | undefined {
+  let joined: string | undefined;
+  for (const [field, value] of headers)
+    if (field === name) joined = joined === undefined ? value : `${joined}, ${value}`;
+  return joined;
+}
+
+/** The values of a field, line by line. */
+export function headerLines(headers: HeaderList, name: string): string[] {
+  const lines: string[] = [];
+  for (const [field, value] of headers) if (field === name) lines.push(value);
+  return lines;
+}
+
+export function hasHeader(headers: HeaderList, name: string): boolean {
+  for (const [field] of headers) if (field === name) return true;
+  return false;
+}
+
+/** The list with the field once, at its end. */
+export function withHeader(headers: HeaderList, name: string, value: string): HeaderField[] {
+  const others = withoutHeaders(headers, name);
+  others.push([name, value]);
+  return others;
+}
+
+/** The list without these fields. */
+export function withoutHeaders(headers: HeaderList, ...names: readonly string[]): HeaderField[] {
+  return headers.filter(([field]) => !names.includes(field));
+}
+
+/** Members of a comma-separated list that are not empty (RFC 9110 §5.6.1); commas in quotes do not count. */
+export function listMembers(value: string): string[] {
+  const members: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  for (let i = 0; i <= value.length; i++) {
+    const sign = value[i];
+    if (isQuoted && sign === '\\') i++;
+    else if (sign === '"') isQuoted = !isQuoted;
+    else if (sign === undefined || (sign === ',' && !isQuoted)) {
+      const member = value.slice(start, i).trim();
+      if (member !== '') members.push(member);
+      start = i + 1;
+    }
+  }
+  return members;
+}
+
+/** Fields that are for one connection only (RFC 9110 §7.6.1), and older ones of the kind. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** The list without what was for one connection only, those that `Connection` names among them. */
+export function endToEnd(headers: HeaderList): HeaderField[] {
+  const connection = headerOf(headers, 'connection');
+  const named = connection === undefined ? [] : listMembers(connection).map((member) => member.toLowerCase());
+  return headers.filter(
+    ([field]) => !HOP_BY_HOP.has(field) && !field.startsWith(':') && !named.includes(field),
+  );
+}
+
+/** Pairs out of Node's raw headers: name, value, name, value. */
+export function fromRawHeaders(raw: readonly (string | Buffer)[]): HeaderField[] {
+  const headers: HeaderField[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) headers.push([text(raw[i]).toLowerCase(), text(raw[i + 1])]);
+  return headers;
+}
+
+function text(value: string | Buffer | undefined): string {
+  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '');
+}

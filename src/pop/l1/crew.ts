@@ -1,0 +1,176 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { must } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { TlsFacts } from '../request-path.ts';
+import { serverNameOf } from './client-hello.ts';
+import type { ClientConnection } from './connections.ts';
+import { SECURITY_POLICIES, type SecurityPolicyName } from './security-policies.ts';
+import { createTicketKeys, type TicketKeys } from './tickets.ts';
+
+/** What is known of a connection once its handshake is done. */
+export interface ConnectionFacts {
+  readonly connection: ClientConnection;
+  readonly tls: TlsFacts;
+  readonly clientPort: number;
+  /** Position of the L1 server that has it. */
+  readonly server: number;
+}
+
+export type Exchange = (
+  facts: ConnectionFacts,
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+) => void;
+
+/** The L1 servers of one POP. */
+export interface Crew {
+  /** Gives a connection to the next server in turn. */
+  readonly take: (connection: ClientConnection) => void;
+  /** Connections that each server got since the start. */
+  readonly taken: () => readonly number[];
+  readonly tickets: TicketKeys;
+}
+
+/** What `createCrew` needs. */
+export interface CrewOptions {
+  /** POP code: sessions are resumed inside one POP only. */
+  readonly pop: string;
+  readonly servers: number;
+  readonly certificate: string;
+  readonly key: string;
+  /** OCSP response for that certificate, DER. */
+  readonly staple: () => Buffer;
+  /** The policy for a server name; all the same: nothing is read ahead. */
+  readonly policyOf: (serverName: string | undefined) => SecurityPolicyName;
+  readonly policies: readonly SecurityPolicyName[];
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+}
+
+const HANDSHAKE_LIMIT_MS = 10_000;
+const STREAMS_MAX = 100;
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+
+/** Makes the servers of a POP: none listens itself, connections are handed to them. */
+export function createCrew(options: CrewOptions): Crew {
+  const tickets = createTicketKeys(options.clock);
+  const servers = new Map<string, Http2SecureServer>();
+  const taken = new Array<number>(options.servers).fill(0);
+  const connections = new WeakMap<Socket, ClientConnection>();
+  let turn = 0;
+  const serverFor = (index: number, policy: SecurityPolicyName): Http2SecureServer => {
+    const name = `${index} ${policy}`;
+    const known = servers.get(name);
+    if (known !== undefined) return known;
+    const made = secureServer(options, policy, { index, connections });
+    tickets.attach(made);
+    servers.set(name, made);
+    return made;
+  };
+  const give = (connection: ClientConnection, policy: SecurityPolicyName): void => {
+    const index = turn;
+    turn = (turn + 1) % options.servers;
+    taken[index] = (taken[index] ?? 0) + 1;
+    serverFor(index, policy).emit('connection', connection.socket);
+  };
+  return {
+    tickets,
+    taken: () => taken,
+    take: (connection) => {
+      connections.set(connection.socket, connection);
+      const [only] = options.policies;
+      if (options.policies.length === 1 && only !== undefined) give(connection, only);
+      else whenNamed(connection.socket, (name) => give(connection, options.policyOf(name)));
+    },
+  };
+}
+
+/** Reads as far as the server name, and puts back what was read. */
+function whenNamed(socket: Socket, then: (name: string | undefined) => void): void {
+  let read: Buffer = Buffer.alloc(0);
+  const onReadable = (): void => {
+    for (let chunk = socket.read(); chunk !== null; chunk = socket.read())
+      read = Buffer.concat([read, chunk]);
+    const found = serverNameOf(read);
+    if (!found.isWhole || socket.destroyed) return;
+    socket.off('readable', onReadable);
+    socket.unshift(read);
+    then(found.name);
+  };
+  socket.on('readable', onReadable);
+}
+
+function secureServer(
+  options: CrewOptions,
+  policy: SecurityPolicyName,
+  own: { readonly index: number; readonly connections: WeakMap<Socket, ClientConnection> },
+): Http2SecureServer {
+  const { minVersion, ciphers } = SECURITY_POLICIES[policy];
+  const server = createSecureServer({
+    cert: options.certificate,
+    key: options.key,
+    allowHTTP1: true,
+    minVersion,
+    ciphers,
+    honorCipherOrder: true,
+    sessionIdContext: `isochrone-${options.pop}`,
+    handshakeTimeout: HANDSHAKE_LIMIT_MS,
+    settings: { maxConcurrentStreams: STREAMS_MAX, enablePush: false },
+  });
+  const facts = new WeakMap<object, ConnectionFacts>();
+  let newest: ConnectionFacts | undefined;
+  // Before the server's own listener, which begins the session.
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    newest = factsOf(socket, own);
+    if (newest === undefined) socket.destroy();
+    else facts.set(socket, newest);
+  });
+  server.on('session', (session: Http2Session) => {
+    if (newest !== undefined) facts.set(session, newest);
+  });
+  server.on('request', (request, response) => {
+    const of = request.httpVersionMajor === 2 ? request.stream?.session : request.socket;
+    const known = of === undefined ? undefined : facts.get(of);
+    // The connection went between the request's last octet and now.
+    if (known === undefined) response.end();
+    else options.exchange(known, request, response);
+  });
+  server.on(
+    'OCSPRequest',
+    (_certificate: Buffer, _issuer: Buffer, done: (error: null, staple: Buffer) => void) =>
+      done(null, options.staple()),
+  );
+  // What peers do wrong (no TLS, unknown protocol, broken frames) ends their connection and is nobody's news.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end(BAD_REQUEST);
+    else socket.destroy();
+  });
+  server.on('sessionError', () => undefined);
+  return server;
+}
+
+function factsOf(
+  socket: TLSSocket,
+  own: { readonly index: number; readonly connections: WeakMap<Socket, ClientConnection> },
+): ConnectionFacts | undefined {
+  // A TLSSocket keeps the socket that it was made from as `_parent`, which its types do not say.
+  const { _parent: parent } = socket as unknown as { _parent?: Socket };
+  const connection = parent === undefined ? undefined : own.connections.get(parent);
+  if (connection === undefined) return undefined;
+  const serverName = (socket as unknown as { servername?: string | false }).servername;
+  return {
+    connection,
+    clientPort: must(parent, 'socket').remotePort ?? 0,
+    server: own.index,
+    tls: {
+      version: socket.getProtocol() ?? '',
+      cipher: socket.getCipher()?.name ?? '',
+      serverName: typeof serverName === 'string' ? serverName : '',
+      resumed: socket.isSessionReused(),
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { formatPrefix, maskedAddress, parseAddress } from '../base/address.ts';
+import { NETWORK_BITS } from '../base/network-key.ts';
+import type { Demand } from '../store/store.ts';
+
+/** What a POP's clients ask of it, over the last window. */
+export interface PopLoad {
+  /** Requests a second. */
+  readonly rps: number;
+  /** By client network, and by service where the host is of one. */
+  readonly demand: readonly Demand[];
+}
+
+/** Counts requests by POP and client network. */
+export interface LoadMeter {
+  readonly count: (popIndex: number, clientAddress: string, host: string) => void;
+  readonly of: (popIndex: number) => PopLoad;
+  /** Requests since the start. */
+  readonly total: (popIndex: number) => number;
+}
+
+/** Rates are taken over this time, ms. */
+const WINDOW_MS = 2_000;
+/** Client networks told apart in one window of one POP; those beyond count for the POP alone. */
+const NETWORKS_MAX = 20_000;
+/** Addresses whose network is remembered. */
+const ADDRESSES_MAX = 50_000;
+
+interface Window {
+  beganMs: number;
+  requests: number;
+  readonly byNetwork: Map<string, number>;
+}
+
+const IDLE: PopLoad = { rps: 0, demand: [] };
+
+export function createLoadMeter(options: {
+  readonly monotonicMs: () => number;
+  /** Service of a host; undefined: it is of none. */
+  readonly serviceOf: (host: string) => string | undefined;
+}): LoadMeter {
+  const { monotonicMs, serviceOf } = options;
+  const windows = new Map<number, Window>();
+  const last = new Map<number, { readonly load: PopLoad; readonly endedMs: number }>();
+  const totals = new Map<number, number>();
+  const networks = new Map<string, string>();
+  const networkOf = (address: string): string => {
+    const known = networks.get(address);
+    if (known !== undefined) return known;
+    if (networks.size >= ADDRESSES_MAX) networks.clear();
+    const network = prefixOf(address);
+    networks.set(address, network);
+    return network;
+  };
+  const current = (popIndex: number): Window => {
+    const nowMs = monotonicMs();
+    const window = windows.get(popIndex);
+    if (window !== undefined && nowMs - window.beganMs < WINDOW_MS) return window;
+    if (window !== undefined) last.set(popIndex, { load: loadOf(window, nowMs), endedMs: nowMs });
+    const fresh = { beganMs: nowMs, requests: 0, byNetwork: new Map() };
+    windows.set(popIndex, fresh);
+    return fresh;
+  };
+  return {
+    count: (popIndex, clientAddress, host) => {
+      const window = current(popIndex);
+      window.requests++;
+      totals.set(popIndex, (totals.get(popIndex) ?? 0) + 1);
+      const key = `${networkOf(clientAddress)} ${serviceOf(host) ?? ''}`;
+      const before = window.byNetwork.get(key);
+      if (before !== undefined || window.byNetwork.size < NETWORKS_MAX)
+        window.byNetwork.set(key, (before ?? 0) + 1);
+    },
+    of: (popIndex) => {
+      if (!windows.has(popIndex)) return IDLE;
+      current(popIndex);
+      const ended = last.get(popIndex);
+      return ended === undefined || monotonicMs() - ended.endedMs > 2 * WINDOW_MS ? IDLE : ended.load;
+    },
+    total: (popIndex) => totals.get(popIndex) ?? 0,
+  };
+}
+
+function loadOf({ beganMs, requests, byNetwork }: Window, nowMs: number): PopLoad {
+  const seconds = (nowMs - beganMs) / 1000;
+  return {
+    rps: requests / seconds,
+    demand: Array.from(byNetwork, ([key, count]) => {
+      const [network = '', service = ''] = key.split(' ');
+      return { network, rps: count / seconds, ...(service === '' ? {} : { service }) };
+    }),
+  };
+}
+
+function prefixOf(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return text;
+  const length = NETWORK_BITS[address.family];
+  return formatPrefix({ address: maskedAddress(address, length), length });
+}
