@@ -19,7 +19,7 @@ const { DROPPED: OUTCOME_DROPPED, REJECTED: OUTCOME_REJECTED } = OUTCOME;
 const { BAD: COOKIE_BAD, NONE: COOKIE_NONE } = COOKIE;
 const { PROHIBITED: NOTE_PROHIBITED } = NOTE;
 const { BADCOOKIE: RCODE_BADCOOKIE } = RCODE;
-const { DROP: QUERY_DROP, OK: QUERY_OK } = QUERY;
+const { DROP: QUERY_DROP, MALFORMED: QUERY_MALFORMED, OK: QUERY_OK } = QUERY;
 const HEADER = HEADER_SIZE;
 
 const UDP_SIZE_PLAIN = 512;
@@ -53,8 +53,8 @@ export function answer(
   }
   outcome.kind = OUTCOME_REJECTED;
   outcome.qtype = view.questionEnd > HEADER ? view.qtype : 0;
-  begin(context, packet, viewOf(views, out), client.address);
-  if (status !== QUERY_OK) outcome.rcode = reject(context, status);
+  const sound = begin(context, packet, viewOf(views, out), client.address);
+  if (status !== QUERY_OK || !sound) outcome.rcode = reject(context, sound ? status : QUERY_MALFORMED);
   else if (client.access !== undefined && !permits(client.access, client.address))
     outcome.rcode = prohibit(context);
   else if (outcome.cookie === COOKIE_BAD && context.insistsOnCookies && outcome.transport === TRANSPORT_UDP)
@@ -68,8 +68,11 @@ function prohibit(context: AnswerContext): number {
   return refuse(context, NOTE_PROHIBITED);
 }
 
-/** Copies the question, as it was spelt, and sets the limit so that there is always room for OPT. */
-function begin(context: AnswerContext, packet: DataView, out: DataView, address: Address): void {
+/**
+ * Copies the question, as it was spelt, and sets the limit so that there is always room for OPT. False if the
+ * query's cookie is malformed.
+ */
+function begin(context: AnswerContext, packet: DataView, out: DataView, address: Address): boolean {
   const { query: view, message, outcome } = context;
   const end = view.questionEnd;
   let at = HEADER;
@@ -82,7 +85,8 @@ function begin(context: AnswerContext, packet: DataView, out: DataView, address:
   message.out = out;
   message.at = end;
   message.optRoom = optSize(edns);
-  if (edns.asked !== 0) message.optRoom += prepareAsked(context, packet, address);
+  const asked = edns.asked === 0 ? 0 : prepareAsked(context, packet, address);
+  if (asked > 0) message.optRoom += asked;
   message.limit = Math.min(limit, out.byteLength) - message.optRoom;
   message.section = SECTION_ANSWER;
   message.name = view.qname;
@@ -93,6 +97,7 @@ function begin(context: AnswerContext, packet: DataView, out: DataView, address:
   counts[SECTION_ADDITIONAL] = 0;
   context.authoritative = false;
   context.redirectCount = 0;
+  return asked >= 0;
 }
 
 /** Adds OPT if the query had one, and writes the header. Returns the length. */

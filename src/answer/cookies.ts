@@ -19,14 +19,20 @@ export const COOKIE = {
   BAD: 1,
   GOOD: 2,
 } as const;
+/** What `judgeCookie` says of one that is no cookie: its length is not valid. */
+export const COOKIE_MALFORMED = -1;
 const { BAD: COOKIE_BAD, GOOD: COOKIE_GOOD } = COOKIE;
 
 /** Secrets in use at a time: that which makes cookies, one before it, one after it. */
 export const SECRETS_MAX = 3;
 /** Octets of a secret. */
 export const SECRET_OCTETS = KEY_WORDS * 4;
-/** Octets of a cookie, both parts; of the client's part. */
+/** Octets of the client's part of a cookie (RFC 7873 §4). */
+export const CLIENT_COOKIE_OCTETS = 8;
+/** Octets of a cookie of ours, both parts; of any cookie with both. */
 const COOKIE_OCTETS = 24;
+const BOTH_OCTETS_MIN = 16;
+const BOTH_OCTETS_MAX = 40;
 /** How long a cookie counts, and how far in the future it may be, seconds; RFC 9018 §4.3. */
 const AGE_MAX_SECONDS = 3600;
 const AHEAD_MAX_SECONDS = 300;
@@ -85,7 +91,8 @@ export function createCookies(words: Int32Array): Cookies {
 
 /**
  * Judges the cookie of `size` octets at `at`, sent from an address, and leaves the server's part for the
- * response in `made`. Returns a `COOKIE` value: NONE where cookies are off, and then there is none to give.
+ * response in `made`. Returns a `COOKIE` value, or `COOKIE_MALFORMED` (RFC 7873 §5.2.2). NONE is said where
+ * cookies are off, whatever the query has (§5.2), and then there is none to give.
  */
 export function judgeCookie(
   cookies: Cookies,
@@ -98,6 +105,8 @@ export function judgeCookie(
   const set = WORD_SETS + (words[WORD_SET] as number) * SET_WORDS;
   const count = words[set] as number;
   if (count === 0) return COOKIE.NONE;
+  if (size !== CLIENT_COOKIE_OCTETS && (size < BOTH_OCTETS_MIN || size > BOTH_OCTETS_MAX))
+    return COOKIE_MALFORMED;
   hashed[0] = packet.getInt32(at, true);
   hashed[1] = packet.getInt32(at + 4, true);
   const octets = putAddress(hashed, address);

@@ -2,7 +2,7 @@ import type { Address } from '../base/address.ts';
 import { EDE, OPTION } from '../wire/constants.ts';
 import { ASKED, addPadding } from '../wire/edns.ts';
 import { type AnswerContext, TRANSPORT } from './context.ts';
-import { COOKIE, judgeCookie } from './cookies.ts';
+import { COOKIE, COOKIE_MALFORMED, judgeCookie } from './cookies.ts';
 
 /**
  * The options of a response that few queries ask for, or few answers need. A query without them passes by
@@ -15,6 +15,7 @@ const { COOKIE: ASKED_COOKIE, KEEPALIVE: ASKED_KEEPALIVE, NSID: ASKED_NSID, PADD
 const { COOKIE: OPTION_COOKIE, KEEPALIVE: OPTION_KEEPALIVE } = OPTION;
 const { TCP: TRANSPORT_TCP, TLS: TRANSPORT_TLS } = TRANSPORT;
 const { NONE: COOKIE_NONE } = COOKIE;
+const MALFORMED = COOKIE_MALFORMED;
 
 /** Octets of the keepalive option of a response (RFC 7828 §3.1), and of a cookie with both its parts. */
 const KEEPALIVE_SIZE = 6;
@@ -39,15 +40,21 @@ function extendedError(code: number, text: string): Uint8Array {
 
 /**
  * Looks at the options that are asked for, judges a cookie, and returns the octets to keep free for what
- * answers them. Bits of `asked` that are not answered are taken away.
+ * answers them; -1 if the cookie is malformed: then no option is answered. Bits of `asked` that are not
+ * answered are taken away.
  */
 export function prepareAsked(context: AnswerContext, packet: DataView, address: Address): number {
   const { outcome, query, cookies, facts } = context;
   const { edns } = query;
   let octets = 0;
   if ((edns.asked & ASKED_COOKIE) !== 0) {
-    outcome.cookie = judgeCookie(cookies, packet, edns.cookieAt, edns.cookieSize, address);
-    if (outcome.cookie === COOKIE_NONE) edns.asked &= ~ASKED_COOKIE;
+    const verdict = judgeCookie(cookies, packet, edns.cookieAt, edns.cookieSize, address);
+    if (verdict === MALFORMED) {
+      edns.asked = 0;
+      return -1;
+    }
+    outcome.cookie = verdict;
+    if (verdict === COOKIE_NONE) edns.asked &= ~ASKED_COOKIE;
     else octets += COOKIE_SIZE;
   }
   if ((edns.asked & ASKED_KEEPALIVE) !== 0) {

@@ -2,6 +2,7 @@ import { CLASS, RCODE, TYPE } from '../wire/constants.ts';
 import { QUERY } from '../wire/query.ts';
 import { apexOf, findZone } from '../zone/image-find.ts';
 import { type AnswerContext, NOTE, OUTCOME } from './context.ts';
+import { CLIENT_COOKIE_OCTETS, COOKIE } from './cookies.ts';
 import { factNamed } from './facts.ts';
 import { putRecord } from './message.ts';
 
@@ -46,11 +47,18 @@ export function reject(context: AnswerContext, status: number): number {
     case QUERY.UPDATE:
       return refuseChange(context);
     case QUERY.COOKIE_ONLY:
-      // Where cookies are off, a message without a question is what it was before them.
-      return context.outcome.cookie === 0 ? RCODE.FORMERR : RCODE.NOERROR;
+      return answerCookieOnly(context);
     default:
       return RCODE.FORMERR;
   }
+}
+
+/** A message without a question that has a cookie (RFC 7873 §5.4); where cookies are off it is malformed. */
+function answerCookieOnly({ outcome, query }: AnswerContext): number {
+  if (outcome.cookie === COOKIE.NONE) return RCODE.FORMERR;
+  // Who sends no server's part wants one; who sends one wants to know whether it is good.
+  const judged = query.edns.cookieSize > CLIENT_COOKIE_OCTETS && outcome.cookie !== COOKIE.GOOD;
+  return judged ? RCODE.BADCOOKIE : RCODE.NOERROR;
 }
 
 /**

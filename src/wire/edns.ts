@@ -29,10 +29,6 @@ const { COOKIE: ASKED_COOKIE, KEEPALIVE: ASKED_KEEPALIVE, NSID: ASKED_NSID, PADD
 /** Option code and length of padding, and what the length of a padded response is a multiple of, octets. */
 const PADDING_HEAD = 4;
 const PADDING_BLOCK = 468;
-/** Octets of a client's cookie, and of both, at least and at most (RFC 7873 §4). */
-const COOKIE_CLIENT = 8;
-const COOKIE_MIN = 16;
-const COOKIE_MAX = 40;
 
 /** What the OPT record of a query says (RFC 6891), its client subnet (RFC 7871) included. Mutable, reused. */
 export interface EdnsView {
@@ -53,7 +49,7 @@ export interface EdnsView {
   readonly ecsAddress: Address;
   /** `ASKED` bits: which other options there are. */
   asked: number;
-  /** Where the cookie stands in the packet, and its octets; means nothing without the bit. */
+  /** Where the cookie stands in the packet, and its octets, of any number; mean nothing without the bit. */
   cookieAt: number;
   cookieSize: number;
 }
@@ -78,8 +74,8 @@ export function emptyEdnsView(): EdnsView {
 /**
  * Reads the options between `at` and `end`. False if they are malformed: a length that runs over the end, a
  * client subnet that breaks RFC 7871 §6 (unknown family, source too long, scope not 0, wrong count of
- * octets, host bits set), or two of them; a cookie of no valid length (RFC 7873 §5.2.2). Of several cookies
- * the first counts. Unknown options are skipped (RFC 6891 §6.1.2).
+ * octets, host bits set), or two of them. Of several cookies the first counts (RFC 7873 §5.2). Unknown
+ * options are skipped (RFC 6891 §6.1.2).
  */
 export function readOptions(view: EdnsView, packet: DataView, at: number, end: number): boolean {
   while (at < end) {
@@ -91,24 +87,22 @@ export function readOptions(view: EdnsView, packet: DataView, at: number, end: n
     if (at + size > end) return false;
     if (option === OPTION_ECS) {
       if (view.ecs || !readClientSubnet(view, packet, at, size)) return false;
-    } else if (option <= OPTION_PADDING && !readAsked(view, option, at, size)) return false;
+    } else if (option <= OPTION_PADDING) readAsked(view, option, at, size);
     at += size;
   }
   return true;
 }
 
-/** Notes an option that is answered; false if it is malformed. */
-function readAsked(view: EdnsView, option: number, at: number, size: number): boolean {
+/** Notes an option that is answered. */
+function readAsked(view: EdnsView, option: number, at: number, size: number): void {
   if (option === OPTION_COOKIE) {
-    if ((view.asked & ASKED_COOKIE) !== 0) return true;
-    if (size !== COOKIE_CLIENT && (size < COOKIE_MIN || size > COOKIE_MAX)) return false;
+    if ((view.asked & ASKED_COOKIE) !== 0) return;
     view.asked |= ASKED_COOKIE;
     view.cookieAt = at;
     view.cookieSize = size;
   } else if (option === OPTION_NSID) view.asked |= ASKED_NSID;
   else if (option === OPTION_KEEPALIVE) view.asked |= ASKED_KEEPALIVE;
   else if (option === OPTION_PADDING) view.asked |= ASKED_PADDING;
-  return true;
 }
 
 /**
