@@ -1,6 +1,7 @@
 import { ADDITIONAL, RRSET, RRSET_FLAG } from '../zone/image.ts';
 import type { AnswerContext } from './context.ts';
 import { putRun, SECTION } from './message.ts';
+import { trySignSet } from './proof.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
@@ -50,5 +51,8 @@ function putAddresses(context: AnswerContext, owner: number, offset: number): bo
   // A name further back than pointers reach is one of hundreds: the addresses are left out.
   if (owner > POINTER_MAX) return false;
   const { block } = context.hit;
-  return putRun(context.message, context.zones.words, block, block + (offset >>> 2), owner);
+  const entry = block + (offset >>> 2);
+  if (!putRun(context.message, context.zones.words, block, entry, owner)) return false;
+  if (context.secure) trySignSet(context, entry, owner);
+  return true;
 }

@@ -23,6 +23,8 @@ const UDP_SIZE_MAX_DEFAULT = 1232;
  * bad ones.
  */
 export const CHAIN_MAX = 16;
+/** Denials in one response: two for each step of a chain, and those of its end. */
+const PROOFS_MAX = 2 * CHAIN_MAX + 4;
 
 /** How a query can come, in the order of `TRANSPORT`: over TLS is RFC 7858, over HTTPS RFC 8484. */
 export const TRANSPORTS = ['udp', 'tcp', 'tls', 'https'] as const;
@@ -149,6 +151,12 @@ export interface AnswerContext {
   redirectCount: number;
   /** AA of the response being made. */
   authoritative: boolean;
+  /** Whether the zone in hand is signed, and the query asks for signatures. */
+  secure: boolean;
+  /** Denials to be put: the words at which they begin, and where in the message their zone's apex stands. */
+  readonly proofs: Int32Array;
+  readonly proofApexes: Int32Array;
+  proofCount: number;
 }
 
 /** What a context is made of. */
@@ -190,6 +198,10 @@ export function createAnswerContext(parts: AnswerParts): AnswerContext {
     redirects: new Int32Array(CHAIN_MAX + 1),
     redirectCount: 0,
     authoritative: false,
+    secure: false,
+    proofs: new Int32Array(PROOFS_MAX),
+    proofApexes: new Int32Array(PROOFS_MAX),
+    proofCount: 0,
   };
 }
 

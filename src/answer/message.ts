@@ -1,13 +1,21 @@
 import { NAME_MAX } from '../wire/name.ts';
 import { emptyNameView, type NameView, readName } from '../wire/name-view.ts';
 import { HEADER_SIZE } from '../wire/query.ts';
-import { PATCH, RECORD_HEAD, RRSET, RRSET_FLAG } from '../zone/image.ts';
+import { DENIAL, PATCH, RECORD_HEAD, RRSET, RRSET_FLAG, SIGNATURES } from '../zone/image.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
 const { PATCHES: RRSET_FLAG_PATCHES } = RRSET_FLAG;
 const { COUNT: RRSET_COUNT, OCTETS: RRSET_OCTETS, RUN: RRSET_RUN } = RRSET;
 const { ARGUMENT: PATCH_ARGUMENT, AT_SHIFT: PATCH_AT_SHIFT, OWNER: PATCH_OWNER } = PATCH;
+const { COUNT: SIGNATURES_COUNT, OCTETS: SIGNATURES_OCTETS, WORDS: SIGNATURES_WORDS } = SIGNATURES;
+const {
+  OCTETS: DENIAL_OCTETS,
+  OWNER: DENIAL_OWNER,
+  RECORD: DENIAL_RECORD,
+  SIGNATURES: DENIAL_SIGNATURES,
+  WORDS: DENIAL_WORDS,
+} = DENIAL;
 const NAME_LIMIT = NAME_MAX;
 const HEADER = HEADER_SIZE;
 const HEAD = RECORD_HEAD;
@@ -44,6 +52,11 @@ export interface Message {
 /** Least octet that begins a pointer, and what tells one (RFC 1035 §4.1.4). */
 const POINTER = 0xc0;
 const POINTERS = 0xc000;
+/** How far a pointer reaches. */
+const POINTER_MAX = 0x3fff;
+/** Octets of a signature; where in an RRSIG its times are. */
+const SIGNATURE_SIZE = 64;
+const TIMES_AT = 20;
 /** QTYPE and QCLASS. */
 const AFTER_NAME = 4;
 
@@ -131,6 +144,79 @@ export function putRecord(
   counts[section] = (counts[section] as number) + 1;
   if (nameAt !== HEADER) patchOwners(out, start, 1, nameAt);
   return true;
+}
+
+/**
+ * Copies the RRSIGs that `SIGNATURES` words begin at a word; their owner stands at `ownerAt`. False if they
+ * do not fit.
+ */
+export function putSigned(message: Message, words: Int32Array, from: number, ownerAt: number): boolean {
+  const { out, at: start } = message;
+  const end = start + (words[from + SIGNATURES_OCTETS] as number);
+  if (end > message.limit) return false;
+  copyWords(out, start, end, words, from + SIGNATURES_WORDS);
+  message.at = end;
+  const count = words[from + SIGNATURES_COUNT] as number;
+  addCount(message, count);
+  if (ownerAt !== HEADER) patchOwners(out, start, count, ownerAt);
+  return true;
+}
+
+/**
+ * Puts an RRSIG that lies in two parts: what all of its kind have, and from the word `signature` on its times
+ * and signature. False if it does not fit.
+ */
+export function putSignature(
+  message: Message,
+  words: Int32Array,
+  head: number,
+  octets: number,
+  signature: number,
+  ttl: number,
+): boolean {
+  const { out, at: start, nameAt } = message;
+  const end = start + octets + SIGNATURE_SIZE;
+  if (end > message.limit) return false;
+  copyWords(out, start, start + octets, words, head);
+  out.setInt32(start + 6, ttl);
+  out.setInt32(start + TIMES_AT, words[signature] as number, true);
+  out.setInt32(start + TIMES_AT + 4, words[signature + 1] as number, true);
+  copyWords(out, start + octets, end, words, signature + 2);
+  message.at = end;
+  addCount(message, 1);
+  if (nameAt !== HEADER) patchOwners(out, start, 1, nameAt);
+  return true;
+}
+
+/**
+ * Puts the denial that begins at a word, the name of the zone's apex being at `apexAt`; its RRSIGs only if
+ * `signed`. False if it does not fit.
+ */
+export function putDenial(
+  message: Message,
+  words: Int32Array,
+  from: number,
+  apexAt: number,
+  signed: boolean,
+): boolean {
+  const { out, at: start } = message;
+  const record = words[from + DENIAL_RECORD] as number;
+  const end = start + (signed ? (words[from + DENIAL_OCTETS] as number) : record);
+  if (end > message.limit || start > POINTER_MAX) return false;
+  copyWords(out, start, end, words, from + DENIAL_WORDS);
+  message.at = end;
+  const labels = words[from + DENIAL_OWNER] as number;
+  out.setUint16(start + labels, POINTERS | apexAt);
+  addCount(message, 1);
+  if (!signed) return true;
+  const count = words[from + DENIAL_SIGNATURES] as number;
+  patchOwners(out, start + record, count, labels === 0 ? apexAt : start);
+  addCount(message, count);
+  return true;
+}
+
+function addCount({ counts, section }: Message, count: number): void {
+  counts[section] = (counts[section] as number) + count;
 }
 
 /**

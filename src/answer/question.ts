@@ -1,14 +1,23 @@
 import type { Address } from '../base/address.ts';
 import { CLASS, RCODE, TYPE } from '../wire/constants.ts';
-import { NAME_MAX } from '../wire/name.ts';
-import { octetsBefore } from '../wire/name-view.ts';
-import { BLOCK, FLAG, LINKS, NODE, RECORD_HEAD, RRSET } from '../zone/image.ts';
+import { BLOCK, FLAG, LINKS, NODE, RECORD_HEAD } from '../zone/image.ts';
 import { apexOf, findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
 import { putAdditional } from './additional.ts';
 import { type AnswerContext, CHAIN_MAX, NOTE, OUTCOME } from './context.ts';
-import { goOnWith, putRecord, putRun, SECTION, spell, suffixAt } from './message.ts';
+import { goOnWith, putRecord, putRun, SECTION, suffixAt } from './message.ts';
 import { answerOtherClass, refuse } from './other.ts';
-import { type Service, steeredRecord } from './service.ts';
+import {
+  isSecure,
+  proveAbsence,
+  proveExpansion,
+  proveInsecure,
+  putMade,
+  putNeeded,
+  putProofs,
+  signChosen,
+} from './proof.ts';
+import { redirect } from './redirect.ts';
+import { type Service, STEERED_KINDS, steeredRecord } from './service.ts';
 import { putOthers } from './several.ts';
 import { resolveSteered } from './steered.ts';
 
@@ -37,27 +46,29 @@ const {
   SERVFAIL: RCODE_SERVFAIL,
   YXDOMAIN: RCODE_YXDOMAIN,
 } = RCODE;
-const { OCTETS: RRSET_OCTETS, RUN: RRSET_RUN } = RRSET;
 const { SERVICE: LINKS_SERVICE, TTL: LINKS_TTL } = LINKS;
-const { NEGATIVE: BLOCK_NEGATIVE } = BLOCK;
+const { CHAIN: BLOCK_CHAIN, NEGATIVE: BLOCK_NEGATIVE } = BLOCK;
 const {
   A: TYPE_A,
   AAAA: TYPE_AAAA,
   ANY: TYPE_ANY,
   AXFR: TYPE_AXFR,
   CNAME: TYPE_CNAME,
-  DNAME: TYPE_DNAME,
   DS: TYPE_DS,
   HTTPS: TYPE_HTTPS,
   IXFR: TYPE_IXFR,
   NS: TYPE_NS,
+  NSEC: TYPE_NSEC,
+  RRSIG: TYPE_RRSIG,
 } = TYPE;
 const { CNAME: FLAG_CNAME, STEER: FLAG_STEER } = FLAG;
 const { COUNTS: NODE_COUNTS, LINKS: NODE_LINKS, NAME: NODE_NAME } = NODE;
-const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN } = HIT;
-const NAME_LIMIT = NAME_MAX;
+const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
 const HEAD = RECORD_HEAD;
 const CHAIN_LIMIT = CHAIN_MAX;
+const KINDS = STEERED_KINDS;
+/** A chain of signed aliases ends behind so much: pointers must reach all names of a message. */
+const CHAIN_OCTETS_MAX = 8192;
 
 /** Fills the sections of the response to a sound query (RFC 1034 §4.3.2) and returns its rcode. */
 export function answerQuestion(context: AnswerContext, resolver: Address): number {
@@ -68,6 +79,8 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
   if (qtype === TYPE_AXFR || qtype === TYPE_IXFR) return refuse(context, NOTE_PROHIBITED);
   // An answer for every class would have to know them all (RFC 1035 §3.2.5).
   context.authoritative = qclass === CLASS_IN;
+  context.secure = isSecure(context);
+  context.proofCount = 0;
   outcome.kind = OUTCOME_ANSWER;
   for (let steps = 0; ; steps++) {
     findNode(zones.words, message.name, qtype === TYPE_DS, hit);
@@ -75,15 +88,17 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
     if (kind === HIT_DELEGATION) return refer(context, node, steps);
     if (kind === HIT_NXDOMAIN) return deny(context, RCODE_NXDOMAIN);
     const redirected = kind === HIT_DNAME;
-    const cname = redirected ? 0 : followed(zones.words, node, qtype);
+    const cname = redirected ? 0 : followed(context, node);
     if (!redirected && cname === 0) return answerAt(context, node, resolver);
-    if (steps === CHAIN_LIMIT || isLoop(context, steps)) break;
+    if (steps === CHAIN_LIMIT || isLoop(context, steps) || message.at > CHAIN_OCTETS_MAX) break;
     if (!(redirected ? redirect(context, node) : putAlias(context, cname))) break;
     // The CNAME made from a DNAME is itself what these types ask for (RFC 6672 §3.2).
     if (redirected && (qtype === TYPE_CNAME || qtype === TYPE_ANY)) break;
     // Outside our zones the resolver goes on by itself.
     if (!findZone(zones, message.name, qtype === TYPE_DS, hit)) break;
+    context.secure = isSecure(context);
   }
+  putProofs(context);
   return outcome.kind === OUTCOME_FAILED ? RCODE_YXDOMAIN : RCODE_NOERROR;
 }
 
@@ -91,8 +106,12 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
  * The entry of the CNAME that a question of this type must follow from the node, or 0: not if the node has
  * the type itself (RFC 1034 §4.3.2 3a).
  */
-function followed(words: Int32Array, node: number, qtype: number): number {
+function followed({ zones, query, hit }: AnswerContext, node: number): number {
+  const { words } = zones;
+  const { qtype } = query;
   if (((words[node] as number) & FLAG_CNAME) === 0 || qtype === TYPE_ANY) return 0;
+  // Beside a CNAME stand its signatures and its denial (RFC 4035 §2.5).
+  if ((qtype === TYPE_RRSIG || qtype === TYPE_NSEC) && words[hit.block + BLOCK_CHAIN] !== 0) return 0;
   return rrsetOf(words, node, qtype) === 0 ? rrsetOf(words, node, TYPE_CNAME) : 0;
 }
 
@@ -110,9 +129,10 @@ function isLoop(context: AnswerContext, steps: number): boolean {
 
 /** Puts the CNAME and goes on to its target; false if it does not fit. */
 function putAlias(context: AnswerContext, entry: number): boolean {
-  const { message } = context;
+  const { message, hit } = context;
   const start = message.at;
   if (!putNeeded(context, entry, message.nameAt)) return false;
+  if (context.secure && hit.kind === HIT_WILDCARD) proveExpansion(context);
   goOnWith(message, start + HEAD);
   return true;
 }
@@ -128,10 +148,13 @@ function answerAt(context: AnswerContext, node: number, resolver: Address): numb
     return answerSteered(context, node, resolver);
   // ANY gets one RRset (RFC 8482 §4.1): docs/decisions/0005.
   const entry = qtype === TYPE_ANY ? firstRRset(words, node) : rrsetOf(words, node, qtype);
-  if (entry === 0) return deny(context, RCODE_NOERROR);
+  if (entry === 0) return putMade(context, node) ? RCODE_NOERROR : deny(context, RCODE_NOERROR);
   const { message } = context;
   const start = message.at;
-  if (putNeeded(context, entry, message.nameAt) && qtype !== TYPE_ANY) putAdditional(context, entry, start);
+  if (!putNeeded(context, entry, message.nameAt)) return RCODE_NOERROR;
+  if (context.secure && context.hit.kind === HIT_WILDCARD) proveExpansion(context);
+  putProofs(context);
+  if (qtype !== TYPE_ANY) putAdditional(context, entry, start);
   return RCODE_NOERROR;
 }
 
@@ -151,11 +174,8 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   const usedEcs = edns.ecs && edns.ecsSourceLength > 0;
   const address = usedEcs ? edns.ecsAddress : resolver;
   if (!resolveSteered(context, serviceIndex, address, outcome, words[links + LINKS_TTL])) {
-    outcome.kind = OUTCOME_FAILED;
-    outcome.scopeLength = 0;
     outcome.notes |= NOTE_NOT_READY;
-    context.authoritative = false;
-    return RCODE_SERVFAIL;
+    return fail(context);
   }
   outcome.usedEcs = usedEcs;
   if (!usedEcs) outcome.scopeLength = 0;
@@ -167,9 +187,33 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   if (context.stale[0] !== 0) outcome.notes |= NOTE_STALE;
   if (context.popState[outcome.popIndex] !== 0) outcome.notes |= NOTE_FAIL_OPEN;
   const from = service.starts[record] as number;
+  const start = message.at;
   if (!putRecord(message, service.records, from, octets, outcome.ttl)) outcome.truncated = true;
-  else if (service.answersMax > 1) putOthers(context, service);
+  else if (words[hit.block + BLOCK_CHAIN] === 0) {
+    if (service.answersMax > 1) putOthers(context, service);
+  } else if (context.secure) {
+    // Of a signed zone an answer has one address: that is what is signed.
+    if (!signChosen(context, node, record % KINDS)) {
+      // Not signed yet: whoever validates must not see it.
+      message.at = start;
+      message.counts[SECTION_ANSWER] = (message.counts[SECTION_ANSWER] as number) - 1;
+      outcome.notes |= NOTE_NOT_READY;
+      return fail(context);
+    }
+    if (hit.kind === HIT_WILDCARD) proveExpansion(context);
+  }
+  putProofs(context);
   return RCODE_NOERROR;
+}
+
+/** No answer can be given for now. */
+function fail(context: AnswerContext): number {
+  const { outcome } = context;
+  outcome.kind = OUTCOME_FAILED;
+  outcome.scopeLength = 0;
+  context.authoritative = false;
+  context.proofCount = 0;
+  return RCODE_SERVFAIL;
 }
 
 /** NXDOMAIN or NODATA with the SOA that says for how long (RFC 2308 §3). */
@@ -181,6 +225,9 @@ function deny(context: AnswerContext, rcode: number): number {
   const apexLength = (words[apexOf(hit.block, hit.shift)] as number) & 0xff;
   const entry = hit.block + ((words[hit.block + BLOCK_NEGATIVE] as number) >>> 2);
   putNeeded(context, entry, suffixAt(message, apexLength));
+  const { qtype } = context.query;
+  if (context.secure) proveAbsence(context, qtype === TYPE_A || qtype === TYPE_AAAA);
+  putProofs(context);
   return rcode;
 }
 
@@ -197,58 +244,17 @@ function refer(context: AnswerContext, cut: number, steps: number): number {
   const entry = rrsetOf(words, cut, TYPE_NS);
   const start = message.at;
   const owner = suffixAt(message, (words[cut + NODE_NAME] as number) & 0xff);
-  if (putNeeded(context, entry, owner)) putAdditional(context, entry, start);
-  return RCODE_NOERROR;
-}
-
-/**
- * Puts the DNAME and the CNAME that follows from it for the name (RFC 6672 §3.1), and goes on to its target.
- * False ends the chain.
- */
-function redirect(context: AnswerContext, node: number): boolean {
-  const { message, outcome, zones, hit } = context;
-  const { words, octets } = zones;
-  const { name, out, spelt } = message;
-  const nameWord = words[node + NODE_NAME] as number;
-  const kept = octetsBefore(name, name.labels - ((nameWord >>> 8) & 0xff));
-  const entry = rrsetOf(words, node, TYPE_DNAME);
-  if (!isRedirected(context, entry) && !putNeeded(context, entry, suffixAt(message, nameWord & 0xff)))
-    return false;
-  const run = hit.block * 4 + (words[entry + RRSET_RUN] as number);
-  const length = kept + (words[entry + RRSET_OCTETS] as number) - HEAD;
-  if (length > NAME_LIMIT) {
-    outcome.kind = OUTCOME_FAILED;
-    return false;
-  }
-  const start = message.at;
-  if (start + HEAD + length > message.limit) {
+  // The NS records of a cut are the child's to sign (RFC 4035 §2.2).
+  if (!putRun(message, words, context.hit.block, entry, owner)) {
     outcome.truncated = true;
-    return false;
+    return RCODE_NOERROR;
   }
-  spell(message);
-  for (let i = kept; i < length; i++) spelt[i] = octets[run + HEAD + i - kept] as number;
-  out.setInt32(start, ((0xc000 | message.nameAt) << 16) | TYPE_CNAME);
-  // CLASS and TTL are those of the DNAME.
-  for (let i = 4; i < 10; i++) out.setUint8(start + i, octets[run + i] as number);
-  out.setUint16(start + 10, length);
-  for (let i = 0; i < length; i++) out.setUint8(start + HEAD + i, spelt[i] as number);
-  message.at = start + HEAD + length;
-  message.counts[SECTION_ANSWER] = (message.counts[SECTION_ANSWER] as number) + 1;
-  goOnWith(message, start + HEAD);
-  return true;
-}
-
-/** Whether the response has this DNAME already; notes that it soon has. */
-function isRedirected(context: AnswerContext, entry: number): boolean {
-  const { redirects } = context;
-  for (let i = 0; i < context.redirectCount; i++) if (redirects[i] === entry) return true;
-  redirects[context.redirectCount++] = entry;
-  return false;
-}
-
-/** Puts an RRset that the response cannot do without. False if it does not fit: then TC is set. */
-function putNeeded(context: AnswerContext, entry: number, owner: number): boolean {
-  if (putRun(context.message, context.zones.words, context.hit.block, entry, owner)) return true;
-  context.outcome.truncated = true;
-  return false;
+  if (context.secure) {
+    const signer = rrsetOf(words, cut, TYPE_DS);
+    if (signer === 0) proveInsecure(context, cut);
+    else putNeeded(context, signer, owner);
+  }
+  putProofs(context);
+  if (!outcome.truncated) putAdditional(context, entry, start);
+  return RCODE_NOERROR;
 }

@@ -50,7 +50,8 @@ export interface Service {
 }
 
 /** Records of a link: A, AAAA, HTTPS. */
-const KINDS = 3;
+export const STEERED_KINDS = 3;
+const KINDS = STEERED_KINDS;
 
 /** Prepares every answer that a service can give with this fleet. */
 export function compileService(spec: ServiceSpec, fleet: Fleet): Service {

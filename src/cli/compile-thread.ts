@@ -19,7 +19,8 @@ import { type CompileJob, type FromCompiler, type MadeFile, startCompiling } fro
 import { clientSources, lazyGeoSources, readGeoData } from './geo-files.ts';
 import { writeImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
-import { readZone } from './zone-file.ts';
+import { readZone, type ZoneReader } from './zone-file.ts';
+import { createZoneSigners } from './zone-signers.ts';
 
 /** The entry of a compile thread: makes one image, says how far it is, and ends. */
 
@@ -64,7 +65,8 @@ function make(wanted: CompileJob): MadeFile | ClientPart | Promise<MadeFile> {
   return wanted.kind === 'clients' ? makeClients(wanted) : makePart(wanted, readPlacesFile());
 }
 
-function makeZones({ zones, configFile, services, programVersion }: ZoneJob): MadeFile {
+function makeZones({ zones, configFile, services, signing, programVersion }: ZoneJob): MadeFile {
+  const signer = createZoneSigners(signing);
   const builder = createZoneImageBuilder({ services, allocate });
   const state = rememberedState();
   const problems: ZoneProblem[] = [];
@@ -76,9 +78,11 @@ function makeZones({ zones, configFile, services, programVersion }: ZoneJob): Ma
     state(path);
     return readFileSync(path, 'utf8');
   };
-  for (const [i, { origin, file, place }] of zones.entries()) {
+  for (const [i, { origin, file, place, dnssec }] of zones.entries()) {
     const wanted = { origin, file, services, namedAt: { file: configFile, ...place } };
-    const read = readZone(wanted, { readText, compile: (name, records) => builder.add(name, records) });
+    const compile: ZoneReader['compile'] = (name, records) =>
+      signer.add(builder, { origin: name, records, dnssec }, state);
+    const read = readZone(wanted, { readText, compile });
     problems.push(...read.problems);
     for (const path of read.included) included.add(path);
     steeredName ??= steeredNameIn(read.records);
@@ -90,10 +94,11 @@ function makeZones({ zones, configFile, services, programVersion }: ZoneJob): Ma
   if (errors.length > 0) throw new OperatorError('bad-zone', errors);
   const maker = { programVersion, imageVersion: ZONE_IMAGE_VERSION };
   const files = [...included];
-  const source = zoneDigest(maker, { zones, services, included: files }, state);
+  const source = zoneDigest(maker, { zones, services, signing, included: files }, state);
+  signer.save();
   return {
     bytes: builder.finish({ source, madeAtMs: Date.now() }),
-    notes: { included: files, ...(steeredName !== undefined && { steeredName }) },
+    notes: { included: files, ...(steeredName !== undefined && { steeredName }), ...signer.notes() },
     warnings: problems.slice(0, PROBLEMS_MAX),
   };
 }

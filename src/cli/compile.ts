@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { ZoneSource } from '../config/zone-sources.ts';
 import type { ClientPart } from '../geo/client-build.ts';
 import { endThread, startNativeThread } from '../server/native-threads.ts';
+import type { SigningGround } from './candidate-sources.ts';
 import type { ImageFile } from './image-file.ts';
 
 /** What a compile thread is to make, and when. */
@@ -22,6 +23,8 @@ type CompileTask =
       readonly configFile: string;
       /** Names of the services, in order. */
       readonly services: readonly string[];
+      /** What zones are signed with, where any is. */
+      readonly signing: SigningGround | undefined;
       readonly programVersion: string;
       /** Where to save the image. */
       readonly path: string;

@@ -25,6 +25,10 @@ export interface ImageNotes {
   readonly included: readonly string[];
   /** A steered name to show to people, if there is one. */
   readonly steeredName?: string;
+  /** When the first signature of its zones is to be renewed, ms since 1970 UTC. */
+  readonly renewAtMs?: number;
+  /** By zone that was signed: what its keys did. */
+  readonly keys?: Readonly<Record<string, string>>;
 }
 
 /** A longer file is no image of ours: refused unread. */

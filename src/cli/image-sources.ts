@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { ZoneSource } from '../config/zone-sources.ts';
+import { parseName } from '../wire/name.ts';
+import type { SigningGround } from './candidate-sources.ts';
+import { signingPaths } from './zone-signer.ts';
 
 /**
  * What images are made from, as a digest: 16 hexadecimal digits that differ when a file, or what the
@@ -10,9 +13,11 @@ import type { ZoneSource } from '../config/zone-sources.ts';
 
 /** What a zone image is made from. */
 export interface ZoneSources {
-  readonly zones: readonly Pick<ZoneSource, 'origin' | 'file'>[];
+  readonly zones: readonly Pick<ZoneSource, 'origin' | 'file' | 'dnssec'>[];
   /** Names of the services, in order. */
   readonly services: readonly string[];
+  /** What zones are signed with, where any is. */
+  readonly signing: SigningGround | undefined;
   /** Files that the zones include. */
   readonly included: readonly string[];
 }
@@ -30,6 +35,14 @@ export function zoneDigest(maker: Maker, sources: ZoneSources, state: (path: str
   hash.update(JSON.stringify(['zones', maker.programVersion, maker.imageVersion, sources.services]));
   for (const { origin, file } of sources.zones) hash.update(`\n${origin} ${file} ${state(file)}`);
   for (const file of sources.included) hash.update(`\n+${file} ${state(file)}`);
+  const { signing } = sources;
+  if (signing !== undefined) hash.update(`\n${JSON.stringify([signing.services, signing.fleet.links])}`);
+  for (const { origin, dnssec } of sources.zones) {
+    const name = parseName(origin);
+    if (dnssec === undefined || signing === undefined || typeof name === 'string') continue;
+    const { keys, states } = signingPaths(signing.folder, name, dnssec);
+    hash.update(`\n${JSON.stringify(dnssec)} ${state(states)} ${state(keys)}`);
+  }
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -12,6 +12,7 @@ import { type Ground, stateFolder } from './ground.ts';
 import { type ImageFile, type ImageNotes, readImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
 import { programVersion } from './version.ts';
+import { signingGround } from './zone-signers.ts';
 
 /** An image in use, and how it came here. */
 export interface LoadedImage {
@@ -45,6 +46,8 @@ interface Kind {
   readonly fault: (bytes: Uint8Array<SharedArrayBuffer>) => string | undefined;
   /** Digest of the sources as they are now. */
   readonly digest: (notes: ImageNotes) => string;
+  /** Whether it is to be made anew although its sources are as they were. */
+  readonly isDue?: (notes: ImageNotes) => boolean;
   readonly job: Exclude<CompileJob, { kind: 'client-part' }>;
 }
 
@@ -111,6 +114,17 @@ export function remakeClients(
 ): Compiling<LoadedImage> {
   const startedMs = performance.now();
   const kind = clientKind(ground, terminal);
+  const { made, ended, cancel } = startCompiling(kind.job, { onUnsaved: warnUnsaved(kind, terminal) });
+  return { made: made.then((file) => describeLoaded(file, 'sources', startedMs)), ended, cancel };
+}
+
+/** Makes the zone image anew and saves it, while the one before is answered from. */
+export function remakeZones(
+  ground: Ground,
+  terminal: Pick<Terminal, 'readText' | 'err'>,
+): Compiling<LoadedImage> {
+  const startedMs = performance.now();
+  const kind = zoneKind(ground, terminal, true);
   const { made, ended, cancel } = startCompiling(kind.job, { onUnsaved: warnUnsaved(kind, terminal) });
   return { made: made.then((file) => describeLoaded(file, 'sources', startedMs)), ended, cancel };
 }
@@ -186,7 +200,8 @@ function readUsable(kind: Kind, allocate: Allocate): ImageFile | string | undefi
   if (typeof read === 'string') return `is not used: ${read}`;
   const fault = kind.fault(read.bytes);
   if (fault !== undefined) return `is not used: ${fault}`;
-  if (imageStamp(read.bytes).source === kind.digest(read.notes)) return read;
+  if (imageStamp(read.bytes).source === kind.digest(read.notes))
+    return kind.isDue?.(read.notes) === true ? 'has signatures that are due' : read;
   return `is out of date: ${kind.from} or the program changed since`;
 }
 
@@ -198,6 +213,7 @@ function warnUnsaved(kind: Kind, terminal: Pick<Terminal, 'err'>): (reason: stri
 function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>, othersAnswer: boolean): Kind {
   const services = config.services.map(({ name }) => name);
   const { zones } = config;
+  const signing = signingGround(config);
   const path = join(stateFolder(config), 'zones.image');
   const version = programVersion(terminal);
   return {
@@ -207,14 +223,16 @@ function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>, othe
     fault: (bytes) => faultOf(openZoneImage(bytes, { services })),
     digest: ({ included }) => {
       const maker = { programVersion: version, imageVersion: ZONE_IMAGE_VERSION };
-      return zoneDigest(maker, { zones, services, included }, fileState);
+      return zoneDigest(maker, { zones, services, signing, included }, fileState);
     },
+    isDue: ({ renewAtMs = Number.POSITIVE_INFINITY }) => Date.now() >= renewAtMs,
     job: {
       kind: 'zones',
       othersAnswer,
       zones,
       configFile: config.file,
       services,
+      signing,
       programVersion: version,
       path,
     },

@@ -36,6 +36,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./check.ts')).checkCommand,
   },
   {
+    name: 'zone',
+    summary: 'what is done with one zone: make its keys, show what its parent needs, and more',
+    load: async () => (await import('./zone.ts')).zoneCommand,
+  },
+  {
     name: 'ask',
     summary: 'ask a name server one question, as dig does, as a client anywhere',
     load: async () => (await import('./ask.ts')).askCommand,

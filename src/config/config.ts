@@ -18,7 +18,7 @@ import { readPopsCsv } from './pops-csv.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
 import { configSchema } from './schema.ts';
-import { type ZoneSource, zoneSources } from './zone-sources.ts';
+import { withDnssec, type ZoneSource, zoneSources } from './zone-sources.ts';
 
 type Parsed = z.output<typeof configSchema>;
 
@@ -225,7 +225,7 @@ function assemble(
     listen: parsed.listen,
     store: parsed.store,
     state: path(parsed.state),
-    zones,
+    zones: zones.map((zone) => withDnssec(zone, parsed.zones[zone.entry]?.dnssec, path)),
     services: Object.entries(parsed.services).map(([name, service]) =>
       assembleService(service, { name, names, fleet, policy: policies.of(name) }),
     ),

@@ -19,6 +19,7 @@ import {
 } from './scalars.ts';
 import { dnsListener } from './schema-access.ts';
 import { dnsSchema } from './schema-dns.ts';
+import { dnssecSchema } from './schema-dnssec.ts';
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
@@ -72,6 +73,7 @@ const zoneSchema = z
         "In place of `origin` and `file`: a folder, relative to this file's folder. Each file `NAME.zone` " +
           'in it is the master file of the zone NAME.',
       ),
+    dnssec: dnssecSchema.optional(),
   })
   .superRefine(({ origin, file, dir }, context) => {
     const report = (path: string, message: string): void =>

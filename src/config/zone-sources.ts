@@ -3,6 +3,7 @@ import type { Path, Place, YamlText } from './document.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { quote } from './problems.ts';
 import { domainName } from './scalars.ts';
+import type { Dnssec } from './schema-dnssec.ts';
 
 /** A zone to answer for. */
 export interface ZoneSource {
@@ -11,6 +12,10 @@ export interface ZoneSource {
   readonly file: string;
   /** Where the configuration names the file, or its folder: for problems with opening it. */
   readonly place: Place;
+  /** Position in the configuration's list of zones. */
+  readonly entry: number;
+  /** How it is signed; absent: it is not. */
+  readonly dnssec?: Dnssec;
 }
 
 /** Zones that one configuration may have, those of folders among them. */
@@ -57,6 +62,7 @@ export function zoneSources(
         origin,
         file: joinPath(folderOf(file), named),
         place: yaml.valuePlace(['zones', i, 'file']),
+        entry: i,
       });
     if (typeof dir !== 'string' || dir === '') continue;
     const path = ['zones', i, 'dir'];
@@ -64,7 +70,7 @@ export function zoneSources(
     const folder = joinPath(folderOf(file), dir);
     for (const one of zonesIn(folder, options.list, (message) => report(path, message))) {
       enter(one.origin, path);
-      found.push({ ...one, place });
+      found.push({ ...one, place, entry: i });
     }
   }
   if (found.length > ZONES_MAX)
@@ -74,6 +80,16 @@ export function zoneSources(
       message: `zones: ${found.length}: at most ${ZONES_MAX}`,
     });
   return { zones: found, problems };
+}
+
+/** A zone with how it is signed, paths ready to open. */
+export function withDnssec(
+  zone: ZoneSource,
+  dnssec: Dnssec | undefined,
+  path: (text: string) => string,
+): ZoneSource {
+  if (dnssec === undefined) return zone;
+  return { ...zone, dnssec: { ...dnssec, keys: dnssec.keys === undefined ? undefined : path(dnssec.keys) } };
 }
 
 function zonesIn(

@@ -4,12 +4,14 @@ import { emptyNameView, readWireName } from '../wire/name-view.ts';
 import { compressibleNames } from '../wire/rdata.ts';
 import { addAdditional } from './additional.ts';
 import { alignTo, type BlockBuffer, reserve, takeWords } from './block-buffer.ts';
-import { isWildcardNode, ownerOf, recordsOf, type ZoneDraft } from './draft.ts';
+import { addChain, putSignatures } from './block-denial.ts';
+import { findInDraft, isWildcardNode, ownerOf, recordsOf, type ZoneDraft } from './draft.ts';
 import { checkNode, checkOutside, serviceName } from './draft-check.ts';
 import { BLOCK, FLAG, LINKS, NODE, RRSET, SLOT, shiftOf } from './image.ts';
 import { apexOf, nextSlot } from './image-find.ts';
 import type { ZoneRecord } from './record.ts';
 import { type Naming, writeRun } from './run.ts';
+import { coveredBy, type SecuredZone } from './secured.ts';
 
 /** A block under way. */
 interface Making {
@@ -24,6 +26,10 @@ interface Making {
   readonly wildcards: Map<number, number>;
   readonly steers: Map<number, ZoneRecord>;
   readonly namings: Naming[];
+  /** RRSIGs of a signed zone, by node. */
+  readonly signatures: ReadonlyMap<number, readonly ZoneRecord[]>;
+  /** By node: whether it has words for links. */
+  readonly wantsLinks: boolean;
   recordCount: number;
 }
 
@@ -35,7 +41,12 @@ const indexes: number[] = [];
  * Writes the block of a draft's zone into the buffer, from its start. Returns everything that keeps it from
  * being served; the block means nothing then.
  */
-export function writeBlock(buffer: BlockBuffer, draft: ZoneDraft, services: readonly string[]): Problem[] {
+export function writeBlock(
+  buffer: BlockBuffer,
+  draft: ZoneDraft,
+  services: readonly string[],
+  secured?: SecuredZone,
+): Problem[] {
   const { nodeCount } = draft;
   const making: Making = {
     draft,
@@ -47,7 +58,9 @@ export function writeBlock(buffer: BlockBuffer, draft: ZoneDraft, services: read
     wildcards: new Map(),
     steers: new Map(),
     namings: [],
-    recordCount: 0,
+    signatures: signaturesByNode(draft, secured),
+    wantsLinks: secured !== undefined,
+    recordCount: (secured?.signatures.length ?? 0) + (secured?.denials.length ?? 0),
   };
   checkOutside(draft, making.problems);
   let slots = 8;
@@ -63,10 +76,23 @@ export function writeBlock(buffer: BlockBuffer, draft: ZoneDraft, services: read
   for (let node = 0; node < nodeCount; node++) writeLinks(making, node);
   addAdditional(buffer, draft.records, making.namings);
   writeNegative(making);
+  if (secured !== undefined) addChain(buffer, draft, secured, making, making.problems);
   alignTo(buffer, 8);
   buffer.words[BLOCK.OCTETS] = buffer.at;
   buffer.words[BLOCK.RECORDS] = making.recordCount;
-  return [];
+  return making.problems;
+}
+
+function signaturesByNode(draft: ZoneDraft, secured: SecuredZone | undefined): Map<number, ZoneRecord[]> {
+  const byNode = new Map<number, ZoneRecord[]>();
+  for (const record of secured?.signatures ?? []) {
+    readWireName(owner, record.owner, 0);
+    const node = findInDraft(draft, owner, 0);
+    const others = byNode.get(node);
+    if (others === undefined) byNode.set(node, [record]);
+    else others.push(record);
+  }
+  return byNode;
 }
 
 function writeNode(making: Making, node: number, shift: number): void {
@@ -133,6 +159,7 @@ function writeRRsets(making: Making, node: number, entries: number): number {
       // §3).
       const source = { records, indexes, from, to, owner, ttl: type === TYPE.RRSIG ? undefined : least };
       writeRun(buffer, { entry, node: places[node] as number }, source, making.namings);
+      writeSignatures(making, node, { entry, type, ttl: least });
       entry += RRSET.WORDS;
       if (type === TYPE.CNAME) flags |= FLAG.CNAME;
       if (type === TYPE.DNAME) flags |= FLAG.DNAME;
@@ -141,6 +168,18 @@ function writeRRsets(making: Making, node: number, entries: number): number {
     from = to;
   }
   return flags;
+}
+
+/** Writes the signatures over an RRset, where there are any, with its TTL (RFC 4034 §3). */
+function writeSignatures(
+  { buffer, signatures }: Making,
+  node: number,
+  rrset: { readonly entry: number; readonly type: number; readonly ttl: number },
+): void {
+  const own = signatures.get(node)?.filter((record) => coveredBy(record) === rrset.type);
+  if (own === undefined || own.length === 0) return;
+  const at = putSignatures(buffer, own, rrset.ttl);
+  buffer.words[rrset.entry + RRSET.SIGNATURES] = at;
 }
 
 /** Notes what the node is to its parent, and what hides it. Parents come first. */
@@ -170,7 +209,8 @@ function writeLinks(making: Making, node: number): void {
   const higher = above[node] as number;
   const wildcard = wildcards.get(node);
   const steer = steers.get(node);
-  if (higher === -1 && wildcard === undefined && steer === undefined) return;
+  const isPlain = higher === -1 && wildcard === undefined && steer === undefined;
+  if (isPlain && !making.wantsLinks) return;
   reserve(buffer, LINKS.WORDS * 4);
   const links = takeWords(buffer, LINKS.WORDS);
   const { words } = buffer;
@@ -196,6 +236,7 @@ function writeNegative(making: Making): void {
   const entry = takeWords(buffer, RRSET.WORDS);
   const source = { records: draft.records, indexes, from: at, to: at + 1, owner, ttl };
   writeRun(buffer, { entry, node: apexOf(0, buffer.words[BLOCK.SHIFT] as number) }, source, making.namings);
+  writeSignatures(making, 0, { entry, type: TYPE.SOA, ttl });
   buffer.words[BLOCK.NEGATIVE] = entry * 4;
   buffer.words[BLOCK.SERIAL] = numbers.getInt32(0);
 }

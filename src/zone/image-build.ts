@@ -15,6 +15,7 @@ import { writeBlock } from './block-build.ts';
 import { createDraft, emptyDraft, fillDraft } from './draft.ts';
 import { BLOCK, DIRECTORY, servicesDigest, shiftOf, ZONE_HEADER, ZONE_IMAGE_VERSION } from './image.ts';
 import type { ZoneRecord } from './record.ts';
+import { type SteeredParts, secureZone } from './secured.ts';
 
 /** Makes a zone image of one zone after the other. */
 export interface ZoneImageBuilder {
@@ -22,7 +23,12 @@ export interface ZoneImageBuilder {
    * Adds the zone at this apex. Returns everything that keeps the records from being one; the zone is then
    * left out. The records are not needed afterwards.
    */
-  readonly add: (origin: Uint8Array, records: readonly ZoneRecord[]) => readonly Problem[];
+  readonly add: (
+    origin: Uint8Array,
+    records: readonly ZoneRecord[],
+    /** Of a signed zone that has STEER records. */
+    parts?: SteeredParts,
+  ) => readonly Problem[];
   /** The image of all zones that were added. The builder is empty afterwards. */
   readonly finish: (stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>) => Uint8Array<SharedArrayBuffer>;
 }
@@ -45,14 +51,15 @@ export function createZoneImageBuilder(options: {
   const blocks: Block[] = [];
   const apexes = new Set<string>();
   return {
-    add: (origin, records) => {
+    add: (origin, records, parts) => {
       const key = lowerName(origin).join();
       if (apexes.has(key)) {
         const file = records[0]?.file ?? formatName(origin);
         return [{ file, message: `the zone ${formatName(origin)} is there twice` }];
       }
-      fillDraft(draft, origin, records);
-      const problems = writeBlock(buffer, draft, services);
+      const secured = secureZone(origin, records, parts);
+      fillDraft(draft, origin, secured?.plain ?? records);
+      const problems = writeBlock(buffer, draft, services, secured);
       emptyDraft(draft);
       if (problems.length > 0) return problems;
       apexes.add(key);

@@ -14,11 +14,12 @@ import { hashText } from '../base/random.ts';
  * of octets as they stand in a message, with the owner as a pointer to the question's name and the names in
  * RDATA that may be (RFC 3597 §4) compressed: into the owner's name, or into the run itself. Those pointers
  * are the patches, put right when the run is copied. What few nodes have (`LINKS`) and few RRsets have
- * (`ADDITIONAL`) stands behind the nodes.
+ * (`ADDITIONAL`) stands behind the nodes. Of a signed zone each RRset has its signatures behind its run, and
+ * the block the denials: see zone/block-denial.ts.
  */
 
 /** Raised whenever the layout changes: readers refuse other versions. */
-export const ZONE_IMAGE_VERSION = 1;
+export const ZONE_IMAGE_VERSION = 2;
 
 /** The zone image's own words in the header, in octets. */
 export const ZONE_HEADER = {
@@ -38,9 +39,19 @@ export const DIRECTORY = { HASH: 0, BLOCK: 1, SHIFT: 2, WORDS: 4 } as const;
 
 /**
  * Words at the start of a block. SHIFT: 32 less the bits that count its slots; slots are numbered by the
- * upper bits of hashes. NEGATIVE: the RRset entry of SOA for denials.
+ * upper bits of hashes. NEGATIVE: the RRset entry of SOA for denials. CHAIN: the chain of denials, 0 where
+ * the zone is not signed.
  */
-export const BLOCK = { OCTETS: 0, NODES: 1, RECORDS: 2, SERIAL: 3, SHIFT: 4, NEGATIVE: 5, WORDS: 8 } as const;
+export const BLOCK = {
+  OCTETS: 0,
+  NODES: 1,
+  RECORDS: 2,
+  SERIAL: 3,
+  SHIFT: 4,
+  NEGATIVE: 5,
+  CHAIN: 6,
+  WORDS: 8,
+} as const;
 
 /** Words of a slot of a block. NODE is 0 where nothing is. */
 export const SLOT = { HASH: 0, NODE: 1, WORDS: 2 } as const;
@@ -66,14 +77,58 @@ export const FLAG = {
 } as const;
 
 /**
- * Words of what only flagged nodes have. ABOVE: the highest cut or DNAME above. WILDCARD: the node of the
- * child `*` (RFC 4592 §3.3.1). SERVICE: position in the list of services; TTL: of the STEER record,
- * seconds.
+ * Words of what only flagged nodes have, and those of signed zones. ABOVE: the highest cut or DNAME above.
+ * WILDCARD: the node of the child `*` (RFC 4592 §3.3.1). SERVICE: position in the list of services; TTL: of
+ * the STEER record, seconds. DENIAL: the denial that speaks of the node, or, of NSEC, that covers it;
+ * NO_WILDCARD: the one that covers its child `*`; LACKING: in place of DENIAL for clients that do not get
+ * what others do. CANDIDATES: signatures of what steering chooses.
  */
-export const LINKS = { ABOVE: 0, WILDCARD: 1, SERVICE: 2, TTL: 3, WORDS: 4 } as const;
+export const LINKS = {
+  ABOVE: 0,
+  WILDCARD: 1,
+  SERVICE: 2,
+  TTL: 3,
+  DENIAL: 4,
+  NO_WILDCARD: 5,
+  LACKING: 6,
+  CANDIDATES: 7,
+  WORDS: 8,
+} as const;
 
-/** Words of an RRset entry. TYPE: with flags << 16. RUN: where its octets begin; OCTETS: how many. */
-export const RRSET = { TYPE: 0, COUNT: 1, RUN: 2, OCTETS: 3, WORDS: 4 } as const;
+/**
+ * Words of an RRset entry. TYPE: with flags << 16. RUN: where its octets begin; OCTETS: how many.
+ * SIGNATURES: where those of its RRSIGs begin, as in a run; 0: it has none.
+ */
+export const RRSET = { TYPE: 0, COUNT: 1, RUN: 2, OCTETS: 3, SIGNATURES: 4, WORDS: 5 } as const;
+
+/** Words before the octets of an RRset's signatures. */
+export const SIGNATURES = { COUNT: 0, OCTETS: 1, WORDS: 2 } as const;
+
+/**
+ * Words of the chain of denials. KIND: 1 NSEC, 3 NSEC3; ITERATIONS, SALT (where its octets begin) and
+ * SALT_OCTETS are of NSEC3. Then COUNT entries in order: `NSEC_ENTRY` or `NSEC3_ENTRY` words each.
+ */
+export const CHAIN = { KIND: 0, COUNT: 1, ITERATIONS: 2, SALT: 3, SALT_OCTETS: 4, WORDS: 5 } as const;
+export const CHAIN_KIND = { NSEC: 1, NSEC3: 3 } as const;
+
+/** Words of an entry of a chain of NSEC, in the canonical order of names: the node, and its denial. */
+export const NSEC_ENTRY = { NODE: 0, DENIAL: 1, WORDS: 2 } as const;
+/** Words of an entry of a chain of NSEC3, in the order of hashes: five of the hash, and the denial. */
+export const NSEC3_ENTRY = { HASH: 0, DENIAL: 5, WORDS: 6 } as const;
+
+/**
+ * Words before a denial's octets: its record, owner as labels and a pointer to the apex, then its RRSIGs,
+ * owners as pointers to that. OWNER: octets of the labels. RECORD: octets of the record; OCTETS: of all.
+ * SIGNATURES: how many.
+ */
+export const DENIAL = { OWNER: 0, RECORD: 1, OCTETS: 2, SIGNATURES: 3, WORDS: 4 } as const;
+
+/**
+ * Signatures of what steering chooses: a word counts the keys that signed; then for each of them and each
+ * type (A, AAAA, HTTPS) `CANDIDATES` words: where an RRSIG without its signature begins, as in a run, and
+ * its octets; and where, link by link, times and signatures begin (`CANDIDATE_WORDS` of candidates.ts).
+ */
+export const CANDIDATES = { HEAD: 0, OCTETS: 1, SIGNATURES: 2, WORDS: 3, TYPES: 3 } as const;
 
 /** Flags of an RRset, in their place in the word. */
 export const RRSET_FLAG = {

@@ -1,0 +1,63 @@
+import { TYPE } from '../wire/constants.ts';
+import { NAME_MAX } from '../wire/name.ts';
+import { octetsBefore } from '../wire/name-view.ts';
+import { NODE, RECORD_HEAD, RRSET } from '../zone/image.ts';
+import { rrsetOf } from '../zone/image-find.ts';
+import { type AnswerContext, OUTCOME } from './context.ts';
+import { goOnWith, SECTION, spell, suffixAt } from './message.ts';
+import { putNeeded } from './proof.ts';
+
+// What other modules export is loaded and checked at each use; constants of a module itself become part of
+// its code.
+const { ANSWER: SECTION_ANSWER } = SECTION;
+const { FAILED: OUTCOME_FAILED } = OUTCOME;
+const { OCTETS: RRSET_OCTETS, RUN: RRSET_RUN } = RRSET;
+const { CNAME: TYPE_CNAME, DNAME: TYPE_DNAME } = TYPE;
+const { NAME: NODE_NAME } = NODE;
+const NAME_LIMIT = NAME_MAX;
+const HEAD = RECORD_HEAD;
+
+/**
+ * Puts the DNAME and the CNAME that follows from it for the name (RFC 6672 §3.1), and goes on to its target.
+ * False ends the chain.
+ */
+export function redirect(context: AnswerContext, node: number): boolean {
+  const { message, outcome, zones, hit } = context;
+  const { words, octets } = zones;
+  const { name, out, spelt } = message;
+  const nameWord = words[node + NODE_NAME] as number;
+  const kept = octetsBefore(name, name.labels - ((nameWord >>> 8) & 0xff));
+  const entry = rrsetOf(words, node, TYPE_DNAME);
+  if (!isRedirected(context, entry) && !putNeeded(context, entry, suffixAt(message, nameWord & 0xff)))
+    return false;
+  const run = hit.block * 4 + (words[entry + RRSET_RUN] as number);
+  const length = kept + (words[entry + RRSET_OCTETS] as number) - HEAD;
+  if (length > NAME_LIMIT) {
+    outcome.kind = OUTCOME_FAILED;
+    return false;
+  }
+  const start = message.at;
+  if (start + HEAD + length > message.limit) {
+    outcome.truncated = true;
+    return false;
+  }
+  spell(message);
+  for (let i = kept; i < length; i++) spelt[i] = octets[run + HEAD + i - kept] as number;
+  out.setInt32(start, ((0xc000 | message.nameAt) << 16) | TYPE_CNAME);
+  // CLASS and TTL are those of the DNAME.
+  for (let i = 4; i < 10; i++) out.setUint8(start + i, octets[run + i] as number);
+  out.setUint16(start + 10, length);
+  for (let i = 0; i < length; i++) out.setUint8(start + HEAD + i, spelt[i] as number);
+  message.at = start + HEAD + length;
+  message.counts[SECTION_ANSWER] = (message.counts[SECTION_ANSWER] as number) + 1;
+  goOnWith(message, start + HEAD);
+  return true;
+}
+
+/** Whether the response has this DNAME already; notes that it soon has. */
+function isRedirected(context: AnswerContext, entry: number): boolean {
+  const { redirects } = context;
+  for (let i = 0; i < context.redirectCount; i++) if (redirects[i] === entry) return true;
+  redirects[context.redirectCount++] = entry;
+  return false;
+}

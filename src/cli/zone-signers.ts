@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { must } from '../base/assert.ts';
+import type { Problem } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import type { Dnssec } from '../config/schema-dnssec.ts';
+import { formatName } from '../wire/name.ts';
+import type { ZoneImageBuilder } from '../zone/image-build.ts';
+import type { ZoneRecord } from '../zone/record.ts';
+import type { SigningGround } from './candidate-sources.ts';
+import { stateFolder } from './ground.ts';
+import type { ImageNotes } from './image-file.ts';
+import { type SignedByFiles, signByFiles, signingPaths } from './zone-signer.ts';
+
+/** Adds zones to an image, those that are to be signed signed. */
+export interface ZoneSigners {
+  /** Gives all that keeps the zone from being served. `state` is told of files before they are read. */
+  readonly add: (
+    builder: ZoneImageBuilder,
+    zone: { origin: Uint8Array; records: readonly ZoneRecord[]; dnssec: Dnssec | undefined },
+    state: (path: string) => string,
+  ) => readonly Problem[];
+  /** Saves what the next signing goes on from. */
+  readonly save: () => void;
+  readonly notes: () => Pick<ImageNotes, 'renewAtMs' | 'keys'>;
+}
+
+/** What the zones of a configuration are signed with; undefined where none is. */
+export function signingGround(config: Config): SigningGround | undefined {
+  if (!config.zones.some(({ dnssec }) => dnssec !== undefined)) return undefined;
+  return {
+    services: config.services.map(({ name, ttl, https, popIndexes, ipv6Index }) => {
+      return { name, ttlMin: ttl.min, ttlMax: ttl.max, https, popIndexes, ipv6Index };
+    }),
+    fleet: config.fleet,
+    folder: signingFolder(config),
+  };
+}
+
+/** Folder of what signing keeps, and of keys unless the configuration names another. */
+export function signingFolder(config: Config): string {
+  return join(stateFolder(config), 'dnssec');
+}
+
+/** Signers of a process that makes one image. */
+export function createZoneSigners(ground: SigningGround | undefined): ZoneSigners {
+  const saves: SignedByFiles['save'][] = [];
+  const keys: Record<string, string> = {};
+  let renewAtS = Number.POSITIVE_INFINITY;
+  return {
+    add: (builder, { origin, records, dnssec }, state) => {
+      if (dnssec === undefined) return builder.add(origin, records);
+      const { folder } = must(ground, 'what zones are signed with');
+      const paths = signingPaths(folder, origin, dnssec);
+      state(paths.states);
+      state(paths.keys);
+      const nowS = Math.floor(Date.now() / 1000);
+      const signed = signByFiles({ origin, records, dnssec }, must(ground, 'its ground'), nowS);
+      if (!('records' in signed)) return signed;
+      saves.push(signed.save);
+      keys[formatName(origin)] = signed.keysDigest;
+      renewAtS = Math.min(renewAtS, signed.signing.done.renewAtS);
+      return builder.add(origin, signed.records, signed);
+    },
+    save: () => {
+      for (const save of saves) save();
+    },
+    notes: () => (saves.length === 0 ? {} : { renewAtMs: renewAtS * 1000, keys }),
+  };
+}

@@ -1,0 +1,32 @@
+import { OperatorError } from '../base/errors.ts';
+import { nearest } from '../base/nearest.ts';
+import type { Command, Invocation } from './command.ts';
+import { CONFIG_OPTION } from './config-file.ts';
+import type { ZoneAction } from './zone-action.ts';
+import { dsAction } from './zone-ds.ts';
+import { keygenAction } from './zone-keygen.ts';
+
+/** By name, in the order in which the help lists them. */
+const ACTIONS: Readonly<Record<string, ZoneAction>> = { keygen: keygenAction, ds: dsAction };
+
+export const zoneCommand: Command = {
+  operands: 'ACTION ZONE',
+  operandsMin: 2,
+  operandsMax: 2,
+  description: [
+    'Does something with one zone of the configuration:',
+    '',
+    ...Object.entries(ACTIONS).map(([name, { description }]) => `  ${name.padEnd(8)} ${description}`),
+  ].join('\n'),
+  options: Object.assign({ ...CONFIG_OPTION }, ...Object.values(ACTIONS).map(({ options }) => options)),
+  examples: Object.values(ACTIONS).flatMap(({ examples }) => examples),
+  run: (invocation: Invocation) => {
+    const [name = '', zone = ''] = invocation.operands;
+    const action = ACTIONS[name];
+    if (action !== undefined) return action.run(zone, invocation);
+    const meant = nearest(name, Object.keys(ACTIONS));
+    const hint = meant === undefined ? Object.keys(ACTIONS).join(', ') : `did you mean ${meant}?`;
+    const message = `no such action: ${JSON.stringify(name)}; ${hint}`;
+    throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
+  },
+};

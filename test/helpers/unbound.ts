@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { ListenAddress } from '../../src/server/handler.ts';
+import { freePorts } from '../../src/server/listeners.ts';
+import { ask } from './ask.ts';
+import type { Message } from './message.ts';
+
+const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
+
+/** A question to a resolver that validates. */
+export type Resolve = (
+  name: string,
+  type: string,
+  subnet?: string,
+  timeoutMs?: number,
+) => Promise<Message & { readonly isSecure: boolean }>;
+
+/** Whether a program of another package is here; else the test is skipped, and says so. */
+export function hasProgram(context: TestContext, program: string): boolean {
+  if (spawnSync('sh', ['-c', `command -v ${program}`], { env: { PATH } }).status === 0) return true;
+  context.skip(`${program} is not installed: Debian has it as a package`);
+  return false;
+}
+
+/**
+ * A validating Unbound of its own before a name server that has these zones; `anchors`: DS or DNSKEY records.
+ * It tells the server the client's subnet. Undefined, and the test skipped, where Unbound is not installed.
+ */
+export async function startUnbound(
+  context: TestContext,
+  options: {
+    readonly server: ListenAddress;
+    readonly zones: readonly string[];
+    readonly anchors: readonly string[];
+  },
+): Promise<Resolve | undefined> {
+  if (!hasProgram(context, 'unbound')) return undefined;
+  const [address] = await freePorts([{ host: '127.0.0.1', port: 0 }]);
+  assert.ok(address);
+  const folder = mkdtempSync(join(tmpdir(), 'isochrone-unbound-'));
+  chmodSync(folder, 0o777);
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'unbound.conf');
+  writeFileSync(file, configuration(options, address.port, folder));
+  const child = spawn('unbound', ['-d', '-p', '-c', file], {
+    cwd: folder,
+    env: { PATH },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => log.push(chunk));
+  const exited = once(child, 'exit');
+  context.after(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  const resolve: Resolve = async (name, type, subnet, timeoutMs = 5_000) => {
+    const base = { server: address, name, type, rd: true, edns: 4096, dnssecOk: true, timeoutMs };
+    const message = await ask(subnet === undefined ? base : { ...base, subnet });
+    return { ...message, isSecure: message.flags.includes('ad') };
+  };
+  for (let left = 60; ; left--) {
+    if (child.exitCode !== null || left === 0) assert.fail(Buffer.concat(log).toString());
+    const up = await resolve(options.zones[0] ?? '.', 'SOA', undefined, 500).catch(() => undefined);
+    if (up !== undefined) return resolve;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+function configuration(
+  { server, zones, anchors }: Parameters<typeof startUnbound>[1],
+  port: number,
+  folder: string,
+): string {
+  const top = new Set(zones.map((zone) => zone.split('.').at(-2) ?? ''));
+  return `server:
+  interface: 127.0.0.1
+  port: ${port}
+  chroot: ""
+  username: ""
+  directory: "${folder}"
+  pidfile: ""
+  use-syslog: no
+  num-threads: 1
+  do-not-query-localhost: no
+  module-config: "subnetcache validator iterator"
+  minimal-responses: no
+  trust-anchor-signaling: no
+${zones.map((zone) => `  client-subnet-zone: "${zone}"`).join('\n')}
+${[...top].map((name) => `  local-zone: "${name}." nodefault`).join('\n')}
+${anchors.map((anchor) => `  trust-anchor: "${anchor}"`).join('\n')}
+${zones.map((zone) => `stub-zone:\n  name: "${zone}"\n  stub-addr: ${server.host}@${server.port}`).join('\n')}
+`;
+}
