@@ -1,17 +1,17 @@
 import { emptyOutcome } from '../answer/context.ts';
 import { resolveSteered, splitHash } from '../answer/steered.ts';
-import type { Address } from '../base/address.ts';
+import { type Address, parseAddress } from '../base/address.ts';
+import { must } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
+import { POP_DRAINED } from '../base/pop-state.ts';
 import { mix32, seededRandom } from '../base/random.ts';
 import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate } from '../pop/authority.ts';
 import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
-import { BUILT_IN_ID, builtInDistribution } from '../pop/built-in.ts';
-import { startDemoOrigin } from '../pop/demo-origin.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
-import { startPops } from '../pop/pops.ts';
+import type { Pops } from '../pop/pops.ts';
 import type { Ingest } from '../probe/ingest-server.ts';
 import { startModelledAgents } from '../probe/modelled.ts';
 import type { ChooseLink } from '../probe/traffic.ts';
@@ -22,9 +22,11 @@ import { parseName, ROOT_NAME } from '../wire/name.ts';
 import { decide, type ExplainParts, explainDecided } from './explain-view.ts';
 import { readGeoData } from './geo-files.ts';
 import { stateFolder } from './ground.ts';
+
 import type { ConfiguredIngest } from './ingest.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
+import { startConfiguredPops } from './start-pops.ts';
 import type { World } from './world.ts';
 
 /** The modelled part of `up`. */
@@ -37,6 +39,7 @@ export interface Demo {
   readonly networks: number;
   /** The listener for agents and browsers; undefined: there is none. */
   readonly ingest: Ingest | undefined;
+  readonly pops: Pops;
 }
 
 /** What the modelled part needs. */
@@ -83,20 +86,18 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     beaconUrl: `https://{ipv4}:${popPort}${BEACON_OBJECT_PATH}`,
   });
   const beaconScript = ingest && `${ingest.url}/beacon.js`;
-  const origin = await startDemoOrigin(systemClock);
-  closeLater(origin.close);
-  const pops = await startPops({
-    fleet,
+  const pops = await startConfiguredPops({
+    config: world.config,
     port: popPort,
     certificate: popCertificate,
     explain,
     beaconScript,
-    distributions: [builtInDistribution(origin.url, originRegion(fleet))],
-    builtIn: new Set([BUILT_IN_ID]),
-    clock: systemClock,
+    serviceOf: serviceOfHosts(world),
+    isDraining: (popIndex) => (Atomics.load(world.popState, popIndex) & POP_DRAINED) !== 0,
+    believesClients: true,
     log,
+    closeLater,
   });
-  closeLater(pops.close);
   closeLater(followOutages({ store, fleet, pops, log }));
   const file = readGeoData('networks.csv');
   const networks = readClientNetworks(file.text, file.file);
@@ -111,18 +112,14 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     places,
     service: world.config.services[0]?.name ?? '',
     chooseLink: linkChooser(world, networks),
+    served: pops.load,
     clock: systemClock,
     random: seededRandom(seed),
     log,
   });
   closeLater(agents.close);
   const { caFile } = popCertificate;
-  return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest };
-}
-
-/** Where the demo origin is taken to stand: with most clouds' first region, or with the first POP. */
-function originRegion({ pops }: Fleet): string {
-  return (pops.find(({ code }) => code === 'IAD') ?? pops[0])?.region ?? '';
+  return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest, pops };
 }
 
 function loopbackAddresses({ links }: Fleet): string[] {
@@ -145,6 +142,25 @@ function linkChooser(world: World, networks: readonly ClientNetwork[]): ChooseLi
     if (part === 0 || image === undefined || !isSplit(image, outcome.row)) return outcome.linkIndex;
     const hash = mix32(splitHash(address, 0) + part);
     return choose(image, outcome.row, world.popState, context.linkPop, hash);
+  };
+}
+
+/** Hosts whose service is remembered. */
+const HOSTS_MAX = 1_000;
+
+/** Service of a host: what is asked of POPs is demand for it. */
+function serviceOfHosts(world: World): (host: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (host) => {
+    if (known.has(host)) return known.get(host);
+    const name = parseName(host, ROOT_NAME);
+    const client = must(parseAddress(LOCALHOST), 'address');
+    const decided = typeof name === 'string' ? undefined : decide(world, { name, type: TYPE.A, client });
+    // Before the first table nothing is known, and nothing remembered.
+    if (world.answering.context.table === undefined) return undefined;
+    const service = decided && world.config.services[decided.outcome.serviceIndex]?.name;
+    if (known.size < HOSTS_MAX) known.set(host, service);
+    return service;
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { Pops } from '../pop/pops.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
@@ -67,6 +68,7 @@ export const upCommand: Command = {
       const decider = deciderOf(ground);
       const health = startHealth(ground, { store, log, closeLater });
       const figures = ingestMetrics();
+      let pops: Pops | undefined;
       const starting = startLive({
         health,
         role: 'up',
@@ -78,7 +80,7 @@ export const upCommand: Command = {
         first,
         workers,
         control: metrics.read,
-        counters: figures.read,
+        counters: () => [...figures.read(), ...(pops === undefined ? [] : [pops.counters()])],
         packed: decider.packed,
         closeLater,
       });
@@ -106,6 +108,7 @@ export const upCommand: Command = {
         closeLater,
       });
       figures.observe(demo.ingest);
+      pops = demo.pops;
       health.startNameServerChecks();
       await startControlLoop(ground, {
         role: 'up',

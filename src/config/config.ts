@@ -8,6 +8,7 @@ import type { MaintenanceWindow } from '../steering/maintenance.ts';
 import { type Policy, popsOf } from '../steering/policy.ts';
 import { crossCheck } from './cross-check.ts';
 import { readYaml, type YamlText } from './document.ts';
+import { type EdgeConfig, edgeOf } from './edge.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
 import { type Health, healthOf, windowOf } from './health.ts';
 import { agentsWithPaths, dnsWithPaths, measureWithPaths } from './measure-paths.ts';
@@ -83,6 +84,8 @@ export interface Config {
   readonly measure: Parsed['measure'];
   /** By POP code. */
   readonly agents: Parsed['agents'];
+  /** What the POPs serve, and how. */
+  readonly edge: EdgeConfig;
   /** `token` as in the file: the environment is the caller's to look at. */
   readonly admin: { readonly token?: string };
 }
@@ -138,7 +141,8 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
   const source = { file, ...yaml };
   const problems = [...yaml.problems, ...popProblems, ...built.problems];
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, { value: raw, source }));
-  problems.push(...crossCheck(raw, { source, popCodes: built.codes }));
+  const regions = new Set(built.fleet.pops.map(({ region }) => region));
+  problems.push(...crossCheck(raw, { source, popCodes: built.codes, regions }));
   const { zones, problems: zoneProblems } = zoneSources(raw['zones'], { file, yaml, list: options.list });
   problems.push(...zoneProblems);
   const serviceNames = isMapping(raw['services']) ? Object.keys(raw['services']) : [];
@@ -246,6 +250,7 @@ function assemble(
     ingest: { ...parsed.ingest, tls: tls && { certificate: path(tls.certificate), key: path(tls.key) } },
     measure: measureWithPaths(parsed.measure, path),
     agents: agentsWithPaths(parsed.agents, path),
+    edge: edgeOf(parsed, path),
     admin: withoutUndefined(parsed.admin),
   };
 }

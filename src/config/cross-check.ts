@@ -1,6 +1,7 @@
 import { formatPrefix, parsePrefix } from '../base/address.ts';
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
+import { checkEdge } from './check-edge.ts';
 import { checkPolicies } from './check-policies.ts';
 import type { Path } from './document.ts';
 import { entries, field, list } from './fields.ts';
@@ -22,9 +23,9 @@ interface Check {
  */
 export function crossCheck(
   raw: Readonly<Record<string, unknown>>,
-  options: { source: Source; popCodes: ReadonlySet<string> },
+  options: { source: Source; popCodes: ReadonlySet<string>; regions: ReadonlySet<string> },
 ): Problem[] {
-  const { source, popCodes } = options;
+  const { source, popCodes, regions } = options;
   const problems: Problem[] = [];
   const register = uniqueness(problems);
   const check: Check = {
@@ -45,6 +46,7 @@ export function crossCheck(
   }
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
+  checkEdge(raw, { ...check, regions });
   return problems;
 }
 

@@ -24,6 +24,7 @@ import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
+import { cachePoliciesSchema, distributionsSchema, originsSchema, popTierSchema } from './schema-pop.ts';
 import { biasMs, NAME, NOT_A_NAME, serviceSchema } from './schema-service.ts';
 import { steeringSchema } from './schema-steering.ts';
 
@@ -219,6 +220,10 @@ export const configSchema = z
     ingest: ingestSchema,
     measure: measureSchema,
     agents: agentsSchema,
+    popTier: popTierSchema,
+    cachePolicies: cachePoliciesSchema,
+    origins: originsSchema,
+    distributions: distributionsSchema,
     admin: adminSchema,
   })
   .meta({ title: 'Isochrone configuration' });

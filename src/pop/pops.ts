@@ -61,6 +61,10 @@ export interface PopOptions {
   readonly settings?: TierSettings;
   /** Service of a host, for the demand of client networks. */
   readonly serviceOf?: (host: string) => string | undefined;
+  /** Whether a POP is to be left: its connections end with the answers that are under way. */
+  readonly isDraining?: (popIndex: number) => boolean;
+  /** Whether clients of this machine may say, by `X-Isochrone-Client`, in whose place they ask. */
+  readonly believesClients?: boolean;
   /** Takes lines of the access log. */
   readonly accessLog?: ((line: string) => void) | undefined;
   readonly clock: Clock;
@@ -76,11 +80,6 @@ export interface Pops {
    * nothing.
    */
   readonly setUp: (popIndex: number, up: boolean) => Promise<void>;
-  /**
-   * Begins to leave a POP, or takes that back: its connections end with the answers that are under way, and
-   * no request is lost.
-   */
-  readonly setDraining: (popIndex: number, isDraining: boolean) => void;
   /** Requests answered since the start, by POP index. */
   readonly requests: () => readonly number[];
   /** What the POP's real clients ask of it now. */
@@ -110,7 +109,6 @@ export async function startPops(options: PopOptions): Promise<Pops> {
   const tier = createTier({ ...settings, fleet, clock });
   const meter = createLoadMeter({ monotonicMs, serviceOf: options.serviceOf ?? (() => undefined) });
   const counters = createPopCounters();
-  const draining = new Set<number>();
   const { builtIn = new Set(), beaconScript, explain, accessLog } = options;
   const exchange = createExchange({
     fleet,
@@ -118,7 +116,8 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     tier,
     clock,
     own: ownPages({ explain, beaconScript, log, isConfigured: (id) => id !== '' && !builtIn.has(id) }),
-    isDraining: (popIndex) => draining.has(popIndex),
+    isDraining: options.isDraining ?? (() => false),
+    believesClients: options.believesClients === true,
     onDone: (done) => {
       meter.count(done.popIndex, done.request.clientAddress, done.request.host);
       counters.count(done);
@@ -136,10 +135,6 @@ export async function startPops(options: PopOptions): Promise<Pops> {
   return {
     addressCount: links.length,
     setUp: doors.setOpen,
-    setDraining: (popIndex, isDraining) => {
-      if (isDraining) draining.add(popIndex);
-      else draining.delete(popIndex);
-    },
     requests: () => fleet.pops.map(({ index }) => meter.total(index)),
     load: (popIndex) => ({ ...meter.of(popIndex), connections: guard.openOf(popIndex) }),
     counters: () => counters.read({ tier, guard }),

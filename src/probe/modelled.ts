@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { Places } from '../geo/places.ts';
 import type { NetModel } from '../netmodel/model.ts';
 import type { ClientNetwork } from '../netmodel/networks.ts';
-import type { PopReport, Store } from '../store/store.ts';
+import type { Demand, PopReport, Store } from '../store/store.ts';
 import { type Agent, type AgentCounts, createAgent, STEP_MS, TARGETS_EVERY_MS } from './agent.ts';
 import { clientsOf } from './clients.ts';
 import { modelledPinger, type Situation } from './modelled-pinger.ts';
@@ -23,6 +23,8 @@ export interface ModelledAgentOptions {
   readonly chooseLink: ChooseLink;
   /** Name of the service that all modelled clients ask for. */
   readonly service: string;
+  /** What real clients ask of the POPs besides; absent: there are none. */
+  readonly served?: (popIndex: number) => Served;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (message: string) => void;
@@ -30,6 +32,15 @@ export interface ModelledAgentOptions {
   readonly demandRps?: number;
   /** How long clients keep an answer, ms. */
   readonly holdMs?: number;
+}
+
+/** What real clients ask of a POP that is modelled otherwise. */
+export interface Served {
+  /** Requests a second. */
+  readonly rps: number;
+  /** Connections that are open. */
+  readonly connections: number;
+  readonly demand: readonly Demand[];
 }
 
 /** The agents' work, moved on by `step`. */
@@ -106,8 +117,8 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
         outbox,
         pinger: modelledPinger(pop, { ...situation, clientOf, random }),
         figures: {
-          report: (nowMs) => reportOf(pop, nowMs, situation),
-          demand: () => traffic.demandOf(pop.index),
+          report: (nowMs) => withServed(reportOf(pop, nowMs, situation), options.served?.(pop.index)),
+          demand: () => allDemand(traffic.demandOf(pop.index), options.served?.(pop.index).demand),
         },
         turn: pop.index,
       }),
@@ -141,6 +152,29 @@ function sumOf(all: readonly AgentCounts[]): AgentCounts {
     overflow: sum('overflow'),
     reportsLost: sum('reportsLost'),
   };
+}
+
+/** The report with what real clients ask on top. */
+function withServed(report: PopReport, served: Served | undefined): PopReport {
+  if (served === undefined || (served.rps === 0 && served.connections === 0)) return report;
+  return {
+    ...report,
+    loadRps: report.loadRps + served.rps,
+    steeredRps: (report.steeredRps ?? 0) + served.rps,
+    connections: served.connections,
+  };
+}
+
+/** Both together, each network of a service once. */
+function allDemand(modelled: readonly Demand[], real: readonly Demand[] = []): readonly Demand[] {
+  if (real.length === 0) return modelled;
+  const sums = new Map<string, Demand>();
+  for (const demand of [...modelled, ...real]) {
+    const key = `${demand.network} ${demand.service ?? ''}`;
+    const before = sums.get(key);
+    sums.set(key, before === undefined ? demand : { ...demand, rps: before.rps + demand.rps });
+  }
+  return [...sums.values()];
 }
 
 function reportOf(pop: Pop, nowMs: number, { model, traffic, ...now }: Situation): PopReport {

@@ -1,4 +1,5 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { formatAddress, parseAddress } from '../../base/address.ts';
 import { must } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Fleet } from '../../base/fleet.ts';
@@ -32,6 +33,8 @@ export interface ExchangeOptions {
   readonly own: (request: PopRequest, context: RequestContext) => PopResponse | undefined;
   /** Whether the POP is to be left: connections end with their answers. */
   readonly isDraining: (popIndex: number) => boolean;
+  /** Whether clients of this machine may say in whose place they ask. */
+  readonly believesClients: boolean;
   readonly onDone: (done: Done) => void;
   readonly log: (message: string) => void;
 }
@@ -49,6 +52,9 @@ export interface Done {
 
 /** Header with which a client on this machine asks for every part of the way in `Server-Timing`. */
 const TRACE_HEADER = 'x-isochrone-trace';
+
+/** And in whose place it asks: so that a demo on one machine has clients everywhere. */
+const CLIENT_HEADER = 'x-isochrone-client';
 
 /** Makes the function that takes each request through L1 and back. */
 export function createExchange(options: ExchangeOptions): Exchange {
@@ -81,7 +87,7 @@ interface Node {
 async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node): Promise<void> {
   const { link } = facts.connection;
   const pop = must(options.fleet.pops[link.popIndex], 'POP of a link');
-  const request = requestOf(facts, node, options.clock);
+  const request = requestOf(facts, node, options);
   const distribution = options.router.distributionOf(request.host);
   const behaviour = distribution && behaviourOf(distribution, pathOf(request.target));
   const context: RequestContext = {
@@ -106,7 +112,7 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
   }
   const firstOctetMs = performance.now() - node.beganMs;
   const edgeLocation = `${pop.code}1-C${facts.server + 1}`;
-  const isTraced = hasHeader(request.headers, TRACE_HEADER) && isHere(request.clientAddress);
+  const isTraced = hasHeader(request.headers, TRACE_HEADER) && isHere(facts.connection.clientAddress);
   const headers = clientHeaders(response, request, context, { edgeLocation, tookMs: firstOctetMs, isTraced });
   if (options.isDraining(pop.index) && request.httpVersion === '1.1') headers.push(['connection', 'close']);
   const isHead = request.method === 'HEAD';
@@ -174,7 +180,8 @@ async function answer(
   return response;
 }
 
-function requestOf(facts: ConnectionFacts, { request }: Node, clock: Clock): PopRequest {
+function requestOf(facts: ConnectionFacts, { request }: Node, options: ExchangeOptions): PopRequest {
+  const { clock, believesClients } = options;
   const { connection, tls, clientPort } = facts;
   const isH2 = request.httpVersionMajor === 2;
   const headers = fromRawHeaders(request.rawHeaders).filter(([name]) => !name.startsWith(':'));
@@ -189,13 +196,16 @@ function requestOf(facts: ConnectionFacts, { request }: Node, clock: Clock): Pop
     connection.mark = { octets: connection.socket.bytesRead, atMs: performance.now() };
     request.once('close', () => connection.receiving--);
   }
+  const peer = connection.clientAddress.replace(/^::ffff:/, '');
+  const said = believesClients && isHere(peer) ? headerOf(headers, CLIENT_HEADER) : undefined;
+  const client = said === undefined ? undefined : parseAddress(said);
   return {
     method: request.method,
     receivedTarget: request.url,
     target: request.url,
     host: authority.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase(),
     headers,
-    clientAddress: connection.clientAddress.replace(/^::ffff:/, ''),
+    clientAddress: client === undefined ? peer : formatAddress(client),
     clientPort,
     httpVersion: isH2 ? '2' : '1.1',
     tls,
@@ -222,7 +232,8 @@ export function refusal(
 }
 
 function isHere(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
+  const plain = address.replace(/^::ffff:/, '');
+  return plain.startsWith('127.') || plain === '::1';
 }
 
 const NO_BEHAVIOUR: Behaviour = {

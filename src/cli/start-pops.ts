@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import type { Fleet } from '../base/fleet.ts';
+import type { Config } from '../config/config.ts';
+import type { PopCertificate } from '../pop/authority.ts';
+import { BUILT_IN_ID, builtInDistribution } from '../pop/built-in.ts';
+import { startDemoOrigin } from '../pop/demo-origin.ts';
+import { followDrains } from '../pop/drains.ts';
+import { openLogFile } from '../pop/log-file.ts';
+import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
+import { edgeParts } from './distributions.ts';
+import { systemClock } from './live.ts';
+import type { CloseLater } from './long-running.ts';
+
+/** What `startConfiguredPops` needs. */
+export interface StartPopsOptions
+  extends Pick<PopOptions, 'explain' | 'beaconScript' | 'only' | 'port' | 'serviceOf' | 'log'> {
+  readonly config: Config;
+  readonly certificate: PopCertificate;
+  readonly isDraining: (popIndex: number) => boolean;
+  /** Whether clients of this machine may say in whose place they ask. */
+  readonly believesClients: boolean;
+  readonly closeLater: CloseLater;
+}
+
+/**
+ * Starts the POPs as the configuration says; a demo origin stands behind every host of which it says nothing.
+ * Throws `OperatorError`.
+ */
+export async function startConfiguredPops(options: StartPopsOptions): Promise<Pops> {
+  const { config, certificate, isDraining, closeLater, ...rest } = options;
+  const { fleet, edge } = config;
+  const { distributions, policies, settings } = edgeParts(edge);
+  const { accessLog } = edge.tier;
+  const file = accessLog === undefined ? undefined : await openLogFile(resolve(accessLog), options.log);
+  if (file !== undefined) closeLater(file.close);
+  const isAllConfigured = distributions.some(({ domains }) => domains.includes('*'));
+  const own = isAllConfigured ? [] : [await builtIn(fleet, closeLater)];
+  const pops = await startPops({
+    ...rest,
+    fleet,
+    certificate,
+    distributions: [...distributions, ...own],
+    policies,
+    builtIn: new Set([BUILT_IN_ID]),
+    settings,
+    isDraining,
+    accessLog: file?.write,
+    clock: systemClock,
+  });
+  closeLater(pops.close);
+  const answersLastMs = Math.max(0, ...config.services.map(({ ttl }) => ttl.max)) * 1000;
+  closeLater(followDrains({ fleet, pops, isDraining, answersLastMs, log: options.log }));
+  return pops;
+}
+
+async function builtIn(fleet: Fleet, closeLater: CloseLater) {
+  const origin = await startDemoOrigin(systemClock);
+  closeLater(origin.close);
+  return builtInDistribution(origin.url, originRegion(fleet));
+}
+
+/** Where the demo origin is taken to stand: with most clouds' first region, or with the first POP. */
+function originRegion({ pops }: Fleet): string {
+  return (pops.find(({ code }) => code === 'IAD') ?? pops[0])?.region ?? '';
+}
