@@ -35,7 +35,7 @@ function popView(
   now: { word: number; whyOut: string | undefined; terms: SteeringTerms | undefined },
 ): PopView {
   const { word, whyOut, terms } = now;
-  const { code, city, country, region, index, biasMs } = pop;
+  const { code, city, country, region, latitude, longitude, index, biasMs } = pop;
   const known: PopTermsRecord | undefined = terms?.pops[index];
   const state = (word & POP_DRAINED) !== 0 ? 'drained' : (word & POP_DOWN) !== 0 ? 'down' : 'up';
   return {
@@ -43,6 +43,8 @@ function popView(
     city,
     country,
     region,
+    latitude,
+    longitude,
     state,
     ...(state === 'up' ? {} : { why: whyOut || known?.why || state }),
     ...(known?.reportedRps === undefined ? {} : { loadRps: known.reportedRps }),

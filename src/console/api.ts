@@ -15,6 +15,9 @@ export interface PopView {
   readonly city: string;
   readonly country: string;
   readonly region: string;
+  /** Degrees north, and east. */
+  readonly latitude: number;
+  readonly longitude: number;
   readonly state: PopStateWord;
   /** Why it is not up: the override's reason, or the verdict. */
   readonly why?: string;

@@ -171,7 +171,12 @@ function popFamilies(pops: readonly PopView[]): Family[] {
   const links = pops.flatMap((pop) =>
     pop.links.map((link) => ({ labels: { pop: pop.code, link: link.id }, value: link.congestionMs / 1000 })),
   );
+  const places = pops.map(({ code, city, country, latitude, longitude }) => {
+    const where = { latitude: String(latitude), longitude: String(longitude) };
+    return { labels: { pop: code, city, country, ...where }, value: 1 };
+  });
   return [
+    gauge('pop_info', 'Always 1; where the POP is, in degrees, is a label.', places),
     gauge('pop_state', 'Whether the POP is in the state that the label names.', states),
     each('pop_load_rps', 'Requests a second that the POP reports.', ({ loadRps }) => loadRps),
     each('pop_capacity_rps', 'Requests a second that the POP can serve.', ({ capacityRps }) => capacityRps),

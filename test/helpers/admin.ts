@@ -16,6 +16,8 @@ const pop = (code: string, rest: Partial<PopView>): PopView => ({
   city: 'Frankfurt am Main',
   country: 'DE',
   region: 'eu-central',
+  latitude: 50.03,
+  longitude: 8.57,
   state: 'up',
   capacityRps: 1000,
   priceMs: 0,

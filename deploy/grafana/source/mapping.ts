@@ -1,0 +1,105 @@
+import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import { dashboard, rows, series, stat } from './panels.ts';
+
+const OF = '{instance=~"$instance"}';
+
+const per = (name: string, by = ''): string => `sum${by} (rate(${name}${OF}[$__rate_interval]))`;
+
+const THE_TABLE = [
+  stat({
+    title: 'Cells',
+    says: 'Networks and places that the table decides for.',
+    unit: 'short',
+    queries: [{ expr: `max(isochrone_cells${OF})` }],
+  }),
+  stat({
+    title: 'Rows that differ',
+    says: 'Different rows of the table: cells with the same row share it.',
+    unit: 'short',
+    queries: [{ expr: `max(isochrone_table_rows${OF})` }],
+  }),
+  stat({
+    title: 'Networks that asked',
+    says: 'Client networks and services seen in the last seconds, from one query in sixteen.',
+    unit: 'short',
+    queries: [{ expr: `sum(isochrone_dns_demand_networks${OF})` }],
+  }),
+];
+
+const WHAT_MOVES = [
+  series({
+    title: 'Moves by reason',
+    says: 'Cells that were given another POP a second. `gain` and `learned`: for lower latency.',
+    unit: 'ops',
+    stacked: true,
+    queries: [{ expr: per('isochrone_moves_total', ' by (reason)'), legend: '{{reason}}' }],
+  }),
+  series({
+    title: 'Moves a cell and hour',
+    says: 'Below 0.1 where nothing happens; lasting values above 1 are flaps.',
+    unit: 'none',
+    queries: [
+      {
+        expr: `3600 * ${per('isochrone_moves_total')} / max(isochrone_cells${OF})`,
+        legend: 'moves a cell-hour',
+      },
+    ],
+  }),
+];
+
+const WHAT_IS_MEASURED = [
+  series({
+    title: 'Bursts',
+    says: 'Bursts a second that agents were given, that came back, and that were lost on the way to agents.',
+    unit: 'ops',
+    queries: [
+      { expr: per('isochrone_bursts_planned_total'), legend: 'planned' },
+      { expr: per('isochrone_samples_total'), legend: 'arrived' },
+      { expr: per('isochrone_bursts_lost_total'), legend: 'lost' },
+    ],
+  }),
+  series({
+    title: 'Bursts refused, by reason',
+    says: 'Faster than light, from the future, too old, of unknown networks: not believed.',
+    unit: 'ops',
+    stacked: true,
+    queries: [
+      {
+        expr: `${per('isochrone_samples_refused_total', ' by (reason)')} or vector(0)`,
+        legend: '{{reason}}',
+      },
+    ],
+  }),
+];
+
+const WHAT_TELLS_CLIENTS_APART = [
+  series({
+    title: 'Steered answers by what told the client',
+    says: "ECS: the client's own network; else its resolver's address.",
+    unit: 'reqps',
+    stacked: true,
+    queries: [{ expr: per('isochrone_dns_pop_answers_total', ' by (client)'), legend: '{{client}}' }],
+  }),
+  series({
+    title: 'Ranges of addresses',
+    says: 'Ranges that lie in one place and network, of the geo databases in use.',
+    unit: 'short',
+    queries: [{ expr: `max by (family) (isochrone_client_ranges${OF})`, legend: '{{family}}' }],
+  }),
+];
+
+/** How well clients are mapped, and what it costs to know. */
+export function mapping(): DashboardBuilder {
+  return rows(
+    dashboard('mapping', {
+      title: 'Mapping',
+      says: 'What is measured, what moves, and what tells clients apart.',
+    }),
+    [
+      ['The table', THE_TABLE],
+      ['What moves', WHAT_MOVES],
+      ['What is measured', WHAT_IS_MEASURED],
+      ['What tells clients apart', WHAT_TELLS_CLIENTS_APART],
+    ],
+  );
+}
