@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { type Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fleet } from '../../src/base/fleet.ts';
@@ -30,12 +32,14 @@ export async function startPopStage(options: {
   readonly behaviour?: Partial<Behaviour>;
   readonly distribution?: Partial<Distribution>;
   readonly more?: Partial<PopOptions>;
+  /** Changes the small fleet. */
+  readonly change?: (fleet: Fleet) => Fleet;
 }): Promise<PopStage> {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-pop-stage-'));
   const clock = { nowMs: Date.now };
   const lines: string[] = [];
   const logLines: string[] = [];
-  const fleet = smallFleet(options.net);
+  const fleet = (options.change ?? ((same: Fleet) => same))(smallFleet(options.net));
   const certificate = developmentCertificate({
     folder,
     domains: ['cdn.example'],
@@ -77,4 +81,55 @@ export async function startPopStage(options: {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** What a client got. */
+export interface Got {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Asks a POP over HTTP/1.1, for a host. */
+export function get(
+  stage: PopStage,
+  code: string,
+  path: string,
+  options: {
+    readonly method?: string;
+    readonly headers?: OutgoingHttpHeaders;
+    readonly body?: string | Buffer;
+    readonly agent?: Agent;
+    readonly host?: string;
+  } = {},
+): Promise<Got> {
+  const { method = 'GET', headers = {}, body, agent = false, host = 'www.cdn.example' } = options;
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        host: stage.addressOf(code),
+        port: stage.port,
+        path,
+        method,
+        ca: readFileSync(stage.certificate.caFile),
+        servername: 'www.cdn.example',
+        headers: { host, ...headers },
+        agent,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          }),
+        );
+      },
+    );
+    asked.on('error', reject);
+    asked.end(body);
+  });
 }

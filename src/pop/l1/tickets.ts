@@ -47,7 +47,8 @@ export function createTicketKeys(clock: Clock): TicketKeys {
     if (name.equals(current.name)) return [GOOD, current.hmac, current.aes];
     if (previous !== undefined && name.equals(previous.name))
       return [GOOD_AND_RENEW, previous.hmac, previous.aes];
-    return [NOT_OURS];
+    // Node reads both secrets before it looks at the verdict.
+    return [NOT_OURS, current.hmac, current.aes];
   };
   return { attach: (server) => contextOf(server)(answer), rotate };
 }
