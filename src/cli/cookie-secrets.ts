@@ -8,9 +8,8 @@ import type { Terminal } from './command.ts';
 type CookieConfig = { readonly dns: Pick<Config['dns'], 'cookies'> };
 type ReadText = Pick<Terminal, 'readText'>;
 
-const TIME_EVERY_MS = 1000;
-/** The file is looked at this often. */
-const FILE_EVERY_MS = 5000;
+/** The time is told, and the file looked at, this often. */
+const EVERY_MS = 1000;
 /** A secret that this process made itself makes cookies for so long (RFC 7873 §7.1: a day is advised). */
 const OWN_SECRET_MS = 86_400_000;
 const SECRET = /^[0-9a-fA-F]{32}$/;
@@ -67,7 +66,7 @@ export function keepCookies(options: {
   if (!enabled) return () => undefined;
   const tell = (): void => setCookieTime(words, Math.floor(clock.nowMs() / 1000));
   tell();
-  const timers = [setInterval(tell, TIME_EVERY_MS)];
+  const timers = [setInterval(tell, EVERY_MS)];
   if (secretsFile !== undefined) {
     let known = terminal.readText(secretsFile);
     const first = readSecrets(known, secretsFile);
@@ -89,7 +88,7 @@ export function keepCookies(options: {
           : `cookies: the secrets before are kept: ${secretsFile}: ${problem.message}`,
       );
     };
-    timers.push(setInterval(look, FILE_EVERY_MS));
+    timers.push(setInterval(look, EVERY_MS));
   } else if (secrets.length > 0)
     setCookieSecrets(
       words,

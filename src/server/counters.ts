@@ -1,4 +1,5 @@
 import { OUTCOME, type Outcome, TRANSPORTS, type Transport, transportValue } from '../answer/context.ts';
+import { COOKIE } from '../answer/cookies.ts';
 import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
@@ -68,6 +69,8 @@ const CLOSE_REASONS = [
 ] as const;
 /** Why a TCP connection was refused on arrival. */
 const REFUSE_REASONS = ['connections-max', 'client-connections-max', 'drop-list'] as const;
+/** Whether a query's cookie is good, in the order of `COOKIE`; a client's own part alone is not. */
+const COOKIE_VERDICTS = ['bad', 'good'] as const;
 /** Bucket bounds of the handling time, in seconds. */
 const HANDLING_BOUNDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 4000, 16_000].map(
   (us) => us / 1e6,
@@ -95,6 +98,7 @@ export interface ServerCounters {
   readonly kinds: number;
   readonly truncated: number;
   readonly prohibited: number;
+  readonly cookies: number;
   readonly popAnswers: number;
   readonly drops: number;
   readonly tcpAccepted: number;
@@ -112,6 +116,7 @@ const NAME = {
   kinds: 'isochrone_dns_answers_total',
   truncated: 'isochrone_dns_truncated_total',
   prohibited: 'isochrone_dns_prohibited_total',
+  cookies: 'isochrone_dns_cookies_total',
   popAnswers: 'isochrone_dns_pop_answers_total',
   drops: 'isochrone_dns_drops_total',
   tcpAccepted: 'isochrone_dns_tcp_accepted_total',
@@ -143,6 +148,9 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       counter(NAME.kinds, 'Queries by the kind of response they got.', [{ name: 'kind', values: kindNames }]),
       counter(NAME.truncated, 'Responses that said TC, by transport.', [transport]),
       counter(NAME.prohibited, 'Queries refused because their client may not ask there.', [transport]),
+      counter(NAME.cookies, 'Queries with a DNS cookie (RFC 7873), by whether it was a good one.', [
+        { name: 'verdict', values: COOKIE_VERDICTS },
+      ]),
       counter(NAME.popAnswers, 'Steered answers by POP and by what told the client: ECS or the resolver.', [
         { name: 'pop', values: popCodes },
         { name: 'client', values: CLIENT_SOURCES },
@@ -181,6 +189,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     kinds: at(NAME.kinds),
     truncated: at(NAME.truncated),
     prohibited: at(NAME.prohibited),
+    cookies: at(NAME.cookies),
     popAnswers: at(NAME.popAnswers),
     drops: at(NAME.drops),
     tcpAccepted: at(NAME.tcpAccepted),
@@ -202,6 +211,7 @@ export function countOutcome(counters: ServerCounters, outcome: Outcome): void {
   const rcode = rcodeSlots[outcome.rcode] ?? rcodeNames.length - 1;
   add(counters, counters.queries + (transport * (QTYPES.length + 1) + qtype) * rcodeNames.length + rcode, 1);
   if (outcome.truncated) add(counters, counters.truncated + transport, 1);
+  if (outcome.cookie !== COOKIE.NONE) add(counters, counters.cookies + outcome.cookie - COOKIE.BAD, 1);
   if (outcome.prohibited) add(counters, counters.prohibited + transport, 1);
   if (outcome.kind === OUTCOME.STEERED && outcome.popIndex >= 0)
     add(

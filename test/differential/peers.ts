@@ -34,7 +34,11 @@ export function installed(program: 'nsd' | 'knotd' | 'named'): boolean {
  * NSD on this port, with the UDP size and record order that we have, and no more in a response than was asked
  * for.
  */
-export async function startNsd(port: number, zones: ZoneFiles): Promise<Peer> {
+export async function startNsd(
+  port: number,
+  zones: ZoneFiles,
+  further: readonly string[] = [],
+): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-nsd-'));
   const lines = [
     'server:',
@@ -50,6 +54,7 @@ export async function startNsd(port: number, zones: ZoneFiles): Promise<Peer> {
     `  xfrdir: "${folder}"`,
     '  minimal-responses: yes',
     '  ipv4-edns-size: 1232',
+    ...further,
     'remote-control:',
     '  control-enable: no',
     ...Object.keys(zones).flatMap((zone) => ['zone:', `  name: ${zone}`, `  zonefile: ${zone}`]),
@@ -58,7 +63,11 @@ export async function startNsd(port: number, zones: ZoneFiles): Promise<Peer> {
 }
 
 /** Knot on this port. */
-export async function startKnot(port: number, zones: ZoneFiles): Promise<Peer> {
+export async function startKnot(
+  port: number,
+  zones: ZoneFiles,
+  further: readonly string[] = [],
+): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-knot-'));
   const lines = [
     'server:',
@@ -73,10 +82,14 @@ export async function startKnot(port: number, zones: ZoneFiles): Promise<Peer> {
     '  any: warning',
     'database:',
     `  storage: ${folder}`,
+    ...further,
     'template:',
     '- id: default',
     `  storage: ${folder}`,
     '  semantic-checks: soft',
+    ...further
+      .filter((line) => line.startsWith('mod-'))
+      .map((line) => `  global-module: ${line.replace(':', '/default')}`),
     'zone:',
     ...Object.keys(zones).flatMap((zone) => [`- domain: ${zone}`, `  file: ${zone}`]),
   ];
@@ -84,7 +97,11 @@ export async function startKnot(port: number, zones: ZoneFiles): Promise<Peer> {
 }
 
 /** BIND on this port, without a cookie or an NS RRset that nobody asked for. */
-export async function startBind(port: number, zones: ZoneFiles): Promise<Peer> {
+export async function startBind(
+  port: number,
+  zones: ZoneFiles,
+  further: readonly string[] = ['answer-cookie no;'],
+): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-bind-'));
   const lines = [
     'options {',
@@ -101,7 +118,7 @@ export async function startBind(port: number, zones: ZoneFiles): Promise<Peer> {
     '  minimal-any yes;',
     '  max-udp-size 1232;',
     '  edns-udp-size 1232;',
-    '  answer-cookie no;',
+    ...further,
     '  rrset-order { order none; };',
     '  check-integrity no;',
     '  check-names primary ignore;',
