@@ -33,7 +33,7 @@ test('policies: choices are POPs and other services, and services know the POPs 
   score: { pops: [FRA, AMS], biasMs: { AMS: 2 } }
   order: { policy: { failover: [CDN, score] }, answers: 3, ipv6: score }
   share: { policy: { weighted: { FRA: 70, AMS: 30 } } }
-  near: { policy: { nearest: { FRA: 0, AMS: -20.5 } } }
+  near: { policy: { nearest: { FRA: 0, share: -20.5 } } }
   map: { policy: { geo: { default: order, continents: { EU: share }, countries: { DE: FRA },
                           networks: { office: AMS } } } }
 networks:
@@ -47,11 +47,12 @@ networks:
   assert.deepEqual(by.get('order')?.popIndexes, [0, 1, 2]);
   assert.deepEqual([by.get('order')?.answersMax, by.get('order')?.ipv6Index], [3, 0]);
   assert.deepEqual([by.get('score')?.policy, by.get('score')?.answersMax], [undefined, 1]);
+  const share = by.get('share')?.policy;
   assert.deepEqual(by.get('near')?.policy, {
     kind: 'nearest',
-    pops: [
-      { pop: 0, bias: 0 },
-      { pop: 1, bias: -20.5 },
+    choices: [
+      { choice: { kind: 'pop', pop: 0 }, at: 0, bias: 0 },
+      { choice: share, at: 0, bias: -20.5 },
     ],
   });
   const map = by.get('map')?.policy;

@@ -72,15 +72,16 @@ test('location: the narrowest choice of which any POP is up', () => {
 test('nearest: by distance with bias, as Route 53 documents it', () => {
   const nearest = (bias: number): Policy => ({
     kind: 'nearest',
-    pops: [
-      { pop: 0, bias: 0 },
-      { pop: 1, bias },
+    choices: [
+      { choice: pop(0), at: 0, bias: 0 },
+      { choice: failover(pop(1), pop(2)), at: 1, bias },
     ],
   });
   assert.equal(decided(nearest(0)), '0:100');
   // 2000 km x (1 - 60 %) is 800 km, less than 1000.
   assert.equal(decided(nearest(60)), '1:100');
-  assert.equal(decided(nearest(60), [1]), '0:100');
+  assert.equal(decided(nearest(60), [1]), '2:100');
+  assert.equal(decided(nearest(60), [1, 2]), '0:100');
   assert.equal(biasedKm(2000, 25), 1500);
   assert.equal(biasedKm(1000, -50), 2000);
   assert.equal(decided(nearest(0), [], { kmTo: (one) => (one === 0 ? Number.NaN : 5) }), '1:100');

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { must } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
 import type { NetworkOverride } from '../base/network-table.ts';
-import type { Policy } from '../steering/policy.ts';
+import { type Policy, policyParts } from '../steering/policy.ts';
 import type { configSchema } from './schema.ts';
 
 type Parsed = z.output<typeof configSchema>;
@@ -69,7 +69,10 @@ export function readPolicies(
     if (nearest !== undefined)
       return {
         kind: 'nearest',
-        pops: Object.entries(nearest).map(([code, bias]) => ({ pop: popOf(code), bias })),
+        choices: Object.entries(nearest).map(([to, bias]) => {
+          const choice = choiceOf(to);
+          return { choice, at: firstPop(choice), bias };
+        }),
       };
     const { networks, countries, continents, default: otherwise } = must(geo, 'a kind of policy');
     return {
@@ -96,6 +99,15 @@ export function readPolicies(
       return asn === undefined ? network : { ...network, asn };
     }),
   };
+}
+
+/** The first POP that a policy names, at any depth. */
+function firstPop(policy: Policy): number {
+  const [pop = 0] = policyParts(policy).flatMap((part) => {
+    if (part.kind === 'pop') return part.pop;
+    return part.kind === 'latency' ? part.popIndexes : [];
+  });
+  return pop;
 }
 
 /** Labels that policies name, numbered in their order. */

@@ -57,11 +57,11 @@ const policySchema = z
           'one of weight 0 counts only where no other is.',
       ),
     nearest: z
-      .record(popCode, real({ min: -99, max: 99, unit: 'percent' }, 'Bias of the POP.'))
+      .record(choice, real({ min: -99, max: 99, unit: 'percent' }, 'Bias of the choice.'))
       .optional()
       .describe(
-        'The nearest POP that is up, by great circle; a positive bias makes it seem nearer by so many ' +
-          'percent.',
+        'The nearest choice of which any POP is up, by great circle; a positive bias makes it seem nearer ' +
+          'by so many percent. A service is where the first POP is that it names.',
       ),
     geo: geoPolicy.optional(),
   })
@@ -75,7 +75,7 @@ const policySchema = z
       report('weighted', `has more than ${ANSWERS_MAX} choices with a weight`);
     if (policy.weighted !== undefined && weights.length === 0) report('weighted', 'names no choice');
     if (policy.nearest !== undefined && Object.keys(policy.nearest).length === 0)
-      report('nearest', 'names no POP');
+      report('nearest', 'names no choice');
   })
   .describe(
     'Who gets which POP in place of the score. A choice is the code of a POP, or the name of another ' +

@@ -17,7 +17,7 @@ export function policyWords(policy: Policy, codes: readonly string[]): string {
     case 'weighted':
       return `by weight: ${list(policy.choices, ({ weight, choice }) => `${words(choice)} ${weight}`)}`;
     case 'nearest':
-      return `nearest: ${list(policy.pops, ({ pop, bias }) => code(pop) + (bias === 0 ? '' : ` ${bias} %`))}`;
+      return `nearest: ${list(policy.choices, ({ choice, bias }) => words(choice) + (bias === 0 ? '' : ` ${bias} %`))}`;
     case 'geo': {
       const { networks, countries, continents, otherwise } = policy;
       const named = [...countries, ...continents].map(([name, choice]) => `${name} ${words(choice)}`);

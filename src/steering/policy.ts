@@ -11,9 +11,18 @@ export type Policy =
   | { readonly kind: 'failover'; readonly choices: readonly Policy[] }
   /** Clients are divided by weight among the choices of which any POP is up; 0: only where no other is. */
   | { readonly kind: 'weighted'; readonly choices: readonly { weight: number; choice: Policy }[] }
-  /** The nearest POP that is up, each with a bias in percent (`biasedKm`). */
-  | { readonly kind: 'nearest'; readonly pops: readonly { pop: number; bias: number }[] }
+  /** The nearest choice of which any POP is up, each with a bias in percent (`biasedKm`). */
+  | { readonly kind: 'nearest'; readonly choices: readonly Near[] }
   | Geo;
+
+/** A choice that is where one of its POPs is. */
+export interface Near {
+  readonly choice: Policy;
+  /** Position in the fleet of the POP that it is at. */
+  readonly at: number;
+  /** Percent. */
+  readonly bias: number;
+}
 
 /** The POPs with the lowest score. */
 export interface Latency {
@@ -76,10 +85,8 @@ export function decidePolicy(policy: Policy, client: PolicyClient, isUp: IsUp): 
       return firstOf(policy.choices, client, isUp);
     case 'weighted':
       return weighed(policy.choices, client, isUp);
-    case 'nearest': {
-      const pop = byDistance(policy.pops, client).find(isUp);
-      return pop === undefined ? [] : [{ pop, share: 1 }];
-    }
+    case 'nearest':
+      return firstOf(byDistance(policy.choices, client), client, isUp);
     case 'geo':
       return firstOf(geoChoices(policy, client), client, isUp);
   }
@@ -99,7 +106,7 @@ export function standIns(policy: Policy, client: PolicyClient): readonly number[
         .toSorted((one, other) => other.weight - one.weight)
         .flatMap(({ choice }) => standIns(choice, client));
     case 'nearest':
-      return byDistance(policy.pops, client);
+      return byDistance(policy.choices, client).flatMap((choice) => standIns(choice, client));
     case 'geo':
       return geoChoices(policy, client).flatMap((choice) => standIns(choice, client));
   }
@@ -129,6 +136,7 @@ function choicesOf(policy: Policy): readonly Policy[] {
     case 'failover':
       return policy.choices;
     case 'weighted':
+    case 'nearest':
       return policy.choices.map(({ choice }) => choice);
     case 'geo':
       return [
@@ -152,8 +160,7 @@ export function networksOf(policy: Policy): ReadonlySet<number> {
 export function popsOf(policy: Policy): readonly number[] {
   const pops = policyParts(policy).flatMap((part) => {
     if (part.kind === 'pop') return part.pop;
-    if (part.kind === 'latency') return part.popIndexes;
-    return part.kind === 'nearest' ? part.pops.map(({ pop }) => pop) : [];
+    return part.kind === 'latency' ? part.popIndexes : [];
   });
   return [...new Set(pops)].sort((one, other) => one - other);
 }
@@ -199,8 +206,8 @@ function weighed(
 }
 
 /** The nearest first; those with no known distance last, in the order as written. */
-function byDistance(pops: readonly { pop: number; bias: number }[], client: PolicyClient): number[] {
-  const far = pops.map(({ pop, bias }) => ({ pop, km: biasedKm(client.kmTo(pop), bias) }));
+function byDistance(choices: readonly Near[], client: PolicyClient): Policy[] {
+  const far = choices.map(({ choice, at, bias }) => ({ choice, km: biasedKm(client.kmTo(at), bias) }));
   const order = (km: number): number => (Number.isNaN(km) ? Number.MAX_VALUE : km);
-  return far.sort((one, other) => order(one.km) - order(other.km)).map(({ pop }) => pop);
+  return far.sort((one, other) => order(one.km) - order(other.km)).map(({ choice }) => choice);
 }
