@@ -155,7 +155,7 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isList = (value: unknown): value is unknown[] => Array.isArray(value) && value.length > 0;
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);
 
 /** POPs as written, from the configuration itself or from the CSV file that it names. */
 function readDrafts(

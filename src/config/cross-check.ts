@@ -44,6 +44,9 @@ export function crossCheck(
     checkHealth(raw, check);
     for (const [code] of entries(raw['agents'])) checkCode(code, ['agents', code], check, true);
   }
+  const { pops = [] } = raw;
+  if (Array.isArray(pops) && pops.length === 0 && entries(raw['services']).length > 0)
+    check.report(['services'], 'there are no POPs to answer with: pops is missing', true);
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
   checkEdge(raw, { ...check, regions });

@@ -195,7 +195,8 @@ export const configSchema = z
       .default({})
       .describe('Services by name: what `STEER name` in a zone stands for.'),
     pops: z
-      .union([filePath, z.array(popSchema).min(1).max(ESTIMATED_POPS_MAX)])
+      .union([filePath, z.array(popSchema).max(ESTIMATED_POPS_MAX)])
+      .default([])
       .describe("The POPs: a list, or a CSV file relative to this file's folder (its columns are below)."),
     popAddresses: z
       .enum(['given', 'modelled'])
