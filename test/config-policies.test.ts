@@ -31,7 +31,8 @@ function problems(text: string): string[] {
 test('policies: choices are POPs and other services, and services know the POPs that they come to', () => {
   const { services, policyNetworks, networks } = load(`services:
   score: { pops: [FRA, AMS], biasMs: { AMS: 2 } }
-  order: { policy: { failover: [CDN, score] }, answers: 3, ipv6: score }
+  order: { policy: { failover: [CDN, score] }, ipv6: score }
+  both: { policy: { all: [FRA, AMS] } }
   share: { policy: { weighted: { FRA: 70, AMS: 30 } } }
   near: { policy: { nearest: { FRA: 0, share: -20.5 } } }
   map: { policy: { geo: { default: order, continents: { EU: share }, countries: { DE: FRA },
@@ -45,8 +46,9 @@ networks:
   const order = { kind: 'failover', choices: [{ kind: 'pop', pop: 2 }, score] };
   assert.deepEqual(by.get('order')?.policy, order);
   assert.deepEqual(by.get('order')?.popIndexes, [0, 1, 2]);
-  assert.deepEqual([by.get('order')?.answersMax, by.get('order')?.ipv6Index], [3, 0]);
-  assert.deepEqual([by.get('score')?.policy, by.get('score')?.answersMax], [undefined, 1]);
+  assert.equal(by.get('order')?.ipv6Index, 0);
+  assert.equal(by.get('score')?.policy, undefined);
+  assert.equal(by.get('both')?.policy?.kind, 'all');
   const share = by.get('share')?.policy;
   assert.deepEqual(by.get('near')?.policy, {
     kind: 'nearest',
@@ -76,12 +78,12 @@ test('what is wrong with policies is said at once, each with its place', () => {
   circle: { policy: { failover: [FRA, round] } }
   round: { policy: { geo: { default: circle, countries: { de: FRA }, continents: { XX: FRA } } } }
   label: { policy: { geo: { default: FRA, networks: { here: AMS, nowhere: AMS } } }, ipv6: nine }
-  many: { answers: 8 }
+  many: { policy: { all: [] } }
 networks:
   - { prefix: 10.0.0.0/8, label: here, country: DE }
 `);
   const expected = [
-    /^c\.yaml:11:\d+: services\.two\.policy: is one of failover, weighted, nearest and geo/,
+    /^c\.yaml:11:\d+: services\.two\.policy: is one of failover, weighted, nearest, all and geo/,
     /^c\.yaml:12:\d+: services\.none\.policy: is one of/,
     /^c\.yaml:13:\d+: services\.beside\.pops: .*stands without policy/,
     /^c\.yaml:13:\d+: services\.beside\.biasMs: is of the score/,
@@ -96,7 +98,7 @@ networks:
     /^c\.yaml:17:\d+: .*XX/,
     /^c\.yaml:18:\d+: .*nowhere: no entry under networks has the label "nowhere"/,
     /^c\.yaml:18:\d+: services\.label\.ipv6: no service has the name "nine"/,
-    /^c\.yaml:19:\d+: services\.many\.answers: .*8/,
+    /^c\.yaml:19:\d+: services\.many\.policy\.all/,
     /^c\.yaml:21:\d+: networks\[0\]: latitude, longitude: missing, and a policy names "here"/,
   ];
   for (const pattern of expected)

@@ -25,8 +25,9 @@ const client = (more: Partial<PolicyClient> = {}): PolicyClient => ({
 
 /** Parts as `POP:percent`, given the POPs that are down. */
 function decided(policy: Policy, down: readonly number[] = [], more: Partial<PolicyClient> = {}): string {
-  const parts = decidePolicy(policy, client(more), (one) => !down.includes(one));
-  return parts.map((part) => `${part.pop}:${Math.round(part.share * 100)}`).join(' ');
+  const { parts, together } = decidePolicy(policy, client(more), (one) => !down.includes(one));
+  const shares = parts.map((part) => `${part.pop}:${Math.round(part.share * 100)}`).join(' ');
+  return together ? `together ${shares}` : shares;
 }
 
 test('failover is the first choice of which any POP is up', () => {
@@ -49,6 +50,15 @@ test('weights count among choices that are up, those of 0 where no other is; all
   assert.equal(decided(policy, [0]), '1:100');
   assert.equal(decided(policy, [0, 1, 2]), '3:100');
   assert.equal(decided(weighted([0, pop(0)], [0, pop(1)])), '0:50 1:50');
+});
+
+test('all: every choice that is up in one answer, alone or where it is the choice', () => {
+  const all: Policy = { kind: 'all', choices: [pop(0), failover(pop(1), pop(2)), pop(3)] };
+  assert.equal(decided(all), 'together 0:33 1:33 3:33');
+  assert.equal(decided(all, [1, 3]), 'together 0:50 2:50');
+  assert.equal(decided(failover(pop(4), all), [4]), 'together 0:33 1:33 3:33');
+  assert.equal(decided(weighted([1, pop(4)], [1, all])), '4:50 0:17 1:17 3:17');
+  assert.equal(decided(weighted([1, pop(4)], [1, all]), [4]), 'together 0:33 1:33 3:33');
 });
 
 test('location: the narrowest choice of which any POP is up', () => {

@@ -190,7 +190,7 @@ function answerSteered(context: AnswerContext, node: number, resolver: Address):
   const start = message.at;
   if (!putRecord(message, service.records, from, octets, outcome.ttl)) outcome.truncated = true;
   else if (words[hit.block + BLOCK_CHAIN] === 0) {
-    if (service.answersMax > 1) putOthers(context, service);
+    putOthers(context, service);
   } else if (context.secure) {
     // Of a signed zone an answer has one address: that is what is signed.
     if (!signChosen(context, node, record % KINDS)) {

@@ -20,8 +20,6 @@ export interface ServiceSpec {
   /** Bounds of the TTL, seconds. */
   readonly ttlMin: number;
   readonly ttlMax: number;
-  /** Addresses that one answer has at most; absent: 1. */
-  readonly answersMax?: number | undefined;
   /** Position of the service whose answers AAAA gets; absent: its own. */
   readonly ipv6Index?: number | undefined;
   /** Absent: steered names have no HTTPS record. */
@@ -37,7 +35,6 @@ export interface Service {
   readonly groupIndex: number;
   readonly ttlMin: number;
   readonly ttlMax: number;
-  readonly answersMax: number;
   /** Position of the service whose answers AAAA gets: its own mostly; -1 stands for that. */
   readonly ipv6Index: number;
   /** Little-endian words; each record begins a new one. */
@@ -55,7 +52,7 @@ const KINDS = STEERED_KINDS;
 
 /** Prepares every answer that a service can give with this fleet. */
 export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
-  const { name, groupIndex, ttlMin, ttlMax, answersMax = 1, ipv6Index = -1, https } = spec;
+  const { name, groupIndex, ttlMin, ttlMax, ipv6Index = -1, https } = spec;
   const records = fleet.links.flatMap((link) => recordsOf(link, https));
   const sizes = Int32Array.from(records, (octets) => octets.length);
   const starts = new Int32Array(records.length);
@@ -66,7 +63,7 @@ export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
   }
   const packed = new Uint8Array(words * 4);
   for (const [i, octets] of records.entries()) packed.set(octets, (starts[i] as number) * 4);
-  const own = { name, groupIndex, ttlMin, ttlMax, answersMax, ipv6Index };
+  const own = { name, groupIndex, ttlMin, ttlMax, ipv6Index };
   return { ...own, records: new Int32Array(packed.buffer), starts, sizes };
 }
 

@@ -1,4 +1,4 @@
-import { candidate, startsOf } from '../steering/image.ts';
+import { candidate, isTogether, type SteeringImage, startsOf } from '../steering/image.ts';
 import { TYPE } from '../wire/constants.ts';
 import type { AnswerContext } from './context.ts';
 import { putRecord } from './message.ts';
@@ -7,25 +7,24 @@ import { type Service, steeredRecord } from './service.ts';
 const { CNAME: TYPE_CNAME, HTTPS: TYPE_HTTPS } = TYPE;
 
 /**
- * Puts, after the record that was chosen, those of the other POPs that clients of the row start from, up to
- * the service's bound: all that are up, or with none up all, as the chosen one is answered then too. From the
- * chosen one on and around, so that with more POPs than answers have room for each gets its share.
+ * Where the row says so, puts after the record that was chosen those of the other POPs that its clients start
+ * from: all that are up, or with none up all, as the chosen one is answered then too.
  */
 export function putOthers(context: AnswerContext, service: Service): void {
-  const { outcome, message, query, table, popState, linkPop } = context;
-  // An HTTPS record is one way to the service, complete in itself.
-  if (table === undefined || query.qtype === TYPE_HTTPS) return;
-  const { image } = table;
+  const { outcome, query, table } = context;
+  if (table === undefined || !isTogether(table.image, outcome.row)) return;
+  // An HTTPS record is one way to the service, complete in itself; an alias stands alone (RFC 1034 §3.6.2).
+  if (query.qtype === TYPE_HTTPS || isAlias(service, steeredRecord(query.qtype, outcome.linkIndex))) return;
+  putAll(context, service, table.image);
+}
+
+function putAll(context: AnswerContext, service: Service, image: SteeringImage): void {
+  const { outcome, message, query, popState, linkPop } = context;
   const { row, linkIndex } = outcome;
   const starts = startsOf(image, row);
-  // An alias stands alone (RFC 1034 §3.6.2).
-  if (isAlias(service, steeredRecord(query.qtype, linkIndex))) return;
   const isOpen = Atomics.load(popState, outcome.popIndex) !== 0;
-  let first = 0;
-  while (first < starts && candidate(image, row, first) !== linkIndex) first++;
-  let left = service.answersMax - 1;
-  for (let step = 1; step <= starts && left > 0; step++) {
-    const link = candidate(image, row, (first + step) % starts);
+  for (let k = 0; k < starts; k++) {
+    const link = candidate(image, row, k);
     if (link < 0 || link === linkIndex) continue;
     if (!isOpen && Atomics.load(popState, linkPop[link] as number) !== 0) continue;
     const record = steeredRecord(query.qtype, link);
@@ -35,7 +34,6 @@ export function putOthers(context: AnswerContext, service: Service): void {
       outcome.truncated = true;
       return;
     }
-    left--;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts';
 import { mix32 } from '../base/random.ts';
-import { choose, isSplit, rowTtl } from '../steering/image.ts';
+import { choose, isSplit, isTogether, rowTtl } from '../steering/image.ts';
 import type { AnswerContext, Outcome } from './context.ts';
 import { findRow } from './row-map.ts';
 import type { Service } from './service.ts';
@@ -35,7 +35,8 @@ export function resolveSteered(
   if (isSplit(image, row)) {
     clientHash = splitHash(address, serviceIndex);
     const bits = address.family === 4 ? SPLIT_BITS_IPV4 : SPLIT_BITS_IPV6;
-    if (scopeLength < bits) scopeLength = bits;
+    // Of answers with all parts only the order differs.
+    if (scopeLength < bits && !isTogether(image, row)) scopeLength = bits;
   }
   const linkIndex = choose(image, row, context.popState, context.linkPop, clientHash);
   outcome.scopeLength = scopeLength;

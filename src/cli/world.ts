@@ -65,7 +65,6 @@ export async function openWorld(
       groupIndex: must(groupOf[index], 'group of a service'),
       ttlMin: service.ttl.min,
       ttlMax: service.ttl.max,
-      answersMax: service.answersMax,
       ipv6Index: service.ipv6Index,
       https: service.https,
     })),

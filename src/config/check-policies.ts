@@ -56,7 +56,9 @@ function choicesOf(name: string, service: unknown): Choice[] {
     entries(field(policy, kind)).map(([to]) => ({ to, path: at(kind, to), atKey: true }));
   const geo = field(policy, 'geo');
   return [
-    ...list(field(policy, 'failover')).flatMap(([i, to]) => value(to, at('failover', i))),
+    ...['failover', 'all'].flatMap((kind) =>
+      list(field(policy, kind)).flatMap(([i, to]) => value(to, at(kind, i))),
+    ),
     ...keys('weighted'),
     ...keys('nearest'),
     ...value(field(geo, 'default'), at('geo', 'default')),

@@ -32,8 +32,6 @@ export interface Service {
   readonly biasMs: readonly number[];
   /** Who gets which POP in place of the score. */
   readonly policy?: Policy;
-  /** Addresses that one answer has at most. */
-  readonly answersMax: number;
   /** Position of the service whose answers AAAA gets; absent: its own. */
   readonly ipv6Index?: number;
   /** Bounds of the TTL of steered answers, in seconds. */
@@ -259,13 +257,12 @@ function assembleService(
   service: Parsed['services'][string],
   known: { name: string; names: readonly string[]; fleet: Fleet; policy: Policy | undefined },
 ): Service {
-  const { pops, biasMs, ttl, https, answers, ipv6 } = service;
+  const { pops, biasMs, ttl, https, ipv6 } = service;
   const { name, names, fleet, policy } = known;
   const serving = fleet.pops.filter(({ code }) => pops === 'all' || pops.includes(code));
   return {
     name,
     popIndexes: policy === undefined ? serving.map(({ index }) => index) : popsOf(policy),
-    answersMax: answers,
     ...(policy === undefined ? {} : { policy }),
     ...(ipv6 === undefined || ipv6 === name ? {} : { ipv6Index: names.indexOf(ipv6) }),
     biasMs: fleet.pops.map((pop) => pop.biasMs + (biasMs[pop.code] ?? 0)),

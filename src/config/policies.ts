@@ -59,8 +59,9 @@ export function readPolicies(
   const policyOf = (name: string): Policy | undefined => {
     const policy = services[name]?.policy;
     if (policy === undefined) return undefined;
-    const { failover, weighted, nearest, geo } = policy;
+    const { failover, weighted, nearest, all, geo } = policy;
     if (failover !== undefined) return { kind: 'failover', choices: failover.map(choiceOf) };
+    if (all !== undefined) return { kind: 'all', choices: all.map(choiceOf) };
     if (weighted !== undefined)
       return {
         kind: 'weighted',

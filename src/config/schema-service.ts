@@ -14,7 +14,7 @@ export const biasMs = real(
 );
 
 /** A row of the table has room for so many POPs that clients start from. */
-const ANSWERS_MAX = 7;
+const PARTS_MAX = 7;
 const CHOICES_MAX = 64;
 const WEIGHT_MAX = 1_000_000;
 const NETWORK_CHOICES_MAX = 1000;
@@ -63,16 +63,22 @@ const policySchema = z
         'The nearest choice of which any POP is up, by great circle; a positive bias makes it seem nearer ' +
           'by so many percent. A service is where the first POP is that it names.',
       ),
+    all: z
+      .array(choice)
+      .min(1)
+      .max(CHOICES_MAX)
+      .optional()
+      .describe(`All choices of which any POP is up, in one answer: the first ${PARTS_MAX} POPs of them.`),
     geo: geoPolicy.optional(),
   })
   .superRefine((policy, context) => {
     const named = Object.entries(policy).filter(([, value]) => value !== undefined);
     const report = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: path === '' ? [] : [path], message });
-    if (named.length !== 1) report('', 'is one of failover, weighted, nearest and geo');
+    if (named.length !== 1) report('', 'is one of failover, weighted, nearest, all and geo');
     const weights = Object.values(policy.weighted ?? {});
-    if (weights.filter((weight) => weight > 0).length > ANSWERS_MAX)
-      report('weighted', `has more than ${ANSWERS_MAX} choices with a weight`);
+    if (weights.filter((weight) => weight > 0).length > PARTS_MAX)
+      report('weighted', `has more than ${PARTS_MAX} choices with a weight`);
     if (policy.weighted !== undefined && weights.length === 0) report('weighted', 'names no choice');
     if (policy.nearest !== undefined && Object.keys(policy.nearest).length === 0)
       report('nearest', 'names no choice');
@@ -94,10 +100,6 @@ export const serviceSchema = z
       .default({})
       .describe('Bias for this service alone, by POP code, added to that of the POP.'),
     policy: policySchema.optional(),
-    answers: whole(
-      { min: 1, max: ANSWERS_MAX, unit: 'addresses' },
-      'Addresses that one answer has at most: of the POPs, up, that a policy divides clients among.',
-    ).default(1),
     ipv6: z
       .string()
       .regex(NAME, NOT_A_NAME)

@@ -5,7 +5,8 @@ import { mix32 } from '../base/random.ts';
  * The image: one buffer, little-endian, read in place. The header of base/image-file.ts, whose source is the
  * digests of the fleet and of the places, then sections:
  *   rows        Int16  [rows x 16]        candidates x 8: link indexes in order of preference, -1 ends;
- *                                         TTL in seconds; its reason, see ttl.ts; shares x 6, see `choose`
+ *                                         TTL in seconds; its reason, see ttl.ts, and
+ *                                         `TOGETHER`; shares x 6, see `choose`
  *   placeRow    Uint32 [groups x places]  row of each place
  *   networkStart Uint32 [places + 1]      first slot of each place's networks; they end where the next begin
  *   networks    Uint32 [slots x (1 + groups)]  ASN, row in each group; open addressing among the slots of the

@@ -18,6 +18,8 @@ import {
 export const ROW_CANDIDATES = 8;
 /** Shares in a row: of all candidates but the last that clients may start from. */
 export const ROW_SHARES = 6;
+/** Set in the code of a row's reason where all that its clients start from stand in one answer. */
+export const TOGETHER = 0x80;
 /** The whole, of which shares are counted. */
 export const SHARE_WHOLE = 0x8000;
 
@@ -211,7 +213,12 @@ export function rowTtl(image: SteeringImage, row: number): number {
 
 /** Code of the reason for the row's TTL (ttl.ts). */
 export function rowTtlReason(image: SteeringImage, row: number): number {
-  return image.rows[row * ROW.WORDS + ROW.REASON] as number;
+  return (image.rows[row * ROW.WORDS + ROW.REASON] as number) & ~TOGETHER;
+}
+
+/** Whether all that the row's clients start from stand in one answer. */
+export function isTogether({ rows }: Pick<SteeringImage, 'rows'>, row: number): boolean {
+  return ((rows[row * ROW.WORDS + ROW.REASON] as number) & TOGETHER) !== 0;
 }
 
 /** Whether the row's clients do not all start from its first candidate. */

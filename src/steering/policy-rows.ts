@@ -1,6 +1,6 @@
 import { mix32 } from '../base/random.ts';
 import { asnOf, type Cells, placeOf } from './cells.ts';
-import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE } from './image.ts';
+import { ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE, TOGETHER } from './image.ts';
 import type { RowTable } from './intern-rows.ts';
 import {
   decidePolicy,
@@ -113,12 +113,12 @@ function draftOf(
     },
   };
   const isUp = (pop: number): boolean => out[pop] === 0;
-  let parts = decidePolicy(root, client, isUp);
-  if (parts.length === 0) {
+  let decided = decidePolicy(root, client, isUp);
+  if (decided.parts.length === 0) {
     isOpen = true;
-    parts = decidePolicy(root, client, () => true);
+    decided = decidePolicy(root, client, () => true);
   }
-  const main = parts.toSorted((one, other) => other.share - one.share).slice(0, PARTS_MAX);
+  const main = decided.parts.toSorted((one, other) => other.share - one.share).slice(0, PARTS_MAX);
   const whole = main.reduce((sum, { share }) => sum + share, 0);
   // Answers of a table that fails open begin with nobody who is up, or that one would be answered.
   const others = standIns(root, client).filter((pop) => isUp(pop) !== isOpen);
@@ -127,7 +127,7 @@ function draftOf(
     pops,
     shares: main.map(({ share }) => share / whole),
     ttlSeconds: isOpen ? source.ttlMinSeconds : ttlSeconds,
-    reason: isOpen ? FAIL_OPEN : BY_POLICY,
+    reason: (isOpen ? FAIL_OPEN : BY_POLICY) | (decided.together && main.length > 1 ? TOGETHER : 0),
   };
 }
 

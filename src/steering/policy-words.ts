@@ -14,10 +14,12 @@ export function policyWords(policy: Policy, codes: readonly string[]): string {
       return `by score: ${policy.popIndexes.map(code).join(', ')}`;
     case 'failover':
       return `failover: ${policy.choices.map(words).join(', ')}`;
+    case 'all':
+      return `all of: ${policy.choices.map(words).join(', ')}`;
     case 'weighted':
       return `by weight: ${list(policy.choices, ({ weight, choice }) => `${words(choice)} ${weight}`)}`;
     case 'nearest':
-      return `nearest: ${list(policy.choices, ({ choice, bias }) => words(choice) + (bias === 0 ? '' : ` ${bias} %`))}`;
+      return `nearest: ${list(policy.choices, ({ choice, bias }) => words(choice) + percent(bias))}`;
     case 'geo': {
       const { networks, countries, continents, otherwise } = policy;
       const named = [...countries, ...continents].map(([name, choice]) => `${name} ${words(choice)}`);
@@ -25,6 +27,10 @@ export function policyWords(policy: Policy, codes: readonly string[]): string {
       return `by location: ${[...own, ...named, `others ${words(otherwise)}`].join(', ')}`;
     }
   }
+}
+
+function percent(bias: number): string {
+  return bias === 0 ? '' : ` ${bias} %`;
 }
 
 function list<T>(items: readonly T[], words: (item: T) => string): string {

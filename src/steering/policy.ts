@@ -9,6 +9,8 @@ export type Policy =
   | Latency
   /** The first choice of which any POP is up. */
   | { readonly kind: 'failover'; readonly choices: readonly Policy[] }
+  /** All choices of which any POP is up, in one answer. */
+  | { readonly kind: 'all'; readonly choices: readonly Policy[] }
   /** Clients are divided by weight among the choices of which any POP is up; 0: only where no other is. */
   | { readonly kind: 'weighted'; readonly choices: readonly { weight: number; choice: Policy }[] }
   /** The nearest choice of which any POP is up, each with a bias in percent (`biasedKm`). */
@@ -57,6 +59,17 @@ export interface PolicyPart {
   readonly share: number;
 }
 
+/** What clients get. */
+export interface Decided {
+  /** Shares add up to 1; none where no POP is up that may be answered. */
+  readonly parts: readonly PolicyPart[];
+  /** All parts stand in one answer. */
+  readonly together: boolean;
+}
+
+const NOBODY: Decided = { parts: [], together: false };
+const alone = (pop: number): Decided => ({ parts: [{ pop, share: 1 }], together: false });
+
 /** The clients that a policy decides for. */
 export interface PolicyClient {
   /** '': not known. */
@@ -74,13 +87,15 @@ export interface PolicyClient {
 /** Whether a POP is up. */
 type IsUp = (pop: number) => boolean;
 
-/** What clients get: parts whose shares add up to 1; none where no POP is up that may be answered. */
-export function decidePolicy(policy: Policy, client: PolicyClient, isUp: IsUp): readonly PolicyPart[] {
+/** What clients get. */
+export function decidePolicy(policy: Policy, client: PolicyClient, isUp: IsUp): Decided {
   switch (policy.kind) {
     case 'pop':
-      return isUp(policy.pop) ? [{ pop: policy.pop, share: 1 }] : [];
+      return isUp(policy.pop) ? alone(policy.pop) : NOBODY;
     case 'latency':
-      return client.byScore(policy);
+      return { parts: client.byScore(policy), together: false };
+    case 'all':
+      return allOf(policy.choices, client, isUp);
     case 'failover':
       return firstOf(policy.choices, client, isUp);
     case 'weighted':
@@ -100,6 +115,7 @@ export function standIns(policy: Policy, client: PolicyClient): readonly number[
     case 'latency':
       return client.ranked(policy);
     case 'failover':
+    case 'all':
       return policy.choices.flatMap((choice) => standIns(choice, client));
     case 'weighted':
       return policy.choices
@@ -134,6 +150,7 @@ export function policyParts(policy: Policy): readonly Policy[] {
 function choicesOf(policy: Policy): readonly Policy[] {
   switch (policy.kind) {
     case 'failover':
+    case 'all':
       return policy.choices;
     case 'weighted':
     case 'nearest':
@@ -165,12 +182,18 @@ export function popsOf(policy: Policy): readonly number[] {
   return [...new Set(pops)].sort((one, other) => one - other);
 }
 
-function firstOf(choices: readonly Policy[], client: PolicyClient, isUp: IsUp): readonly PolicyPart[] {
+function firstOf(choices: readonly Policy[], client: PolicyClient, isUp: IsUp): Decided {
   for (const choice of choices) {
-    const parts = decidePolicy(choice, client, isUp);
-    if (parts.length > 0) return parts;
+    const decided = decidePolicy(choice, client, isUp);
+    if (decided.parts.length > 0) return decided;
   }
-  return [];
+  return NOBODY;
+}
+
+function allOf(choices: readonly Policy[], client: PolicyClient, isUp: IsUp): Decided {
+  const found = choices.flatMap((choice) => decidePolicy(choice, client, isUp).parts.map(({ pop }) => pop));
+  const pops = [...new Set(found)];
+  return { parts: pops.map((pop) => ({ pop, share: 1 / pops.length })), together: true };
 }
 
 /** The choices for a client, the narrowest first. */
@@ -191,10 +214,12 @@ function weighed(
   choices: readonly { weight: number; choice: Policy }[],
   client: PolicyClient,
   isUp: IsUp,
-): readonly PolicyPart[] {
+): Decided {
   const usable = choices
-    .map(({ weight, choice }) => ({ weight, parts: decidePolicy(choice, client, isUp) }))
+    .map(({ weight, choice }) => ({ weight, ...decidePolicy(choice, client, isUp) }))
     .filter(({ parts }) => parts.length > 0);
+  const [only] = usable;
+  if (only !== undefined && usable.length === 1) return only;
   const total = usable.reduce((sum, { weight }) => sum + weight, 0);
   const shares = new Map<number, number>();
   for (const { weight, parts } of usable) {
@@ -202,7 +227,7 @@ function weighed(
     if (whole > 0)
       for (const { pop, share } of parts) shares.set(pop, (shares.get(pop) ?? 0) + whole * share);
   }
-  return [...shares].map(([pop, share]) => ({ pop, share }));
+  return { parts: [...shares].map(([pop, share]) => ({ pop, share })), together: false };
 }
 
 /** The nearest first; those with no known distance last, in the order as written. */
