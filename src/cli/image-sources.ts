@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ZoneSource } from '../config/zone-sources.ts';
 import { parseName } from '../wire/name.ts';
 import type { SigningGround } from './candidate-sources.ts';
+import { keyFileNames } from './key-files.ts';
 import { signingPaths } from './zone-signer.ts';
 
 /**
@@ -40,8 +42,9 @@ export function zoneDigest(maker: Maker, sources: ZoneSources, state: (path: str
   for (const { origin, dnssec } of sources.zones) {
     const name = parseName(origin);
     if (dnssec === undefined || signing === undefined || typeof name === 'string') continue;
-    const { keys, states } = signingPaths(signing.folder, name, dnssec);
-    hash.update(`\n${JSON.stringify(dnssec)} ${state(states)} ${state(keys)}`);
+    const { keys } = signingPaths(signing.folder, name, dnssec);
+    const files = keyFileNames(keys, name).map((file) => `${file} ${state(join(keys, file))}`);
+    hash.update(`\n${JSON.stringify(dnssec)} ${files.join()}`);
   }
   return hash.digest('hex').slice(0, 16);
 }

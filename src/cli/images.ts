@@ -12,7 +12,7 @@ import { type Ground, stateFolder } from './ground.ts';
 import { type ImageFile, type ImageNotes, readImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
 import { programVersion } from './version.ts';
-import { signingGround } from './zone-signers.ts';
+import { haveKeysMoved, signingGround } from './zone-signers.ts';
 
 /** An image in use, and how it came here. */
 export interface LoadedImage {
@@ -225,7 +225,8 @@ function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>, othe
       const maker = { programVersion: version, imageVersion: ZONE_IMAGE_VERSION };
       return zoneDigest(maker, { zones, services, signing, included }, fileState);
     },
-    isDue: ({ renewAtMs = Number.POSITIVE_INFINITY }) => Date.now() >= renewAtMs,
+    isDue: ({ renewAtMs = Number.POSITIVE_INFINITY, keys = {} }) =>
+      Date.now() >= renewAtMs || (signing !== undefined && haveKeysMoved(zones, signing.folder, keys)),
     job: {
       kind: 'zones',
       othersAnswer,

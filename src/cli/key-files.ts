@@ -72,14 +72,19 @@ export function readKeys(
 ): { readonly keys: readonly SigningKey[]; readonly problems: readonly Problem[] } {
   const keys: SigningKey[] = [];
   const problems: Problem[] = [];
-  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const own = names.filter((name) => KEY_FILE.exec(name)?.[1] === zoneFileName(origin)).slice(0, KEYS_MAX);
-  for (const name of own) {
+  for (const name of keyFileNames(folder, origin)) {
     const read = readKey(join(folder, name), origin);
     if ('rdata' in read) keys.push(read);
     else problems.push(read);
   }
   return { keys, problems };
+}
+
+/** Names of the `.key` files of a zone in a folder. */
+export function keyFileNames(folder: string, origin: Uint8Array): string[] {
+  const wanted = zoneFileName(origin);
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return names.filter((name) => KEY_FILE.exec(name)?.[1] === wanted).slice(0, KEYS_MAX);
 }
 
 /** Reads a `.key` and the `.private` beside it. */

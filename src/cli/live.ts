@@ -16,7 +16,7 @@ import { readDropList, watchDropList } from './drop-list.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
-import type { LoadedImage } from './images.ts';
+import { type LoadedImage, remakeZones } from './images.ts';
 import { createQueryRates } from './query-rates.ts';
 import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
@@ -151,7 +151,7 @@ async function startRest(
   const { table } = parts;
   const server = await parts.serving;
   const { workers, io } = server;
-  const { startSlowJobs, startAdmin } = await parts.later;
+  const { startSlowJobs, startKeyCare, startAdmin } = await parts.later;
   const setClients = (made: LoadedImage) => {
     const opened = world.answering.setClients(made.bytes);
     if (typeof opened === 'string') return opened;
@@ -163,6 +163,7 @@ async function startRest(
   const clients = (): LoadedImage => world.images.clients;
   closeLater(startSlowJobs({ ground: world, table, clients, setClients, terminal, log }));
   closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
+  closeLater(startKeyCare({ world, log, remake: (stop) => renewZones(options, server, stop) }));
   closeLater(watchStaleness(world, table, systemClock));
   const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
   const { admin } = config.listen;
@@ -171,12 +172,29 @@ async function startRest(
   return { ...live, console, adminUrl: console.url };
 }
 
+/** Has the zones made and signed anew, and serves them. */
+async function renewZones(
+  { world, terminal }: LiveOptions,
+  server: NameServer,
+  stop: AbortSignal,
+): Promise<void> {
+  const compiling = remakeZones(world, terminal);
+  const cancel = (): void => void compiling.cancel();
+  stop.addEventListener('abort', cancel, { once: true });
+  const made = await compiling.made.finally(() => stop.removeEventListener('abort', cancel));
+  const opened = world.answering.setZones(made.bytes);
+  if (typeof opened === 'string') throw new Error(opened);
+  server.setZones(made.bytes);
+  world.images.zones = made;
+}
+
 /** What is needed only once answers are given. */
 async function loadLater({ listen }: Config) {
   const { startSlowJobs } = await import('./slow-jobs.ts');
-  if (listen.admin === 'off') return { startSlowJobs };
+  const { startKeyCare } = await import('./key-care.ts');
+  if (listen.admin === 'off') return { startSlowJobs, startKeyCare };
   const { startAdmin } = await import('../console/admin.ts');
-  return { startSlowJobs, startAdmin };
+  return { startSlowJobs, startKeyCare, startAdmin };
 }
 
 /** Starts the console. */

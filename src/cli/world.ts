@@ -25,7 +25,8 @@ export interface World extends Ground {
 
 /** The images that this process answers from. */
 export interface ImagesInUse {
-  readonly zones: LoadedImage;
+  /** Replaced when signatures are renewed and keys move on. */
+  zones: LoadedImage;
   /** Replaced when the geo databases change. */
   clients: LoadedImage;
 }

@@ -27,10 +27,12 @@ export interface SignedByFiles extends SignedZone {
 }
 
 /** What a zone was last served with. */
-interface Served {
+export interface Served {
   readonly serial: number;
   /** Of everything but the SOA. */
   readonly digest: string;
+  /** Longest TTL of an RRset, seconds. */
+  readonly ttlMaxS: number;
 }
 
 /** Signatures that expire within this part of the jitter are renewed together. */
@@ -89,6 +91,7 @@ export function signByFiles(
   const digest = contentDigest(first);
   const hasChanged = served !== undefined && served.digest !== digest && last === served.serial;
   const serial = hasChanged && dnssec.serial === 'increment' ? (last + 1) >>> 0 : last;
+  const ttlMaxS = first.records.reduce((most, { ttl }) => Math.max(most, ttl), 0);
   const signed = serial === last ? first : withSerial(origin, first, { ...plan, serial }, signing);
   return {
     ...signed,
@@ -97,7 +100,7 @@ export function signByFiles(
     keysDigest: statesDigest(read.states),
     save: () => {
       writeSaved(paths.signatures, saveSignatures(signing.store));
-      writeSaved(paths.served, JSON.stringify({ serial, digest } satisfies Served));
+      writeSaved(paths.served, JSON.stringify({ serial, digest, ttlMaxS } satisfies Served));
     },
   };
 }

@@ -3,13 +3,16 @@ import { must } from '../base/assert.ts';
 import type { Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Dnssec } from '../config/schema-dnssec.ts';
-import { formatName } from '../wire/name.ts';
+import { formatName, parseName } from '../wire/name.ts';
 import type { ZoneImageBuilder } from '../zone/image-build.ts';
+import type { KeyState } from '../zone/key-state.ts';
 import type { ZoneRecord } from '../zone/record.ts';
 import type { SigningGround } from './candidate-sources.ts';
 import { stateFolder } from './ground.ts';
 import type { ImageNotes } from './image-file.ts';
-import { type SignedByFiles, signByFiles, signingPaths } from './zone-signer.ts';
+import { keyFileNames } from './key-files.ts';
+import { readSaved } from './saved-files.ts';
+import { type SignedByFiles, signByFiles, signingPaths, statesDigest } from './zone-signer.ts';
 
 /** Adds zones to an image, those that are to be signed signed. */
 export interface ZoneSigners {
@@ -36,6 +39,21 @@ export function signingGround(config: Config): SigningGround | undefined {
   };
 }
 
+/** Whether keys of any zone stand elsewhere in their lives than when it was signed. */
+export function haveKeysMoved(
+  zones: Config['zones'],
+  folder: string,
+  signedWith: NonNullable<ImageNotes['keys']>,
+): boolean {
+  return zones.some(({ origin, dnssec }) => {
+    const name = parseName(origin);
+    if (dnssec === undefined || typeof name === 'string') return false;
+    // Without a file the keys are as they were made: new ones are seen by their files.
+    const states = readSaved<readonly KeyState[]>(signingPaths(folder, name, dnssec).states);
+    return states !== undefined && statesDigest(states) !== signedWith[formatName(name).toLowerCase()];
+  });
+}
+
 /** Folder of what signing keeps, and of keys unless the configuration names another. */
 export function signingFolder(config: Config): string {
   return join(stateFolder(config), 'dnssec');
@@ -51,13 +69,12 @@ export function createZoneSigners(ground: SigningGround | undefined): ZoneSigner
       if (dnssec === undefined) return builder.add(origin, records);
       const { folder } = must(ground, 'what zones are signed with');
       const paths = signingPaths(folder, origin, dnssec);
-      state(paths.states);
-      state(paths.keys);
+      for (const file of keyFileNames(paths.keys, origin)) state(join(paths.keys, file));
       const nowS = Math.floor(Date.now() / 1000);
       const signed = signByFiles({ origin, records, dnssec }, must(ground, 'its ground'), nowS);
       if (!('records' in signed)) return signed;
       saves.push(signed.save);
-      keys[formatName(origin)] = signed.keysDigest;
+      keys[formatName(origin).toLowerCase()] = signed.keysDigest;
       renewAtS = Math.min(renewAtS, signed.signing.done.renewAtS);
       return builder.add(origin, signed.records, signed);
     },

@@ -5,9 +5,15 @@ import { CONFIG_OPTION } from './config-file.ts';
 import type { ZoneAction } from './zone-action.ts';
 import { dsAction } from './zone-ds.ts';
 import { keygenAction } from './zone-keygen.ts';
+import { keysAction, rollAction } from './zone-roll.ts';
 
 /** By name, in the order in which the help lists them. */
-const ACTIONS: Readonly<Record<string, ZoneAction>> = { keygen: keygenAction, ds: dsAction };
+const ACTIONS: Readonly<Record<string, ZoneAction>> = {
+  keygen: keygenAction,
+  ds: dsAction,
+  keys: keysAction,
+  roll: rollAction,
+};
 
 export const zoneCommand: Command = {
   operands: 'ACTION ZONE',

@@ -1,8 +1,39 @@
 import { z } from 'zod';
-import { filePath } from './scalars.ts';
+import { endpoint, filePath } from './scalars.ts';
 import { whole } from './schema-numbers.ts';
 
 const DAY_S = 86_400;
+
+const rolloverSchema = z
+  .strictObject({
+    entryPointLifetimeS: whole(
+      { min: 0, max: 3650 * DAY_S, unit: 's' },
+      'A KSK or CSK is replaced after this time; 0: only by `isochrone zone roll`.',
+    ).default(0),
+    zskLifetimeS: whole(
+      { min: 0, max: 3650 * DAY_S, unit: 's' },
+      'A ZSK is replaced after this time; 0: only by `isochrone zone roll`.',
+    ).default(0),
+    propagationS: whole(
+      { min: 0, max: 30 * DAY_S, unit: 's' },
+      'Until every server of the zone has what is new: added to every wait for caches.',
+    ).default(3600),
+    dsTtlS: whole({ min: 0, max: 30 * DAY_S, unit: 's' }, "TTL of the parent's DS records.").default(DAY_S),
+    checkS: whole(
+      { min: 1, max: 3600, unit: 's' },
+      'How often keys are looked after, and the parent is asked while its DS is waited for.',
+    ).default(60),
+    parent: z
+      .array(endpoint)
+      .max(16)
+      .default([])
+      .describe(
+        "Servers that are asked for the zone's DS records: the parent's name servers, with ports, or a " +
+          'resolver that validates. All must agree. None: the operator says so, with `isochrone zone roll`.',
+      ),
+  })
+  .prefault({})
+  .describe('Replacing keys (docs/dnssec.md).');
 
 /** How a zone is signed. */
 export const dnssecSchema = z
@@ -42,6 +73,7 @@ export const dnssecSchema = z
         "`increment`: the SOA serial rises with every change of the signed zone, from the file's on, and " +
           "so secondaries fetch new signatures. `keep`: it is the file's.",
       ),
+    rollover: rolloverSchema,
   })
   .superRefine(({ validityS, refreshS, jitterS }, context) => {
     if (refreshS + jitterS >= validityS)
