@@ -51,8 +51,31 @@ const cookiesSchema = z
 
 const tcpSchema = z
   .strictObject({
-    connectionsMax: whole({ min: 1, max: 100_000 }, 'Connections open at a time.').default(1024),
-    connectionsPerClientMax: whole({ min: 1, max: 100_000 }, 'The same, from one address.').default(64),
+    connectionsMax: whole(
+      { min: 1, max: 100_000 },
+      'Connections open at a time, for each thread that answers. One more closes one that is slow, never ' +
+        'asked, or is idle; or the one that asked longest ago, if it came with a whole question.',
+    ).default(1024),
+    connectionsPerClientMax: whole(
+      { min: 1, max: 100_000 },
+      'The same, from one address (IPv6: one /64).',
+    ).default(64),
+    firstQueryMs: whole(
+      { min: 100, max: 3_600_000, unit: 'ms' },
+      'A new connection is closed that has not asked anything by then.',
+    ).default(3000),
+    messageMs: whole(
+      { min: 100, max: 3_600_000, unit: 'ms' },
+      'A client has so long from the first octet of a message to its last.',
+    ).default(5000),
+    writeStallMs: whole(
+      { min: 100, max: 3_600_000, unit: 'ms' },
+      'A client has so long to read answers that have filled all buffers.',
+    ).default(5000),
+    queriesPerConnectionMax: whole(
+      { min: 1, max: 1_000_000_000 },
+      'A connection is closed after so many queries.',
+    ).default(1_000_000_000),
     idleMs: whole(
       { min: 100, max: 3_600_000, unit: 'ms' },
       'A connection without a query is closed after this time (RFC 7766 §6.2.3).',

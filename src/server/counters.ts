@@ -64,6 +64,8 @@ const CLOSE_REASONS = [
   'malformed',
   'queries-max',
   'evicted',
+  /** It was in the middle of something, and another had a question. */
+  'evicted-busy',
   'error',
   'shutdown',
 ] as const;

@@ -39,6 +39,8 @@ const BACKLOG = 4096;
 const FASTOPEN_QUEUE = 256;
 /** Receive buffer of a socket on the loopback interface alone, octets: some full batches. */
 const LOOPBACK_OCTETS = 1 << 18;
+/** What the kernel keeps of answers that a TCP client has not taken, octets; it counts twice as much. */
+const TCP_SEND_OCTETS = 1 << 17;
 /** A client that sends nothing for this long after connecting is accepted all the same, s. */
 const DEFER_ACCEPT_S = 1;
 const { AF_INET, AF_INET6, SOL_SOCKET, SOL_IP, SOL_IPV6, SOL_TCP } = LINUX;
@@ -215,6 +217,8 @@ function setUdpOptions(set: SetOption, { host }: ListenAddress, recvBufferOctets
 function setTcpOptions(set: SetOption): void {
   // Connections of the run before may still be in TIME_WAIT.
   set(SOL_SOCKET, LINUX.SO_REUSEADDR, 1);
+  // Else each client that does not read could hold megabytes of the kernel's.
+  set(SOL_SOCKET, LINUX.SO_SNDBUF, TCP_SEND_OCTETS);
   set(SOL_TCP, LINUX.TCP_NODELAY, 1);
   set(SOL_TCP, LINUX.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
   set(SOL_TCP, LINUX.TCP_FASTOPEN, FASTOPEN_QUEUE);

@@ -80,8 +80,17 @@ export function closeSlot({ libc, arena, counters, table }: TcpWork, slot: TcpSl
   countClosed(counters, slot.closing ?? why);
   // Should this thread die in between, a successor must not close a descriptor that is another's by then.
   arena.i32[(arena.tcpFds >> 2) + slot.index] = 0;
+  if (slot.pendingLength > 0) forgetOutput(libc, arena, slot.fd);
   libc.close(slot.fd);
   freeSlot(table, slot);
+}
+
+/** The kernel would go on for minutes to offer answers to a client that does not read them. */
+function forgetOutput(libc: Libc, { base, scratch, i32 }: Arena, fd: number): void {
+  // `struct linger`: at once.
+  i32[scratch >> 2] = 1;
+  i32[(scratch >> 2) + 1] = 0;
+  libc.setsockopt(fd, LINUX.SOL_SOCKET, LINUX.SO_LINGER, base + scratch, 8);
 }
 
 /** Answers the whole messages among the first octets of `tcpIn`, and holds the rest. */

@@ -119,18 +119,6 @@ export function connectionsOf(table: TcpTable, address: Address): number {
   return count;
 }
 
-/**
- * The connection that has been idle longest, of this client or of all: nothing of it is read, sent or waited
- * for.
- */
-export function longestIdle(table: TcpTable, client: Address | undefined): TcpSlot | undefined {
-  for (let slot = table.oldest; slot !== undefined; slot = slot.newer) {
-    const busy = slot.heldLength > 0 || slot.pendingLength > 0 || slot.transfer !== undefined;
-    if (!busy && (client === undefined || sameClient(slot.client.address, client))) return slot;
-  }
-  return undefined;
-}
-
 /** Room for `octets`, with the first `kept` octets of `buffer`. It grows by doubling. */
 export function grown(buffer: Uint8Array, kept: number, octets: number): Uint8Array {
   if (octets <= buffer.length) return buffer;
@@ -184,14 +172,14 @@ function unlink(table: TcpTable, slot: TcpSlot): void {
   else newer.older = older;
 }
 
-function bucketOf({ buckets }: TcpTable, { family, octets }: Address): number {
+export function bucketOf({ buckets }: TcpTable, { family, octets }: Address): number {
   let hash: number = family;
   const count = family === 4 ? 4 : 8;
   for (let i = 0; i < count; i++) hash = Math.imul(hash ^ (octets[i] as number), 0x01000193);
   return (hash ^ (hash >>> 15)) & (buckets.length - 1);
 }
 
-function sameClient(a: Address, b: Address): boolean {
+export function sameClient(a: Address, b: Address): boolean {
   if (a.family !== b.family) return false;
   const count = a.family === 4 ? 4 : 8;
   for (let i = 0; i < count; i++) if (a.octets[i] !== b.octets[i]) return false;

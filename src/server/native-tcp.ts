@@ -1,6 +1,7 @@
 import type { Client } from '../answer/context.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
 import {
+  type CloseReason,
   countAccepted,
   countDrop,
   countRefused,
@@ -8,12 +9,13 @@ import {
   type ServerCounters,
 } from './counters.ts';
 import type { Handler, TransferHandler } from './handler.ts';
-import { type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
+import { ADDRESS, type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
 import { control, DATA, type Epoll } from './native-epoll.ts';
 import { LINUX, type Libc } from './native-libc.ts';
 import { type NativeSocket, SOCKADDR } from './native-sockets.ts';
+import { findIdle, findOldest } from './native-tcp-room.ts';
 import { closeSlot, flushSlot, readSlot, type TcpWork } from './native-tcp-stream.ts';
-import { connectionsOf, createTcpTable, longestIdle, takeSlot } from './native-tcp-table.ts';
+import { connectionsOf, createTcpTable, type TcpSlot, takeSlot } from './native-tcp-table.ts';
 import { overdue, type TcpLimits } from './tcp-limits.ts';
 
 /** All of a thread's TCP. */
@@ -43,6 +45,8 @@ interface TcpParts {
 const ACCEPTS_MAX = 64;
 /** How often deadlines are looked at, ms. */
 const SWEEP_MS = 250;
+/** A longer question is no question of an honest client, octets. */
+const PEEK_OCTETS = 4096;
 /** Time that a client has to close its side after the last answer, ms. */
 const LINGER_MS = 1_000;
 const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = LINUX;
@@ -130,7 +134,7 @@ export function closeAll(tcp: Tcp): void {
 
 function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'access'>): void {
   const { libc, arena, table, peer, counters } = tcp;
-  const refused = tcp.refuses?.(peer) === true ? 'drop-list' : makeRoom(tcp);
+  const refused = tcp.refuses?.(peer) === true ? 'drop-list' : makeRoom(tcp, fd);
   if (refused !== undefined) {
     countRefused(counters, refused);
     libc.close(fd);
@@ -145,37 +149,45 @@ function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'ac
 }
 
 /**
- * Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none
- * is idle.
+ * Where a bound is reached, closes a connection that can be closed; if none can, the one that asked longest
+ * ago, for a client that has sent a whole question already, so that those who hold their places without
+ * asking keep nobody out. Says which bound refuses any other.
  */
-function makeRoom(tcp: Tcp): RefuseReason | undefined {
+function makeRoom(tcp: Tcp, fd: number): RefuseReason | undefined {
   const { table, limits, peer } = tcp;
   const { connectionsMax, connectionsPerClientMax } = limits;
   // Counting is only worth while where the bound could be reached.
-  if (table.open >= connectionsPerClientMax && connectionsOf(table, peer) >= connectionsPerClientMax) {
-    const own = longestIdle(table, peer);
-    if (own === undefined) return 'client-connections-max';
-    closeSlot(tcp, own, 'evicted');
-    return undefined;
-  }
-  if (table.open < connectionsMax) return undefined;
-  const idle = longestIdle(table, undefined);
-  if (idle === undefined) return 'connections-max';
-  closeSlot(tcp, idle, 'evicted');
-  return undefined;
+  const ofClient =
+    table.open >= connectionsPerClientMax && connectionsOf(table, peer) >= connectionsPerClientMax;
+  if (!ofClient && table.open < connectionsMax) return undefined;
+  const whose = ofClient ? peer : undefined;
+  if (closeOne(tcp, findIdle(table, whose, tcp.arena.now[0] as number), 'evicted')) return undefined;
+  if (hasQuestion(tcp, fd) && closeOne(tcp, findOldest(table, whose), 'evicted-busy')) return undefined;
+  return ofClient ? 'client-connections-max' : 'connections-max';
+}
+
+function closeOne(tcp: Tcp, slot: TcpSlot | undefined, why: CloseReason): boolean {
+  if (slot !== undefined) closeSlot(tcp, slot, why);
+  return slot !== undefined;
+}
+
+/** Whether a whole message waits to be read. */
+function hasQuestion({ libc, arena }: Tcp, fd: number): boolean {
+  const { u8, tcpIn, addresses } = arena;
+  const flags = LINUX.MSG_PEEK | LINUX.MSG_DONTWAIT;
+  const count = libc.recv(fd, addresses[ADDRESS.TCP_IN] as number, PEEK_OCTETS, flags);
+  return count > 2 && count >= 2 + (((u8[tcpIn] as number) << 8) | (u8[tcpIn + 1] as number));
 }
 
 /**
- * The process has no descriptor left: closes the longest idle connection. If none is idle, listeners are not
+ * The process has no descriptor left: closes a connection. If there is none to close, listeners are not
  * watched for a while: they would be reported again and again.
  */
 function makeRoomForDescriptor(tcp: Tcp): boolean {
-  countDrop(tcp.counters, 'tcp', 'receive-error');
-  const idle = longestIdle(tcp.table, undefined);
-  if (idle !== undefined) {
-    closeSlot(tcp, idle, 'evicted');
-    return true;
-  }
+  const { table, arena, counters } = tcp;
+  countDrop(counters, 'tcp', 'receive-error');
+  if (closeOne(tcp, findIdle(table, undefined, arena.now[0] as number), 'evicted')) return true;
+  if (closeOne(tcp, findOldest(table, undefined), 'evicted-busy')) return true;
   watchListeners(tcp, LINUX.EPOLL_CTL_DEL);
   tcp.accepting = 'later';
   return false;

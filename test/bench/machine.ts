@@ -164,7 +164,7 @@ export function hasProgram(name: string): boolean {
 
 /** Compiles a C file of this folder into `folder`; a text says why it could not. */
 export function compile(
-  name: 'floor' | 'load' | 'connections',
+  name: 'floor' | 'load' | 'connections' | 'flood',
   folder: string,
 ): { readonly path: string } | string {
   if (!hasProgram('gcc')) return 'gcc is not there (Debian: apt install gcc libc6-dev)';
