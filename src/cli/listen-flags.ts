@@ -27,7 +27,7 @@ export const LISTEN_OPTIONS: Command['options'] = {
   store: {
     type: 'string',
     value: 'URL',
-    help: 'shared state: memory, redis://…, redis+sentinel://…, redis+cluster://…',
+    help: 'shared state: memory, redis://…, redis+sentinel://…, redis+cluster://… (or ISOCHRONE_STORE)',
   },
   workers: { type: 'string', value: 'N', help: 'threads that answer queries (default: one a core)' },
   state: { type: 'string', value: 'DIR', help: 'folder for snapshots and certificates' },
@@ -51,13 +51,7 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
   const bounds = { min: 0, max: 65_535, what: 'a port' };
   const port = reader.whole('port', textFlag(flags, 'port'), bounds);
   const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), bounds);
-  const store = textFlag(flags, 'store');
-  if (store !== undefined && store !== 'memory' && !/^rediss?(\+\w+)?:\/\//.test(store))
-    reader.wrong(
-      `--store ${JSON.stringify(store)} is neither memory nor redis://HOST:PORT nor rediss://HOST:PORT`,
-    );
-  const problem = store?.startsWith('redis') ? parseRedisAddress(store) : undefined;
-  if (typeof problem === 'string') reader.wrong(`--store: ${problem}`);
+  const store = storeOf(invocation, reader);
   const ingest = ingestOf(textFlag(flags, 'ingest-listen'), reader);
   if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
   const config = readConfig(flags, terminal);
@@ -75,6 +69,24 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
     store: store ?? config.store,
     state: textFlag(flags, 'state') ?? config.state,
   };
+}
+
+/**
+ * The store of the flag, else of the variable ISOCHRONE_STORE, which no list of processes shows; undefined
+ * where neither is set.
+ */
+function storeOf({ flags, terminal }: Invocation, reader: ValueReader): string | undefined {
+  const flag = textFlag(flags, 'store');
+  const variable = terminal.environment['ISOCHRONE_STORE'];
+  const store = flag ?? (variable === '' ? undefined : variable);
+  if (store === undefined || store === 'memory') return store;
+  const what = flag === undefined ? 'ISOCHRONE_STORE' : `--store ${JSON.stringify(store)}`;
+  if (!/^rediss?(\+\w+)?:\/\//.test(store))
+    reader.wrong(`${what} is neither memory nor redis://HOST:PORT nor rediss://HOST:PORT`);
+  const problem = store.startsWith('redis') ? parseRedisAddress(store) : undefined;
+  const from = flag === undefined ? 'ISOCHRONE_STORE' : '--store';
+  if (typeof problem === 'string') reader.wrong(`${from}: ${problem}`);
+  return store;
 }
 
 /** Where --ingest-listen says; undefined without that flag. */
