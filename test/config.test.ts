@@ -39,6 +39,9 @@ test('the least that is allowed gets every default, and paths from the folder of
   const config = load(ZONES + POPS);
   assert.deepEqual(config.listen, {
     dns: [{ host: '127.0.0.1', port: 5300 }],
+    dot: [],
+    doh: [],
+    proxy: undefined,
     admin: { host: '127.0.0.1', port: 5380 },
     ingest: 'off',
   });
@@ -132,6 +135,7 @@ test('every fault is named with line, column, path and value', () => {
     ['admin: {token: hush-hush}', /^(?!.*hush).*admin\.token: .* at least 16$/],
     ['listen: {dns: [localhost:53]}', /listen\.dns\[0\]: "localhost:53" is not ADDRESS:PORT/],
     ['listen: {dns: ["127.0.0.1:53", "127.0.0.1:53"]}', /listen\.dns\[1\]: the address .* stands on line/],
+    ['listen: {dot: ["127.0.0.1:5300"], dns: ["127.0.0.1:5300"]}', /listen\.dot\[0\]: the address/],
     ['listen: {admin: on}', /listen\.admin: "on" is not ADDRESS:PORT.*; or off$/],
     ['listen: {admin: "127.0.0.1:5300", dns: ["127.0.0.1:5300"]}', /listen\.admin: the address/],
     [

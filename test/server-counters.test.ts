@@ -3,9 +3,7 @@ import { test } from 'node:test';
 import { emptyOutcome, OUTCOME, TRANSPORT, TRANSPORTS } from '../src/answer/context.ts';
 import { counterBlock, readCounters } from '../src/base/counters.ts';
 import {
-  countAccepted,
   countBatch,
-  countClosed,
   countDrop,
   countHandling,
   countOctets,
@@ -13,6 +11,7 @@ import {
   openCounters,
   serverLayout,
 } from '../src/server/counters.ts';
+import { countAccepted, countClosed } from '../src/server/counters-streams.ts';
 
 const layout = serverLayout(['FRA', 'IAD']);
 

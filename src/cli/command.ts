@@ -51,6 +51,8 @@ export interface Terminal {
   readonly exists: (path: string) => boolean;
   /** Aborted by the first SIGINT or SIGTERM: long-running commands then close what they opened and return. */
   readonly stop: AbortSignal;
+  /** Calls back at each SIGHUP, which then ends nothing, until the function that it returns is called. */
+  readonly onHangup: (then: () => void) => () => void;
 }
 
 /** Exit codes of every command. */

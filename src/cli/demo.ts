@@ -5,9 +5,10 @@ import { must } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
 import { mix32, seededRandom } from '../base/random.ts';
+import type { Config } from '../config/config.ts';
 import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
-import { developmentCertificate } from '../pop/authority.ts';
+import { developmentCertificate, type PopCertificate } from '../pop/authority.ts';
 import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
@@ -72,14 +73,8 @@ const TERMS = ['rtt', 'loss', 'congestion', 'price', 'bias'] as const;
 /** Starts the POPs on loopback addresses and the agents that measure the modelled internet. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { world, store, popPort, seed, log, closeLater } = options;
-  const { fleet, zones } = world.config;
-  const popCertificate = developmentCertificate({
-    folder: stateFolder(world.config),
-    domains: zones.slice(0, DOMAINS_MAX).map(({ origin }) => origin.replace(/\.$/, '')),
-    addresses: [LOCALHOST, ...loopbackAddresses(fleet).slice(0, ADDRESSES_MAX)],
-    clock: systemClock,
-    log,
-  });
+  const { fleet } = world.config;
+  const popCertificate = demoCertificate(world.config, log);
   const explain = (host: string, client: Address) => choiceFor(options, { host, client });
   const ingest = await options.startIngest({
     tls: popCertificate,
@@ -120,6 +115,21 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   closeLater(agents.close);
   const { caFile } = popCertificate;
   return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest, pops };
+}
+
+/**
+ * The certificate of the development authority for the zones' names, the POPs' addresses and this machine;
+ * made where there is none.
+ */
+export function demoCertificate(config: Config, log: (message: string) => void): PopCertificate {
+  const { fleet, zones } = config;
+  return developmentCertificate({
+    folder: stateFolder(config),
+    domains: zones.slice(0, DOMAINS_MAX).map(({ origin }) => origin.replace(/\.$/, '')),
+    addresses: [LOCALHOST, ...loopbackAddresses(fleet).slice(0, ADDRESSES_MAX)],
+    clock: systemClock,
+    log,
+  });
 }
 
 function loopbackAddresses({ links }: Fleet): string[] {

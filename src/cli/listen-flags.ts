@@ -14,6 +14,16 @@ export const LISTEN_OPTIONS: Command['options'] = {
     value: 'N',
     help: 'DNS port, UDP and TCP, on every configured address (0: any free one)',
   },
+  'dot-port': {
+    type: 'string',
+    value: 'N',
+    help: 'speak DNS over TLS on this port of every DNS address (0: any free one)',
+  },
+  'doh-port': {
+    type: 'string',
+    value: 'N',
+    help: 'speak DNS over HTTPS on this port of every DNS address (0: any free one)',
+  },
   'admin-port': {
     type: 'string',
     value: 'N',
@@ -50,16 +60,22 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
   const { flags, terminal } = invocation;
   const bounds = { min: 0, max: 65_535, what: 'a port' };
   const port = reader.whole('port', textFlag(flags, 'port'), bounds);
+  const dotPort = reader.whole('dot-port', textFlag(flags, 'dot-port'), bounds);
+  const dohPort = reader.whole('doh-port', textFlag(flags, 'doh-port'), bounds);
   const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), bounds);
   const store = storeOf(invocation, reader);
   const ingest = ingestOf(textFlag(flags, 'ingest-listen'), reader);
   if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
   const config = readConfig(flags, terminal);
-  const { dns, admin } = config.listen;
+  const { dns, dot, doh, admin } = config.listen;
+  const at = (port: number): Endpoint[] => dns.map((endpoint) => ({ ...endpoint, port }));
   return {
     ...config,
     listen: {
-      dns: port === undefined ? dns : dns.map((endpoint) => ({ ...endpoint, port })),
+      ...config.listen,
+      dns: port === undefined ? dns : at(port),
+      dot: dotPort === undefined ? dot : at(dotPort),
+      doh: dohPort === undefined ? doh : at(dohPort),
       admin:
         adminPort === undefined
           ? admin

@@ -5,14 +5,17 @@ import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import type { Admin, startAdmin as StartAdminFunction } from '../console/admin.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { TakenSockets } from '../server/handover-take.ts';
-import { type NameServer, type NameServerEvent, startNameServer } from '../server/supervisor.ts';
+import { type NameServer, startNameServer } from '../server/supervisor.ts';
 import type { IoMode } from '../server/supervisor-io.ts';
+import type { CertificateAndKey, SecureServerOptions } from '../server/supervisor-secure.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
 import { type AdminApiParts, createAdminApi } from './admin-api.ts';
+import { secureServer, watchCertificate } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
 import { readDropList, watchDropList } from './drop-list.ts';
+import { eventText } from './event-text.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
@@ -30,6 +33,9 @@ export interface Live {
   readonly table: TableInUse;
   /** `127.0.0.1:5300`, one for each address. */
   readonly dns: readonly string[];
+  /** The same for DNS over TLS, and over HTTPS with the path; empty where it is not spoken. */
+  readonly dot: readonly string[];
+  readonly doh: readonly string[];
   /** `http://127.0.0.1:5380`; absent where there is no console. */
   readonly adminUrl?: string;
   readonly workers: number;
@@ -60,6 +66,8 @@ export interface LiveOptions {
   readonly workers?: number | undefined;
   /** Sockets of the process that this one replaces. */
   readonly inherit?: TakenSockets | undefined;
+  /** What TLS is spoken with where the configuration names no certificate. */
+  readonly development?: CertificateAndKey | undefined;
   /** How the POPs' health is seen here. */
   readonly health: Health;
   /** Figures of the control loop, where it runs here. */
@@ -102,8 +110,11 @@ export function startLive(options: LiveOptions): Starting {
   if (cookies !== undefined)
     closeLater(keepCookies({ config, words: cookies, clock: systemClock, terminal: options.terminal, log }));
   const mapped = Promise.withResolvers<void>();
+  const secure = secureServer(config, options.terminal, options.development);
   const starting = startNameServer({
     listen: config.listen.dns,
+    proxies: config.listen.proxy,
+    secure,
     data: { ...world.answerData, drops: readDropList(config, options.terminal) },
     image: first.bytes,
     workers: options.workers,
@@ -125,7 +136,7 @@ export function startLive(options: LiveOptions): Starting {
     if (newest !== undefined && newest !== first.bytes) server.setImage(newest);
     return server;
   });
-  const live = startRest(options, { table, serving, later });
+  const live = startRest(options, { table, serving, later, secure });
   closeLater(async () => {
     // What it opens until then is closed after this.
     await live.catch(() => undefined);
@@ -144,6 +155,7 @@ async function startRest(
     readonly table: TableInUse;
     readonly serving: Promise<NameServer>;
     readonly later: ReturnType<typeof loadLater>;
+    readonly secure: SecureServerOptions | undefined;
   },
 ): Promise<Live> {
   const { world, terminal, log, closeLater } = options;
@@ -165,10 +177,21 @@ async function startRest(
   closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
   closeLater(startKeyCare({ world, log, remake: (stop) => renewZones(options, server, stop) }));
   closeLater(watchStaleness(world, table, systemClock));
-  const live = { table, dns: server.addresses.map(formatEndpoint), workers, io, nameServer: server };
+  const certificate = startCertificateWatch(options, server, parts.secure);
+  const live = {
+    table,
+    dns: server.addresses.map(formatEndpoint),
+    dot: server.secure.dot.map(formatEndpoint),
+    doh: server.secure.doh.map((endpoint) => `https://${formatEndpoint(endpoint)}${config.tls.path}`),
+    workers,
+    io,
+    nameServer: server,
+  };
   const { admin } = config.listen;
   if (admin === 'off' || startAdmin === undefined) return live;
-  const console = await startConsole(options, { live, server, listen: admin, startAdmin });
+  const { counters = () => [] } = options;
+  const all = { ...options, counters: () => [...counters(), ...certificate()] };
+  const console = await startConsole(all, { live, server, listen: admin, startAdmin });
   return { ...live, console, adminUrl: console.url };
 }
 
@@ -186,6 +209,20 @@ async function renewZones(
   if (typeof opened === 'string') throw new Error(opened);
   server.setZones(made.bytes);
   world.images.zones = made;
+}
+
+/** Follows the certificate's files, where TLS is spoken; gives what is to be told of it. */
+function startCertificateWatch(
+  { world: { config }, terminal, log, closeLater }: LiveOptions,
+  server: NameServer,
+  secure: SecureServerOptions | undefined,
+): () => readonly CounterSnapshot[] {
+  if (secure === undefined) return () => [];
+  const pair = secure.credentials;
+  const use = server.setCredentials;
+  const watch = watchCertificate({ config, terminal, clock: systemClock, pair, use, log });
+  closeLater(watch.close);
+  return () => [watch.counters()];
 }
 
 /** What is needed only once answers are given. */
@@ -258,27 +295,4 @@ function packedFrom(options: LiveOptions): AdminApiParts['packed'] {
     const [place, network, leaf] = await Promise.all([find(keys.place), find(keys.network), find(keys.leaf)]);
     return { place, network, leaf };
   };
-}
-
-function eventText(event: NameServerEvent): string {
-  switch (event.kind) {
-    case 'worker-died':
-      return `serving thread ${event.worker} died, starts again in ${event.restartInMs} ms: ${event.error}`;
-    case 'worker-restarted':
-      return `serving thread ${event.worker} answers again`;
-    case 'worker-stuck':
-      return `serving thread ${event.worker} does not end; another takes its place`;
-    case 'spare-died':
-      return `the thread that stands by died, starts again in ${event.restartInMs} ms: ${event.error}`;
-    case 'query-of-death':
-      return `${event.question} ended two serving threads: dropped for the next ${event.forMs / 1000} s`;
-    case 'image-refused':
-      return `serving thread ${event.worker} keeps what it has: ${event.reason}`;
-    case 'mapper-died':
-      return `the thread that builds tables died, starts again in ${event.restartInMs} ms: ${event.error}`;
-    case 'table-refused':
-      return `a table is refused: ${event.reason}`;
-    case 'dropped':
-      return `dropped: ${event.sample}`;
-  }
 }

@@ -12,9 +12,19 @@ export function serveLines(world: World, live: Live, store: StoreState): string[
   return [
     `Isochrone answers for ${zonesText(world.config)}`,
     `DNS: ${live.dns.join(', ')}, UDP and TCP: ${socketsText(live)}`,
+    ...secureLines(live).map(([name, where]) => `${name}: ${where}`),
     `Images: ${imagesText(world)}`,
     `Table from ${table}; store ${store.address}${connection}; console ${live.adminUrl ?? 'off'}`,
   ];
+}
+
+/** Where DNS is spoken over TLS and HTTPS, one line each. */
+export function secureLines({ dot, doh }: Pick<Live, 'dot' | 'doh'>): [name: string, where: string][] {
+  const lines: [string, readonly string[]][] = [
+    ['TLS', dot],
+    ['HTTPS', doh],
+  ];
+  return lines.filter(([, where]) => where.length > 0).map(([name, where]) => [name, where.join(', ')]);
 }
 
 /** Threads that answer, and how they read and write. */
@@ -44,6 +54,8 @@ export function readyFacts(world: World, live: Live): object {
   };
   return {
     dns: live.dns,
+    ...(live.dot.length > 0 && { dot: live.dot }),
+    ...(live.doh.length > 0 && { doh: live.doh }),
     admin: live.adminUrl,
     workers: live.workers,
     sockets: live.io.kind,

@@ -7,7 +7,7 @@ import type { Terminal } from './command.ts';
  * abort.
  */
 export function processTerminal(
-  process: Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env'>,
+  process: Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off'>,
   stop: AbortSignal,
 ): Terminal {
   const { stdout, stderr, env } = process;
@@ -26,6 +26,10 @@ export function processTerminal(
     makeFolder: (path) => void explained(() => mkdirSync(path, { recursive: true }), path),
     exists: existsSync,
     stop,
+    onHangup: (then) => {
+      process.on('SIGHUP', then);
+      return () => void process.off('SIGHUP', then);
+    },
   };
 }
 

@@ -69,6 +69,7 @@ export const upCommand: Command = {
       const health = startHealth(ground, { store, log, closeLater });
       const figures = ingestMetrics();
       let pops: Pops | undefined;
+      const development = await developmentFor(config, log);
       const starting = startLive({
         health,
         role: 'up',
@@ -79,6 +80,7 @@ export const upCommand: Command = {
         explain,
         first,
         workers,
+        development,
         control: metrics.read,
         counters: () => [...figures.read(), ...(pops === undefined ? [] : [pops.counters()])],
         packed: decider.packed,
@@ -139,6 +141,14 @@ export const upCommand: Command = {
     return EXIT_OK;
   },
 };
+
+/** What TLS is spoken with where the configuration has it spoken, and names no certificate. */
+async function developmentFor(config: Config, log: (message: string) => void) {
+  const { listen, tls } = config;
+  if (tls.certificate !== undefined || listen.dot.length + listen.doh.length === 0) return undefined;
+  const { demoCertificate } = await import('./demo.ts');
+  return demoCertificate(config, log);
+}
 
 /** The POPs listen where HTTPS records say: with --pop-port these say that port, and it is checked. */
 function withPopPort(config: Config, port: number | undefined): Config {

@@ -4,7 +4,7 @@ import type { StoreState } from '../store/store.ts';
 import type { Terminal } from './command.ts';
 import type { Demo } from './demo.ts';
 import type { Live } from './live.ts';
-import { imagesText, socketsText } from './start-lines.ts';
+import { imagesText, secureLines, socketsText } from './start-lines.ts';
 import type { World } from './world.ts';
 import { zonesText } from './zones-text.ts';
 
@@ -48,6 +48,7 @@ export function welcome(parts: {
       `${demo.networks} client networks of a modelled internet`,
     '',
     `  DNS      ${live.dns.join(', ')}, UDP and TCP: ${socketsText(live)}`,
+    ...secureLines(live).map(([name, where]) => `  ${name.padEnd(8)} ${where}, CA ${fromHere(demo.caFile)}`),
     `  images   ${imagesText(world)}`,
     adminUrl === '' ? '  console  off' : `  console  ${adminUrl}, metrics at /metrics`,
     ...(store.address === 'memory'

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AccessList } from '../base/access-list.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { type NetworkOverride, type NetworkTable, networkTable } from '../base/network-table.ts';
@@ -19,6 +20,7 @@ import { readPopsCsv } from './pops-csv.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
 import { configSchema } from './schema.ts';
+import { tlsWithPaths } from './tls-paths.ts';
 import { withDnssec, type ZoneSource, zoneSources } from './zone-sources.ts';
 
 type Parsed = z.output<typeof configSchema>;
@@ -47,11 +49,18 @@ export interface Config {
   readonly cluster: string;
   readonly listen: {
     readonly dns: readonly Endpoint[];
+    /** DNS over TLS, and over HTTPS. */
+    readonly dot: readonly Endpoint[];
+    readonly doh: readonly Endpoint[];
+    /** Peers that must say for whom they ask, with PROXY headers. */
+    readonly proxy: AccessList | undefined;
     /** `off`: no console, no metrics, no admin API. */
     readonly admin: Endpoint | 'off';
     /** `off`: agents and browsers cannot send over HTTP. */
     readonly ingest: Endpoint | 'off';
   };
+  /** Paths ready to open; what the files hold is read by those that need it. */
+  readonly tls: Parsed['tls'];
   /** `memory` or a Redis URL, perhaps with a password. */
   readonly store: string;
   /** Folder for snapshots and certificates. */
@@ -225,6 +234,7 @@ function assemble(
     file,
     cluster: parsed.cluster,
     listen: parsed.listen,
+    tls: tlsWithPaths(parsed.tls, path),
     store: parsed.store,
     state: path(parsed.state),
     zones: zones.map((zone) => withDnssec(zone, parsed.zones[zone.entry]?.dnssec, path)),

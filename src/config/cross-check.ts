@@ -112,10 +112,12 @@ function checkNetworks(networks: unknown, check: Check): void {
 }
 
 function checkListen(listen: unknown, check: Check): void {
-  const addresses: [Path, unknown][] = list(field(listen, 'dns')).map(([i, text]) => [
-    ['listen', 'dns', i],
-    typeof text === 'string' ? text : field(text, 'address'),
-  ]);
+  const addresses: [Path, unknown][] = ['dns', 'dot', 'doh'].flatMap((key) =>
+    list(field(listen, key)).map(([i, text]): [Path, unknown] => [
+      ['listen', key, i],
+      typeof text === 'string' ? text : field(text, 'address'),
+    ]),
+  );
   for (const key of ['admin', 'ingest']) addresses.push([['listen', key], field(listen, key)]);
   for (const [path, text] of addresses) {
     const endpoint = typeof text === 'string' ? parseEndpoint(text) : '';

@@ -10,18 +10,19 @@ import {
   clientPrefix,
   countryCode,
   domainName,
-  endpointOrOff,
   filePath,
   ipv4Address,
   ipv6Address,
   popCode,
   storeAddress,
 } from './scalars.ts';
-import { dnsListener } from './schema-access.ts';
+
 import { dnsSchema } from './schema-dns.ts';
 import { dnssecSchema } from './schema-dnssec.ts';
+
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
+import { listenSchema, tlsSchema } from './schema-listen.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
 import { cachePoliciesSchema, distributionsSchema, originsSchema, popTierSchema } from './schema-pop.ts';
@@ -99,26 +100,6 @@ const networkSchema = z.strictObject({
   label: z.string().min(1).max(128).optional().describe('Name of the network, for people.'),
 });
 
-const listenSchema = z
-  .strictObject({
-    dns: z
-      .array(dnsListener)
-      .min(1)
-      .max(64)
-      .prefault(['127.0.0.1:5300'])
-      .describe(
-        'Addresses for DNS, UDP and TCP: `127.0.0.1:5300`, `[::1]:5300`. A mapping where not all may ask.',
-      ),
-    admin: endpointOrOff
-      .prefault('127.0.0.1:5380')
-      .describe('Address of the console, `/metrics` and the admin API; `off`: there is none.'),
-    ingest: endpointOrOff
-      .prefault('off')
-      .describe('Address for agents without a way to the store, and for browsers (see `ingest`).'),
-  })
-  .prefault({})
-  .describe('Where the process listens. Port 0 asks the system for a free one.');
-
 const geoSchema = z
   .strictObject({
     city: filePath
@@ -174,6 +155,7 @@ export const configSchema = z
       .default('isochrone')
       .describe("Name of the cluster: first part of every key in Redis. Small letters, digits, '-' and '_'."),
     listen: listenSchema,
+    tls: tlsSchema,
     store: storeAddress
       .default('memory')
       .describe(

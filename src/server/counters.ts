@@ -52,9 +52,11 @@ const DROP_REASONS = [
   'overload-error',
   /** The kernel's receive buffer was full. */
   'kernel-buffer',
+  /** A listed proxy sent no PROXY header, or a broken one: see listen.proxy. */
+  'proxy-header',
 ] as const;
 /** Why a TCP connection ended. */
-const CLOSE_REASONS = [
+export const CLOSE_REASONS = [
   'client',
   'idle',
   'lifetime',
@@ -69,8 +71,12 @@ const CLOSE_REASONS = [
   'error',
   'shutdown',
 ] as const;
+/** Encrypted transports, which count their connections apart from those of plain TCP. */
+export const SECURE = ['tls', 'https'] as const;
+/** How a TLS handshake ended: a resumed one is one more without the cost of a signature. */
+export const HANDSHAKES = ['full', 'resumed', 'failed'] as const;
 /** Why a TCP connection was refused on arrival. */
-const REFUSE_REASONS = ['connections-max', 'client-connections-max', 'drop-list'] as const;
+export const REFUSE_REASONS = ['connections-max', 'client-connections-max', 'drop-list'] as const;
 /** Whether a query's cookie is good, in the order of `COOKIE`; a client's own part alone is not. */
 const COOKIE_VERDICTS = ['bad', 'good'] as const;
 /** Bucket bounds of the handling time, in seconds. */
@@ -83,6 +89,7 @@ const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64];
 export type DropReason = (typeof DROP_REASONS)[number];
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 export type RefuseReason = (typeof REFUSE_REASONS)[number];
+export type SecureTransport = (typeof SECURE)[number];
 
 const kindNames = Object.keys(OUTCOME).map((name) => name.toLowerCase());
 const rcodeNames = [...Object.keys(RCODE), 'other'];
@@ -107,6 +114,11 @@ export interface ServerCounters {
   readonly tcpRefused: number;
   readonly tcpClosed: number;
   readonly tcpConnections: number;
+  readonly tlsAccepted: number;
+  readonly tlsRefused: number;
+  readonly tlsClosed: number;
+  readonly tlsConnections: number;
+  readonly handshakes: number;
   readonly handling: number;
   readonly batches: number;
   readonly abuse: AbuseCounters;
@@ -125,6 +137,11 @@ const NAME = {
   tcpRefused: 'isochrone_dns_tcp_refused_total',
   tcpClosed: 'isochrone_dns_tcp_closed_total',
   tcpConnections: 'isochrone_dns_tcp_connections',
+  tlsAccepted: 'isochrone_dns_tls_accepted_total',
+  tlsRefused: 'isochrone_dns_tls_refused_total',
+  tlsClosed: 'isochrone_dns_tls_closed_total',
+  tlsConnections: 'isochrone_dns_tls_connections',
+  handshakes: 'isochrone_dns_tls_handshakes_total',
   handling: 'isochrone_dns_handling_seconds',
   batches: 'isochrone_dns_batch_datagrams',
 } as const;
@@ -132,6 +149,7 @@ const NAME = {
 /** The slots of one worker of a name server whose fleet has these POP codes, in the fleet's order. */
 export function serverLayout(popCodes: readonly string[]): CounterLayout {
   const transport = { name: 'transport', values: TRANSPORTS };
+  const secure = { name: 'transport', values: SECURE };
   const reason = (values: readonly string[]) => ({ name: 'reason', values });
   const qtype = { name: 'qtype', values: [...QTYPES.map(typeName), 'other'] };
   const counter = (name: string, help: string, labels: { name: string; values: readonly string[] }[]) => ({
@@ -162,6 +180,11 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       counter(NAME.tcpRefused, 'TCP connections refused on arrival.', [reason(REFUSE_REASONS)]),
       counter(NAME.tcpClosed, 'TCP connections ended.', [reason(CLOSE_REASONS)]),
       { name: NAME.tcpConnections, help: 'TCP connections open now.', kind: 'gauge', labels: [] },
+      counter(NAME.tlsAccepted, 'Connections for TLS accepted.', [secure]),
+      counter(NAME.tlsRefused, 'Connections for TLS refused on arrival.', [secure, reason(REFUSE_REASONS)]),
+      counter(NAME.tlsClosed, 'Connections for TLS ended.', [secure, reason(CLOSE_REASONS)]),
+      { name: NAME.tlsConnections, help: 'Connections for TLS open now.', kind: 'gauge', labels: [secure] },
+      counter(NAME.handshakes, 'TLS handshakes.', [secure, { name: 'result', values: HANDSHAKES }]),
       ...ABUSE_FAMILIES,
     ],
     [
@@ -184,6 +207,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
   const all = [...layout.families, ...layout.histograms];
   const at = (name: string): number => must(all.find((family) => family.name === name)?.offset, name);
   block[at(NAME.tcpConnections)] = 0;
+  for (const index of SECURE.keys()) block[at(NAME.tlsConnections) + index] = 0;
   return {
     block,
     queries: at(NAME.queries),
@@ -198,6 +222,11 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     tcpRefused: at(NAME.tcpRefused),
     tcpClosed: at(NAME.tcpClosed),
     tcpConnections: at(NAME.tcpConnections),
+    tlsAccepted: at(NAME.tlsAccepted),
+    tlsRefused: at(NAME.tlsRefused),
+    tlsClosed: at(NAME.tlsClosed),
+    tlsConnections: at(NAME.tlsConnections),
+    handshakes: at(NAME.handshakes),
     handling: at(NAME.handling),
     batches: at(NAME.batches),
     abuse: abuseCounters(at),
@@ -254,23 +283,6 @@ export function countBatch(counters: ServerCounters, datagrams: number): void {
   add(counters, counters.batches + BATCH_BOUNDS.length + 1, datagrams);
 }
 
-/** Counts a TCP connection accepted; the gauge rises. */
-export function countAccepted(counters: ServerCounters): void {
-  add(counters, counters.tcpAccepted, 1);
-  add(counters, counters.tcpConnections, 1);
-}
-
-/** Counts a TCP connection refused. */
-export function countRefused(counters: ServerCounters, reason: RefuseReason): void {
-  add(counters, counters.tcpRefused + REFUSE_REASONS.indexOf(reason), 1);
-}
-
-/** Counts the end of an accepted TCP connection; the gauge falls. */
-export function countClosed(counters: ServerCounters, reason: CloseReason): void {
-  add(counters, counters.tcpClosed + CLOSE_REASONS.indexOf(reason), 1);
-  add(counters, counters.tcpConnections, -1);
-}
-
 /** Counts one observed handling time. */
 export function countHandling(counters: ServerCounters, seconds: number): void {
   let bucket = 0;
@@ -279,6 +291,7 @@ export function countHandling(counters: ServerCounters, seconds: number): void {
   add(counters, counters.handling + HANDLING_BOUNDS.length + 1, seconds);
 }
 
-function add(counters: ServerCounters, slot: number, amount: number): void {
+/** Adds to a slot of the block. */
+export function add(counters: ServerCounters, slot: number, amount: number): void {
   counters.block[slot] = (counters.block[slot] as number) + amount;
 }

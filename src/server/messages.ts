@@ -1,3 +1,4 @@
+import type { AccessList } from '../base/access-list.ts';
 import type { AddressSet } from '../base/address-set.ts';
 import type { CounterBlock } from '../base/counters.ts';
 import type { OperatorErrorCode, Problem } from '../base/errors.ts';
@@ -6,6 +7,7 @@ import type { ListenAddress } from './handler.ts';
 import type { NativeSocket } from './native-sockets.ts';
 import type { RateLimitData } from './rate-limit.ts';
 import type { TcpLimits } from './tcp-limits.ts';
+import type { Credentials } from './tls.ts';
 
 /** A steering image and the row map that was built from it for the client image in use. */
 export interface TableBytes {
@@ -39,7 +41,22 @@ export type WorkerIo = InHand &
         readonly reusePort: boolean;
         readonly recvBufferOctets: number;
       }
+    | ({
+        /** Sockets of the thread's own on which TLS is spoken. */
+        readonly kind: 'secure';
+        readonly credentials: Credentials;
+      } & SecureListen)
   );
+
+/** Where TLS is spoken, and how. */
+export interface SecureListen {
+  /** DNS over TLS (RFC 7858). */
+  readonly dot: readonly ListenAddress[];
+  /** DNS over HTTPS (RFC 8484). */
+  readonly doh: readonly ListenAddress[];
+  /** Path of DNS over HTTPS. */
+  readonly path: string;
+}
 
 /** What is left of a thread's work when it ends. */
 interface InHand {
@@ -56,6 +73,8 @@ interface InHand {
 export interface WorkerPlace {
   readonly io: WorkerIo;
   readonly tcpLimits: TcpLimits;
+  /** Peers that say for whom they ask, with PROXY headers. Absent: none may. */
+  readonly proxies: AccessList | undefined;
   /** See worker-memory.ts. */
   readonly words: Int32Array<SharedArrayBuffer>;
   /** Laid out by `serverLayout` for the fleet's POPs. */
@@ -79,6 +98,10 @@ export type ToWorker =
   | { readonly kind: 'zones'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'clients'; readonly bytes: Uint8Array<SharedArrayBuffer> }
   | { readonly kind: 'drops'; readonly drops: AddressSet | undefined }
+  /** For those that speak TLS: what connections that begin from now on are given. */
+  | { readonly kind: 'credentials'; readonly credentials: Credentials }
+  /** For those that have sockets of their own: accept no more, and end when the last connection is closed. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */

@@ -1,4 +1,5 @@
-import { type CloseReason, countClosed, countOctets, type ServerCounters } from './counters.ts';
+import { type CloseReason, countOctets, type ServerCounters } from './counters.ts';
+import { countClosed } from './counters-streams.ts';
 import { type Handler, TRANSFER, TRANSFER_TURN_OCTETS, type TransferHandler } from './handler.ts';
 import { ADDRESS, type Arena, TCP_FRAME_MAX, TCP_READ_MAX } from './native-arena.ts';
 import { controlWith, DATA, type Epoll } from './native-epoll.ts';

@@ -1,13 +1,7 @@
 import type { Client } from '../answer/context.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
-import {
-  type CloseReason,
-  countAccepted,
-  countDrop,
-  countRefused,
-  type RefuseReason,
-  type ServerCounters,
-} from './counters.ts';
+import { type CloseReason, countDrop, type RefuseReason, type ServerCounters } from './counters.ts';
+import { countAccepted, countRefused } from './counters-streams.ts';
 import type { Handler, TransferHandler } from './handler.ts';
 import { ADDRESS, type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
 import { control, DATA, type Epoll } from './native-epoll.ts';

@@ -89,8 +89,11 @@ export async function drainCrew(crew: Crew): Promise<void> {
   crew.closing = true;
   const ends = [...crew.threads].map((thread) => endOf(thread));
   for (const slot of crew.slots) Atomics.store(slot.words, WORD.STOP, STOP.DRAIN);
-  for (const thread of crew.threads)
-    if (!crew.slots.some((slot) => slot.thread === thread)) post(thread, { kind: 'stop' });
+  for (const thread of crew.threads) {
+    const place = crew.slots.find((slot) => slot.thread === thread);
+    if (place === undefined) post(thread, { kind: 'stop' });
+    else if (place.io.kind === 'secure') post(thread, { kind: 'drain' });
+  }
   let late: NodeJS.Timeout | undefined;
   const over = new Promise((resolve) => {
     late = setTimeout(resolve, DRAIN_MS);
@@ -149,10 +152,10 @@ function boot(crew: Crew): void {
 }
 
 function putToWork(crew: Crew, slot: Slot, thread: ServingThread): void {
-  const { tcpLimits, deaths, rateLimit } = crew.options;
+  const { tcpLimits, proxies, deaths, rateLimit } = crew.options;
   const { io, words, counters, demand, samples } = slot;
   Object.assign(slot, { thread, serving: false, sinceMs: performance.now(), stillLooks: 0 });
-  const place = { io, tcpLimits, words, counters, deaths: deaths.block, demand, samples, rateLimit };
+  const place = { io, tcpLimits, proxies, words, counters, deaths: deaths.block, demand, samples, rateLimit };
   post(thread, { kind: 'work', ...place });
 }
 
@@ -175,7 +178,8 @@ function hear(crew: Crew, thread: ServingThread, message: FromWorker): void {
     } else if (crew.slots.every((one) => one.serving)) {
       crew.starting = undefined;
       crew.sparesNotBeforeMs = performance.now() + SPARES_AFTER_MS;
-      starting.resolve(message.addresses);
+      const portable = crew.slots.find(({ io }) => io.kind === 'portable')?.io;
+      starting.resolve(portable?.kind === 'portable' ? portable.listen : []);
     }
     fill(crew);
   }

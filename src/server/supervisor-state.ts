@@ -56,6 +56,7 @@ export interface CrewOptions {
   /** Without a table: whether one is being made for the start. */
   readonly awaitsTable: boolean;
   readonly tcpLimits: WorkerPlace['tcpLimits'];
+  readonly proxies: WorkerPlace['proxies'];
   readonly deaths: Deaths;
   readonly rateLimit: WorkerPlace['rateLimit'];
   readonly places: readonly CrewPlace[];

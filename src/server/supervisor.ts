@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import type { AccessList } from '../base/access-list.ts';
 import type { AddressSet } from '../base/address-set.ts';
 import { type CounterLayout, type CounterSnapshot, counterBlock, readCounters } from '../base/counters.ts';
 import type { AnswerData } from './answering.ts';
@@ -16,6 +17,13 @@ import { type RateLimitOptions, rateLimitData } from './rate-limit.ts';
 import { closeCrew, drainCrew, startCrew, tellAll } from './supervisor-crew.ts';
 import { createLoadReader, crewFamilies } from './supervisor-families.ts';
 import { type IoMode, openServerIo, type ServerIo } from './supervisor-io.ts';
+import {
+  addressesOf,
+  type CertificateAndKey,
+  type SecureServerOptions,
+  securePlaces,
+  setCredentials,
+} from './supervisor-secure.ts';
 import type { Crew, CrewEvent, CrewPlace } from './supervisor-state.ts';
 import { WATCH_MS, watchCrew } from './supervisor-watch.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
@@ -32,6 +40,10 @@ export interface NameServerOptions {
   readonly rateLimit?: RateLimitOptions | undefined;
   /** Dropped queries told of, each second at most; by default none. */
   readonly dropsToldPerSecond?: number | undefined;
+  /** Peers that say for whom they ask, with PROXY headers (wire/proxy.ts). */
+  readonly proxies?: AccessList | undefined;
+  /** Absent: TLS is not spoken. */
+  readonly secure?: SecureServerOptions | undefined;
   /** UDP receive buffer asked of the kernel, octets. */
   readonly recvBufferOctets?: number;
   /** `auto`, the default: system calls in batches where they can be had, else node:dgram and node:net. */
@@ -63,8 +75,12 @@ export type NameServerEvent =
 export interface NameServer {
   /** Where it listens, in the order asked for, with real ports. */
   readonly addresses: readonly ListenAddress[];
+  /** Where it speaks TLS, with real ports. */
+  readonly secure: Pick<SecureServerOptions, 'dot' | 'doh'>;
+  /** Connections for TLS that begin from now on are given this certificate. */
+  readonly setCredentials: (pair: CertificateAndKey) => void;
   readonly io: IoMode;
-  /** Threads that answer, when all do. */
+  /** Threads that answer over UDP and TCP, when all do. */
   readonly workers: number;
   /**
    * Has a table built from a steering image and handed to every thread. Returns at once; of images that come
@@ -180,13 +196,16 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
   const asked = { listen, workers, recvBufferOctets, udpResponseMax, limits, io: wanted, inherit };
   const io = await openServerIo(asked);
   parts.io = io;
-  const places = io.places.map((place) => placeWith(place, layout));
+  const secure =
+    options.secure === undefined ? [] : await securePlaces(options.secure, inherit !== undefined);
+  const places = [...io.places, ...secure].map((place) => placeWith(place, layout));
   const deaths = createDeaths();
   const { crew, started } = startCrew({
     data,
     table: parts.table,
     awaitsTable: parts.awaitsTable,
     tcpLimits: limits,
+    proxies: options.proxies,
     deaths,
     rateLimit: options.rateLimit && rateLimitData(options.rateLimit, randomBytes(4).readInt32LE()),
     places,
@@ -206,6 +225,8 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
   const load = createLoadReader(crew, blocks);
   return {
     addresses: io.addresses ?? reported,
+    secure: addressesOf(secure),
+    setCredentials: (pair) => setCredentials(crew, pair),
     io: io.mode,
     workers,
     setImage: (bytes) => parts.mapper?.map(bytes),

@@ -20,8 +20,10 @@ const NOTHING = Buffer.alloc(0);
 
 /** One client's connection. Times are `performance.now()` milliseconds; 0 where the state does not hold. */
 export interface Connection extends ConnectionTimes {
-  readonly socket: Socket;
-  readonly client: Client;
+  /** What is read and written: the accepted socket; with TLS, once that is agreed upon, the stream on it. */
+  socket: Socket;
+  /** The peer, or for whom it asks if it is a proxy. */
+  client: Client;
   /** What connections are counted by: the address, of IPv6 its /64. */
   readonly clientKey: string;
   /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
@@ -33,6 +35,10 @@ export interface Connection extends ConnectionTimes {
   ended: boolean;
   /** Why it is being closed; set once. */
   closing: CloseReason | undefined;
+  /** Tells the client that its connection is about to be closed; absent: there is no way to. */
+  goodbye: (() => void) | undefined;
+  /** When it was told. */
+  goodbyeMs: number;
 }
 
 /** What all connections of a listener share. The buffers serve one read at a time. */
@@ -76,6 +82,8 @@ export function newConnection(
     transfer: undefined,
     ended: false,
     closing: undefined,
+    goodbye: undefined,
+    goodbyeMs: 0,
   };
 }
 
@@ -119,7 +127,7 @@ function answerWhole(shared: Shared, connection: Connection, input: Buffer, nowM
     at = end;
     // An empty message, or one that deserves no answer: what follows from such a client is not worth reading.
     const answered = length === 0 ? 0 : handle(query, length, client, response);
-    countOctets(shared.counters, 'tcp', length, Math.max(0, answered));
+    countOctets(shared.counters, client.transport, length, Math.max(0, answered));
     if (answered === TRANSFER && begin(shared, connection, length, nowMs)) {
       written = flush(connection, batch, written);
       send(shared, connection, nowMs);
@@ -178,7 +186,7 @@ function send(shared: Shared, connection: Connection, nowMs: number): void {
     framed.writeUInt16BE(length);
     response.copy(framed, FRAME_OCTETS, 0, length);
     socket.write(framed);
-    countOctets(counters, 'tcp', 0, length);
+    countOctets(counters, connection.client.transport, 0, length);
     octets += framed.length;
   }
   // Not by a promise or a microtask: sockets are looked at before.

@@ -1,25 +1,22 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type AccessList, permits } from '../base/access-list.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
-import {
-  type CloseReason,
-  countAccepted,
-  countClosed,
-  countDrop,
-  countRefused,
-  type RefuseReason,
-  type ServerCounters,
-} from './counters.ts';
+import { countDrop, type ServerCounters } from './counters.ts';
+import { countAccepted, countRefused } from './counters-streams.ts';
 import { type Handler, type ListenAddress, readPeer, type TransferHandler } from './handler.ts';
 import {
   type Connection,
-  endTransfer,
   newConnection,
   receive,
   resume,
   type Shared,
   sharedBuffers,
 } from './tcp-connection.ts';
-import { overdue, type TcpLimits } from './tcp-limits.ts';
+import { type Connections, drop, forget, keyOf, makeRoom, sweep } from './tcp-connections.ts';
+import type { TcpLimits } from './tcp-limits.ts';
+import { readProxied } from './tcp-proxied.ts';
+import type { TlsDoor } from './tls.ts';
 
 export interface TcpOptions {
   readonly listen: ListenAddress;
@@ -31,6 +28,17 @@ export interface TcpOptions {
   readonly refuses?: ((address: Address) => boolean) | undefined;
   /** Whether other sockets may share the port (SO_REUSEPORT): one socket a worker. */
   readonly reusePort: boolean;
+  /** Peers that say for whom they ask. */
+  readonly proxies?: AccessList | undefined;
+  /** TLS, and what is spoken over it; absent: DNS without TLS. */
+  readonly secure?: Secure | undefined;
+}
+
+/** What is spoken over TLS. */
+export interface Secure {
+  readonly door: TlsDoor;
+  /** Absent: DNS, as over TCP. */
+  readonly speak?: ((connection: Connection, stream: TLSSocket, shared: Shared) => void) | undefined;
 }
 
 /** An open TCP listener. */
@@ -38,6 +46,8 @@ export interface TcpListener {
   readonly address: ListenAddress;
   /** Stops listening and closes every connection. */
   close(): Promise<void>;
+  /** Stops listening, tells clients so, and resolves once they have closed their connections. */
+  drain(): Promise<void>;
 }
 
 /**
@@ -47,12 +57,9 @@ const BACKLOG = 1024;
 /** How often deadlines are looked at: one timer for all connections. */
 const SWEEP_MS = 250;
 
-interface State {
+interface Open extends Connections {
   readonly options: TcpOptions;
   readonly shared: Shared;
-  /** In order of arrival. */
-  readonly connections: Set<Connection>;
-  readonly perClient: Map<string, number>;
 }
 
 /**
@@ -64,14 +71,17 @@ export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
   const { handle, transferOf, counters, limits, listen } = options;
   const queriesMax = limits.queriesPerConnectionMax;
   const shared = sharedBuffers({ handle, transferOf, counters, queriesMax });
-  const state: State = { options, shared, connections: new Set(), perClient: new Map() };
+  const transport = options.secure?.door.transport ?? 'tcp';
+  const collections = { connections: new Set<Connection>(), perClient: new Map<string, number>() };
+  const state: Open = { options, shared, ...collections, counters, limits, transport, onEmpty: undefined };
   const server = createServer({
-    allowHalfOpen: true,
+    // A client of DNS may end its side and wait for answers; one of HTTP has left.
+    allowHalfOpen: options.secure?.speak === undefined,
     noDelay: true,
     highWaterMark: limits.pendingOctetsMax,
   });
   await bind(server, options);
-  server.on('error', () => countDrop(counters, 'tcp', 'receive-error'));
+  server.on('error', () => countDrop(counters, transport, 'receive-error'));
   server.on('connection', (socket) => accept(state, socket));
   const sweeper = setInterval(() => sweep(state, performance.now()), SWEEP_MS);
   const bound = server.address();
@@ -86,28 +96,69 @@ export async function listenTcp(options: TcpOptions): Promise<TcpListener> {
         server.close(() => resolve());
         for (const connection of state.connections) drop(state, connection, 'shutdown');
       }),
+    drain: () =>
+      new Promise((resolve) => {
+        server.close();
+        state.onEmpty = resolve;
+        for (const { goodbye } of state.connections) goodbye?.();
+        if (state.connections.size === 0) resolve();
+      }),
   };
 }
 
-function accept(state: State, socket: Socket): void {
-  const { counters } = state.options;
+function accept(state: Open, socket: Socket): void {
+  const { transport, options } = state;
+  const { counters, proxies } = options;
   socket.on('error', () => socket.destroy());
   if (socket.remoteAddress === undefined) return void socket.destroy();
   const address = emptyAddress();
   readPeer(socket.remoteAddress, address);
-  const clientKey = keyOf(address);
-  const isListed = state.options.refuses?.(address) === true;
+  const isProxy = proxies !== undefined && permits(proxies, address);
+  // Behind a proxy are many clients.
+  const clientKey = isProxy ? '' : keyOf(address);
+  const isListed = options.refuses?.(address) === true;
   const refused = isListed ? 'drop-list' : makeRoom(state, clientKey);
   if (refused !== undefined) {
-    countRefused(counters, refused);
+    countRefused(counters, refused, transport);
     return void socket.destroy();
   }
-  const { access } = state.options.listen;
-  const client = { address, port: socket.remotePort ?? 0, access, transport: 'tcp' as const };
+  const client = { address, port: socket.remotePort ?? 0, access: options.listen.access, transport };
   const connection = newConnection(socket, { client, clientKey }, performance.now());
   state.connections.add(connection);
-  state.perClient.set(clientKey, (state.perClient.get(clientKey) ?? 0) + 1);
-  countAccepted(counters);
+  if (!isProxy) state.perClient.set(clientKey, (state.perClient.get(clientKey) ?? 0) + 1);
+  countAccepted(counters, transport);
+  socket.on('close', () => forget(state, connection));
+  if (!isProxy) begin(state, connection);
+  else
+    readProxied(socket, client, (proxied) => {
+      if (proxied === undefined) {
+        countDrop(counters, transport, 'proxy-header');
+        drop(state, connection, 'malformed');
+      } else {
+        connection.client = proxied;
+        begin(state, connection);
+      }
+    });
+}
+
+function begin(state: Open, connection: Connection): void {
+  const { secure } = state.options;
+  if (secure === undefined) speakDns(state, connection);
+  else
+    secure.door.take(connection.socket, (stream) => {
+      stream.on('error', () => {
+        connection.closing ??= 'error';
+        stream.destroy();
+      });
+      connection.socket = stream;
+      connection.goodbye = () => stream.end();
+      if (secure.speak === undefined) speakDns(state, connection);
+      else secure.speak(connection, stream, state.shared);
+    });
+}
+
+function speakDns(state: Open, connection: Connection): void {
+  const { socket } = connection;
   socket.on('data', (chunk) => {
     receive(state.shared, connection, chunk, performance.now());
     settle(connection);
@@ -125,7 +176,6 @@ function accept(state: State, socket: Socket): void {
   socket.on('error', () => {
     connection.closing ??= 'error';
   });
-  socket.on('close', () => forget(state, connection));
 }
 
 /** After input: stop reading from a client that does not read; close when all is answered that will be. */
@@ -137,63 +187,6 @@ function settle(connection: Connection): void {
     connection.closing = 'client';
     socket.end();
   } else if (socket.isPaused()) socket.resume();
-}
-
-function forget(state: State, connection: Connection): void {
-  if (!state.connections.delete(connection)) return;
-  endTransfer(connection);
-  const left = (state.perClient.get(connection.clientKey) ?? 1) - 1;
-  if (left > 0) state.perClient.set(connection.clientKey, left);
-  else state.perClient.delete(connection.clientKey);
-  countClosed(state.options.counters, connection.closing ?? 'client');
-}
-
-/**
- * Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none
- * is idle.
- */
-function makeRoom(state: State, clientKey: string): RefuseReason | undefined {
-  const { connections, perClient } = state;
-  const { connectionsMax, connectionsPerClientMax } = state.options.limits;
-  if ((perClient.get(clientKey) ?? 0) >= connectionsPerClientMax) {
-    const own = [...connections].filter((connection) => connection.clientKey === clientKey);
-    return evictIdle(state, own) ? undefined : 'client-connections-max';
-  }
-  if (connections.size < connectionsMax) return undefined;
-  return evictIdle(state, connections) ? undefined : 'connections-max';
-}
-
-function evictIdle(state: State, candidates: Iterable<Connection>): boolean {
-  let oldest: Connection | undefined;
-  for (const connection of candidates) {
-    const busy =
-      connection.partialSinceMs > 0 ||
-      connection.socket.writableLength > 0 ||
-      connection.heldLength > 0 ||
-      connection.transfer !== undefined;
-    if (!busy && (oldest === undefined || connection.lastQueryMs < oldest.lastQueryMs)) oldest = connection;
-  }
-  if (oldest === undefined) return false;
-  drop(state, oldest, 'evicted');
-  return true;
-}
-
-function sweep(state: State, nowMs: number): void {
-  for (const connection of state.connections) {
-    const reason = overdue(connection, state.options.limits, nowMs);
-    if (reason !== undefined) drop(state, connection, reason);
-  }
-}
-
-function drop(state: State, connection: Connection, reason: CloseReason): void {
-  connection.closing ??= reason;
-  connection.socket.destroy();
-  forget(state, connection);
-}
-
-/** IPv6 clients own a /64 at least: counting single addresses would bound nothing. */
-function keyOf({ family, octets }: Address): string {
-  return octets.subarray(0, family === 4 ? 4 : 8).join('.');
 }
 
 function bind(server: Server, { listen, reusePort }: TcpOptions): Promise<void> {

@@ -14,6 +14,8 @@ import type { FromWorker, ToWorker, WorkerPlace, WorkerSetup } from './messages.
 import { loadLibc } from './native-libc.ts';
 import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
 import { openLimiter } from './rate-limit.ts';
+import { openSecureListeners, type SecureListeners } from './secure-listeners.ts';
+import type { Credentials } from './tls.ts';
 import { warmUp } from './warm-up.ts';
 import { TURN_MS, WORD } from './worker-memory.ts';
 
@@ -28,7 +30,10 @@ const port = must(parentPort, "a parent: this file is a thread's entry");
 const setup = workerData as WorkerSetup;
 const { data } = setup;
 const tell = (message: FromWorker): void => port.postMessage(message);
-let listeners: Listeners | undefined;
+let listeners: Pick<Listeners, 'close'> | undefined;
+let secure: SecureListeners | undefined;
+/** That came last, perhaps while the listeners were being opened. */
+let credentials: Credentials | undefined;
 /** In the loop that allocates nothing. */
 let worksNatively = false;
 // All that takes time is done before the thread has a place: who waits for it waits for milliseconds.
@@ -42,7 +47,11 @@ try {
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'work') void work(answering, message).catch(end);
     else if (message.kind === 'stop') void stop();
-    else if (message.kind !== 'no-table') take(answering, message);
+    else if (message.kind === 'drain') void secure?.drain().then(stop);
+    else if (message.kind === 'credentials') {
+      credentials = message.credentials;
+      secure?.setCredentials(credentials);
+    } else if (isImage(message)) take(answering, message);
     if (!awaitsTable || (message.kind !== 'table' && message.kind !== 'no-table')) return;
     awaitsTable = false;
     getReady(answering);
@@ -71,11 +80,14 @@ function end(error: unknown): void {
   port.close();
 }
 
+type ImageMessage = Extract<ToWorker, { kind: 'table' | 'zones' | 'clients' | 'drops' }>;
+
+function isImage(message: ToWorker): message is ImageMessage {
+  return ['table', 'zones', 'clients', 'drops'].includes(message.kind);
+}
+
 /** Replaces an image, and tells how that went: what is bad is not used, and what was before stays. */
-function take(
-  answering: Answering,
-  message: Exclude<ToWorker, { kind: 'work' | 'stop' | 'no-table' }>,
-): void {
+function take(answering: Answering, message: ImageMessage): void {
   if (message.kind === 'table') {
     const table = answering.setTable(message.image, message.rows);
     if (typeof table === 'string') tell({ kind: 'image-refused', reason: table });
@@ -117,8 +129,7 @@ function workNative(
     onMail: () => {
       for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
         const message = mail.message as ToWorker; // The supervisor sends nothing else.
-        if (message.kind !== 'work' && message.kind !== 'stop' && message.kind !== 'no-table')
-          take(answering, message);
+        if (isImage(message)) take(answering, message);
       }
     },
   });
@@ -141,20 +152,19 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
     const foreseer = foreseerOf(answering, parts);
     return workNative(answering, place, { sockets: io.sockets, handle, foreseer, counters, now, refuses });
   }
-  listeners = await openListeners({
-    listen: io.listen,
-    handle: inHand(handle, place),
-    counters,
-    tcpLimits: place.tcpLimits,
-    recvBufferOctets: io.recvBufferOctets,
-    udpResponseMax: data.udpSizeMax,
-    reusePort: io.reusePort,
-    refuses,
-    now,
-  });
   const beat = setInterval(() => Atomics.add(place.words, WORD.HEARTBEAT, 1), TURN_MS);
   beat.unref();
-  tell({ kind: 'serving', addresses: listeners.addresses });
+  const { tcpLimits, proxies } = place;
+  const shared = { handle: inHand(handle, place), counters, refuses, proxies };
+  if (io.kind === 'secure') {
+    const { outcome } = answering.context;
+    listeners = secure = await openSecureListeners({ ...shared, ...io, limits: tcpLimits, outcome });
+    if (credentials !== undefined) secure.setCredentials(credentials);
+    return tell({ kind: 'serving', addresses: [] });
+  }
+  const open = await openListeners({ ...shared, ...io, tcpLimits, now, udpResponseMax: data.udpSizeMax });
+  listeners = open;
+  tell({ kind: 'serving', addresses: open.addresses });
 }
 
 /** A handler that leaves word of what it works on, should that be its end. */
