@@ -1,4 +1,12 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Problem } from '../base/errors.ts';
@@ -149,16 +157,26 @@ function publicOctets(algorithm: number): number {
   return algorithm === ALGORITHM.ED25519 ? 32 : 64;
 }
 
-function privateKeyOf({ algorithm, rdata }: ZoneKey, { secret }: PrivateParts): KeyObject {
-  const publicKey = rdata.subarray(4);
+/** Whether the signature over the octets is by the key with this DNSKEY RDATA. */
+export function isSignatureBy(rdata: Uint8Array, octets: Uint8Array, signature: Uint8Array): boolean {
+  const key = zoneKey(rdata);
+  if (rdata.length - 4 !== publicOctets(key.algorithm)) return false;
+  const jwk = publicJwk(key);
+  const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
+  if (key.algorithm === ALGORITHM.ED25519) return verify(null, octets, publicKey, signature);
+  return verify('sha256', octets, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+}
+
+function privateKeyOf(key: ZoneKey, { secret }: PrivateParts): KeyObject {
   const d = Buffer.from(secret, 'base64').toString('base64url');
+  return createPrivateKey({ key: { ...publicJwk(key), d }, format: 'jwk' });
+}
+
+function publicJwk({ algorithm, rdata }: ZoneKey): JsonWebKey {
   const text = (from: number, to?: number): string =>
-    Buffer.from(publicKey.subarray(from, to)).toString('base64url');
-  const jwk =
-    algorithm === ALGORITHM.ED25519
-      ? { kty: 'OKP', crv: 'Ed25519', x: text(0), d }
-      : { kty: 'EC', crv: 'P-256', x: text(0, 32), y: text(32), d };
-  return createPrivateKey({ key: jwk, format: 'jwk' });
+    Buffer.from(rdata.subarray(from, to)).toString('base64url');
+  if (algorithm === ALGORITHM.ED25519) return { kty: 'OKP', crv: 'Ed25519', x: text(4) };
+  return { kty: 'EC', crv: 'P-256', x: text(4, 36), y: text(36) };
 }
 
 /** Whether the public half that follows from the private one is the key's. */

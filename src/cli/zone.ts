@@ -4,8 +4,10 @@ import type { Command, Invocation } from './command.ts';
 import { CONFIG_OPTION } from './config-file.ts';
 import type { ZoneAction } from './zone-action.ts';
 import { dsAction } from './zone-ds.ts';
+import { exportAction } from './zone-export.ts';
 import { keygenAction } from './zone-keygen.ts';
 import { keysAction, rollAction } from './zone-roll.ts';
+import { verifyAction } from './zone-verify.ts';
 
 /** By name, in the order in which the help lists them. */
 const ACTIONS: Readonly<Record<string, ZoneAction>> = {
@@ -13,6 +15,8 @@ const ACTIONS: Readonly<Record<string, ZoneAction>> = {
   ds: dsAction,
   keys: keysAction,
   roll: rollAction,
+  export: exportAction,
+  verify: verifyAction,
 };
 
 export const zoneCommand: Command = {

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { parsePrefix } from '../base/address.ts';
+import { must } from '../base/assert.ts';
+import { OperatorError } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import { type Endpoint, parseEndpoint } from '../config/scalars.ts';
+import { TYPE } from '../wire/constants.ts';
+import { formatName, namesEqual } from '../wire/name.ts';
+import { readSections } from '../wire/records.ts';
+import { STEERED_TYPES } from '../zone/candidates.ts';
+import { serviceName } from '../zone/draft-check.ts';
+import type { ZoneRecord } from '../zone/record.ts';
+import { candidateSources } from './candidate-sources.ts';
+import { type Invocation, textFlag } from './command.ts';
+import { readConfig } from './config-file.ts';
+import { askStub } from './stub.ts';
+import { dnssecOf, namedZone } from './zone-action.ts';
+import { compileToCheck, readZone } from './zone-file.ts';
+import { type SignedByFiles, signByFiles } from './zone-signer.ts';
+import { signingGround } from './zone-signers.ts';
+
+/** Options of those actions that look at the whole signed zone. */
+export const VIEW_OPTIONS = {
+  client: {
+    type: 'string',
+    value: 'ADDR',
+    help: 'of export, verify: whose answers steered names have (default 127.0.0.1)',
+  },
+  server: {
+    type: 'string',
+    value: 'ADDR:PORT',
+    help: 'of export, verify: the running name server to ask for them (default: the first of listen.dns)',
+  },
+} as const;
+
+/** A signed zone as one client sees it: what is steered stands there as that client would be answered. */
+export interface SignedView {
+  readonly origin: Uint8Array;
+  readonly signed: SignedByFiles;
+}
+
+/**
+ * The zone signed as a server does it, with the signatures that the state folder has. A running server is
+ * asked only for what is steered.
+ */
+export async function signedView(zone: string, invocation: Invocation): Promise<SignedView> {
+  const { flags, terminal } = invocation;
+  const config = readConfig(flags, terminal);
+  const { origin, source } = namedZone(config, zone);
+  const dnssec = dnssecOf(config, source);
+  const read = readZone(
+    {
+      ...source,
+      services: config.services.map(({ name }) => name),
+      namedAt: { file: config.file, ...source.place },
+    },
+    { readText: (path) => readFileSync(path, 'utf8'), compile: compileToCheck },
+  );
+  const errors = read.problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new OperatorError('bad-zone', errors);
+  const records = await answered(read.records, config, invocation);
+  const ground = must(signingGround(config), 'a zone that is signed');
+  const nowS = Math.floor(Date.now() / 1000);
+  const signed = signByFiles({ origin, records, dnssec, isView: true }, ground, nowS);
+  if (!('records' in signed)) throw new OperatorError('bad-zone', signed);
+  return { origin, signed };
+}
+
+/** The records with what a client gets in place of each STEER record. */
+async function answered(
+  records: readonly ZoneRecord[],
+  config: Config,
+  { flags, terminal }: Invocation,
+): Promise<ZoneRecord[]> {
+  const steered = records.filter(({ type }) => type === TYPE.STEER);
+  if (steered.length === 0) return [...records];
+  const client = parsePrefix(textFlag(flags, 'client') ?? '127.0.0.1');
+  if (typeof client === 'string') throw usage(`--client ${client}`);
+  const server = serverOf(textFlag(flags, 'server'), config);
+  const { sources } = candidateSources(must(signingGround(config), 'a zone that is signed'));
+  const plain = records.filter(({ type }) => type !== TYPE.STEER);
+  for (const steer of steered) {
+    const source = must(sources.get(serviceName(steer)), 'a service');
+    for (const [kind, type] of STEERED_TYPES.entries()) {
+      const name = formatName(steer.owner).slice(0, -1);
+      const reply = await askStub({ server, name, type, client, tcp: true, stop: terminal.stop });
+      const sections = readSections(reply.octets);
+      if (typeof sections === 'string') throw usage(`${name}: ${sections}`);
+      const { min, max } = must(source.ttlBounds[kind], 'bounds');
+      // What is signed is the longest TTL that an answer may have.
+      const ttl = Math.max(min, Math.min(steer.ttl, max));
+      for (const { owner, type: got, rdata } of sections.answer)
+        if (got === type && namesEqual(owner, steer.owner)) plain.push({ ...steer, type, ttl, rdata });
+    }
+  }
+  return plain;
+}
+
+function serverOf(text: string | undefined, config: Config): Endpoint {
+  const server = text === undefined ? config.listen.dns[0] : parseEndpoint(text);
+  if (typeof server === 'string') throw usage(`--server ${server}`);
+  return must(server, 'a listener');
+}
+
+function usage(message: string): OperatorError {
+  return new OperatorError('bad-usage', [{ file: 'command line', message }]);
+}
