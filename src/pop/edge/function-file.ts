@@ -1,0 +1,13 @@
+/** Octets of a function's code, CloudFront's own bound. */
+const FUNCTION_OCTETS_MAX = 10_240;
+
+/** What is wrong with the code of a CloudFront Function, as far as that shows without running it. */
+export function functionFault(code: string): string | undefined {
+  const octets = Buffer.byteLength(code);
+  if (octets > FUNCTION_OCTETS_MAX)
+    return `has ${octets} octets: a function has at most ${FUNCTION_OCTETS_MAX}`;
+  if (/\bfrom\s*['"]cloudfront['"]|\brequire\(\s*['"]cloudfront['"]/.test(code))
+    return 'uses the module cloudfront: there is no KeyValueStore here';
+  if (/^\s*(?:import|export)\b/m.test(code)) return 'is a module: a function is a script, and uses require';
+  return /\bhandler\b/.test(code) ? undefined : 'has no function handler';
+}
