@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { edgeParts } from '../src/cli/distributions.ts';
+import { openSecurity } from '../src/cli/security-files.ts';
 import { inspectConfig } from '../src/config/config.ts';
 
 /**
@@ -35,7 +36,15 @@ distributions:
   assert.deepEqual(problems, []);
   assert.ok(config);
   assert.equal(config.edge.tier.accessLog, 'log/access.log');
-  const { distributions, policies, settings } = edgeParts(config.edge);
+  const { distributions, policies, settings } = edgeParts(
+    config.edge,
+    openSecurity(config, {
+      terminal: { readText: () => '', exists: () => false },
+      whereabouts: () => ({ country: '', asn: 0 }),
+      log: () => undefined,
+      closeLater: () => undefined,
+    }),
+  );
   assert.equal(settings.l2Servers, 3);
   assert.equal(policies.get('site'), 'TLSv1.3_2025');
   const [api, rest] = distributions[0]?.behaviours ?? [];

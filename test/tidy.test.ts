@@ -47,6 +47,8 @@ const ENTRIES = [
   'src/server/mapper-thread.ts',
   'src/cli/compile-thread.ts',
   'src/cli/describe-thread.ts',
+  'src/pop/edge/function-thread.ts',
+  'src/pop/edge/lambda-thread.ts',
 ];
 
 const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {

@@ -17,6 +17,7 @@ import { cookieProblems } from './cookie-secrets.ts';
 import { dropListProblems } from './drop-list.ts';
 import { geoProblems } from './geo-files.ts';
 import { measureProblems } from './measure-files.ts';
+import { securityProblems } from './security-files.ts';
 import { compileToCheck, readZone, type ZoneToRead } from './zone-file.ts';
 
 export const checkCommand: Command = {
@@ -101,6 +102,7 @@ function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal)
       ...(inspected?.problems ?? []),
       ...(inspected?.config === undefined ? [] : geoProblems(inspected.config)),
       ...(inspected?.config === undefined ? [] : measureProblems(inspected.config, terminal)),
+      ...(inspected?.config === undefined ? [] : securityProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : cookieProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : dropListProblems(inspected.config, terminal)),
       ...read.problems.filter(isError).map(plain),

@@ -20,6 +20,7 @@ import { choose, isSplit } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
 import { TYPE } from '../wire/constants.ts';
 import { parseName, ROOT_NAME } from '../wire/name.ts';
+import type { Terminal } from './command.ts';
 import { decide, type ExplainParts, explainDecided } from './explain-view.ts';
 import { readGeoData } from './geo-files.ts';
 import { stateFolder } from './ground.ts';
@@ -28,6 +29,7 @@ import type { ConfiguredIngest } from './ingest.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 import { startConfiguredPops } from './start-pops.ts';
+import { whereaboutsOf } from './whereabouts.ts';
 import type { World } from './world.ts';
 
 /** The modelled part of `up`. */
@@ -57,6 +59,7 @@ export interface DemoOptions {
   readonly mapped: Promise<unknown>;
   /** Starts the listener for agents and browsers, where there is to be one. */
   readonly startIngest: (defaults: ConfiguredIngest['defaults']) => Promise<Ingest | undefined>;
+  readonly terminal: Pick<Terminal, 'readText' | 'exists'>;
   readonly closeLater: CloseLater;
 }
 
@@ -90,6 +93,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     serviceOf: serviceOfHosts(world),
     isDraining: (popIndex) => (Atomics.load(world.popState, popIndex) & POP_DRAINED) !== 0,
     believesClients: true,
+    terminal: options.terminal,
+    whereabouts: whereaboutsOf(world),
     log,
     closeLater,
   });

@@ -5,6 +5,7 @@ import type { CachePolicy, Selection } from '../pop/l2/cache-key.ts';
 import { MANAGED_POLICIES } from '../pop/policies.ts';
 import type { TierSettings } from '../pop/pops.ts';
 import type { Behaviour, Distribution, OriginTarget } from '../pop/request-path.ts';
+import { type SecurityParts, type SecuritySteps, securitySteps } from '../pop/security.ts';
 
 /** What the POPs need of the configuration. */
 export interface EdgeParts {
@@ -17,7 +18,7 @@ export interface EdgeParts {
 type Configured = EdgeConfig['distributions'][string];
 
 /** Distributions, origins and policies as the request path has them; names were checked with the file. */
-export function edgeParts(edge: EdgeConfig): EdgeParts {
+export function edgeParts(edge: EdgeConfig, security: SecurityParts): EdgeParts {
   const origins = new Map(
     Object.entries(edge.origins).map(([name, origin]): [string, OriginTarget] => [
       name,
@@ -38,7 +39,12 @@ export function edgeParts(edge: EdgeConfig): EdgeParts {
       domains: distribution.domains,
       shieldRegion: distribution.shield,
       behaviours: distribution.behaviours.map((behaviour, index) =>
-        behaviourOf(behaviour, { index, origins, policies }),
+        behaviourOf(behaviour, {
+          index,
+          origins,
+          policies,
+          steps: securitySteps(security, distribution, behaviour),
+        }),
       ),
     }),
   );
@@ -58,6 +64,7 @@ function behaviourOf(
     readonly index: number;
     readonly origins: ReadonlyMap<string, OriginTarget>;
     readonly policies: ReadonlyMap<string, CachePolicy | 'off'>;
+    readonly steps: SecuritySteps;
   },
 ): Behaviour {
   const { path, origin, failoverStatuses, methods, cachePolicy, compress, originHeaders } = configured;
@@ -70,10 +77,7 @@ function behaviourOf(
     caching: must(known.policies.get(cachePolicy), 'cache policy'),
     compress,
     originHeaders: originHeaders === 'all' ? 'all' : new Set(originHeaders),
-    viewerRequest: [],
-    originRequest: [],
-    originResponse: [],
-    viewerResponse: [],
+    ...known.steps,
   };
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { CounterSnapshot } from '../base/counters.ts';
 import type { Fleet } from '../base/fleet.ts';
 import type { Config } from '../config/config.ts';
 import type { PopCertificate } from '../pop/authority.ts';
@@ -10,6 +11,7 @@ import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
 import { edgeParts } from './distributions.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
+import { openSecurity, type SecurityNeeds } from './security-files.ts';
 
 /** What `startConfiguredPops` needs. */
 export interface StartPopsOptions
@@ -19,6 +21,9 @@ export interface StartPopsOptions
   readonly isDraining: (popIndex: number) => boolean;
   /** Whether clients of this machine may say in whose place they ask. */
   readonly believesClients: boolean;
+  readonly terminal: SecurityNeeds['terminal'];
+  /** Finds clients, for rules by country and AS. */
+  readonly whereabouts: SecurityNeeds['whereabouts'];
   readonly closeLater: CloseLater;
 }
 
@@ -27,9 +32,10 @@ export interface StartPopsOptions
  * Throws `OperatorError`.
  */
 export async function startConfiguredPops(options: StartPopsOptions): Promise<Pops> {
-  const { config, certificate, isDraining, closeLater, ...rest } = options;
+  const { config, certificate, isDraining, closeLater, terminal, whereabouts, ...rest } = options;
+  const security = openSecurity(config, { terminal, whereabouts, log: options.log, closeLater });
   const { fleet, edge } = config;
-  const { distributions, policies, settings } = edgeParts(edge);
+  const { distributions, policies, settings } = edgeParts(edge, security);
   const { accessLog } = edge.tier;
   const file = accessLog === undefined ? undefined : await openLogFile(resolve(accessLog), options.log);
   if (file !== undefined) closeLater(file.close);
@@ -50,7 +56,11 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   closeLater(pops.close);
   const answersLastMs = Math.max(0, ...config.services.map(({ ttl }) => ttl.max)) * 1000;
   closeLater(followDrains({ fleet, pops, isDraining, answersLastMs, log: options.log }));
-  return pops;
+  const counters = (): CounterSnapshot => {
+    const [own, its] = [pops.counters(), security.counts.read()];
+    return { ...own, families: [...own.families, ...its.families] };
+  };
+  return { ...pops, counters };
 }
 
 async function builtIn(fleet: Fleet, closeLater: CloseLater) {

@@ -96,6 +96,7 @@ export const upCommand: Command = {
         popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
         seed: seed ?? DEMO_SEED,
         log,
+        terminal,
         mapped: starting.mapped,
         startIngest: (defaults) =>
           startConfiguredIngest({

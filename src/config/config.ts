@@ -20,6 +20,7 @@ import { readPopsCsv } from './pops-csv.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
 import { configSchema } from './schema.ts';
+import { type SecurityConfig, securityWithPaths } from './security.ts';
 import { tlsWithPaths } from './tls-paths.ts';
 import { withDnssec, type ZoneSource, zoneSources } from './zone-sources.ts';
 
@@ -93,6 +94,8 @@ export interface Config {
   readonly agents: Parsed['agents'];
   /** What the POPs serve, and how. */
   readonly edge: EdgeConfig;
+  /** Rules, keys and code of the POP tier, by name. */
+  readonly security: SecurityConfig;
   /** `token` as in the file: the environment is the caller's to look at. */
   readonly admin: { readonly token?: string };
 }
@@ -259,6 +262,7 @@ function assemble(
     measure: measureWithPaths(parsed.measure, path),
     agents: agentsWithPaths(parsed.agents, path),
     edge: edgeOf(parsed, path),
+    security: securityWithPaths(parsed.security, path),
     admin: withoutUndefined(parsed.admin),
   };
 }

@@ -3,6 +3,7 @@ import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkEdge } from './check-edge.ts';
 import { checkPolicies } from './check-policies.ts';
+import { checkSecurity } from './check-security.ts';
 import type { Path } from './document.ts';
 import { entries, field, list } from './fields.ts';
 import { uniqueness } from './fleet.ts';
@@ -50,6 +51,7 @@ export function crossCheck(
   checkNetworks(raw['networks'], check);
   checkListen(raw['listen'], check);
   checkEdge(raw, { ...check, regions });
+  checkSecurity(raw, check.report);
   return problems;
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { filePath } from './scalars.ts';
 import { whole } from './schema-numbers.ts';
+import { BEHAVIOUR_SECURITY, DISTRIBUTION_SECURITY } from './schema-security.ts';
 import { NAME, NOT_A_NAME } from './schema-service.ts';
 
 /** Names of security policies: those of CloudFront that allow TLS 1.2 or 1.3 only. */
@@ -237,13 +238,18 @@ export const distributionsSchema = z
           .enum(SECURITY_POLICY_NAMES)
           .default('TLSv1.2_2021')
           .describe('Versions and ciphers of TLS, by the name of the policy.'),
+        ...DISTRIBUTION_SECURITY,
         shield: z
           .string()
           .max(64)
           .optional()
           .describe("Region whose cache all others ask: the origin's shield."),
         behaviours: z
-          .array(z.strictObject(behaviourFields).describe('How requests for some paths are served.'))
+          .array(
+            z
+              .strictObject({ ...behaviourFields, ...BEHAVIOUR_SECURITY })
+              .describe('How requests for some paths are served.'),
+          )
           .min(1)
           .max(250)
           .describe('How requests are served, by path, in order.'),

@@ -26,6 +26,7 @@ import { listenSchema, tlsSchema } from './schema-listen.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
 import { cachePoliciesSchema, distributionsSchema, originsSchema, popTierSchema } from './schema-pop.ts';
+import { securitySchema } from './schema-security.ts';
 import { biasMs, NAME, NOT_A_NAME, serviceSchema } from './schema-service.ts';
 import { steeringSchema } from './schema-steering.ts';
 
@@ -207,6 +208,7 @@ export const configSchema = z
     cachePolicies: cachePoliciesSchema,
     origins: originsSchema,
     distributions: distributionsSchema,
+    security: securitySchema,
     admin: adminSchema,
   })
   .meta({ title: 'Isochrone configuration' });
