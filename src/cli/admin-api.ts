@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { PopsApi } from '../console/api-pops.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import type { CellKeys } from '../steering/explain-cell.ts';
@@ -40,6 +41,8 @@ export interface AdminApiParts {
   /** Figures of what else runs here. */
   readonly counters: () => readonly CounterSnapshot[];
   readonly control: () => ControlMetrics | undefined;
+  /** The POPs, where they run here. */
+  readonly pops: () => PopsApi | undefined;
   readonly health: Health;
   readonly explain: ExplainParts;
   /** Packed estimates of a client's cells. */
@@ -92,6 +95,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
+    pops: parts.pops,
     notReady: () => {
       if (!nameServer.serving()) return 'a serving thread is not answering';
       return table.image() === undefined ? 'there is no steering table yet' : undefined;

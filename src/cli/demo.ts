@@ -6,6 +6,7 @@ import type { Fleet } from '../base/fleet.ts';
 import { POP_DRAINED } from '../base/pop-state.ts';
 import { mix32, seededRandom } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
+import type { PopsApi } from '../console/api-pops.ts';
 import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate, type PopCertificate } from '../pop/authority.ts';
@@ -28,6 +29,7 @@ import { stateFolder } from './ground.ts';
 import type { ConfiguredIngest } from './ingest.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
+import { createPopsApi } from './pops-api.ts';
 import { startConfiguredPops } from './start-pops.ts';
 import { whereaboutsOf } from './whereabouts.ts';
 import type { World } from './world.ts';
@@ -43,6 +45,7 @@ export interface Demo {
   /** The listener for agents and browsers; undefined: there is none. */
   readonly ingest: Ingest | undefined;
   readonly pops: Pops;
+  readonly popsApi: PopsApi;
 }
 
 /** What the modelled part needs. */
@@ -119,7 +122,16 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   });
   closeLater(agents.close);
   const { caFile } = popCertificate;
-  return { caFile, popAddresses: pops.addressCount, popPort, networks: networks.length, ingest, pops };
+  const popsApi = createPopsApi({ world, store, pops, model, port: popPort, caFile });
+  return {
+    caFile,
+    popAddresses: pops.addressCount,
+    popPort,
+    networks: networks.length,
+    ingest,
+    pops,
+    popsApi,
+  };
 }
 
 /**

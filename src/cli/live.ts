@@ -3,6 +3,7 @@ import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import type { Admin, startAdmin as StartAdminFunction } from '../console/admin.ts';
+import type { PopsApi } from '../console/api-pops.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { TakenSockets } from '../server/handover-take.ts';
 import { type NameServer, startNameServer } from '../server/supervisor.ts';
@@ -10,7 +11,7 @@ import type { IoMode } from '../server/supervisor-io.ts';
 import type { CertificateAndKey, SecureServerOptions } from '../server/supervisor-secure.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
-import { type AdminApiParts, createAdminApi } from './admin-api.ts';
+import { createAdminApi } from './admin-api.ts';
 import { secureServer, watchCertificate } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
@@ -20,6 +21,7 @@ import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
 import { type LoadedImage, remakeZones } from './images.ts';
+import { packedFrom } from './packed.ts';
 import { createQueryRates } from './query-rates.ts';
 import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
@@ -74,6 +76,8 @@ export interface LiveOptions {
   readonly control?: () => ControlMetrics | undefined;
   /** Figures of what else runs here. */
   readonly counters?: () => readonly CounterSnapshot[];
+  /** The POPs, where they run here. */
+  readonly pops?: () => PopsApi | undefined;
   /** Packed estimates by cell key, where they are kept here; else the store is asked. */
   readonly packed?: (key: string) => Uint8Array | undefined;
   /** Takes what must be closed in the end; closed last to first. */
@@ -261,6 +265,7 @@ async function startConsole(
     terminal,
     control: options.control ?? (() => undefined),
     counters: options.counters ?? (() => []),
+    pops: options.pops ?? (() => undefined),
     health: options.health,
     explain: options.explain,
     packed: packedFrom(options),
@@ -281,18 +286,4 @@ function inheritedConsole(taken: TakenSockets | undefined, listen: Endpoint): nu
   const { admin } = taken ?? {};
   if (admin === undefined || admin.address.host !== listen.host) return undefined;
   return listen.port === 0 || listen.port === admin.address.port ? admin.fd : undefined;
-}
-
-function packedFrom(options: LiveOptions): AdminApiParts['packed'] {
-  const { store, packed } = options;
-  const find = async (key: string | undefined): Promise<Uint8Array | undefined> => {
-    if (key === undefined) return undefined;
-    if (packed !== undefined) return packed(key);
-    // With the store away the explanation rests on geography alone, and its sources say so.
-    return store.estimate(key).catch(() => undefined);
-  };
-  return async (keys) => {
-    const [place, network, leaf] = await Promise.all([find(keys.place), find(keys.network), find(keys.leaf)]);
-    return { place, network, leaf };
-  };
 }

@@ -66,6 +66,16 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./drain.ts')).restoreCommand,
   },
   {
+    name: 'invalidate',
+    summary: 'drop objects from the caches of the POPs',
+    load: async () => (await import('./invalidate.ts')).invalidateCommand,
+  },
+  {
+    name: 'trace',
+    summary: 'show where each millisecond of a request goes, from the resolver to the last octet',
+    load: async () => (await import('./trace.ts')).traceCommand,
+  },
+  {
     name: 'model',
     summary: 'make the modelled internet worse: RTT, loss, congestion, load or outage of a POP',
     load: async () => (await import('./model.ts')).modelCommand,

@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
-import type { Pops } from '../pop/pops.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { controlMetrics } from './control-metrics.ts';
+import type { Demo } from './demo.ts';
 import { deciderOf, firstTable } from './first-table.ts';
 import { loadGround } from './ground.ts';
 import { startHealth } from './health.ts';
@@ -68,8 +68,8 @@ export const upCommand: Command = {
       const decider = deciderOf(ground);
       const health = startHealth(ground, { store, log, closeLater });
       const figures = ingestMetrics();
-      let pops: Pops | undefined;
       const development = await developmentFor(config, log);
+      let running: Demo | undefined;
       const starting = startLive({
         health,
         role: 'up',
@@ -82,7 +82,8 @@ export const upCommand: Command = {
         workers,
         development,
         control: metrics.read,
-        counters: () => [...figures.read(), ...(pops === undefined ? [] : [pops.counters()])],
+        counters: () => [...figures.read(), ...(running === undefined ? [] : [running.pops.counters()])],
+        pops: () => running?.popsApi,
         packed: decider.packed,
         closeLater,
       });
@@ -111,7 +112,7 @@ export const upCommand: Command = {
         closeLater,
       });
       figures.observe(demo.ingest);
-      pops = demo.pops;
+      running = demo;
       health.startNameServerChecks();
       await startControlLoop(ground, {
         role: 'up',

@@ -4,6 +4,7 @@
  */
 import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
+import type { PopsApi } from './api-pops.ts';
 import type { MetricsView } from './metrics-view.ts';
 
 /** State of a POP in one word. */
@@ -248,6 +249,8 @@ export interface AdminApi {
   readonly setOverride: (pop: string, override: Override | undefined) => Promise<void>;
   readonly modelChanges: () => Promise<readonly ModelChange[]>;
   readonly setModelChange: (pop: string, change: ModelChange | undefined) => Promise<void>;
+  /** The POPs, where they run in this process. */
+  readonly pops?: () => PopsApi | undefined;
   /** Why the process cannot answer as it should yet (no zones, no table); undefined when ready. */
   readonly notReady: () => string | undefined;
   /** What `/metrics` shows, read now. */

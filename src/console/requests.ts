@@ -27,6 +27,26 @@ const modelSchema = z.strictObject({
   outage: z.boolean().optional(),
 });
 
+const invalidationSchema = z.strictObject({
+  pattern: z.string().regex(/^\/[\x21-\x7e]{0,2047}$/, { error: 'is not a path such as /static/*' }),
+  distribution: z.string().optional(),
+});
+
+/** Body of an invalidation, checked against the names of distributions. */
+export function readInvalidation(
+  body: unknown,
+  distributions: readonly string[],
+): Read<{ readonly pattern: string; readonly distribution?: string }> {
+  const parsed = read(invalidationSchema, body);
+  if ('wrong' in parsed) return parsed;
+  const { pattern, distribution } = parsed.value;
+  if (distribution === undefined) return { value: { pattern } };
+  if (distributions.includes(distribution)) return { value: { pattern, distribution } };
+  const meant = nearest(distribution, distributions);
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  return { wrong: [`distribution: there is no ${JSON.stringify(distribution)}${hint}`] };
+}
+
 /** Body of `drain`: a reason, and for how long. */
 export function readDrain(body: unknown): Read<z.output<typeof drainSchema>> {
   return read(drainSchema, body);

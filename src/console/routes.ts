@@ -4,7 +4,7 @@ import type { AdminApi } from './api.ts';
 import type { MetricsPage } from './metrics.ts';
 import { consolePage, STYLE } from './page.ts';
 import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
-import { readDrain, readModel, readQuestion, unknownPop } from './requests.ts';
+import { readDrain, readInvalidation, readModel, readQuestion, unknownPop } from './requests.ts';
 
 /** What a route may use. */
 interface RouteContext {
@@ -29,6 +29,8 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/model$/, listModel],
   ['POST', /^\/api\/model$/, changeModel],
+  ['GET', /^\/api\/paths$/, paths],
+  ['POST', /^\/api\/invalidations$/, invalidate],
   ['POST', /^\/api\/pops\/([^/]{1,64})\/drain$/, drain],
   ['POST', /^\/api\/pops\/([^/]{1,64})\/restore$/, restore],
 ];
@@ -100,6 +102,27 @@ function merged(pop: string, changes: readonly ModelChange[], change: Omit<Model
   const { link, ...before } = changes.find((one) => one.pop === pop) ?? { pop };
   const keepsLink = change.congestion === undefined && link !== undefined;
   return { ...before, ...(keepsLink ? { link } : {}), ...change };
+}
+
+const NO_POPS = 'no POPs run in this process: ask the one that runs `up`';
+
+async function paths({ api, query }: RouteContext): Promise<Reply> {
+  const pops = api.pops?.();
+  if (pops === undefined) return problemReply(404, [NO_POPS], 'not-found');
+  const client = query.get('client');
+  return client === null
+    ? problemReply(400, ['client: is missing: an IP address or a prefix'])
+    : jsonReply(await pops.paths(client));
+}
+
+async function invalidate({ api, request }: RouteContext): Promise<Reply> {
+  const body = await readJson(request);
+  if ('status' in body) return body;
+  const pops = api.pops?.();
+  if (pops === undefined) return problemReply(404, [NO_POPS], 'not-found');
+  const read = readInvalidation(body.value, pops.distributions);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  return jsonReply({ dropped: pops.invalidate(read.value) });
 }
 
 async function drain({ api, request }: RouteContext, code = ''): Promise<Reply> {

@@ -60,7 +60,7 @@ export function baseTerms(world: { fleet: Fleet; places: ClientPlaces; seed: num
  * Light in fibre goes 204 km a ms (refractive index 1.468, usual for ITU-T G.652 fibre): 1 ms there and back
  * per 102 km.
  */
-const PROPAGATION_MS_PER_KM = 2 / 204.2;
+export const PROPAGATION_MS_PER_KM = 2 / 204.2;
 /** Least stretch of a path against the great circle: even direct cables follow roads, railways and coasts. */
 const STRETCH_MIN = 1.3;
 /**

@@ -87,6 +87,8 @@ export interface Pops {
   /** For `/metrics`. */
   readonly counters: () => CounterSnapshot;
   readonly tier: Tier;
+  /** Regions of the origins of distributions that nobody configured, by the origin's name. */
+  readonly builtInRegions: Readonly<Record<string, string>>;
   /** Rotates the keys of session tickets of a POP. */
   readonly rotateTickets: (popIndex: number) => void;
   /** Connections that each L1 server of a POP got since the start. */
@@ -139,6 +141,13 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     load: (popIndex) => ({ ...meter.of(popIndex), connections: guard.openOf(popIndex) }),
     counters: () => counters.read({ tier, guard }),
     tier,
+    builtInRegions: Object.fromEntries(
+      distributions
+        .filter(({ id }) => builtIn.has(id))
+        .flatMap(({ behaviours }) =>
+          behaviours.flatMap(({ origins }) => origins.map(({ name, region }) => [name, region])),
+        ),
+    ),
     rotateTickets: (popIndex) => crews.of(popIndex).tickets.rotate(),
     taken: (popIndex) => crews.of(popIndex).taken(),
     close: async () => {

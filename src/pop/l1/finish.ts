@@ -82,7 +82,7 @@ function serverTiming(
       metrics.push(`iso-${layer}-${name};dur=${ms.toFixed(3)}`);
     for (const { layer, reason } of context.skips)
       metrics.push(`iso-skip-${layer};desc="${quotable(reason)}"`);
-    for (const place of ['rec', 'shield', 'l3'])
+    for (const place of ['rec', 'shield', 'l3', 'origin'])
       if (context.logFields.has(place))
         metrics.push(`iso-at-${place};desc="${context.logFields.get(place)}"`);
   }

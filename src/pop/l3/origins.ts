@@ -63,6 +63,7 @@ export function createOrigins(options: { readonly name: string }): Origins {
       const canFailOver = FAILS_OVER.has(request.method);
       let last: Attempt = { kind: 'failed', fault: 'OriginConnectError', isSent: false };
       for (const [i, target] of origins.entries()) {
+        context.logFields.set('origin', target.name);
         last = await tryTarget(target, request, context);
         const isLast = i === origins.length - 1 || !canFailOver;
         const failed = last.kind === 'failed' || failoverStatuses.has(last.response.status);
