@@ -17,6 +17,7 @@ export interface ListenersOptions {
   readonly udpResponseMax: number;
   readonly reusePort: boolean;
   readonly refuses?: TcpOptions['refuses'];
+  readonly proxies?: TcpOptions['proxies'];
   readonly now?: Float64Array | undefined;
 }
 
@@ -81,18 +82,20 @@ async function openPair(
   listen: ListenAddress,
 ): Promise<{ open: Closable[]; address: ListenAddress } | ListenFailure> {
   const { handle, counters, reusePort, recvBufferOctets, udpResponseMax, tcpLimits } = options;
-  const { refuses, now } = options;
+  const { refuses, proxies, now } = options;
   for (let left = FREE_PORT_TRIES; ; left--) {
     const shared = { handle, counters, reusePort };
     const asked = listen.port === 0 ? { ...listen, port: serverPort() } : listen;
     const udp = await attempt(() =>
-      listenUdp({ ...shared, listen: asked, recvBufferOctets, responseMax: udpResponseMax, now }),
+      listenUdp({ ...shared, listen: asked, recvBufferOctets, responseMax: udpResponseMax, proxies, now }),
     );
     let failure: ListenFailure;
     if ('code' in udp) failure = { ...udp, listen, transport: 'udp' };
     else {
       const { address } = udp;
-      const tcp = await attempt(() => listenTcp({ ...shared, listen: address, limits: tcpLimits, refuses }));
+      const tcp = await attempt(() =>
+        listenTcp({ ...shared, listen: address, limits: tcpLimits, refuses, proxies }),
+      );
       if (!('code' in tcp)) return { open: [udp, tcp], address };
       await udp.close();
       failure = { ...tcp, listen, transport: 'tcp' };

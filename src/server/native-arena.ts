@@ -33,6 +33,8 @@ const IOV_OCTETS = 16;
 export const NAME_OCTETS = 32;
 /** CMSG_SPACE of `in_pktinfo` and `in6_pktinfo`: what the kernel writes for a wildcard socket. */
 const CONTROL_OCTETS = { IPV4: 32, IPV6: 40 } as const;
+/** Octets for the client that a proxy names. */
+const PROXIED_OCTETS = 32;
 /** UDP sockets of a thread of which the kernel's drops are counted. */
 export const DROPS_MAX = 256;
 /**
@@ -96,6 +98,8 @@ export interface Arena {
   readonly tcpOut: number;
   /** Descriptors + 1 of the TCP connections, a word each: a successor closes them. 0: none. */
   readonly tcpFds: number;
+  /** For whom datagrams of proxies ask: see native-proxied.ts. */
+  readonly proxied: number;
   /** What the kernel had dropped of each UDP socket at the last look, a word each. */
   readonly drops: number;
 }
@@ -197,6 +201,7 @@ function places({ udpResponseMax, limits }: ArenaOptions) {
     tcpResponse: take(TCP_FRAME_MAX),
     tcpFds: take(4 * limits.connectionsMax),
     drops: take(4 * DROPS_MAX),
+    proxied: take(BATCH_MAX * PROXIED_OCTETS),
     tcpOut: take(TCP_WRITE_MAX),
   };
   return { ...placed, queryStride, responseStride, size };

@@ -1,3 +1,4 @@
+import type { AccessList } from '../base/access-list.ts';
 import type { Address } from '../base/address.ts';
 import type { ServerCounters } from './counters.ts';
 import type { Foreseer, Handler, TransferHandler } from './handler.ts';
@@ -36,6 +37,8 @@ export interface NativeLoopOptions {
   readonly udpResponseMax: number;
   /** Where it says the time of each turn, for the handler to read: see `Arena.now`. */
   readonly now?: Float64Array | undefined;
+  /** Peers that say for whom they ask. */
+  readonly proxies?: AccessList | undefined;
   /** Whether connections from this address are refused. */
   readonly refuses?: ((address: Address) => boolean) | undefined;
   /** The MAIL word changed: called between batches. */

@@ -34,3 +34,10 @@ export function moveName(
   const controls = shape.controls >> 2;
   i32.copyWithin(controls + to * words, controls + from * words, controls + (from + 1) * words);
 }
+
+/** Puts the address that a datagram came from where handlers read it. */
+export function readClient(i32: Int32Array, clientWords: Int32Array, { names, v6 }: Shape, i: number): void {
+  const name = (names + i * NAME_OCTETS) >> 2;
+  if (v6) for (let word = 0; word < 4; word++) clientWords[word] = i32[name + 2 + word] as number;
+  else clientWords[0] = i32[name + 1] as number;
+}

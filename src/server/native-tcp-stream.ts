@@ -1,4 +1,5 @@
-import { type CloseReason, countOctets, type ServerCounters } from './counters.ts';
+import { emptyProxiedClient, readProxyHeader } from '../wire/proxy.ts';
+import { type CloseReason, countDrop, countOctets, type ServerCounters } from './counters.ts';
 import { countClosed } from './counters-streams.ts';
 import { type Handler, TRANSFER, TRANSFER_TURN_OCTETS, type TransferHandler } from './handler.ts';
 import { ADDRESS, type Arena, TCP_FRAME_MAX, TCP_READ_MAX } from './native-arena.ts';
@@ -104,6 +105,13 @@ function answerInput(work: TcpWork, slot: TcpSlot, length: number): void {
   let asked = 0;
   let answeredOctets = 0;
   let askedOctets = 0;
+  if (slot.awaitsProxy) {
+    at = readProxy(work, slot, length);
+    if (slot.awaitsProxy) {
+      hold(work, slot, 0, length);
+      return;
+    }
+  }
   words[WORD.IN_HAND_AT] = arena.tcpQuery;
   while (length - at >= LENGTH_OCTETS && slot.pendingLength === 0 && slot.transfer === undefined) {
     const size = ((u8[tcpIn + at] as number) << 8) | (u8[tcpIn + at + 1] as number);
@@ -187,6 +195,24 @@ function send(work: TcpWork, slot: TcpSlot): void {
   countOctets(counters, 'tcp', 0, octets);
   // The kernel may have taken all, and yet not be writable before the client reads.
   if (slot.transfer !== undefined && slot.stalledSinceMs === 0) slot.stalledSinceMs = arena.now[0] as number;
+}
+
+/** Reads the header that a proxy's connection begins with; returns its length, or 0 if it is not there yet. */
+function readProxy({ arena, counters }: TcpWork, slot: TcpSlot, length: number): number {
+  const { address } = slot.client;
+  const proxied = emptyProxiedClient();
+  const size = readProxyHeader(proxied, arena.u8.subarray(arena.tcpIn, arena.tcpIn + length), length);
+  if (size < 0) {
+    countDrop(counters, 'tcp', 'proxy-header');
+    slot.closing = 'malformed';
+  }
+  if (size <= 0) return 0;
+  slot.awaitsProxy = false;
+  if (!proxied.known) return size;
+  address.family = proxied.address.family;
+  address.octets.set(proxied.address.octets);
+  if (proxied.port !== 0) slot.client.port = proxied.port;
+  return size;
 }
 
 /** Sends the first octets of `tcpOut`; what the kernel does not take is kept for later. */

@@ -15,6 +15,10 @@ export interface TcpSlot extends ConnectionTimes {
     access: AccessList | undefined;
     readonly transport: 'tcp';
   };
+  /** Which of `TcpTable.buckets` it is in. */
+  bucket: number;
+  /** The PROXY header of a proxy is still to come. */
+  awaitsProxy: boolean;
   /** Input not answered yet: a part of a message, or whole ones while the client does not read. */
   held: Uint8Array;
   heldLength: number;
@@ -73,11 +77,13 @@ export function takeSlot(table: TcpTable, address: Address, fd: number, nowMs: n
   slot.stalledSinceMs = 0;
   slot.lingerSinceMs = 0;
   slot.interest = 0;
+  slot.awaitsProxy = false;
   slot.ended = false;
   slot.closing = undefined;
   table.open++;
   append(table, slot);
   const bucket = bucketOf(table, address);
+  slot.bucket = bucket;
   slot.bucketPrevious = undefined;
   slot.bucketNext = table.buckets[bucket];
   if (slot.bucketNext !== undefined) slot.bucketNext.bucketPrevious = slot;
@@ -92,7 +98,7 @@ export function freeSlot(table: TcpTable, slot: TcpSlot): void {
   unlink(table, slot);
   const { bucketNext, bucketPrevious } = slot;
   if (bucketNext !== undefined) bucketNext.bucketPrevious = bucketPrevious;
-  if (bucketPrevious === undefined) table.buckets[bucketOf(table, slot.client.address)] = bucketNext;
+  if (bucketPrevious === undefined) table.buckets[slot.bucket] = bucketNext;
   else bucketPrevious.bucketNext = bucketNext;
   slot.transfer?.close();
   slot.transfer = undefined;
@@ -139,6 +145,8 @@ function newSlot(table: TcpTable): TcpSlot {
     partialSinceMs: 0.5,
     stalledSinceMs: 0.5,
     lingerSinceMs: 0.5,
+    bucket: 0,
+    awaitsProxy: false,
     held: NOTHING,
     heldLength: 0,
     pending: NOTHING,

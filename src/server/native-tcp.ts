@@ -1,4 +1,5 @@
 import type { Client } from '../answer/context.ts';
+import { type AccessList, permits } from '../base/access-list.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
 import { type CloseReason, countDrop, type RefuseReason, type ServerCounters } from './counters.ts';
 import { countAccepted, countRefused } from './counters-streams.ts';
@@ -16,6 +17,7 @@ import { overdue, type TcpLimits } from './tcp-limits.ts';
 export interface Tcp extends TcpWork {
   readonly listeners: readonly NativeSocket[];
   readonly refuses?: ((address: Address) => boolean) | undefined;
+  readonly proxies?: AccessList | undefined;
   readonly peer: Address;
   /** Whether listeners are watched: later, at the next sweep, where no descriptor was free. */
   accepting: 'yes' | 'later' | 'never';
@@ -33,6 +35,7 @@ interface TcpParts {
   readonly epoll: Epoll;
   readonly listeners: readonly NativeSocket[];
   readonly refuses?: ((address: Address) => boolean) | undefined;
+  readonly proxies?: AccessList | undefined;
 }
 
 /** Connections accepted at one look, so that others get their turn. */
@@ -128,7 +131,8 @@ export function closeAll(tcp: Tcp): void {
 
 function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'access'>): void {
   const { libc, arena, table, peer, counters } = tcp;
-  const refused = tcp.refuses?.(peer) === true ? 'drop-list' : makeRoom(tcp, fd);
+  const isProxy = tcp.proxies !== undefined && permits(tcp.proxies, peer);
+  const refused = tcp.refuses?.(peer) === true ? 'drop-list' : makeRoom(tcp, fd, isProxy);
   if (refused !== undefined) {
     countRefused(counters, refused);
     libc.close(fd);
@@ -137,6 +141,7 @@ function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'ac
   const slot = takeSlot(table, peer, fd, arena.now[0] as number);
   slot.client.port = port;
   slot.client.access = access;
+  slot.awaitsProxy = isProxy;
   arena.i32[(arena.tcpFds >> 2) + slot.index] = fd + 1;
   countAccepted(counters);
   readSlot(tcp, slot);
@@ -147,12 +152,14 @@ function admit(tcp: Tcp, fd: number, { port, access }: Pick<Client, 'port' | 'ac
  * ago, for a client that has sent a whole question already, so that those who hold their places without
  * asking keep nobody out. Says which bound refuses any other.
  */
-function makeRoom(tcp: Tcp, fd: number): RefuseReason | undefined {
+function makeRoom(tcp: Tcp, fd: number, isProxy: boolean): RefuseReason | undefined {
   const { table, limits, peer } = tcp;
   const { connectionsMax, connectionsPerClientMax } = limits;
-  // Counting is only worth while where the bound could be reached.
+  // Counting is only worth while where the bound could be reached. Behind a proxy are many clients.
   const ofClient =
-    table.open >= connectionsPerClientMax && connectionsOf(table, peer) >= connectionsPerClientMax;
+    !isProxy &&
+    table.open >= connectionsPerClientMax &&
+    connectionsOf(table, peer) >= connectionsPerClientMax;
   if (!ofClient && table.open < connectionsMax) return undefined;
   const whose = ofClient ? peer : undefined;
   if (closeOne(tcp, findIdle(table, whose, tcp.arena.now[0] as number), 'evicted')) return undefined;

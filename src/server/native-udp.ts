@@ -20,9 +20,10 @@ import {
   UDP_QUERY_MAX,
 } from './native-arena.ts';
 import { LINUX, type Libc } from './native-libc.ts';
-import { moveName, readyToAnswer } from './native-names.ts';
+import { moveName, readClient, readyToAnswer } from './native-names.ts';
 import { isError, newQueue, type Queue } from './native-overload.ts';
 import { sleepNs } from './native-pace.ts';
+import { readProxied, unwrapBatch } from './native-proxied.ts';
 import { isIpv6, isWildcard, type NativeSocket } from './native-sockets.ts';
 import { createTrial, noteTrial, type Trial } from './native-trial.ts';
 import { WORD } from './worker-memory.ts';
@@ -59,6 +60,8 @@ export interface Udp {
   };
   /** The client's address as words, for copying. */
   readonly clientWords: Int32Array;
+  /** Peers that say for whom they ask. Absent: none does. */
+  readonly proxies: AccessList | undefined;
   readonly trial: Trial;
   untilTimed: number;
 }
@@ -76,6 +79,7 @@ export const IOV_WORDS = 4;
 export const IOV_LENGTH_WORD = 2;
 
 type UdpParts = Pick<Udp, 'libc' | 'arena' | 'words' | 'handle' | 'foreseer' | 'counters'> & {
+  readonly proxies?: AccessList | undefined;
   readonly sockets: readonly NativeSocket[];
 };
 
@@ -109,6 +113,7 @@ export function createUdp(parts: UdpParts): Udp {
       }),
     client: { address, port: 0, access: undefined, transport: 'udp' },
     clientWords: new Int32Array(address.octets.buffer),
+    proxies: parts.proxies,
     trial: createTrial(),
     untilTimed: TIMED_EVERY,
   };
@@ -131,6 +136,7 @@ export function serveBatch(udp: Udp, socket: UdpSocket): number {
   words[WORD.BATCH_SENT] = 0;
   words[WORD.BATCH_READY] = 0;
   words[WORD.BATCH_HANDLED] = 0;
+  if (udp.proxies !== undefined) unwrapBatch(udp, udp.proxies, socket.shape, count);
   // Last: from here on a successor would answer it.
   words[WORD.BATCH_COUNT] = count;
   countBatch(counters, count);
@@ -164,17 +170,11 @@ function foresee(udp: Udp, foreseer: Foreseer, { shape }: UdpSocket, count: numb
   for (let i = 0; i < count; i++) {
     const length = i32[(shape.receive >> 2) + i * HEADER_WORDS + LENGTH_WORD] as number;
     if (length > UDP_QUERY_MAX) continue;
-    readClient(udp, shape, i);
+    if (udp.proxies === undefined) readClient(i32, udp.clientWords, shape, i);
+    else if (!readProxied(udp, shape, i)) continue;
     foreseer.expect(queryViews[i] as Uint8Array, length, udp.client);
   }
   foreseer.fetch();
-}
-
-/** Puts the address that a datagram came from where handlers read it. */
-function readClient({ arena: { i32 }, clientWords }: Udp, { names, v6 }: Shape, i: number): void {
-  const name = (names + i * NAME_OCTETS) >> 2;
-  if (v6) for (let word = 0; word < 4; word++) clientWords[word] = i32[name + 2 + word] as number;
-  else clientWords[0] = i32[name + 1] as number;
 }
 
 /**
@@ -198,7 +198,7 @@ export function resumeBatch(udp: Udp, skipInHand: boolean): void {
 
 /** Answers the batch from this datagram on; returns how many responses are ready. */
 function answerFrom(udp: Udp, socket: UdpSocket, from: number): number {
-  const { arena, words, client, clientWords, counters, handle } = udp;
+  const { arena, words, client, clientWords, proxies, counters, handle } = udp;
   const { u8, i32, queryViews, responseViews } = arena;
   const { shape } = socket;
   const { v6, wildcard } = shape;
@@ -221,7 +221,11 @@ function answerFrom(udp: Udp, socket: UdpSocket, from: number): number {
       countDrop(counters, 'udp', refused ?? 'receive-error');
       continue;
     }
-    readClient(udp, shape, i);
+    if (proxies === undefined) readClient(i32, clientWords, shape, i);
+    else if (!readProxied(udp, shape, i)) {
+      countDrop(counters, 'udp', 'proxy-header');
+      continue;
+    }
     words[WORD.IN_HAND_AT] = arena.queries + i * arena.queryStride;
     words[WORD.IN_HAND_LENGTH] = length;
     const out = responseViews[ready] as Uint8Array;

@@ -1,5 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { emptyAddress } from '../base/address.ts';
+import { type AccessList, permits } from '../base/access-list.ts';
+import { type Address, emptyAddress } from '../base/address.ts';
+import { emptyProxiedClient, readProxyHeader } from '../wire/proxy.ts';
 import { countDrop, countHandling, countOctets, type ServerCounters } from './counters.ts';
 import { DROPPED, type Handler, type ListenAddress, readPeer } from './handler.ts';
 
@@ -15,6 +17,8 @@ export interface UdpOptions {
   readonly reusePort: boolean;
   /** Where it says the time of each query, ms, for the handler to read. */
   readonly now?: Float64Array | undefined;
+  /** Peers that say for whom they ask. */
+  readonly proxies?: AccessList | undefined;
 }
 
 /** An open UDP socket. */
@@ -64,7 +68,7 @@ export async function listenUdp(options: UdpOptions): Promise<UdpListener> {
 
 /** The listener of `message`: everything that happens to one datagram. */
 function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: RemoteInfo) => void {
-  const { handle, counters } = options;
+  const { handle, counters, proxies } = options;
   const { access } = options.listen;
   const client = { address: emptyAddress(), port: 0, access, transport: 'udp' as const };
   const buffers = Array.from({ length: SENDS_PENDING_MAX }, () => Buffer.alloc(options.responseMax));
@@ -73,7 +77,7 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
   const sent = (error: Error | null): void => {
     if (error !== null) countDrop(counters, 'udp', 'send-error');
   };
-  return (message, peer) => {
+  return (datagram, peer) => {
     // Nobody can answer from port 0, and dgram throws on sending to it.
     if (peer.port === 0) return countDrop(counters, 'udp', 'source-port-0');
     if (buffer > 0 && socket.getSendQueueCount() === 0) buffer = 0;
@@ -85,6 +89,8 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
     if (options.now !== undefined) options.now[0] = startMs;
     readPeer(peer.address, client.address);
     client.port = peer.port;
+    const message = proxies === undefined ? datagram : unwrap(proxies, datagram, client);
+    if (message === undefined) return countDrop(counters, 'udp', 'proxy-header');
     const length = handle(message, message.length, client, out);
     countOctets(counters, 'udp', message.length, Math.max(0, length));
     if (length === 0) return countDrop(counters, 'udp', 'unanswerable');
@@ -95,6 +101,25 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
     if (socket.getSendQueueCount() > 0) buffer++;
     if (timed) countHandling(counters, (performance.now() - startMs) / 1000);
   };
+}
+
+/** What a proxy's datagram holds, with the client that it asks for; undefined without a sound PROXY header. */
+function unwrap(
+  proxies: AccessList,
+  datagram: Buffer,
+  client: { readonly address: Address; port: number },
+): Buffer | undefined {
+  const { address } = client;
+  if (!permits(proxies, address)) return datagram;
+  const proxied = emptyProxiedClient();
+  const size = readProxyHeader(proxied, datagram, datagram.length);
+  if (size <= 0) return undefined;
+  if (proxied.known) {
+    address.family = proxied.address.family;
+    address.octets.set(proxied.address.octets);
+    if (proxied.port !== 0) client.port = proxied.port;
+  }
+  return datagram.subarray(size);
 }
 
 function bind(socket: Socket, { host, port }: ListenAddress): Promise<void> {

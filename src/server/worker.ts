@@ -115,7 +115,7 @@ function workNative(
   parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'foreseer' | 'counters' | 'now' | 'refuses'>,
 ): void {
   if (!('libc' in loaded)) throw new Error(loaded.reason);
-  const { io, words, tcpLimits } = place;
+  const { io, words, tcpLimits, proxies } = place;
   tell({ kind: 'serving', addresses: [] });
   worksNatively = true;
   runNativeLoop({
@@ -125,6 +125,7 @@ function workNative(
     arena: io.arena,
     skipInHand: io.skipInHand,
     limits: tcpLimits,
+    proxies,
     udpResponseMax: data.udpSizeMax,
     onMail: () => {
       for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {

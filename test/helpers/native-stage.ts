@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import type { AccessList } from '../../src/base/access-list.ts';
 import { type CounterBlock, counterBlock, readCounters } from '../../src/base/counters.ts';
 import { serverLayout } from '../../src/server/counters.ts';
 import { workerArena } from '../../src/server/native-arena.ts';
@@ -23,6 +24,7 @@ export interface NativeThreadData {
   /** Word 0 counts the calls of `onMail`. */
   readonly mails: Int32Array<SharedArrayBuffer>;
   readonly limits: TcpLimits;
+  readonly proxies: AccessList | undefined;
   readonly udpResponseMax: number;
   readonly skipInHand: boolean;
   /** Time that each query takes, ms. */
@@ -33,6 +35,7 @@ interface StageOptions {
   readonly hosts?: readonly string[];
   readonly limits?: Partial<TcpLimits>;
   readonly slowMs?: number;
+  readonly proxies?: AccessList;
   readonly recvBufferOctets?: number;
 }
 
@@ -58,6 +61,7 @@ export async function startNative(context: TestContext, options: StageOptions = 
     block: counterBlock(layout),
     mails: new Int32Array(new SharedArrayBuffer(4)),
     limits,
+    proxies: options.proxies,
     udpResponseMax: 4096,
   };
   const { words } = shared;
