@@ -28,7 +28,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   zone: ['base', 'wire'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };
-const SHELLS = ['server', 'store', 'probe', 'control', 'pop', 'console'];
+const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'console'];
 const shellImports = [...Object.keys(PURE), 'store'];
 /** The image readers, which are all that `answer` may take from the rooms that decide. */
 const ANSWER_MAY_READ = ['geo/client-image.ts', 'steering/image.ts'];

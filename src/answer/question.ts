@@ -47,7 +47,7 @@ const {
   YXDOMAIN: RCODE_YXDOMAIN,
 } = RCODE;
 const { SERVICE: LINKS_SERVICE, TTL: LINKS_TTL } = LINKS;
-const { CHAIN: BLOCK_CHAIN, NEGATIVE: BLOCK_NEGATIVE } = BLOCK;
+const { CHAIN: BLOCK_CHAIN, NEGATIVE: BLOCK_NEGATIVE, WITHHELD: BLOCK_WITHHELD } = BLOCK;
 const {
   A: TYPE_A,
   AAAA: TYPE_AAAA,
@@ -77,6 +77,11 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
   if (qclass !== CLASS_IN && qclass !== CLASS_ANY) return answerOtherClass(context);
   if (!findZone(zones, query.qname, qtype === TYPE_DS, hit)) return refuse(context, NOTE_NOT_AUTHORITATIVE);
   if (qtype === TYPE_AXFR || qtype === TYPE_IXFR) return refuse(context, NOTE_PROHIBITED);
+  if (zones.words[hit.block + BLOCK_WITHHELD] !== 0) {
+    // It never came from its primary, or expired.
+    outcome.notes |= NOTE_NOT_READY;
+    return fail(context);
+  }
   // An answer for every class would have to know them all (RFC 1035 §3.2.5).
   context.authoritative = qclass === CLASS_IN;
   context.secure = isSecure(context);
@@ -96,6 +101,7 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
     if (redirected && (qtype === TYPE_CNAME || qtype === TYPE_ANY)) break;
     // Outside our zones the resolver goes on by itself.
     if (!findZone(zones, message.name, qtype === TYPE_DS, hit)) break;
+    if (zones.words[hit.block + BLOCK_WITHHELD] !== 0) break;
     context.secure = isSecure(context);
   }
   putProofs(context);

@@ -3,6 +3,7 @@ import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
 import type { PopsApi } from '../console/api-pops.ts';
+import type { ZoneReloadWish } from '../console/api-zones.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import type { CellKeys } from '../steering/explain-cell.ts';
@@ -25,6 +26,7 @@ import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
+import type { ZoneCare } from './zone-care.ts';
 
 /** What the admin API shows and changes. */
 export interface AdminApiParts {
@@ -33,6 +35,7 @@ export interface AdminApiParts {
   readonly store: Store;
   readonly table: TableInUse;
   readonly nameServer: NameServer;
+  readonly care: Pick<ZoneCare, 'reload' | 'secondaries'>;
   readonly dns: readonly string[];
   readonly rates: () => Readonly<Record<string, number>>;
   readonly clock: Clock;
@@ -92,6 +95,8 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     },
     demand: (max) => demandView(world, nameServer, max),
     explain: (question) => explain(parts, question),
+    reloadZones: (wish) => reloadZones(parts, wish),
+    secondaries: parts.care.secondaries,
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
@@ -129,6 +134,20 @@ async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise
   const [packed, where] = await Promise.all([parts.packed(keys), parts.world.describer.describe(client)]);
   const explanation = explainDecided(parts.explain, decided, packed);
   return explainView(parts.explain, question, { decided, explanation, where });
+}
+
+/** Reads zones again: those named, in any case, with or without the final dot; else all with files. */
+async function reloadZones({ world, care }: AdminApiParts, { zone, force, dry }: ZoneReloadWish) {
+  const bare = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+  const { zones } = world.config;
+  const found = zone === undefined ? undefined : zones.find(({ origin }) => bare(origin) === bare(zone));
+  const wrong = (message: string): never => {
+    throw new OperatorError('not-found', [{ file: 'zone', message }]);
+  };
+  if (zone !== undefined && found === undefined) return wrong(`the configuration has no zone ${zone}`);
+  if (found?.isSecondary === true)
+    return wrong(`${found.origin} comes from its primary: there is no file to read`);
+  return care.reload({ origins: found && [found.origin], force, dry });
 }
 
 /**

@@ -20,6 +20,8 @@ interface AdminRequest {
   readonly path: string;
   /** Given: POST with this as JSON. */
   readonly body?: object;
+  /** Time that the process has for it, where that is more than usual, ms. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -33,6 +35,7 @@ export async function askAdmin<T>(
   const base = adminUrl(invocation.flags);
   const token = textFlag(invocation.flags, 'token') ?? invocation.terminal.environment['ISOCHRONE_TOKEN'];
   const url = new URL(request.path, base);
+  const { timeoutMs = TIMEOUT_MS } = request;
   const unreachable = (why: string): OperatorError =>
     new OperatorError('admin-unreachable', [{ file: base.origin, message: why }]);
   let response: Response;
@@ -47,11 +50,11 @@ export async function askAdmin<T>(
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       redirect: 'error',
-      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), invocation.terminal.stop]),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), invocation.terminal.stop]),
     });
     text = await response.text();
   } catch (error) {
-    throw unreachable(reasonOf(error));
+    throw unreachable(reasonOf(error, timeoutMs));
   }
   let value: unknown;
   try {
@@ -71,9 +74,9 @@ function adminUrl(flags: Flags): URL {
   throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, timeoutMs: number): string {
   const { name, cause } = error as { name: string; cause?: { code?: string; message?: string } };
-  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
   if (cause?.code === 'ECONNREFUSED')
     return 'nothing listens there: start `isochrone up` or `serve`, or name its address with --admin URL';
   return `cannot be reached: ${cause?.message ?? (error as Error).message}`;

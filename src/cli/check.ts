@@ -137,7 +137,9 @@ function readZones(
 
 function zonesOf(inspected: InspectedConfig | undefined, flags: Flags, terminal: Terminal): ZoneToRead[] {
   const { file } = configSource(flags, terminal);
-  return (inspected?.zones ?? []).map((zone) => ({
+  // What comes from elsewhere has no file to check.
+  const own = (inspected?.zones ?? []).filter(({ isSecondary }) => !isSecondary);
+  return own.map((zone) => ({
     origin: zone.origin,
     file: zone.file,
     services: inspected?.serviceNames,

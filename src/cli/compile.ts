@@ -8,6 +8,7 @@ import type { ClientPart } from '../geo/client-build.ts';
 import { endThread, startNativeThread } from '../server/native-threads.ts';
 import type { SigningGround } from './candidate-sources.ts';
 import type { ImageFile } from './image-file.ts';
+import type { ZoneOutcome } from './zone-outcome.ts';
 
 /** What a compile thread is to make, and when. */
 export type CompileJob = {
@@ -18,7 +19,12 @@ export type CompileJob = {
 type CompileTask =
   | {
       readonly kind: 'zones';
-      readonly zones: readonly ZoneSource[];
+      readonly zones: readonly (ZoneSource & {
+        /** It has no data to serve: it never came from its primary, or expired. */
+        readonly withheld?: boolean;
+      })[];
+      /** Some zones are read again while the others stay. Absent: all are read. */
+      readonly reload?: ZoneReload;
       /** The configuration's file, for problems with files that it names. */
       readonly configFile: string;
       /** Names of the services, in order. */
@@ -46,6 +52,23 @@ type CompileTask =
       readonly networks: Config['networks'];
     };
 
+/** A job that makes zones. */
+export type ZoneJob = CompileJob & { readonly kind: 'zones' };
+
+/** Which zones are read again, and how. */
+export interface ZoneReload {
+  /** The image in use. */
+  readonly base: Uint8Array<SharedArrayBuffer>;
+  /** Origins of the zones to read. */
+  readonly read: readonly string[];
+  /** Origins of the zones that others have copies of: their serials must rise with each change. */
+  readonly strict: readonly string[];
+  /** A serial need not be newer. */
+  readonly force: boolean;
+  /** Nobody will serve it: nothing that signing keeps is saved. */
+  readonly dry: boolean;
+}
+
 /** Compile thread to its starter. After `made` it saves the image, and ends. */
 export type FromCompiler =
   /** How far it is, in words. */
@@ -58,6 +81,8 @@ export type FromCompiler =
 export interface MadeFile extends ImageFile {
   /** Things in the sources that an operator should see, though they are no errors. */
   readonly warnings: readonly Problem[];
+  /** What became of each zone that was read. */
+  readonly outcomes?: readonly ZoneOutcome[];
 }
 
 /** What is heard of a compile thread besides its result. */

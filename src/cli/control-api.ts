@@ -42,6 +42,8 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
     linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
     nowMs,
     status: facts.status,
+    reloadZones: () => Promise.reject(notHere('zones', 'this process answers no queries')),
+    secondaries: () => [],
     demand: () => {
       throw notHere('demand', 'this process answers no queries');
     },

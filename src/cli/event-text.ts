@@ -1,7 +1,7 @@
 import type { NameServerEvent } from '../server/supervisor.ts';
 
 /** What happened to a name server's threads, in words for the log. */
-export function eventText(event: NameServerEvent): string {
+export function eventText(event: Exclude<NameServerEvent, { kind: 'notified' }>): string {
   switch (event.kind) {
     case 'worker-died':
       return `serving thread ${event.worker} died, starts again in ${event.restartInMs} ms: ${event.error}`;

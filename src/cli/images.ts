@@ -4,6 +4,7 @@ import { formatProblem } from '../base/errors.ts';
 import { type Allocate, IMAGE_KIND, imageStamp } from '../base/image-file.ts';
 import { CLIENT_IMAGE_VERSION, openClientImage } from '../geo/client-image.ts';
 import { loadAllocate } from '../server/native-memory.ts';
+import { isServable } from '../transfer/secondary-file.ts';
 import { openZoneImage, ZONE_IMAGE_VERSION } from '../zone/image.ts';
 import type { Terminal } from './command.ts';
 import { type CompileJob, type Compiling, startCompiling } from './compile.ts';
@@ -37,7 +38,7 @@ export interface LoadingImages {
 }
 
 /** One kind of image: its file, how to know that the file is good, and how to make it. */
-interface Kind {
+export interface Kind {
   readonly kind: number;
   readonly version: number;
   /** What it is made from, in words. */
@@ -210,10 +211,18 @@ function warnUnsaved(kind: Kind, terminal: Pick<Terminal, 'err'>): (reason: stri
     terminal.err(`warning: ${kind.job.path} cannot be written, the next start will be slower: ${reason}`);
 }
 
-function zoneKind({ config }: Ground, terminal: Pick<Terminal, 'readText'>, othersAnswer: boolean): Kind {
+/** The zone image, and how it is made. */
+export function zoneKind(
+  { config }: Ground,
+  terminal: Pick<Terminal, 'readText'>,
+  othersAnswer: boolean,
+): Kind {
   const services = config.services.map(({ name }) => name);
-  const { zones } = config;
   const signing = signingGround(config);
+  const nowMs = Date.now();
+  const zones = config.zones.map((zone) => {
+    return zone.isSecondary && !isServable(zone.file, nowMs) ? { ...zone, withheld: true } : zone;
+  });
   const path = join(stateFolder(config), 'zones.image');
   const version = programVersion(terminal);
   return {
@@ -268,7 +277,8 @@ function faultOf(opened: object | string): string | undefined {
   return typeof opened === 'string' ? opened : undefined;
 }
 
-function describeLoaded(
+/** An image that is in use from now on. */
+export function describeLoaded(
   { bytes, notes }: ImageFile,
   origin: LoadedImage['origin'],
   startedMs: number,

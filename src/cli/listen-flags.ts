@@ -2,6 +2,7 @@ import { OperatorError } from '../base/errors.ts';
 import { parseRedisAddress } from '../base/redis-address.ts';
 import type { Config } from '../config/config.ts';
 import { type Endpoint, parseEndpoint } from '../config/scalars.ts';
+import { secondaryFile, type ZoneSource } from '../config/zone-sources.ts';
 import { type Command, type Invocation, textFlag } from './command.ts';
 import { CONFIG_OPTION, readConfig } from './config-file.ts';
 import { type ValueReader, valueReader } from './values.ts';
@@ -83,7 +84,21 @@ export function configOf(invocation: Invocation, reader = valueReader()): Config
       ingest: ingest ?? config.listen.ingest,
     },
     store: store ?? config.store,
-    state: textFlag(flags, 'state') ?? config.state,
+    ...withState(config, textFlag(flags, 'state') ?? config.state),
+  };
+}
+
+/** Copies of zones that come from elsewhere lie in the state folder. */
+function withState(
+  { zones, transfers }: Config,
+  state: string,
+): Pick<Config, 'state' | 'zones' | 'transfers'> {
+  const moved = (zone: ZoneSource): ZoneSource =>
+    zone.isSecondary ? { ...zone, file: secondaryFile(state, zone.origin) } : zone;
+  return {
+    state,
+    zones: zones.map(moved),
+    transfers: transfers.map(({ zone, transfer }) => ({ zone: moved(zone), transfer })),
   };
 }
 

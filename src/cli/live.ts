@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
-import type { Admin, startAdmin as StartAdminFunction } from '../console/admin.ts';
+import type { Admin } from '../console/admin.ts';
 import type { PopsApi } from '../console/api-pops.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { TakenSockets } from '../server/handover-take.ts';
@@ -20,12 +20,15 @@ import { eventText } from './event-text.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
-import { type LoadedImage, remakeZones } from './images.ts';
+import type { LoadedImage } from './images.ts';
+import { loadLater, type StartAdmin } from './later.ts';
 import { packedFrom } from './packed.ts';
 import { createQueryRates } from './query-rates.ts';
+import { renewZones } from './renew-zones.ts';
 import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import type { World } from './world.ts';
+import type { ZoneCare } from './zone-care.ts';
 
 /** Wall-clock time of this machine. */
 export const systemClock: Clock = { nowMs: () => Date.now() };
@@ -84,8 +87,6 @@ export interface LiveOptions {
   readonly closeLater: (close: () => Promise<void> | void) => void;
 }
 
-type StartAdmin = typeof StartAdminFunction;
-
 const RATES_EVERY_MS = 1000;
 
 /**
@@ -104,6 +105,7 @@ export function startLive(options: LiveOptions): Starting {
   const { config } = world;
   let nameServer: NameServer | undefined;
   let newest: Uint8Array | undefined;
+  const notified = Promise.withResolvers<ZoneCare>();
   const table = createTableInUse(world, (bytes) => {
     newest = bytes;
     nameServer?.setImage(bytes);
@@ -126,7 +128,10 @@ export function startLive(options: LiveOptions): Starting {
     rateLimit: config.dns.rateLimit,
     dropsToldPerSecond: config.dns.dropsLoggedPerSecond,
     recvBufferOctets: config.dns.recvBufferOctets,
-    onEvent: (event) => log(eventText(event)),
+    onEvent: (event) => {
+      if (event.kind === 'notified') void notified.promise.then((care) => care.notified(event.zone));
+      else log(eventText(event));
+    },
     onTable: (next) => {
       table.taken(next);
       mapped.resolve();
@@ -140,7 +145,7 @@ export function startLive(options: LiveOptions): Starting {
     if (newest !== undefined && newest !== first.bytes) server.setImage(newest);
     return server;
   });
-  const live = startRest(options, { table, serving, later, secure });
+  const live = startRest(options, { table, serving, later, secure, onCare: notified.resolve });
   closeLater(async () => {
     // What it opens until then is closed after this.
     await live.catch(() => undefined);
@@ -160,6 +165,8 @@ async function startRest(
     readonly serving: Promise<NameServer>;
     readonly later: ReturnType<typeof loadLater>;
     readonly secure: SecureServerOptions | undefined;
+    /** Told of who looks after zones. */
+    readonly onCare: (care: ZoneCare) => void;
   },
 ): Promise<Live> {
   const { world, terminal, log, closeLater } = options;
@@ -167,7 +174,10 @@ async function startRest(
   const { table } = parts;
   const server = await parts.serving;
   const { workers, io } = server;
-  const { startSlowJobs, startKeyCare, startAdmin } = await parts.later;
+  const { startSlowJobs, startKeyCare, startZoneCare, startAdmin } = await parts.later;
+  const care = startZoneCare({ world, server, terminal, log });
+  closeLater(care.close);
+  parts.onCare(care);
   const setClients = (made: LoadedImage) => {
     const opened = world.answering.setClients(made.bytes);
     if (typeof opened === 'string') return opened;
@@ -179,7 +189,9 @@ async function startRest(
   const clients = (): LoadedImage => world.images.clients;
   closeLater(startSlowJobs({ ground: world, table, clients, setClients, terminal, log }));
   closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
-  closeLater(startKeyCare({ world, log, remake: (stop) => renewZones(options, server, stop) }));
+  closeLater(
+    startKeyCare({ world, log, remake: (stop) => care.renew(() => renewZones(options, server, stop)) }),
+  );
   closeLater(watchStaleness(world, table, systemClock));
   const certificate = startCertificateWatch(options, server, parts.secure);
   const live = {
@@ -195,24 +207,8 @@ async function startRest(
   if (admin === 'off' || startAdmin === undefined) return live;
   const { counters = () => [] } = options;
   const all = { ...options, counters: () => [...counters(), ...certificate()] };
-  const console = await startConsole(all, { live, server, listen: admin, startAdmin });
+  const console = await startConsole(all, { live, server, care, listen: admin, startAdmin });
   return { ...live, console, adminUrl: console.url };
-}
-
-/** Has the zones made and signed anew, and serves them. */
-async function renewZones(
-  { world, terminal }: LiveOptions,
-  server: NameServer,
-  stop: AbortSignal,
-): Promise<void> {
-  const compiling = remakeZones(world, terminal);
-  const cancel = (): void => void compiling.cancel();
-  stop.addEventListener('abort', cancel, { once: true });
-  const made = await compiling.made.finally(() => stop.removeEventListener('abort', cancel));
-  const opened = world.answering.setZones(made.bytes);
-  if (typeof opened === 'string') throw new Error(opened);
-  server.setZones(made.bytes);
-  world.images.zones = made;
 }
 
 /** Follows the certificate's files, where TLS is spoken; gives what is to be told of it. */
@@ -229,27 +225,19 @@ function startCertificateWatch(
   return () => [watch.counters()];
 }
 
-/** What is needed only once answers are given. */
-async function loadLater({ listen }: Config) {
-  const { startSlowJobs } = await import('./slow-jobs.ts');
-  const { startKeyCare } = await import('./key-care.ts');
-  if (listen.admin === 'off') return { startSlowJobs, startKeyCare };
-  const { startAdmin } = await import('../console/admin.ts');
-  return { startSlowJobs, startKeyCare, startAdmin };
-}
-
 /** Starts the console. */
 async function startConsole(
   options: LiveOptions,
   running: {
     readonly live: Live;
     readonly server: NameServer;
+    readonly care: ZoneCare;
     readonly listen: Endpoint;
     readonly startAdmin: StartAdmin;
   },
 ): Promise<Admin> {
   const { role, world, store, terminal, log, closeLater } = options;
-  const { live, server, listen, startAdmin } = running;
+  const { live, server, care, listen, startAdmin } = running;
   const rates = createQueryRates(() => server.counters());
   const timer = setInterval(() => rates.observe(systemClock.nowMs()), RATES_EVERY_MS);
   closeLater(() => clearInterval(timer));
@@ -259,6 +247,7 @@ async function startConsole(
     store,
     table: live.table,
     nameServer: server,
+    care,
     dns: live.dns,
     rates: rates.rates,
     clock: systemClock,

@@ -37,7 +37,7 @@ export const COMMANDS: readonly TableRow[] = [
   },
   {
     name: 'zone',
-    summary: 'what is done with one zone: make its keys, show what its parent needs, and more',
+    summary: 'what is done with zones: read files again, show changes, make keys, and more',
     load: async () => (await import('./zone.ts')).zoneCommand,
   },
   {

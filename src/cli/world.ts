@@ -9,6 +9,7 @@ import type { Ground } from './ground.ts';
 import { type LoadedImage, type LoadingImages, loadImages } from './images.ts';
 import type { CloseLater } from './long-running.ts';
 import { serverFacts } from './server-facts.ts';
+import { transferData } from './zone-transfers.ts';
 
 /** Everything that is read at start: what the main thread and the serving threads work from. */
 export interface World extends Ground {
@@ -25,7 +26,7 @@ export interface World extends Ground {
 
 /** The images that this process answers from. */
 export interface ImagesInUse {
-  /** Replaced when signatures are renewed and keys move on. */
+  /** Replaced when zones are read again, signatures are renewed and keys move on. */
   zones: LoadedImage;
   /** Replaced when the geo databases change. */
   clients: LoadedImage;
@@ -74,6 +75,7 @@ export async function openWorld(
     popState,
     stale: new Int32Array(new SharedArrayBuffer(4)),
     udpSizeMax: config.dns.udpSizeMax,
+    transfers: transferData(config),
     cookies: cookieWords(),
     insistsOnCookies: config.dns.cookies.insist,
     facts: serverFacts(config, terminal),

@@ -17,11 +17,13 @@ import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.t
 import { folderOf, joinPath } from './paths.ts';
 import { type PolicyNetwork, readPolicies } from './policies.ts';
 import { readPopsCsv } from './pops-csv.ts';
+import { inOrder } from './problem-order.ts';
 import { problemsOf } from './problems.ts';
 import type { Endpoint } from './scalars.ts';
 import { configSchema } from './schema.ts';
 import { type SecurityConfig, securityWithPaths } from './security.ts';
 import { tlsWithPaths } from './tls-paths.ts';
+import { type TransferConfig, transfersOf } from './transfers.ts';
 import { withDnssec, type ZoneSource, zoneSources } from './zone-sources.ts';
 
 type Parsed = z.output<typeof configSchema>;
@@ -44,7 +46,7 @@ export interface Service {
 }
 
 /** A configuration without faults, defaults filled in, paths ready to open. */
-export interface Config {
+export interface Config extends TransferConfig {
   /** The file that it was read from. */
   readonly file: string;
   readonly cluster: string;
@@ -153,7 +155,8 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, { value: raw, source }));
   const regions = new Set(built.fleet.pops.map(({ region }) => region));
   problems.push(...crossCheck(raw, { source, popCodes: built.codes, regions }));
-  const { zones, problems: zoneProblems } = zoneSources(raw['zones'], { file, yaml, list: options.list });
+  const { list } = options;
+  const { zones, problems: zoneProblems } = zoneSources(raw, { file, yaml, list });
   problems.push(...zoneProblems);
   const serviceNames = isMapping(raw['services']) ? Object.keys(raw['services']) : [];
   if (!parsed.success || problems.length > 0)
@@ -211,18 +214,6 @@ function readOr(options: ConfigSource, path: string, report: (message: string) =
   }
 }
 
-/** By file (the configuration first), then by line. */
-function inOrder(problems: readonly Problem[], file: string): Problem[] {
-  const rank = (problem: Problem): number => (problem.file === file ? 0 : 1);
-  return problems.toSorted(
-    (a, b) =>
-      rank(a) - rank(b) ||
-      a.file.localeCompare(b.file) ||
-      (a.line ?? 0) - (b.line ?? 0) ||
-      (a.column ?? 0) - (b.column ?? 0),
-  );
-}
-
 function assemble(
   parsed: Parsed,
   options: { file: string; fleet: Fleet; zones: readonly ZoneSource[] },
@@ -241,6 +232,7 @@ function assemble(
     store: parsed.store,
     state: path(parsed.state),
     zones: zones.map((zone) => withDnssec(zone, parsed.zones[zone.entry]?.dnssec, path)),
+    ...transfersOf(parsed, zones),
     services: Object.entries(parsed.services).map(([name, service]) =>
       assembleService(service, { name, names, fleet, policy: policies.of(name) }),
     ),

@@ -2,6 +2,7 @@ import { formatPrefix, parsePrefix } from '../base/address.ts';
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkEdge } from './check-edge.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSecurity } from './check-security.ts';
 import type { Path } from './document.ts';
@@ -52,6 +53,7 @@ export function crossCheck(
   checkListen(raw['listen'], check);
   checkEdge(raw, { ...check, regions });
   checkSecurity(raw, check.report);
+  checkKeys(raw, check);
   return problems;
 }
 

@@ -48,7 +48,7 @@ export function parseClientPrefix(text: string): Prefix | string {
 }
 
 /** A schema of text that `parse` reads; a text that it returns is the problem. */
-function read<T extends object>(parse: (text: string) => T | string) {
+export function read<T extends object>(parse: (text: string) => T | string) {
   return z.string().transform((text, context): T => {
     const result = parse(text);
     if (typeof result !== 'string') return result;

@@ -29,6 +29,7 @@ import { cachePoliciesSchema, distributionsSchema, originsSchema, popTierSchema 
 import { securitySchema } from './schema-security.ts';
 import { biasMs, NAME, NOT_A_NAME, serviceSchema } from './schema-service.ts';
 import { steeringSchema } from './schema-steering.ts';
+import { keySchema, zoneTransferShape } from './schema-transfer.ts';
 
 const latitude = real({ min: -90, max: 90, unit: 'degrees' }, 'Latitude, north positive.');
 const longitude = real({ min: -180, max: 180, unit: 'degrees' }, 'Longitude, east positive.');
@@ -77,12 +78,15 @@ const zoneSchema = z
           'in it is the master file of the zone NAME.',
       ),
     dnssec: dnssecSchema.optional(),
+    ...zoneTransferShape,
   })
-  .superRefine(({ origin, file, dir }, context) => {
+  .superRefine(({ origin, file, dir, primary }, context) => {
     const report = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (dir === undefined && origin === undefined) report('origin', 'is missing');
-    if (dir === undefined && file === undefined) report('file', 'is missing');
+    if (dir === undefined && file === undefined && primary === undefined) report('file', 'is missing');
+    if (primary !== undefined && (dir !== undefined || file !== undefined))
+      report('primary', 'stands without file and dir: the zone comes from there');
     if (dir !== undefined && (origin !== undefined || file !== undefined))
       report('dir', 'stands alone, without origin and file');
   });
@@ -173,6 +177,10 @@ export const configSchema = z
       .min(1)
       .max(100_000)
       .describe('Zones to answer for: one by one, or a folder of them.'),
+    keys: z
+      .record(z.string().regex(/^[a-z0-9_.-]{1,253}$/i, { error: 'is not the name of a key' }), keySchema)
+      .default({})
+      .describe('Keys by name, for `primary`, `transfer` and `notify` of zones.'),
     services: z
       .record(z.string().regex(NAME, NOT_A_NAME), serviceSchema)
       .default({})

@@ -16,12 +16,22 @@ export interface ZoneSource {
   readonly entry: number;
   /** How it is signed; absent: it is not. */
   readonly dnssec?: Dnssec;
+  /** It comes from elsewhere: its file is written by transfers, and may not be there yet. */
+  readonly isSecondary: boolean;
 }
+
+/** Folder of the zones that come from elsewhere, in the state folder. */
+const SECONDARY_FOLDER = 'secondary';
 
 /** Zones that one configuration may have, those of folders among them. */
 export const ZONES_MAX = 100_000;
 /** How the name of a master file ends in a folder of zones: before it stands the zone's name. */
 const ENDING = '.zone';
+
+/** Where the copy of a zone that comes from elsewhere is kept. */
+export function secondaryFile(state: string, origin: string): string {
+  return `${state}/${SECONDARY_FOLDER}/${origin.toLowerCase().replace(/\.?$/, ENDING)}`;
+}
 
 /** How zones are found. */
 interface ZoneSourceOptions {
@@ -37,13 +47,15 @@ interface ZoneSourceOptions {
  * values are the schema's business.
  */
 export function zoneSources(
-  zones: unknown,
+  said: Readonly<Record<string, unknown>>,
   options: ZoneSourceOptions,
 ): { readonly zones: readonly ZoneSource[]; readonly problems: readonly Problem[] } {
   const found: ZoneSource[] = [];
   const problems: Problem[] = [];
   const first = new Map<string, Place>();
   const { file, yaml } = options;
+  const { zones, state } = said;
+  const folderOfState = joinPath(folderOf(file), typeof state === 'string' ? state : 'state');
   const report = (path: Path, message: string): void => {
     problems.push({ file, ...yaml.valuePlace(path), message: `zones[${path[1]}].${path[2]}: ${message}` });
   };
@@ -55,7 +67,7 @@ export function zoneSources(
     else report(path, `the zone ${quote(name)} stands on line ${before.line} already`);
   };
   for (const [i, zone] of Array.isArray(zones) ? zones.entries() : []) {
-    const { origin, file: named, dir } = fieldsOf(zone);
+    const { origin, file: named, dir, primary } = fieldsOf(zone);
     if (typeof origin === 'string') enter(origin, ['zones', i, 'origin']);
     if (typeof origin === 'string' && typeof named === 'string')
       found.push({
@@ -63,6 +75,15 @@ export function zoneSources(
         file: joinPath(folderOf(file), named),
         place: yaml.valuePlace(['zones', i, 'file']),
         entry: i,
+        isSecondary: false,
+      });
+    else if (typeof origin === 'string' && primary !== undefined)
+      found.push({
+        origin,
+        file: secondaryFile(folderOfState, origin),
+        place: yaml.valuePlace(['zones', i, 'primary']),
+        entry: i,
+        isSecondary: true,
       });
     if (typeof dir !== 'string' || dir === '') continue;
     const path = ['zones', i, 'dir'];
@@ -70,7 +91,7 @@ export function zoneSources(
     const folder = joinPath(folderOf(file), dir);
     for (const one of zonesIn(folder, options.list, (message) => report(path, message))) {
       enter(one.origin, path);
-      found.push({ ...one, place, entry: i });
+      found.push({ ...one, place, entry: i, isSecondary: false });
     }
   }
   if (found.length > ZONES_MAX)

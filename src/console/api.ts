@@ -5,6 +5,7 @@
 import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { PopsApi } from './api-pops.ts';
+import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
 import type { MetricsView } from './metrics-view.ts';
 
 /** State of a POP in one word. */
@@ -246,6 +247,10 @@ export interface AdminApi {
   readonly demand: (max: number) => DemandView;
   /** An `OperatorError('not-found')` for a name that is not steered. */
   readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
+  /** Reads zones again, or says what would change. An `OperatorError('not-found')` for an unknown one. */
+  readonly reloadZones: (wish: ZoneReloadWish) => Promise<readonly ReloadedZone[]>;
+  /** How the zones stand that come from elsewhere. */
+  readonly secondaries: () => readonly SecondaryZone[];
   readonly setOverride: (pop: string, override: Override | undefined) => Promise<void>;
   readonly modelChanges: () => Promise<readonly ModelChange[]>;
   readonly setModelChange: (pop: string, change: ModelChange | undefined) => Promise<void>;

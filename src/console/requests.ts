@@ -15,6 +15,12 @@ const drainSchema = z.strictObject({
   forSeconds: z.number().min(1).max(YEAR_SECONDS).optional(),
 });
 
+const reloadSchema = z.strictObject({
+  zone: z.string().min(1).max(255).optional(),
+  force: z.boolean().default(false),
+  dry: z.boolean().default(false),
+});
+
 /** Ranges are those of the command `model`. */
 const modelSchema = z.strictObject({
   pop: z.string().optional(),
@@ -50,6 +56,11 @@ export function readInvalidation(
 /** Body of `drain`: a reason, and for how long. */
 export function readDrain(body: unknown): Read<z.output<typeof drainSchema>> {
   return read(drainSchema, body);
+}
+
+/** Body of `zones/reload`: which zone, and how. */
+export function readReload(body: unknown): Read<z.output<typeof reloadSchema>> {
+  return read(reloadSchema, body);
 }
 
 /** What `model` asks for: all POPs reset, one reset, or changes of one. */

@@ -4,7 +4,7 @@ import type { AdminApi } from './api.ts';
 import type { MetricsPage } from './metrics.ts';
 import { consolePage, STYLE } from './page.ts';
 import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
-import { readDrain, readInvalidation, readModel, readQuestion, unknownPop } from './requests.ts';
+import { readDrain, readInvalidation, readModel, readQuestion, readReload, unknownPop } from './requests.ts';
 
 /** What a route may use. */
 interface RouteContext {
@@ -27,6 +27,8 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/pops$/, async ({ api }) => jsonReply({ pops: (await api.status()).pops })],
   ['GET', /^\/api\/demand$/, demand],
   ['GET', /^\/api\/explain$/, explain],
+  ['GET', /^\/api\/zones$/, ({ api }) => jsonReply({ secondaries: api.secondaries() })],
+  ['POST', /^\/api\/zones\/reload$/, reloadZones],
   ['GET', /^\/api\/model$/, listModel],
   ['POST', /^\/api\/model$/, changeModel],
   ['GET', /^\/api\/paths$/, paths],
@@ -77,6 +79,14 @@ async function explain({ api, query }: RouteContext): Promise<Reply> {
   const question = readQuestion(query);
   if ('wrong' in question) return problemReply(400, question.wrong);
   return jsonReply(await api.explain(question.value));
+}
+
+async function reloadZones({ api, request }: RouteContext): Promise<Reply> {
+  const body = await readJson(request);
+  if ('status' in body) return body;
+  const read = readReload(body.value);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  return jsonReply({ zones: await api.reloadZones(read.value) });
 }
 
 async function listModel({ api }: RouteContext): Promise<Reply> {

@@ -18,6 +18,7 @@ import { type DropSamples, noteDrop, SAMPLED } from './drop-samples.ts';
 import { DROPPED, type Foreseer, type Handler } from './handler.ts';
 import { BATCH_MAX } from './native-arena.ts';
 import { type Limiter, limitRate } from './rate-limit.ts';
+import { openTransferBook, type TransferBook, type TransferData } from './transfer-book.ts';
 
 /**
  * Everything that answering is made from, in a form that can be posted to a thread: plain data, the bulk of
@@ -44,6 +45,8 @@ export interface AnswerData {
   readonly drops?: AddressSet | undefined;
   /** Longest UDP response, octets. */
   readonly udpSizeMax: number;
+  /** Zones that go to others or come from them, and the keys for it. Absent: none do. */
+  readonly transfers?: TransferData;
   /** Shared words of answer/cookies.ts; absent: cookies are off. */
   readonly cookies?: Int32Array<SharedArrayBuffer>;
   /** Whether UDP queries with a cookie that is not good get BADCOOKIE. */
@@ -55,6 +58,7 @@ export interface AnswerData {
 /** A context for `answer`, and how to give it other images. One per thread. */
 export interface Answering {
   readonly context: AnswerContext;
+  readonly transfers: TransferBook;
   /** Where clients are, for people and for counting demand; answers need the row map alone. */
   readonly clients: () => ClientImage;
   /**
@@ -100,6 +104,7 @@ export function createAnswering(data: AnswerData): Answering {
   const expected = { fleetDigest: fleet.digest, placesDigest, isSummed: true };
   return {
     context,
+    transfers: openTransferBook(data.transfers ?? { keys: [], zones: [] }),
     clients: () => clients,
     drops: data.drops,
     setTable: (bytes, rowMap) => {

@@ -2,7 +2,7 @@ import { counterBlock } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import { openCounters, type ServerCounters, serverLayout } from './counters.ts';
 import { serverPort } from './free-port.ts';
-import type { Handler, ListenAddress } from './handler.ts';
+import type { Handler, ListenAddress, TransferHandler } from './handler.ts';
 import { failureCode, failureProblem, type ListenFailure } from './listen-failure.ts';
 import { listenTcp, type TcpOptions } from './tcp.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
@@ -11,6 +11,7 @@ import { listenUdp } from './udp.ts';
 export interface ListenersOptions {
   readonly listen: readonly ListenAddress[];
   readonly handle: Handler;
+  readonly transferOf?: TransferHandler | undefined;
   readonly counters: ServerCounters;
   readonly tcpLimits: TcpLimits;
   readonly recvBufferOctets: number;
@@ -93,9 +94,9 @@ async function openPair(
     if ('code' in udp) failure = { ...udp, listen, transport: 'udp' };
     else {
       const { address } = udp;
-      const tcp = await attempt(() =>
-        listenTcp({ ...shared, listen: address, limits: tcpLimits, refuses, proxies }),
-      );
+      const { transferOf } = options;
+      const streams = { ...shared, listen: address, limits: tcpLimits, refuses, proxies, transferOf };
+      const tcp = await attempt(() => listenTcp(streams));
       if (!('code' in tcp)) return { open: [udp, tcp], address };
       await udp.close();
       failure = { ...tcp, listen, transport: 'tcp' };

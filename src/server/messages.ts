@@ -8,6 +8,7 @@ import type { NativeSocket } from './native-sockets.ts';
 import type { RateLimitData } from './rate-limit.ts';
 import type { TcpLimits } from './tcp-limits.ts';
 import type { Credentials } from './tls.ts';
+import type { TransferZone } from './transfer-book.ts';
 
 /** A steering image and the row map that was built from it for the client image in use. */
 export interface TableBytes {
@@ -102,6 +103,8 @@ export type ToWorker =
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
   /** For those that have sockets of their own: accept no more, and end when the last connection is closed. */
   | { readonly kind: 'drain' }
+  /** What is given of one zone to those who transfer it. */
+  | { readonly kind: 'transfer-zone'; readonly zone: TransferZone }
   | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */
@@ -112,6 +115,8 @@ export type FromWorker =
   /** It cannot go on, for a reason that the operator must mend; it ends by itself. */
   | { readonly kind: 'refused'; readonly code: OperatorErrorCode; readonly problems: readonly Problem[] }
   | { readonly kind: 'table-taken'; readonly epoch: number }
+  /** Somebody who may says that a zone changed elsewhere: its key in the book of transfers. */
+  | { readonly kind: 'notified'; readonly zone: string }
   /** It keeps what it had: the table, the zones or the clients. */
   | { readonly kind: 'image-refused'; readonly reason: string };
 

@@ -197,7 +197,9 @@ function send(work: TcpWork, slot: TcpSlot): void {
   if (slot.transfer !== undefined && slot.stalledSinceMs === 0) slot.stalledSinceMs = arena.now[0] as number;
 }
 
-/** Reads the header that a proxy's connection begins with; returns its length, or 0 if it is not there yet. */
+/**
+ * Reads the header that a proxy's connection begins with; returns its length, or 0 if it is not there yet.
+ */
 function readProxy({ arena, counters }: TcpWork, slot: TcpSlot, length: number): number {
   const { address } = slot.client;
   const proxied = emptyProxiedClient();

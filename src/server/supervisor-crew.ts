@@ -164,7 +164,8 @@ function hear(crew: Crew, thread: ServingThread, message: FromWorker): void {
   if (message.kind === 'ready') {
     crew.bootDeaths = 0;
     fill(crew);
-  } else if (message.kind === 'image-refused') {
+  } else if (message.kind === 'notified') crew.options.onEvent(message);
+  else if (message.kind === 'image-refused') {
     crew.imagesRefused++;
     crew.options.onEvent({ kind: 'image-refused', worker: slot?.index ?? -1, reason: message.reason });
   } else if (message.kind === 'serving' && slot !== undefined) {

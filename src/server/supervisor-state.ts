@@ -26,6 +26,8 @@ export type CrewEvent =
   /** The thread that stands by died, or could not open the images. */
   | { readonly kind: 'spare-died'; readonly error: string; readonly restartInMs: number }
   | ({ readonly kind: 'query-of-death' } & BannedQuery)
+  /** Somebody who may says that a zone changed elsewhere: its key in the book of transfers. */
+  | { readonly kind: 'notified'; readonly zone: string }
   /** A thread keeps its old image. */
   | { readonly kind: 'image-refused'; readonly worker: number; readonly reason: string };
 

@@ -27,6 +27,7 @@ import {
 import type { Crew, CrewEvent, CrewPlace } from './supervisor-state.ts';
 import { WATCH_MS, watchCrew } from './supervisor-watch.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
+import { type TransferZone, withTransferZone } from './transfer-book.ts';
 
 export interface NameServerOptions {
   readonly listen: readonly ListenAddress[];
@@ -89,6 +90,8 @@ export interface NameServer {
   readonly setImage: (bytes: Uint8Array) => void;
   /** Serves these zones from now on: a zone image that the caller has opened. */
   readonly setZones: (bytes: Uint8Array<SharedArrayBuffer>) => void;
+  /** Gives those who transfer the zone this from now on. */
+  readonly setTransferZone: (zone: TransferZone) => void;
   /** Locates clients with this client image, that the caller has opened, once a table is built for it. */
   readonly setClients: (bytes: Uint8Array<SharedArrayBuffer>) => void;
   /** Drops what comes from these addresses from now on. */
@@ -234,6 +237,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
       crew.data = { ...crew.data, zones: bytes };
       tellAll(crew, { kind: 'zones', bytes });
     },
+    setTransferZone: (zone) => giveZone(crew, zone),
     setClients: (bytes) => {
       crew.data = { ...crew.data, clients: bytes };
       tellAll(crew, { kind: 'clients', bytes });
@@ -254,6 +258,12 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
     drain: () => drainCrew(crew),
     close: () => closeAll(parts),
   };
+}
+
+/** To threads that run, and to those that begin later. */
+function giveZone(crew: Crew, zone: TransferZone): void {
+  crew.data = { ...crew.data, transfers: withTransferZone(crew.data.transfers, zone) };
+  tellAll(crew, { kind: 'transfer-zone', zone });
 }
 
 function placeWith(io: WorkerIo, layout: CounterLayout): CrewPlace {

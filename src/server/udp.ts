@@ -103,7 +103,9 @@ function answerer(socket: Socket, options: UdpOptions): (message: Buffer, peer: 
   };
 }
 
-/** What a proxy's datagram holds, with the client that it asks for; undefined without a sound PROXY header. */
+/**
+ * What a proxy's datagram holds, with the client that it asks for; undefined without a sound PROXY header.
+ */
 function unwrap(
   proxies: AccessList,
   datagram: Buffer,

@@ -16,6 +16,8 @@ import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
 import { openLimiter } from './rate-limit.ts';
 import { openSecureListeners, type SecureListeners } from './secure-listeners.ts';
 import type { Credentials } from './tls.ts';
+import { transferKey } from './transfer-book.ts';
+import { withTransfers } from './transfers.ts';
 import { warmUp } from './warm-up.ts';
 import { TURN_MS, WORD } from './worker-memory.ts';
 
@@ -80,10 +82,10 @@ function end(error: unknown): void {
   port.close();
 }
 
-type ImageMessage = Extract<ToWorker, { kind: 'table' | 'zones' | 'clients' | 'drops' }>;
+type ImageMessage = Extract<ToWorker, { kind: 'table' | 'zones' | 'clients' | 'drops' | 'transfer-zone' }>;
 
 function isImage(message: ToWorker): message is ImageMessage {
-  return ['table', 'zones', 'clients', 'drops'].includes(message.kind);
+  return ['table', 'zones', 'clients', 'drops', 'transfer-zone'].includes(message.kind);
 }
 
 /** Replaces an image, and tells how that went: what is bad is not used, and what was before stays. */
@@ -93,6 +95,11 @@ function take(answering: Answering, message: ImageMessage): void {
     if (typeof table === 'string') tell({ kind: 'image-refused', reason: table });
     else tell({ kind: 'table-taken', epoch: table.image.epoch });
     collectGarbage(worksNatively ? 'young' : 'all');
+    return;
+  }
+  if (message.kind === 'transfer-zone') {
+    answering.transfers.zones.set(transferKey(message.zone.origin), message.zone);
+    collectGarbage('all');
     return;
   }
   if (message.kind === 'drops') {
@@ -112,7 +119,10 @@ function take(answering: Answering, message: ImageMessage): void {
 function workNative(
   answering: Answering,
   place: WorkerPlace,
-  parts: Pick<NativeLoopOptions, 'sockets' | 'handle' | 'foreseer' | 'counters' | 'now' | 'refuses'>,
+  parts: Pick<
+    NativeLoopOptions,
+    'sockets' | 'handle' | 'transferOf' | 'foreseer' | 'counters' | 'now' | 'refuses'
+  >,
 ): void {
   if (!('libc' in loaded)) throw new Error(loaded.reason);
   const { io, words, tcpLimits, proxies } = place;
@@ -146,17 +156,21 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
   const parts = { counters, demand: openDemand(place.demand), deaths: place.deaths, limiter, samples };
   const refuses = (address: Address): boolean =>
     answering.drops !== undefined && hasAddress(answering.drops, address);
-  const handle = countingHandler(answering, parts);
+  const { context, transfers } = answering;
+  const onNotify = (zone: string): void => tell({ kind: 'notified', zone });
+  const transferring = { context, book: transfers, onNotify };
+  const { handle, transferOf } = withTransfers(countingHandler(answering, parts), transferring);
   answering.context.tcpIdleTenths = Math.min(65_535, Math.floor(place.tcpLimits.idleMs / 100));
   const { io } = place;
   if (io.kind === 'native') {
     const foreseer = foreseerOf(answering, parts);
-    return workNative(answering, place, { sockets: io.sockets, handle, foreseer, counters, now, refuses });
+    const work = { sockets: io.sockets, handle, transferOf, foreseer, counters, now, refuses };
+    return workNative(answering, place, work);
   }
   const beat = setInterval(() => Atomics.add(place.words, WORD.HEARTBEAT, 1), TURN_MS);
   beat.unref();
   const { tcpLimits, proxies } = place;
-  const shared = { handle: inHand(handle, place), counters, refuses, proxies };
+  const shared = { handle: inHand(handle, place), transferOf, counters, refuses, proxies };
   if (io.kind === 'secure') {
     const { outcome } = answering.context;
     listeners = secure = await openSecureListeners({ ...shared, ...io, limits: tcpLimits, outcome });

@@ -8,12 +8,22 @@ import {
   plainMemory,
   sealImage,
 } from '../base/image-file.ts';
-import { formatName, lowerName } from '../wire/name.ts';
+import { TYPE } from '../wire/constants.ts';
+import { formatName, lowerName, ROOT_NAME } from '../wire/name.ts';
 import { emptyNameView, readWireName } from '../wire/name-view.ts';
 import { createBlockBuffer } from './block-buffer.ts';
 import { writeBlock } from './block-build.ts';
 import { createDraft, emptyDraft, fillDraft } from './draft.ts';
-import { BLOCK, DIRECTORY, servicesDigest, shiftOf, ZONE_HEADER, ZONE_IMAGE_VERSION } from './image.ts';
+import {
+  BLOCK,
+  DIRECTORY,
+  servicesDigest,
+  shiftOf,
+  ZONE_HEADER,
+  ZONE_IMAGE_VERSION,
+  type ZoneImage,
+} from './image.ts';
+import { blockOf } from './packed-block.ts';
 import type { ZoneRecord } from './record.ts';
 import { type SteeredParts, secureZone } from './secured.ts';
 
@@ -29,6 +39,10 @@ export interface ZoneImageBuilder {
     /** Of a signed zone that has STEER records. */
     parts?: SteeredParts,
   ) => readonly Problem[];
+  /** Adds a zone as another image for the same services has it; false if that has none at this apex. */
+  readonly keep: (image: ZoneImage, origin: Uint8Array) => boolean;
+  /** Adds a zone without data: questions for it get SERVFAIL. */
+  readonly withhold: (origin: Uint8Array) => void;
   /** The image of all zones that were added. The builder is empty afterwards. */
   readonly finish: (stamp: Pick<ImageStamp, 'source' | 'madeAtMs'>) => Uint8Array<SharedArrayBuffer>;
 }
@@ -50,7 +64,27 @@ export function createZoneImageBuilder(options: {
   const buffer = createBlockBuffer();
   const blocks: Block[] = [];
   const apexes = new Set<string>();
+  const push = (origin: Uint8Array, octets: Uint8Array): void => {
+    apexes.add(lowerName(origin).join());
+    readWireName(view, origin, 0);
+    blocks.push({ hash: view.hashes[0] as number, octets });
+  };
   return {
+    keep: (image, origin) => {
+      const found = blockOf(image, origin);
+      if (found === undefined) return false;
+      const from = found.block * 4;
+      push(origin, image.octets.slice(from, from + (image.words[found.block + BLOCK.OCTETS] as number)));
+      return true;
+    },
+    withhold: (origin) => {
+      fillDraft(draft, origin, placeholders(origin));
+      const problems = writeBlock(buffer, draft, services);
+      emptyDraft(draft);
+      assert(problems.length === 0, 'a zone of placeholders can be written');
+      buffer.words[BLOCK.WITHHELD] = 1;
+      push(origin, buffer.octets.slice(0, buffer.at));
+    },
     add: (origin, records, parts) => {
       const key = lowerName(origin).join();
       if (apexes.has(key)) {
@@ -62,9 +96,7 @@ export function createZoneImageBuilder(options: {
       const problems = writeBlock(buffer, draft, services, secured);
       emptyDraft(draft);
       if (problems.length > 0) return problems;
-      apexes.add(key);
-      readWireName(view, origin, 0);
-      blocks.push({ hash: view.hashes[0] as number, octets: buffer.octets.slice(0, buffer.at) });
+      push(origin, buffer.octets.slice(0, buffer.at));
       return [];
     },
     finish: (stamp) => {
@@ -73,6 +105,15 @@ export function createZoneImageBuilder(options: {
       return image;
     },
   };
+}
+
+/** SOA and NS of a zone without data: its apex must have them, and nobody is shown them. */
+function placeholders(origin: Uint8Array): ZoneRecord[] {
+  const bare = { owner: origin, ttl: 0, file: formatName(origin), line: 1 };
+  return [
+    { ...bare, type: TYPE.SOA, rdata: new Uint8Array(22) },
+    { ...bare, type: TYPE.NS, rdata: ROOT_NAME },
+  ];
 }
 
 /** Largest image: offsets are 31 bits. */

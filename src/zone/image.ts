@@ -40,7 +40,8 @@ export const DIRECTORY = { HASH: 0, BLOCK: 1, SHIFT: 2, WORDS: 4 } as const;
 /**
  * Words at the start of a block. SHIFT: 32 less the bits that count its slots; slots are numbered by the
  * upper bits of hashes. NEGATIVE: the RRset entry of SOA for denials. CHAIN: the chain of denials, 0 where
- * the zone is not signed.
+ * the zone is not signed. WITHHELD: not 0 where the zone has no data to serve: it never came from its
+ * primary, or expired.
  */
 export const BLOCK = {
   OCTETS: 0,
@@ -50,6 +51,7 @@ export const BLOCK = {
   SHIFT: 4,
   NEGATIVE: 5,
   CHAIN: 6,
+  WITHHELD: 7,
   WORDS: 8,
 } as const;
 

@@ -146,6 +146,8 @@ export function adminApi(
       if (name === 'www.cdn.example') return explainView({ type });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
     },
+    reloadZones: async () => [],
+    secondaries: () => [],
     setOverride: (code, override) => store.setOverride(code, override),
     modelChanges: () => store.modelChanges(),
     setModelChange: (code, change) => store.setModelChange(code, change),

@@ -39,10 +39,15 @@ export interface Ended {
  */
 export async function startProgram(
   args: readonly string[],
-  options: { readonly state?: string; readonly env?: Record<string, string> } = {},
+  options: {
+    readonly state?: string;
+    readonly env?: Record<string, string>;
+    /** DNS port; absent: a free one. */
+    readonly port?: number;
+  } = {},
 ): Promise<Program> {
   const state = options.state ?? mkdtempSync(join(tmpdir(), 'isochrone-test-'));
-  const dnsFlags = args[0] === 'control' ? [] : ['--port', '0'];
+  const dnsFlags = args[0] === 'control' ? [] : ['--port', String(options.port ?? 0)];
   const flags = ['--json', ...dnsFlags, '--admin-port', '0', '--state', state];
   const child = spawn(process.execPath, [main, ...args, ...flags], {
     cwd: root,

@@ -1,0 +1,150 @@
+import { answer } from '../answer/answer.ts';
+import { accessList } from '../base/access-list.ts';
+import { parseAddress } from '../base/address.ts';
+import { must } from '../base/assert.ts';
+import type { Config } from '../config/config.ts';
+import type { Peer, ZoneTransfer } from '../config/schema-transfer.ts';
+import type { ZoneSource } from '../config/zone-sources.ts';
+import type { TransferData, TransferZone } from '../server/transfer-book.ts';
+import type { PeerAddress } from '../transfer/message.ts';
+import { CLASS, TYPE } from '../wire/constants.ts';
+import { lowerName, namesEqual, parseName } from '../wire/name.ts';
+import { type MessageRecord, readSections } from '../wire/records.ts';
+import { diffPacked, type Packed, type PackedZone, packRecords, unpack } from '../zone/packed.ts';
+import { type PackedBlock, packBlock, type SteeredName } from '../zone/packed-block.ts';
+import type { World } from './world.ts';
+
+/** A zone that goes elsewhere or comes from there. */
+export interface TransferSettings {
+  readonly zone: ZoneSource;
+  readonly transfer: ZoneTransfer;
+  /** Its apex in wire form, in lower case. */
+  readonly origin: Uint8Array;
+}
+
+/** Types that steering makes. */
+const STEERED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS];
+const OPT_OCTETS = 11;
+const MESSAGE_MAX = 65_535;
+
+/** All zones of the configuration that go elsewhere or come from there. */
+export function transferSettings({ transfers }: Config): TransferSettings[] {
+  return transfers.map(({ zone, transfer }) => ({ zone, transfer, origin: apexOf(zone) }));
+}
+
+/** What threads know before any zone is to be given. */
+export function transferData(config: Config): TransferData {
+  return {
+    keys: config.keys,
+    zones: transferSettings(config).map((settings) => transferZone(settings, undefined)),
+  };
+}
+
+/** What threads are told of a zone. */
+export function transferZone(
+  { transfer, zone, origin }: TransferSettings,
+  given: Pick<TransferZone, 'version' | 'steps'> | undefined,
+): TransferZone {
+  const notifiers = zone.isSecondary ? transfer.notifiers : undefined;
+  return {
+    origin,
+    allow: transfer.allow ?? accessList([]),
+    notifiers,
+    version: given?.version,
+    steps: given?.steps ?? [],
+  };
+}
+
+/** Peers with their keys. */
+export function peersOf(peers: readonly Peer[], { keys }: Config): PeerAddress[] {
+  return peers.map(({ host, port, key }) => ({
+    host,
+    port,
+    key:
+      key === undefined
+        ? undefined
+        : must(
+            keys.find(({ name }) => name === key),
+            `the key ${key}`,
+          ),
+  }));
+}
+
+/** A zone's apex in wire form, in lower case. */
+export function apexOf({ origin }: Pick<ZoneSource, 'origin'>): Uint8Array {
+  const name = parseName(origin);
+  if (typeof name === 'string') throw new Error(name);
+  return lowerName(name);
+}
+
+/**
+ * The zone as it is given to others: steered names as the client of `view` sees them now, or as they were
+ * given before under the same serial, for a serial means one content. Undefined while steered names have no
+ * answers, or where the zone has nothing to serve.
+ */
+export function versionToGive(
+  world: World,
+  { origin, transfer }: TransferSettings,
+  before: PackedZone | undefined,
+): PackedZone | undefined {
+  const block = packBlock(world.answering.context.zones, origin);
+  if (block === undefined) return undefined;
+  if (before !== undefined && isThatBlock(before, block, origin)) return before;
+  const seen: MessageRecord[] = [];
+  for (const name of block.steered)
+    for (const type of STEERED) {
+      const records = askAs(world, transfer.view, name, type);
+      if (records === undefined) return undefined;
+      seen.push(...records);
+    }
+  return { serial: block.serial, soa: block.soa, records: joined(block.records, packRecords(origin, seen)) };
+}
+
+/** Whether what was given before is this block, whatever its steered names were answered with. */
+function isThatBlock(before: PackedZone, block: PackedBlock, origin: Uint8Array): boolean {
+  if (before.serial !== block.serial || diffPacked(before.soa, block.soa).added.length > 0) return false;
+  const { removed, added } = diffPacked(before.records, block.records);
+  if (added.length > 0) return false;
+  const steered = new Set(block.steered.map(({ owner }) => owner.join('.')));
+  const found = new Set<string>();
+  for (const { owner, type } of unpack(origin, removed)) {
+    if (!steered.has(owner.join('.')) || (!STEERED.includes(type) && type !== TYPE.RRSIG)) return false;
+    found.add(owner.join('.'));
+  }
+  return found.size === steered.size;
+}
+
+/** What a client at this address is answered for a steered name; undefined while there is no table. */
+function askAs(
+  world: World,
+  view: string,
+  { owner }: SteeredName,
+  type: number,
+): readonly MessageRecord[] | undefined {
+  const query = new Uint8Array(12 + owner.length + 4 + OPT_OCTETS);
+  const octets = new DataView(query.buffer);
+  octets.setUint16(4, 1);
+  octets.setUint16(10, 1);
+  query.set(owner, 12);
+  octets.setUint16(12 + owner.length, type);
+  octets.setUint16(14 + owner.length, CLASS.IN);
+  // DO: signatures, where there are any, go out too.
+  query.set([0, 0, TYPE.OPT, 0x10, 0, 0, 0, 0x80, 0, 0, 0], 16 + owner.length);
+  const address = must(parseAddress(view), 'a checked address');
+  const out = new Uint8Array(MESSAGE_MAX);
+  const client = { address, port: 53, transport: 'tcp' as const };
+  const length = answer(world.answering.context, query, query.length, client, out);
+  if (length === 0 || ((out[3] as number) & 15) !== 0) return undefined;
+  const sections = readSections(out.subarray(0, length));
+  if (typeof sections === 'string') throw new Error(sections);
+  return sections.answer
+    .filter((record) => namesEqual(record.owner, owner))
+    .map((record) => ({ ...record, owner }));
+}
+
+function joined(left: Packed, right: Packed): Packed {
+  const whole = new Uint8Array(left.length + right.length);
+  whole.set(left);
+  whole.set(right, left.length);
+  return whole;
+}

@@ -1,0 +1,216 @@
+import { formatName } from '../wire/name.ts';
+import type { PackedZone } from '../zone/packed.ts';
+import { FETCH_LIMITS, type FetchLimits, fetchZone } from './fetch.ts';
+import type { PeerAddress } from './message.ts';
+import { readSecondaryState, writeSecondaryState, writeSecondaryZone } from './secondary-file.ts';
+
+/** A zone that comes from elsewhere. */
+export interface SecondarySource {
+  readonly origin: Uint8Array;
+  /** Where its copy is kept, as a master file. */
+  readonly file: string;
+  readonly primaries: readonly PeerAddress[];
+}
+
+/** How a zone that comes from elsewhere stands. Times are ms since 1970 UTC. */
+export interface SecondaryView {
+  readonly origin: string;
+  readonly serial: number | undefined;
+  readonly confirmedAtMs: number | undefined;
+  readonly expiresAtMs: number | undefined;
+  readonly nextLookMs: number;
+  readonly isExpired: boolean;
+  readonly fault: string | undefined;
+}
+
+export interface SecondaryOptions {
+  readonly sources: readonly SecondarySource[];
+  /** The copies that are there. */
+  readonly known: (source: SecondarySource) => PackedZone | undefined;
+  readonly nowMs: () => number;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  readonly limits?: Partial<FetchLimits>;
+  /** A new copy is on disk. */
+  readonly onZone: (source: SecondarySource, zone: PackedZone, how: string) => void;
+  /** The copy may be served no more (`true`), or again. */
+  readonly onExpiry: (source: SecondarySource, isExpired: boolean) => void;
+  readonly log: (message: string) => void;
+}
+
+/** Zones that are kept as new as their primaries have them. */
+export interface Secondaries {
+  /** Has the zone looked for at once: somebody says that it changed. Unknown names are ignored. */
+  readonly look: (origin: string) => void;
+  readonly views: () => readonly SecondaryView[];
+  readonly close: () => void;
+}
+
+/** Zones that are asked for at a time. */
+const OPEN_MAX = 8;
+/** Bounds of what SOAs say, ms: no primary is asked all the time, none is forgotten. */
+const REFRESH_MIN_MS = 1_000;
+const REFRESH_MAX_MS = 28 * 86_400_000;
+/** First waits where a copy never came, ms; they double. */
+const FIRST_RETRY_MS = 2_000;
+const FIRST_RETRY_MAX_MS = 600_000;
+/** How often times are looked at, ms. */
+const TURN_MS = 250;
+/** A zone in so many waits up to a tenth less than its SOA says, so that not all come at once. */
+const JITTER = 0.1;
+
+interface Entry {
+  readonly source: SecondarySource;
+  zone: PackedZone | undefined;
+  confirmedAtMs: number | undefined;
+  nextLookMs: number;
+  failures: number;
+  isExpired: boolean;
+  isOpen: boolean;
+  /** Told of a change while it was being fetched. */
+  again: boolean;
+  fault: string | undefined;
+}
+
+/** Starts to look after the zones: each at once, and then as its SOA says (RFC 1034 §4.3.5). */
+export function startSecondaries(options: SecondaryOptions): Secondaries {
+  const { sources, nowMs } = options;
+  const stop = new AbortController();
+  const entries = sources.map((source): Entry => {
+    const zone = options.known(source);
+    const state = zone === undefined ? undefined : readSecondaryState(source.file);
+    const confirmedAtMs = state?.confirmedAtMs;
+    return {
+      source,
+      zone,
+      confirmedAtMs,
+      nextLookMs: nowMs(),
+      failures: 0,
+      isExpired: zone === undefined || confirmedAtMs === undefined || isPast(zone, confirmedAtMs, nowMs()),
+      isOpen: false,
+      again: false,
+      fault: undefined,
+    };
+  });
+  let open = 0;
+  const turn = (): void => {
+    for (const entry of entries) {
+      expire(entry, options);
+      if (entry.isOpen || open >= OPEN_MAX || entry.nextLookMs > nowMs()) continue;
+      open++;
+      entry.isOpen = true;
+      void look(entry, options, stop.signal).finally(() => {
+        open--;
+        entry.isOpen = false;
+        if (entry.again) entry.nextLookMs = nowMs();
+        entry.again = false;
+      });
+    }
+  };
+  const timer = setInterval(turn, TURN_MS);
+  turn();
+  return {
+    look: (origin) => {
+      const entry = entries.find(({ source }) => nameOf(source) === origin);
+      if (entry === undefined) return;
+      entry.nextLookMs = nowMs();
+      entry.again = entry.isOpen;
+    },
+    views: () => entries.map((entry) => viewOf(entry)),
+    close: () => {
+      clearInterval(timer);
+      stop.abort();
+    },
+  };
+}
+
+/** Asks one primary after the other until one has an answer. */
+async function look(entry: Entry, options: SecondaryOptions, signal: AbortSignal): Promise<void> {
+  const { source } = entry;
+  const { origin, primaries } = source;
+  const limits = { ...FETCH_LIMITS, ...options.limits };
+  const faults: string[] = [];
+  for (const peer of primaries) {
+    try {
+      const fetched = await fetchZone({ origin, peer, limits, signal }, entry.zone);
+      if (fetched.kind === 'zone') {
+        writeSecondaryZone(source.file, origin, fetched.zone, `${peer.host} port ${peer.port}`);
+        entry.zone = fetched.zone;
+        // A new copy is told of as such.
+        entry.isExpired = false;
+      }
+      confirm(entry, options);
+      if (fetched.kind === 'zone') options.onZone(source, fetched.zone, `${fetched.how} from ${peer.host}`);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      faults.push(`${peer.host} port ${peer.port}: ${(error as Error).message}`);
+    }
+  }
+  fail(entry, faults.join('; '), options);
+}
+
+/** A primary has confirmed the copy: its time begins anew. */
+function confirm(entry: Entry, options: SecondaryOptions): void {
+  const { zone, source } = entry;
+  if (zone === undefined) return;
+  const nowMs = options.nowMs();
+  const { refreshMs, expireS } = timersOf(zone);
+  entry.confirmedAtMs = nowMs;
+  entry.failures = 0;
+  entry.fault = undefined;
+  entry.nextLookMs = nowMs + refreshMs * (1 - JITTER * options.random());
+  writeSecondaryState(source.file, { serial: zone.serial, confirmedAtMs: nowMs, expireS });
+  if (entry.isExpired) options.onExpiry(source, false);
+  entry.isExpired = false;
+}
+
+function fail(entry: Entry, fault: string, options: SecondaryOptions): void {
+  const { zone, source } = entry;
+  const firstMs = Math.min(FIRST_RETRY_MAX_MS, FIRST_RETRY_MS * 2 ** entry.failures);
+  const retryMs = zone === undefined ? firstMs : timersOf(zone).retryMs;
+  entry.nextLookMs = options.nowMs() + retryMs * (1 - JITTER * options.random());
+  entry.failures++;
+  if (entry.fault !== fault) options.log(`${formatName(source.origin)} is not renewed: ${fault}`);
+  entry.fault = fault;
+}
+
+function expire(entry: Entry, options: SecondaryOptions): void {
+  const { zone, confirmedAtMs, isExpired, source } = entry;
+  if (isExpired || zone === undefined || confirmedAtMs === undefined) return;
+  if (!isPast(zone, confirmedAtMs, options.nowMs())) return;
+  entry.isExpired = true;
+  options.onExpiry(source, true);
+}
+
+function isPast(zone: PackedZone, confirmedAtMs: number, nowMs: number): boolean {
+  return nowMs >= confirmedAtMs + timersOf(zone).expireS * 1000;
+}
+
+/** What the SOA says (RFC 1035 §3.3.13), within bounds. */
+function timersOf({ soa }: PackedZone) {
+  const view = new DataView(soa.buffer, soa.byteOffset, soa.length);
+  const ms = (at: number): number =>
+    Math.min(REFRESH_MAX_MS, Math.max(REFRESH_MIN_MS, view.getUint32(soa.length - at) * 1000));
+  return { refreshMs: ms(16), retryMs: ms(12), expireS: view.getUint32(soa.length - 8) };
+}
+
+function viewOf({ source, zone, confirmedAtMs, nextLookMs, isExpired, fault }: Entry): SecondaryView {
+  const expiresAtMs =
+    zone === undefined || confirmedAtMs === undefined
+      ? undefined
+      : confirmedAtMs + timersOf(zone).expireS * 1000;
+  return {
+    origin: nameOf(source),
+    serial: zone?.serial,
+    confirmedAtMs,
+    expiresAtMs,
+    nextLookMs,
+    isExpired,
+    fault,
+  };
+}
+
+function nameOf({ origin }: SecondarySource): string {
+  return formatName(origin).toLowerCase();
+}

@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+/** NSD, Knot and BIND as a primary or a secondary of one zone, with one key, each in a folder of its own. */
+
+const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
+export const KEY = {
+  name: 'xfer-key',
+  algorithm: 'hmac-sha384',
+  secret: 'c2VjcmV0c2VjcmV0c2VjcmV0MTIzNDU2Nzg=',
+};
+
+export type PeerKind = 'nsd' | 'knot' | 'bind';
+const PROGRAMS: Readonly<Record<PeerKind, string>> = { nsd: 'nsd', knot: 'knotd', bind: 'named' };
+
+/** What the peer serves, and where the other side is. */
+export interface PeerSetup {
+  readonly port: number;
+  /** Of the name server under test. */
+  readonly other: number;
+  readonly zone: string;
+  /** Text of the zone where the peer is its primary. */
+  readonly text?: string;
+}
+
+/** A running peer. */
+export interface Peer {
+  /** Replaces the zone's file, and has it read. */
+  readonly change: (text: string) => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly log: () => string;
+}
+
+/** Whether the server is installed. */
+export function hasPeer(kind: PeerKind): boolean {
+  return spawnSync('sh', ['-c', `command -v ${PROGRAMS[kind]}`], { env: { PATH } }).status === 0;
+}
+
+/** Starts it: the primary with a text, else a secondary of the server under test. */
+export async function startPeer(context: TestContext, kind: PeerKind, setup: PeerSetup): Promise<Peer> {
+  const folder = mkdtempSync(join(tmpdir(), `isochrone-${kind}-`));
+  chmodSync(folder, 0o777);
+  mkdirSync(join(folder, 'db'));
+  if (setup.text !== undefined) writeFileSync(join(folder, 'zone'), setup.text);
+  const file = join(folder, 'conf');
+  writeFileSync(file, CONFIGURATIONS[kind](folder, setup));
+  const child = spawn(PROGRAMS[kind], ARGUMENTS[kind](file), {
+    env: { PATH, TZ: 'UTC' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const hard = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await once(child, 'exit');
+    clearTimeout(hard);
+  };
+  context.after(async () => {
+    await stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    change: async (text) => {
+      writeFileSync(join(folder, 'zone'), text);
+      await reread(kind, { child, file, folder });
+    },
+    stop,
+    log: () => printed,
+  };
+}
+
+/** NSD and BIND read their zones at SIGHUP; Knot is told so. */
+async function reread(
+  kind: PeerKind,
+  { child, folder }: { readonly child: ChildProcess; readonly file: string; readonly folder: string },
+): Promise<void> {
+  if (kind !== 'knot') child.kill('SIGHUP');
+  else await once(spawn('knotc', ['-s', join(folder, 'sock'), 'zone-reload'], { env: { PATH } }), 'exit');
+}
+
+const ARGUMENTS: Readonly<Record<PeerKind, (file: string) => readonly string[]>> = {
+  nsd: (file) => ['-d', '-c', file],
+  knot: (file) => ['-c', file],
+  bind: (file) => ['-g', '-c', file, '-n', '1', '-U', '1'],
+};
+
+const CONFIGURATIONS: Readonly<Record<PeerKind, (folder: string, setup: PeerSetup) => string>> = {
+  nsd: (folder, { port, other, zone, text }) => `
+server:
+  ip-address: 127.0.0.1@${port}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  database: ""
+  pidfile: "${folder}/pid"
+  xfrdfile: "${folder}/xfrd"
+  xfrdir: "${folder}"
+  zonelistfile: "${folder}/zonelist"
+  xfrd-reload-timeout: 0
+  zonefiles-check: yes
+remote-control:
+  control-enable: no
+key:
+  name: "${KEY.name}"
+  algorithm: ${KEY.algorithm}
+  secret: "${KEY.secret}"
+zone:
+  name: "${zone}"
+  zonefile: "zone"
+${
+  text === undefined
+    ? `  allow-notify: 127.0.0.1 ${KEY.name}\n  request-xfr: 127.0.0.1@${other} ${KEY.name}\n`
+    : `  provide-xfr: 127.0.0.1 ${KEY.name}\n  notify: 127.0.0.1@${other} ${KEY.name}\n  store-ixfr: yes\n`
+}`,
+  knot: (folder, { port, other, zone, text }) => `
+server:
+  listen: 127.0.0.1@${port}
+  rundir: "${folder}"
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: "${folder}/db"
+  journal-db-max-size: 16M
+control:
+  listen: "${folder}/sock"
+log:
+  - target: stderr
+    any: info
+key:
+  - id: ${KEY.name}
+    algorithm: ${KEY.algorithm}
+    secret: ${KEY.secret}
+remote:
+  - id: other
+    address: 127.0.0.1@${other}
+    key: ${KEY.name}
+acl:
+  - id: other
+    address: 127.0.0.1
+    key: ${KEY.name}
+    action: [transfer, notify]
+zone:
+  - domain: ${zone}
+    file: "${folder}/zone"
+    acl: other
+    journal-content: changes
+${text === undefined ? '    master: other\n' : '    notify: other\n    zonefile-load: difference\n'}`,
+  bind: (folder, { port, other, zone, text }) => `
+options {
+  directory "${folder}";
+  listen-on port ${port} { 127.0.0.1; };
+  listen-on-v6 { none; };
+  pid-file "${folder}/pid";
+  session-keyfile "${folder}/session";
+  recursion no;
+  dnssec-validation no;
+  min-refresh-time 1;
+  min-retry-time 1;
+  notify-delay 0;
+};
+controls { };
+key "${KEY.name}" { algorithm ${KEY.algorithm}; secret "${KEY.secret}"; };
+server 127.0.0.1 { keys { "${KEY.name}"; }; };
+zone "${zone}" {
+${
+  text === undefined
+    ? `  type secondary; primaries port ${other} { 127.0.0.1 key "${KEY.name}"; };
+  file "zone"; masterfile-format text; allow-notify { key "${KEY.name}"; };`
+    : `  type primary; file "zone"; allow-transfer { key "${KEY.name}"; }; ixfr-from-differences yes;
+  notify explicit; also-notify { 127.0.0.1 port ${other} key "${KEY.name}"; };`
+}
+};
+`,
+};
