@@ -15,7 +15,10 @@ import { openSecurity, type SecurityNeeds } from './security-files.ts';
 
 /** What `startConfiguredPops` needs. */
 export interface StartPopsOptions
-  extends Pick<PopOptions, 'explain' | 'beaconScript' | 'only' | 'port' | 'serviceOf' | 'log'> {
+  extends Pick<
+    PopOptions,
+    'explain' | 'beaconScript' | 'only' | 'anyAddress' | 'port' | 'serviceOf' | 'log'
+  > {
   readonly config: Config;
   readonly certificate: PopCertificate;
   readonly isDraining: (popIndex: number) => boolean;

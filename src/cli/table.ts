@@ -31,6 +31,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'pop',
+    summary: 'run POPs alone: HTTPS servers, caches, the way to origins; they report to the store',
+    load: async () => (await import('./pop.ts')).popCommand,
+  },
+  {
     name: 'check',
     summary: 'check a configuration and its zones; name every problem with file and line',
     load: async () => (await import('./check.ts')).checkCommand,

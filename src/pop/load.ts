@@ -8,11 +8,23 @@ export interface PopLoad {
   readonly rps: number;
   /** By client network, and by service where the host is of one. */
   readonly demand: readonly Demand[];
+  /** Megabits a second sent to clients, by link index. */
+  readonly mbps: ReadonlyMap<number, number>;
+}
+
+/** One request that was answered. */
+export interface Served {
+  readonly popIndex: number;
+  readonly linkIndex: number;
+  readonly clientAddress: string;
+  readonly host: string;
+  /** Of the answer. */
+  readonly octets: number;
 }
 
 /** Counts requests by POP and client network. */
 export interface LoadMeter {
-  readonly count: (popIndex: number, clientAddress: string, host: string) => void;
+  readonly count: (served: Served) => void;
   readonly of: (popIndex: number) => PopLoad;
   /** Requests since the start. */
   readonly total: (popIndex: number) => number;
@@ -29,9 +41,10 @@ interface Window {
   beganMs: number;
   requests: number;
   readonly byNetwork: Map<string, number>;
+  readonly octetsByLink: Map<number, number>;
 }
 
-const IDLE: PopLoad = { rps: 0, demand: [] };
+const IDLE: PopLoad = { rps: 0, demand: [], mbps: new Map() };
 
 export function createLoadMeter(options: {
   readonly monotonicMs: () => number;
@@ -56,14 +69,15 @@ export function createLoadMeter(options: {
     const window = windows.get(popIndex);
     if (window !== undefined && nowMs - window.beganMs < WINDOW_MS) return window;
     if (window !== undefined) last.set(popIndex, { load: loadOf(window, nowMs), endedMs: nowMs });
-    const fresh = { beganMs: nowMs, requests: 0, byNetwork: new Map() };
+    const fresh = { beganMs: nowMs, requests: 0, byNetwork: new Map(), octetsByLink: new Map() };
     windows.set(popIndex, fresh);
     return fresh;
   };
   return {
-    count: (popIndex, clientAddress, host) => {
+    count: ({ popIndex, linkIndex, clientAddress, host, octets }) => {
       const window = current(popIndex);
       window.requests++;
+      window.octetsByLink.set(linkIndex, (window.octetsByLink.get(linkIndex) ?? 0) + octets);
       totals.set(popIndex, (totals.get(popIndex) ?? 0) + 1);
       const key = `${networkOf(clientAddress)} ${serviceOf(host) ?? ''}`;
       const before = window.byNetwork.get(key);
@@ -80,10 +94,11 @@ export function createLoadMeter(options: {
   };
 }
 
-function loadOf({ beganMs, requests, byNetwork }: Window, nowMs: number): PopLoad {
+function loadOf({ beganMs, requests, byNetwork, octetsByLink }: Window, nowMs: number): PopLoad {
   const seconds = (nowMs - beganMs) / 1000;
   return {
     rps: requests / seconds,
+    mbps: new Map(Array.from(octetsByLink, ([link, octets]) => [link, (octets * 8) / 1e6 / seconds])),
     demand: Array.from(byNetwork, ([key, count]) => {
       const [network = '', service = ''] = key.split(' ');
       return { network, rps: count / seconds, ...(service === '' ? {} : { service }) };

@@ -47,6 +47,8 @@ export interface PopOptions {
   readonly fleet: Fleet;
   /** POPs that are served from here, by index; undefined: all. */
   readonly only?: ReadonlySet<number> | undefined;
+  /** Whether links elsewhere than on loopback addresses are listened on as well. */
+  readonly anyAddress?: boolean;
   /** TCP port of every POP. */
   readonly port: number;
   readonly certificate: PopCertificate;
@@ -84,6 +86,8 @@ export interface Pops {
   readonly requests: () => readonly number[];
   /** What the POP's real clients ask of it now. */
   readonly load: (popIndex: number) => PopLoad & { readonly connections: number };
+  /** Requests of the POP that are under way. */
+  readonly active: (popIndex: number) => number;
   /** For `/metrics`. */
   readonly counters: () => CounterSnapshot;
   readonly tier: Tier;
@@ -104,7 +108,9 @@ export interface Pops {
 export async function startPops(options: PopOptions): Promise<Pops> {
   const { fleet, log, clock, settings = DEFAULT_TIER, distributions = [], only } = options;
   const own = fleet.links.filter(({ popIndex }) => only === undefined || only.has(popIndex));
-  const links = own.filter(({ ipv4 }) => ipv4?.startsWith('127.') === true);
+  const links = own.filter(
+    ({ ipv4 }) => ipv4 !== undefined && (options.anyAddress === true || ipv4.startsWith('127.')),
+  );
   const elsewhere = own.length - links.length;
   if (elsewhere > 0) log(`${elsewhere} links are not on loopback addresses: they are not served from here`);
   const monotonicMs = () => performance.now();
@@ -121,7 +127,9 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     isDraining: options.isDraining ?? (() => false),
     believesClients: options.believesClients === true,
     onDone: (done) => {
-      meter.count(done.popIndex, done.request.clientAddress, done.request.host);
+      const { popIndex, linkIndex, request, sent } = done;
+      const { clientAddress, host } = request;
+      meter.count({ popIndex, linkIndex, clientAddress, host, octets: sent.octets });
       counters.count(done);
       accessLog?.(done.logLine());
     },
@@ -139,6 +147,7 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     setUp: doors.setOpen,
     requests: () => fleet.pops.map(({ index }) => meter.total(index)),
     load: (popIndex) => ({ ...meter.of(popIndex), connections: guard.openOf(popIndex) }),
+    active: guard.activeOf,
     counters: () => counters.read({ tier, guard }),
     tier,
     builtInRegions: Object.fromEntries(

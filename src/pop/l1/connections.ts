@@ -53,6 +53,8 @@ export interface ConnectionGuard {
   readonly admit: (socket: Socket, link: Link) => ClientConnection | undefined;
   readonly open: () => number;
   readonly openOf: (popIndex: number) => number;
+  /** Requests under way. */
+  readonly activeOf: (popIndex: number) => number;
   readonly ended: () => ReadonlyMap<EndReason, number>;
   readonly close: () => void;
 }
@@ -104,6 +106,11 @@ export function createConnectionGuard(limits: ConnectionLimits, monotonicMs: () 
     },
     open: () => all.size,
     openOf: (popIndex) => byPop.get(popIndex) ?? 0,
+    activeOf: (popIndex) => {
+      let sum = 0;
+      for (const { link, active } of all) if (link.popIndex === popIndex) sum += active;
+      return sum;
+    },
     ended: () => ended,
     close: () => clearInterval(timer),
   };

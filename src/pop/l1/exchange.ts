@@ -42,6 +42,7 @@ export interface ExchangeOptions {
 /** An exchange that is over. */
 export interface Done {
   readonly popIndex: number;
+  readonly linkIndex: number;
   readonly request: PopRequest;
   readonly response: PopResponse;
   readonly sent: Sent;
@@ -122,6 +123,7 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
   const tookMs = performance.now() - node.beganMs;
   options.onDone({
     popIndex: pop.index,
+    linkIndex: link.index,
     request,
     response: { ...response, headers },
     sent,

@@ -1,0 +1,260 @@
+import { OperatorError } from '../base/errors.ts';
+import type { Pop } from '../base/fleet.ts';
+import { nearest } from '../base/nearest.ts';
+import type { Config } from '../config/config.ts';
+import { startMetricsServer } from '../console/metrics-server.ts';
+import type { Pops } from '../pop/pops.ts';
+import { createAgent, STEP_MS } from '../probe/agent.ts';
+import { createOutbox } from '../probe/outbox.ts';
+import type { PopReport, Store } from '../store/store.ts';
+import { clientsInUse } from './clients-in-use.ts';
+import { type Command, EXIT_OK, textFlag } from './command.ts';
+import { demoCertificate } from './demo.ts';
+import { loadGround } from './ground.ts';
+import { loadClients } from './images.ts';
+import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
+import { openStore, systemClock } from './live.ts';
+import { logTo } from './log.ts';
+import { type CloseLater, runUntilStopped } from './long-running.ts';
+import { startConfiguredPops } from './start-pops.ts';
+import { valueReader } from './values.ts';
+import { whereaboutsOf } from './whereabouts.ts';
+import { currentLocator } from './world.ts';
+
+const { config: CONFIG, store: STORE, state: STATE } = LISTEN_OPTIONS;
+const POP_PORT = 8443;
+/** Requests under way have so long when the process ends, ms. */
+const GRACE_MS = 10_000;
+const LOOK_EVERY_MS = 100;
+/** POPs that are named one by one when it starts. */
+const NAMED_MAX = 8;
+/** How often drains are read without a nudge, ms. */
+const DRAINS_EVERY_MS = 2_000;
+
+export const popCommand: Command = {
+  operands: '[POP...]',
+  operandsMin: 0,
+  operandsMax: 512,
+  description:
+    'Runs POPs alone, those named or all of the configuration: HTTPS servers on the addresses of their ' +
+    'links, caches, and the way to the origins, as `distributions` says. They report their load, their ' +
+    'connections and the demand of their client networks to the store, so that steering counts with ' +
+    'them. SIGUSR1 drains them, or takes that back: new answers go elsewhere, connections end with what ' +
+    'they were asked. SIGINT or SIGTERM lets requests under way end, for 10 s at most, and ends it.',
+  options: {
+    ...(CONFIG === undefined ? {} : { config: CONFIG }),
+    ...(STORE === undefined ? {} : { store: STORE }),
+    ...(STATE === undefined ? {} : { state: STATE }),
+    port: { type: 'string', value: 'N', help: `HTTPS port (default: the services', or ${POP_PORT})` },
+    'admin-port': {
+      type: 'string',
+      value: 'N',
+      help: 'port of /metrics on 127.0.0.1 (0: any free one; default: none)',
+    },
+  },
+  examples: [
+    [
+      'pop FRA --config isochrone.yaml --store redis://127.0.0.1:6379',
+      'the POP in Frankfurt, on its addresses',
+    ],
+    ['pop --store redis://127.0.0.1:6379 --admin-port 9100', 'all POPs of the demo, with metrics'],
+  ],
+  run: async (invocation) => {
+    const { terminal, json, flags, operands } = invocation;
+    const reader = valueReader();
+    const port = reader.whole('port', textFlag(flags, 'port'), { min: 1, max: 65_535, what: 'a port' });
+    const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), {
+      min: 0,
+      max: 65_535,
+      what: 'a port',
+    });
+    // Here --port is the POPs', not that of DNS.
+    const { port: _, 'admin-port': __, ...others } = flags;
+    const config = configOf({ ...invocation, flags: others }, reader);
+    const own = popsOf(config, operands);
+    const log = logTo(terminal, systemClock);
+    await runUntilStopped(terminal, async (closeLater) => {
+      const ground = loadGround(config);
+      const loading = loadClients(ground, terminal);
+      closeLater(loading.cancel);
+      const store = await openStore(config);
+      closeLater(() => store.close());
+      const drains = followOwnDrains(store, own, closeLater);
+      const { places } = ground;
+      const locator = currentLocator(clientsInUse(ground, await loading.clients).image);
+      const certificate = demoCertificate(config, log);
+      const popPort = port ?? portOf(config);
+      const pops = await startConfiguredPops({
+        config,
+        port: popPort,
+        certificate,
+        only: new Set(own.map(({ index }) => index)),
+        anyAddress: true,
+        explain: () => undefined,
+        isDraining: drains.isDraining,
+        believesClients: false,
+        terminal,
+        whereabouts: whereaboutsOf({ locator, places }),
+        log,
+        closeLater,
+      });
+      closeLater(() => finishRequests(pops, own, drains.drainAll));
+      closeLater(report(own, { pops, store, wish: drains.wish }));
+      const metrics = adminPort === undefined ? undefined : await startMetrics(adminPort, pops, log);
+      if (metrics !== undefined) closeLater(metrics.close);
+      const { address, connected } = store.state();
+      const ca = certificate.caFile;
+      const ends = { port: popPort, ca, store: address, connected, admin: metrics?.url };
+      const ready = { pops: own.map(({ code }) => code), addresses: pops.addressCount, ...ends };
+      if (json) terminal.out(JSON.stringify({ ready }));
+      else for (const line of startLines(ready)) terminal.out(line);
+    });
+    return EXIT_OK;
+  },
+};
+
+function portOf({ services }: Config): number {
+  return services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT;
+}
+
+function startLines(ready: {
+  readonly pops: readonly string[];
+  readonly addresses: number;
+  readonly port: number;
+  readonly ca: string;
+  readonly store: string;
+  readonly connected: boolean;
+  readonly admin: string | undefined;
+}): string[] {
+  const { pops, addresses, port, ca, store, connected, admin } = ready;
+  const named =
+    pops.length <= NAMED_MAX ? `Isochrone POP ${pops.join(', ')}` : `Isochrone: ${pops.length} POPs`;
+  return [
+    `${named}: HTTPS on ${addresses} addresses, port ${port}; certificate by ${ca}`,
+    `Store ${store}${connected ? '' : ', NOT connected yet'}; metrics ${admin ?? 'off'}`,
+  ];
+}
+
+function popsOf({ fleet }: Config, operands: readonly string[]): readonly Pop[] {
+  if (operands.length === 0) return fleet.pops;
+  const codes = fleet.pops.map(({ code }) => code);
+  const wanted = operands.map((operand) => operand.toUpperCase());
+  const problems = wanted
+    .filter((code) => !codes.includes(code))
+    .map((code) => {
+      const meant = nearest(code, codes);
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+      return { file: 'command line', message: `no POP has the code ${JSON.stringify(code)}${hint}` };
+    });
+  if (problems.length > 0) throw new OperatorError('bad-usage', problems);
+  return fleet.pops.filter(({ code }) => wanted.includes(code));
+}
+
+/** Drains that operators put into the store, and the wish of this host (SIGUSR1). */
+function followOwnDrains(store: Store, own: readonly Pop[], closeLater: CloseLater) {
+  let drained: ReadonlySet<string> = new Set();
+  let isWished = false;
+  let isEnding = false;
+  const read = async (): Promise<void> => {
+    const nowMs = systemClock.nowMs();
+    // While the store is away what it said last holds.
+    const overrides = await store.overrides().catch(() => undefined);
+    if (overrides !== undefined)
+      drained = new Set(overrides.filter(({ untilMs = nowMs + 1 }) => untilMs > nowMs).map(({ pop }) => pop));
+  };
+  const toggle = (): void => {
+    isWished = !isWished;
+  };
+  const timer = setInterval(() => void read(), DRAINS_EVERY_MS);
+  const stop = store.onChange((topic) => {
+    if (topic === 'overrides') void read();
+  });
+  process.on('SIGUSR1', toggle);
+  closeLater(() => {
+    clearInterval(timer);
+    stop();
+    process.off('SIGUSR1', toggle);
+  });
+  void read();
+  const codeOf = new Map(own.map(({ index, code }) => [index, code]));
+  return {
+    isDraining: (popIndex: number): boolean =>
+      isWished || isEnding || drained.has(codeOf.get(popIndex) ?? ''),
+    wish: (): string | undefined => (isEnding ? 'the POP ends' : isWished ? 'its host wishes it' : undefined),
+    drainAll: (): void => {
+      isEnding = true;
+    },
+  };
+}
+
+/** Reports each POP's load and demand. Returns how to stop. */
+function report(
+  own: readonly Pop[],
+  parts: { readonly pops: Pops; readonly store: Store; readonly wish: () => string | undefined },
+): () => void {
+  const { pops, store, wish } = parts;
+  const outbox = createOutbox(store);
+  const agents = own.map((pop, turn) =>
+    createAgent({
+      pop: pop.code,
+      source: 'measured',
+      sink: store,
+      outbox,
+      // Networks are measured by `isochrone agent`, or by nobody.
+      pinger: { burst: (_target, _nowMs, done) => done('unknown') },
+      figures: {
+        report: (nowMs) => reportOf(pop, nowMs, { pops, drain: wish() }),
+        demand: () => pops.load(pop.index).demand,
+      },
+      turn,
+    }),
+  );
+  const timer = setInterval(() => {
+    const nowMs = systemClock.nowMs();
+    for (const agent of agents) agent.step(nowMs);
+  }, STEP_MS);
+  return () => clearInterval(timer);
+}
+
+function reportOf(
+  pop: Pop,
+  nowMs: number,
+  { pops, drain }: { readonly pops: Pops; readonly drain: string | undefined },
+): PopReport {
+  const { rps, connections, mbps } = pops.load(pop.index);
+  return {
+    pop: pop.code,
+    atMs: nowMs,
+    source: 'measured',
+    loadRps: rps,
+    steeredRps: rps,
+    capacityRps: pop.capacityRps,
+    healthy: true,
+    connections,
+    ...(drain === undefined ? {} : { drain }),
+    links: pop.links.map(({ id, index, capacityMbps }) => ({
+      id,
+      throughputMbps: mbps.get(index) ?? 0,
+      capacityMbps,
+      queueMs: 0,
+      lossRate: 0,
+    })),
+  };
+}
+
+/** Lets what is under way end: no request is lost. */
+async function finishRequests(pops: Pops, own: readonly Pop[], drainAll: () => void): Promise<void> {
+  drainAll();
+  const untilMs = performance.now() + GRACE_MS;
+  const isBusy = (): boolean => own.some(({ index }) => pops.active(index) > 0);
+  while (isBusy() && performance.now() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+}
+
+function startMetrics(port: number, pops: Pops, log: (message: string) => void) {
+  return startMetricsServer({
+    listen: { host: '127.0.0.1', port },
+    counters: pops.counters,
+    onError: (error) => log(`metrics: ${(error as Error).message}`),
+  });
+}
