@@ -78,12 +78,14 @@ const faulty: readonly ZoneToSign[] = [
   { origin: 'nonsec.test.', text: SMALL, spoil: isNsec('a.') },
   { origin: 'unsigned-set.test.', text: SMALL, spoil: (record) => coveredBy(record) === TYPE.A },
 ];
+const late: ZoneToSign = { origin: 'late.test.', text: `${SMALL}www STEER edge\n`, candidatesMax: 3 };
+makeKeys(late, folder);
 const anchors = [...sound, ...faulty].map((zone) => makeKeys(zone, folder));
 // The anchor of another key than the zone is signed with.
 const other = { origin: 'otherkey.test.', text: SMALL };
 const foreign = makeKeys(other, mkdtempSync(join(folder, 'foreign-')));
 anchors[sound.length + 1] = foreign;
-const all = [...sound, child, ...faulty].map((zone) => [zone, signText(zone, ground)] as const);
+const all = [...sound, child, ...faulty, late].map((zone) => [zone, signText(zone, ground)] as const);
 const plain = ['insecure.one.test.', 'insecure.two.test.'].map((origin) => [origin, SMALL] as const);
 const server = await startNameServer({
   listen: [{ host: '127.0.0.1', port: 0 }],
@@ -234,6 +236,24 @@ test('without DO nothing of it is in answers; queries for what signing made are 
     type: 'A',
   });
   assert.match(small.flags, /tc/);
+});
+
+test('candidates that are not signed yet are answered to nobody who validates', async () => {
+  const question = { server: ours, name: 'www.late.test.', type: 'A', edns: 1232 };
+  const made = signText(late, ground);
+  assert.equal(made.signing.done.renewAtS, 0, 'the rest is to be signed at once');
+  assert.equal((await ask(question)).rcode, 0);
+  const rcodes = new Set<number>();
+  for (const subnet of ['10.1.1.0/24', '192.0.2.0/24', '127.0.0.0/24'])
+    for (const type of ['A', 'AAAA']) {
+      const { rcode, sections } = await ask({ ...question, type, subnet, dnssecOk: true });
+      rcodes.add(rcode);
+      if (rcode === 0) assert.ok([...sections[0], ...sections[1]].some((line) => line.includes(' RRSIG ')));
+    }
+  assert.deepEqual([...rcodes].sort(), [0, 2]);
+  const answer = await ask({ ...question, name: 'a.late.test.', dnssecOk: true });
+  assert.equal(answer.sections[0].length, 2, 'static data is signed');
+  assert.ok(Number.isFinite(signText({ ...late, candidatesMax: 1000 }, ground).signing.done.renewAtS));
 });
 
 test('signatures are kept where nothing changed, and the serial rises where something did', () => {

@@ -47,7 +47,7 @@ export function makeZones(
 ): MadeFile {
   const { zones, services, programVersion } = job;
   const builder = createZoneImageBuilder({ services, allocate: by.allocate });
-  const signer = createZoneSigners(job.signing);
+  const signer = createZoneSigners(job.signing, !job.othersAnswer);
   const readText = (path: string): string => {
     // Before it is read: a change from then on makes another digest.
     by.state(path);

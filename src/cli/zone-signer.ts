@@ -59,6 +59,8 @@ export function signByFiles(
     readonly dnssec: Dnssec;
     /** Only to be looked at: it has the serial that is served. */
     readonly isView?: boolean;
+    /** Candidates of steered names that are signed at most, where the others can wait. */
+    readonly candidatesMax?: number | undefined;
   },
   ground: SigningGround,
   nowS: number,
@@ -77,11 +79,9 @@ export function signByFiles(
   if (unsignable.length > 0) return unsignable.map(aliasProblem);
   const { validityS, refreshS, jitterS } = dnssec;
   const saved = readOctets(paths.signatures);
-  const signing = startSigning({
-    times: { nowS, validityS, jitterS, refreshS, batchS: Math.floor(jitterS / BATCHES) },
-    store: (saved === undefined ? undefined : openSignatures(saved)) ?? createSignatureStore(),
-    sha256,
-  });
+  const times = { nowS, validityS, jitterS, refreshS, batchS: Math.floor(jitterS / BATCHES) };
+  const store = (saved === undefined ? undefined : openSignatures(saved)) ?? createSignatureStore();
+  const signing = startSigning({ times, store, sha256 }, zone.candidatesMax);
   const served = readSaved<Served>(paths.served);
   const fileSerial = serialOf(records);
   const last =

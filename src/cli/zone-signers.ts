@@ -27,6 +27,12 @@ export interface ZoneSigners {
   readonly notes: () => Pick<ImageNotes, 'renewAtMs' | 'keys'>;
 }
 
+/**
+ * Candidates of steered names that are signed before the first answer: half a second's work. The others are
+ * signed behind it.
+ */
+const CANDIDATES_AWAITED_MAX = 10_000;
+
 /** What the zones of a configuration are signed with; undefined where none is. */
 export function signingGround(config: Config): SigningGround | undefined {
   if (!config.zones.some(({ dnssec }) => dnssec !== undefined)) return undefined;
@@ -60,7 +66,12 @@ export function signingFolder(config: Config): string {
 }
 
 /** Signers of a process that makes one image. */
-export function createZoneSigners(ground: SigningGround | undefined): ZoneSigners {
+export function createZoneSigners(
+  ground: SigningGround | undefined,
+  /** Somebody waits for the image: most of what can wait does. */
+  isAwaited: boolean,
+): ZoneSigners {
+  let candidatesMax = isAwaited ? CANDIDATES_AWAITED_MAX : undefined;
   const saves: SignedByFiles['save'][] = [];
   const keys: Record<string, string> = {};
   let renewAtS = Number.POSITIVE_INFINITY;
@@ -71,8 +82,10 @@ export function createZoneSigners(ground: SigningGround | undefined): ZoneSigner
       const paths = signingPaths(folder, origin, dnssec);
       for (const file of keyFileNames(paths.keys, origin)) state(join(paths.keys, file));
       const nowS = Math.floor(Date.now() / 1000);
-      const signed = signByFiles({ origin, records, dnssec }, must(ground, 'its ground'), nowS);
+      const zone = { origin, records, dnssec, candidatesMax };
+      const signed = signByFiles(zone, must(ground, 'its ground'), nowS);
       if (!('records' in signed)) return signed;
+      if (isAwaited) candidatesMax = signed.signing.candidates.left;
       saves.push(signed.save);
       keys[formatName(origin).toLowerCase()] = signed.keysDigest;
       renewAtS = Math.min(renewAtS, signed.signing.done.renewAtS);

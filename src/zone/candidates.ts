@@ -1,7 +1,7 @@
 import { TYPE } from '../wire/constants.ts';
 import { SIGNATURE_OCTETS } from './key.ts';
 import type { ZoneRecord } from './record.ts';
-import { canonicalRecords, rrsigHead, type Signing, type SigningKey, signOctets } from './rrsig.ts';
+import { canonicalRecords, rrsigHead, type Signing, type SigningKey, signCandidate } from './rrsig.ts';
 import { ENTRY } from './signature-store.ts';
 
 /** Types that steering makes, in the order of a link's records. */
@@ -62,7 +62,8 @@ export function signCandidates(
       const octets = new Uint8Array(head.length + record.length);
       octets.set(head);
       octets.set(record, head.length);
-      const entry = signOctets(signing, key, octets);
+      const entry = signCandidate(signing, key, octets);
+      if (entry < 0) continue;
       const at = link * CANDIDATE_WORDS;
       view.setInt32(at * 4, store.entries[entry + ENTRY.EXPIRATION] as number);
       view.setInt32(at * 4 + 4, store.entries[entry + ENTRY.INCEPTION] as number);

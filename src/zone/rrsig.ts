@@ -27,6 +27,11 @@ export interface Signing {
   readonly times: SignatureTimes;
   readonly store: SignatureStore;
   readonly sha256: Sha256;
+  /**
+   * Candidates of steered names that may be signed now; the others wait for the next time, and until then
+   * are answered to nobody who validates.
+   */
+  readonly candidates: { left: number };
   /** Signatures that were made, that were kept, and when the first one of all has to be renewed. */
   readonly done: { made: number; kept: number; renewAtS: number };
 }
@@ -49,8 +54,12 @@ export const RRSIG_EXPIRATION_AT = 8;
 const RRSIG_INCEPTION_AT = 12;
 
 /** An account of nothing yet. */
-export function startSigning(parts: Omit<Signing, 'done'>): Signing {
-  return { ...parts, done: { made: 0, kept: 0, renewAtS: Number.POSITIVE_INFINITY } };
+export function startSigning(
+  parts: Omit<Signing, 'done' | 'candidates'>,
+  candidatesMax = Number.POSITIVE_INFINITY,
+): Signing {
+  const done = { made: 0, kept: 0, renewAtS: Number.POSITIVE_INFINITY };
+  return { ...parts, candidates: { left: candidatesMax }, done };
 }
 
 /** RDATA of the RRSIG over an RRset: the one that is kept, unless it is to be renewed (RFC 4034 §3). */
@@ -85,29 +94,35 @@ export function rrsigHead(key: ZoneKey, signer: Uint8Array, rrset: Omit<RRsetToS
 }
 
 /**
+ * As `signOctets`, of a candidate of a steered name; -1 if it has to wait: then all is to be signed once more
+ * at once.
+ */
+export function signCandidate(signing: Signing, key: SigningKey, octets: Uint8Array): number {
+  const { candidates, done } = signing;
+  const { made } = done;
+  if (candidates.left <= 0) {
+    const kept = keptSignature(signing, digestOf(signing, key, octets));
+    if (kept < 0) done.renewAtS = 0;
+    return kept;
+  }
+  const at = signOctets(signing, key, octets);
+  candidates.left -= done.made - made;
+  return at;
+}
+
+/**
  * Signs octets that begin with an RRSIG's RDATA, whose times are filled in. Gives the entry of the store.
  */
 export function signOctets(signing: Signing, key: SigningKey, octets: Uint8Array): number {
-  const { store, times, sha256, done } = signing;
-  const view = new DataView(octets.buffer, octets.byteOffset);
-  // The tag of the key is in the octets; keys may share tags, so the key itself counts too.
-  view.setInt32(RRSIG_EXPIRATION_AT, fingerprint(key));
-  view.setInt32(RRSIG_INCEPTION_AT, 0);
-  const digest = new Int32Array(sha256(octets).slice(0, 16).buffer);
-  const { nowS, refreshS, batchS, validityS, jitterS } = times;
-  const kept = findSignature(store, digest);
-  if (kept >= 0) {
-    const expirationS = (store.entries[kept + ENTRY.EXPIRATION] as number) >>> 0;
-    const inceptionS = (store.entries[kept + ENTRY.INCEPTION] as number) >>> 0;
-    if (expirationS - nowS > refreshS + batchS && expirationS - nowS <= validityS && inceptionS <= nowS) {
-      done.kept++;
-      done.renewAtS = Math.min(done.renewAtS, expirationS - refreshS);
-      return kept;
-    }
-  }
+  const { store, times, done } = signing;
+  const digest = digestOf(signing, key, octets);
+  const kept = keptSignature(signing, digest);
+  if (kept >= 0) return kept;
+  const { nowS, refreshS, validityS, jitterS } = times;
   const early = Math.floor((((digest[1] as number) >>> 0) / 2 ** 32) * jitterS);
   const expirationS = nowS + validityS - early;
   const inceptionS = nowS - INCEPTION_BEFORE_S;
+  const view = new DataView(octets.buffer, octets.byteOffset);
   view.setInt32(RRSIG_EXPIRATION_AT, expirationS);
   view.setInt32(RRSIG_INCEPTION_AT, inceptionS);
   done.made++;
@@ -115,6 +130,29 @@ export function signOctets(signing: Signing, key: SigningKey, octets: Uint8Array
   const signature = key.sign(octets);
   if (signature.length !== SIGNATURE_OCTETS) throw new Error(`a signature of ${signature.length} octets`);
   return putSignature(store, digest, { expirationS, inceptionS }, signature);
+}
+
+/** The entry of a signature that need not be renewed; -1 if there is none. */
+function keptSignature({ store, times, done }: Signing, digest: Int32Array): number {
+  const kept = findSignature(store, digest);
+  if (kept < 0) return -1;
+  const { nowS, refreshS, batchS, validityS } = times;
+  const expirationS = (store.entries[kept + ENTRY.EXPIRATION] as number) >>> 0;
+  const inceptionS = (store.entries[kept + ENTRY.INCEPTION] as number) >>> 0;
+  const leftS = expirationS - nowS;
+  if (leftS <= refreshS + batchS || leftS > validityS || inceptionS > nowS) return -1;
+  done.kept++;
+  done.renewAtS = Math.min(done.renewAtS, expirationS - refreshS);
+  return kept;
+}
+
+/** What the octets are known by: their digest, the times left out. */
+function digestOf({ sha256 }: Signing, key: SigningKey, octets: Uint8Array): Int32Array {
+  const view = new DataView(octets.buffer, octets.byteOffset);
+  // The tag of the key is in the octets; keys may share tags, so the key itself counts too.
+  view.setInt32(RRSIG_EXPIRATION_AT, fingerprint(key));
+  view.setInt32(RRSIG_INCEPTION_AT, 0);
+  return new Int32Array(sha256(octets).slice(0, 16).buffer);
 }
 
 /** The records of an RRset in canonical form and order, equal ones once (RFC 4034 §6.3). */

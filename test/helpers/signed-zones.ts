@@ -25,7 +25,9 @@ export interface ZoneToSign {
   readonly dnssec?: { readonly denial?: 'nsec' | 'nsec3'; readonly validityS?: number };
   /** When it is signed, seconds since 1970; absent: now. */
   readonly nowS?: number;
-  /** What is done to the signed records. */
+  /** Candidates of steered names that are signed at most. */
+  readonly candidatesMax?: number;
+  /** Records that are left out of what was signed. */
   readonly spoil?: (record: ZoneRecord) => boolean;
 }
 
@@ -55,7 +57,8 @@ export function signText(zone: ZoneToSign, ground: SigningGround): SignedByFiles
   const dnssec = dnssecSchema.parse({ ...zone.dnssec, keys: 'keys' });
   const own = { ...dnssec, keys: join(ground.folder, 'keys') };
   const nowS = zone.nowS ?? Math.floor(Date.now() / 1000);
-  const signed = signByFiles({ origin, records: parsed.records, dnssec: own }, ground, nowS);
+  const { candidatesMax } = zone;
+  const signed = signByFiles({ origin, records: parsed.records, dnssec: own, candidatesMax }, ground, nowS);
   assert.ok('records' in signed, JSON.stringify(signed));
   return signed;
 }
