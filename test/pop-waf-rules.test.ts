@@ -223,6 +223,28 @@ test('WAF: a regex bomb costs time in proportion to its text', () => {
   assert.ok(spentMs(16_000) < 5000);
 });
 
+test('WAF: no text of 64 KiB keeps the detectors busy for long', () => {
+  // Each of these once cost, or could cost, time in proportion to the square of its length or worse.
+  for (const unit of ['<!--`', '<a ', '\\"', "\\'", '((', '1 or ', 'a=', '"x', '/*', '&#', '{"', '<', ' ']) {
+    const text = unit.repeat(65_536 / unit.length);
+    const acl = aclOf([
+      blockRule({ XssMatchStatement: { FieldToMatch: { Body: {} }, TextTransformations: NONE } }),
+      blockRule(
+        {
+          SqliMatchStatement: {
+            FieldToMatch: { JsonBody: { MatchPattern: { All: {} }, MatchScope: 'ALL' } },
+            TextTransformations: [{ Priority: 0, Type: 'HTML_ENTITY_DECODE' }],
+          },
+        },
+        { Name: 'sql', Priority: 1 },
+      ),
+    ]);
+    const beganMs = performance.now();
+    ask(acl, { body: `{${text}\\` });
+    assert.ok(performance.now() - beganMs < 5000, JSON.stringify(unit));
+  }
+});
+
 test('WAF: SQL injection is told from English and from names', () => {
   const attacks = [
     "' OR 1=1--",

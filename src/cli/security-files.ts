@@ -12,6 +12,7 @@ import { securityCounts } from '../pop/security-counters.ts';
 import { readPublicKey } from '../pop/signed/keys.ts';
 import { type Acl, readAcl } from '../pop/waf/acl.ts';
 import type { Run } from '../pop/waf/run.ts';
+import { boundedLog } from './bounded-log.ts';
 import type { Terminal } from './command.ts';
 import type { CloseLater } from './long-running.ts';
 
@@ -35,10 +36,11 @@ export interface SecurityNeeds {
 
 /** Everything of `security`, ready to run. Throws `OperatorError` with every problem in all of its files. */
 export function openSecurity({ security }: SecuritySource, needs: SecurityNeeds): SecurityParts {
-  const { terminal, whereabouts, log, closeLater } = needs;
+  const { terminal, whereabouts, closeLater } = needs;
+  const log = boundedLog(needs.log, () => performance.now());
   const { acls, keys, functions: code, problems } = read(security, terminal);
   if (problems.length > 0) throw new OperatorError('bad-config', problems);
-  const counts = securityCounts();
+  const counts = securityCounts(acls);
   const { limitMs, memoryKb, threads } = security.functionLimits;
   const functions = edgeFunctions({
     functions: code,

@@ -9,6 +9,7 @@ import type { Behaviour } from './request-path.ts';
 import type { SecurityCounts } from './security-counters.ts';
 import { signedStage } from './signed/stage.ts';
 import type { Acl } from './waf/acl.ts';
+import type { Verdict } from './waf/evaluate.ts';
 import type { Run } from './waf/run.ts';
 import { wafStage } from './waf/stage.ts';
 
@@ -45,7 +46,10 @@ export function securitySteps(
     name === undefined ? [] : [make(name)];
   return {
     viewerRequest: [
-      ...one(webAcl, (name) => wafStage({ acl: part(parts.acls, name), whereabouts, count: counts.waf })),
+      ...one(webAcl, (name) => {
+        const count = (verdict: Verdict): void => counts.waf(name, verdict);
+        return wafStage({ acl: part(parts.acls, name), whereabouts, count });
+      }),
       ...(geoRestriction === undefined ? [] : [geoStage(geoRestriction, whereabouts)]),
       ...(trustedKeyGroups.length === 0 ? [] : [signedStage(trusted(parts, trustedKeyGroups))]),
       ...one(fieldEncryption, (name) => fieldEncryptionStage(part(parts.encryptions, name))),

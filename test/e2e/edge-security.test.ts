@@ -172,7 +172,8 @@ test('lambda: the events of origin and viewer', async () => {
 
 test('metrics tell what was done', async () => {
   const page = await (await fetch(`${program.admin}/metrics`)).text();
-  assert.match(page, /isochrone_pop_waf_requests_total\{action="block"\} [1-9]/);
+  assert.match(page, /isochrone_pop_waf_requests_total\{acl="main",action="block"\} [1-9]/);
+  assert.match(page, /isochrone_pop_waf_rule_matches_total\{rule="main\/sql"\} 1/);
   assert.match(page, /isochrone_pop_edge_code_total\{kind="function",ended="failed"\} 3/);
 });
 

@@ -71,9 +71,12 @@ function collect(value: unknown, walk: Walk): void {
   }
 }
 
+/** Linear: a string that has no end takes all that is left. */
+const BROKEN_PARTS = /"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|[^\s{}[\],:"]+/g;
+
 /** Of a text that is no JSON: the strings, numbers and words up to where it breaks. */
 function partsBeforeFault(body: string): string[] {
-  return body.match(/"(?:[^"\\]|\\.)*"|[^\s{}[\],:"]+/g)?.map((part) => part.replace(/^"|"$/g, '')) ?? [];
+  return body.match(BROKEN_PARTS)?.map((part) => part.replace(/^"|"$/g, '')) ?? [];
 }
 
 function octetsOf(characters: string): string {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Requests counted by key over a sliding window. */
 export interface RateCounter {
   /** Counts a request and returns how many there were in the window, this one among them. */
@@ -8,6 +10,8 @@ export interface RateCounter {
 
 /** Keys that one rule counts at most; the one that was silent longest is forgotten first. */
 const KEYS_MAX = 10_000;
+/** Characters of a key; longer ones are kept as their digest. */
+const KEY_MAX = 256;
 /** Parts of a window: it slides by one of them. */
 const PARTS = 10;
 
@@ -22,7 +26,8 @@ export function rateCounter(windowMs: number): RateCounter {
   const tallies = new Map<string, Tally>();
   const partMs = windowMs / PARTS;
   return {
-    count: (key, nowMs) => {
+    count: (given, nowMs) => {
+      const key = given.length <= KEY_MAX ? given : createHash('sha256').update(given).digest('base64');
       const now = Math.floor(nowMs / partMs);
       const tally = tallies.get(key) ?? { at: now, parts: new Uint32Array(PARTS) };
       // The order of a map is that of insertion: what was asked for last stands last.
