@@ -41,7 +41,8 @@ test('check as JSON says the same', async () => {
 });
 
 test('the demo and the example are good', async () => {
-  for (const file of ['geo-data/demo/demo.yaml', 'deploy/isochrone.yaml']) {
+  const own = ['geo-data/demo/demo.yaml', 'deploy/isochrone.yaml', 'deploy/edge-security/edge-security.yaml'];
+  for (const file of own) {
     const { code, out } = await runCli('check', '--config', file);
     assert.equal(code, 0, out);
     assert.match(out, /^good: 1 zone, \d+ records: 0 errors, 0 warnings\n$/);
