@@ -60,6 +60,16 @@ test('lambda: an ES module sees the body, and replaces it', async () => {
   assert.equal(headerIn(request, 'content-length'), '3');
 });
 
+test('lambda: a handler of origin requests chooses the origin, and its host', async () => {
+  const target = '/lambda/elsewhere?port=8081';
+  const { request, error } = await atRequest('promise', { target }, 'origin-request');
+  assert.equal(error, undefined);
+  assert.equal(request.origin?.url.href, 'http://127.0.0.1:8081/base');
+  assert.equal(request.origin?.hostHeader, 'elsewhere.example');
+  const { request: plain } = await atRequest('promise', { target: '/' }, 'origin-request');
+  assert.equal(plain.origin, undefined);
+});
+
 test('lambda: both response events', async () => {
   const response: PopResponse = {
     status: 200,
@@ -86,7 +96,7 @@ const FAILURES: readonly (readonly [target: string, status: number, error: RegEx
   ['/exit', 503, /thread ended/],
   ['/host', 502, /host is read-only/],
   ['/forbidden', 502, /x-real-ip/],
-  ['/origin', 502, /origin cannot be changed/],
+  ['/origin', 502, /origin.custom.sslProtocols cannot be changed/],
 ];
 
 for (const [target, status, error] of FAILURES)

@@ -25,6 +25,8 @@ export interface PopRequest {
   readonly tls: TlsFacts | undefined;
   /** undefined: there is none. Stages may replace it. */
   body: AsyncIterable<Uint8Array> | undefined;
+  /** In place of the behaviour's origins: a step on the way to the origin may choose. */
+  origin?: OriginTarget | undefined;
   /** The same in `X-Amz-Cf-Id` and in the access log. */
   readonly requestId: string;
   /** Wall-clock time, ms since 1970 UTC. */

@@ -166,6 +166,11 @@ test('lambda: the events of origin and viewer', async () => {
   const { status, headers } = await fetched('/lambda/a');
   assert.equal(status, 200);
   assert.match(headers, /x-event: viewer-response/i);
+  const { port: originPort } = world;
+  assert.equal((await fetched(`/lambda/elsewhere?port=${originPort}`)).status, 200);
+  const { url, headers: received } = world.seen.at(-1) ?? {};
+  assert.equal(url, `/base/lambda/elsewhere?port=${originPort}`, 'the handler chose origin and path');
+  assert.equal(received?.['host'], 'elsewhere.example');
   const found = await fetched('/lambda/missing');
   assert.deepEqual([found.status, found.body], [200, 'found after all']);
 });

@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 export interface SecurityWorld {
   readonly folder: string;
   readonly config: string;
+  /** Port of the origin on 127.0.0.1. */
+  readonly port: number;
   readonly signingKey: string;
   readonly fieldKey: string;
   readonly seen: readonly Seen[];
@@ -141,6 +143,7 @@ export async function startSecurityWorld(popPort: number): Promise<SecurityWorld
   save('sec.yaml', configuration(port, popPort));
   return {
     folder,
+    port,
     config: join(folder, 'sec.yaml'),
     signingKey: signing.privateKey,
     fieldKey: fields.privateKey,

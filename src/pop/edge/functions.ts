@@ -34,7 +34,7 @@ export interface EdgeFunctionsOptions {
 const GRACE_MS = 250;
 const HEAP_MB = 128;
 
-/** Starts nothing: threads start with the first call. */
+/** Where there are functions a thread starts at once; others start as they are needed. */
 export function edgeFunctions(options: EdgeFunctionsOptions): EdgeFunctions {
   const { functions, memoryOctets, limitMs } = options;
   const data: FunctionThreadData = { functions: Object.fromEntries(functions), memoryOctets, limitMs };
@@ -46,6 +46,7 @@ export function edgeFunctions(options: EdgeFunctionsOptions): EdgeFunctions {
     heapMb: HEAP_MB,
     log: options.log,
   });
+  if (functions.size > 0) pool.warm();
   return {
     request: (name) => ({
       name: 'function',

@@ -99,6 +99,7 @@ interface Part<Event> {
 
 function requestStage(part: Part<RequestEvent> & { readonly includeBody: boolean }): Stage {
   const { event, includeBody, run } = part;
+  const chosen = new Set<string>();
   return {
     name: 'lambda',
     run: async (request, context) => {
@@ -113,7 +114,8 @@ function requestStage(part: Part<RequestEvent> & { readonly includeBody: boolean
       };
       const ran = await run(source);
       const { body } = request;
-      const ended = typeof ran === 'string' ? failed('Execution', ran) : applyRequest(ran.value, source);
+      const ended =
+        typeof ran === 'string' ? failed('Execution', ran) : applyRequest(ran.value, source, chosen);
       if (request.body !== body) await discard(body);
       note(part, context, ended);
       return ended.response;
@@ -156,7 +158,10 @@ function failed(kind: 'Execution' | 'Validation', error: string): Ended {
   return { response: denial(status, `Lambda${kind}Error`, message), error };
 }
 
-function applyRequest(value: unknown, source: LambdaSource): Ended {
+/** Origins that one handler may choose in all: connections are kept for each. */
+const ORIGINS_MAX = 32;
+
+function applyRequest(value: unknown, source: LambdaSource, chosen: Set<string>): Ended {
   const { event, request } = source;
   if (typeof value !== 'object' || value === null)
     return failed('Validation', 'it returns neither a request nor a response');
@@ -165,7 +170,13 @@ function applyRequest(value: unknown, source: LambdaSource): Ended {
   if (typeof returned === 'string') return failed('Validation', returned);
   const headers = headersAfter(returned.headers, { event, before: request.headers });
   if (typeof headers === 'string') return failed('Validation', headers);
+  const { origin } = returned;
+  if (origin !== undefined && chosen.add(origin.name).size > ORIGINS_MAX) {
+    chosen.delete(origin.name);
+    return failed('Validation', `it chose more than ${ORIGINS_MAX} origins`);
+  }
   request.target = returned.target;
+  request.origin = origin;
   request.headers = headers;
   if (returned.body !== undefined) {
     request.body = returned.body.length === 0 ? undefined : oneChunk(returned.body);

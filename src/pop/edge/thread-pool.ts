@@ -4,6 +4,8 @@ import { Worker } from 'node:worker_threads';
 export interface ThreadPool {
   /** Runs a job: the reply, or why there is none. Never rejects. */
   readonly run: (job: unknown) => Promise<Outcome>;
+  /** Starts a thread, so that the first job need not wait for that. */
+  readonly warm: () => void;
   /** Ends every thread; waiting jobs end as `died`. */
   readonly close: () => Promise<void>;
 }
@@ -47,10 +49,17 @@ interface Thread {
   job: Job | undefined;
 }
 
-/** Threads start when they are first needed, and are kept; one that is late or dies is replaced. */
+/**
+ * Threads start when they are first needed, or when `warm` asks, and are kept; one that is late or dies is
+ * replaced.
+ */
 export function threadPool(options: ThreadPoolOptions): ThreadPool {
   const threads = new Threads(options);
-  return { run: (job) => threads.run(job), close: () => threads.close() };
+  return {
+    run: (job) => threads.run(job),
+    warm: () => threads.start(),
+    close: () => threads.close(),
+  };
 }
 
 class Threads {
@@ -97,7 +106,7 @@ class Threads {
     }
     const starting = Array.from(this.#threads).filter(({ isReady }) => !isReady).length;
     const mayStart = this.#threads.size < this.#options.threadsMax && performance.now() >= this.#notBeforeMs;
-    if (this.#queue.length > starting && mayStart && !this.#isClosed) this.#start();
+    if (this.#queue.length > starting && mayStart && !this.#isClosed) this.start();
     // Nobody starts a thread for them soon.
     if (this.#threads.size === 0)
       for (const job of this.#queue.splice(0)) settle(job, { kind: 'died', why: 'it could not start' });
@@ -116,7 +125,7 @@ class Threads {
     thread.worker.postMessage(job.message);
   }
 
-  #start(): void {
+  start(): void {
     const { file, data, heapMb } = this.#options;
     const worker = new Worker(file, {
       workerData: data,

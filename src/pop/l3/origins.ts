@@ -59,7 +59,8 @@ export function createOrigins(options: { readonly name: string }): Origins {
   };
   return {
     fetch: async (request, context) => {
-      const { origins, failoverStatuses } = context.behaviour;
+      const { failoverStatuses } = context.behaviour;
+      const origins = request.origin === undefined ? context.behaviour.origins : [request.origin];
       const canFailOver = FAILS_OVER.has(request.method);
       let last: Attempt = { kind: 'failed', fault: 'OriginConnectError', isSent: false };
       for (const [i, target] of origins.entries()) {
