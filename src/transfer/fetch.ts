@@ -102,9 +102,9 @@ async function tryIncremental(
     const zone = isWhole ? wholeZone(origin, records) : patched(origin, records, known);
     return { kind: 'zone', zone: checked(options, zone), how: isWhole ? 'AXFR' : 'IXFR' };
   } catch (error) {
-    // What signed differences cannot give, the whole zone may.
-    if (error instanceof TransferError) return undefined;
-    throw error;
+    // What differences cannot give, the whole zone may.
+    if (options.signal.aborted) throw error;
+    return undefined;
   }
 }
 
@@ -149,7 +149,7 @@ async function readTransfer(
       if (isOver) throw new TransferError('records come after the last SOA');
       checkRecord(record, apex, records.length === 0);
       isOver = end.after(record, records.length);
-      if (isOver && records.length > 0) break;
+      if (isOver) continue;
       records.push({ ...record, owner: lowerName(record.owner), file, line: records.length + 1 });
       if (records.length > limits.records)
         throw new TransferError(`it has more than ${limits.records} records`);
