@@ -37,6 +37,8 @@ export async function startUnbound(
     readonly server: ListenAddress;
     readonly zones: readonly string[];
     readonly anchors: readonly string[];
+    /** Zones below that other servers have. */
+    readonly also?: Readonly<Record<string, ListenAddress>>;
   },
 ): Promise<Resolve | undefined> {
   if (!hasProgram(context, 'unbound')) return undefined;
@@ -73,10 +75,11 @@ export async function startUnbound(
 }
 
 function configuration(
-  { server, zones, anchors }: Parameters<typeof startUnbound>[1],
+  { server, zones, anchors, also = {} }: Parameters<typeof startUnbound>[1],
   port: number,
   folder: string,
 ): string {
+  const stubs = [...zones.map((zone) => [zone, server] as const), ...Object.entries(also)];
   const top = new Set(zones.map((zone) => zone.split('.').at(-2) ?? ''));
   return `server:
   interface: 127.0.0.1
@@ -94,6 +97,6 @@ function configuration(
 ${zones.map((zone) => `  client-subnet-zone: "${zone}"`).join('\n')}
 ${[...top].map((name) => `  local-zone: "${name}." nodefault`).join('\n')}
 ${anchors.map((anchor) => `  trust-anchor: "${anchor}"`).join('\n')}
-${zones.map((zone) => `stub-zone:\n  name: "${zone}"\n  stub-addr: ${server.host}@${server.port}`).join('\n')}
+${stubs.map(([zone, at]) => `stub-zone:\n  name: "${zone}"\n  stub-addr: ${at.host}@${at.port}`).join('\n')}
 `;
 }
