@@ -17,8 +17,8 @@ import { imageOf, makeKeys, signingGroundOf, signText, type ZoneToSign } from '.
 import { startUnbound } from '../helpers/unbound.ts';
 
 /**
- * `npm run test:rollover`: a CSK is replaced by a running server, with TTLs of seconds: the parent zone follows
- * the CDS records that it sees, late; a validating Unbound with its cache is asked all the time and must find
+ * `npm run test:rollover`: a CSK is replaced by a running server, TTLs being seconds: the parent follows the
+ * CDS records that it sees, late; a validating Unbound with its cache is asked all the time and must find
  * every answer secure; and at every step another process takes the server's place. One to two minutes.
  */
 
