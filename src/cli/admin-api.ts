@@ -124,7 +124,11 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
   };
 }
 
-async function explain(parts: AdminApiParts, question: ExplainQuestion): Promise<ExplainView> {
+/** What `explain` says of a question now. Rejects with `OperatorError`. */
+export async function explain(
+  parts: Pick<AdminApiParts, 'world' | 'explain' | 'packed'>,
+  question: ExplainQuestion,
+): Promise<ExplainView> {
   const asked = readQuestion(question);
   const decided = decide(parts.world, asked);
   if (decided === undefined)

@@ -4,7 +4,8 @@ import { createIngestClient } from '../probe/ingest-client.ts';
 import type { IngestAddress } from '../probe/ingest-http.ts';
 import type { Sink } from '../probe/sink.ts';
 import { type Command, type Flags, type Terminal, textFlag } from './command.ts';
-import { openStore, systemClock } from './live.ts';
+import { systemClock } from './live.ts';
+import { openStore } from './open-store.ts';
 import type { ValueReader } from './values.ts';
 
 /** Flags that say where an agent without a way to the store posts. */

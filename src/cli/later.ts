@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { startAdmin as StartAdminFunction } from '../console/admin.ts';
 import type { startKeyCare as StartKeyCareFunction } from './key-care.ts';
+import type { startQueryLog as StartQueryLogFunction } from './query-log.ts';
 import type { startSlowJobs as StartSlowJobsFunction } from './slow-jobs.ts';
 import type { startZoneCare as StartZoneCareFunction } from './zone-care.ts';
 
@@ -11,12 +12,15 @@ export async function loadLater({ listen }: Config): Promise<{
   readonly startSlowJobs: typeof StartSlowJobsFunction;
   readonly startKeyCare: typeof StartKeyCareFunction;
   readonly startZoneCare: typeof StartZoneCareFunction;
+  readonly startQueryLog: typeof StartQueryLogFunction;
   readonly startAdmin?: StartAdmin;
 }> {
   const { startSlowJobs } = await import('./slow-jobs.ts');
   const { startKeyCare } = await import('./key-care.ts');
   const { startZoneCare } = await import('./zone-care.ts');
-  if (listen.admin === 'off') return { startSlowJobs, startKeyCare, startZoneCare };
+  const { startQueryLog } = await import('./query-log.ts');
+  const jobs = { startSlowJobs, startKeyCare, startZoneCare, startQueryLog };
+  if (listen.admin === 'off') return jobs;
   const { startAdmin } = await import('../console/admin.ts');
-  return { startSlowJobs, startKeyCare, startZoneCare, startAdmin };
+  return { ...jobs, startAdmin };
 }

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
-import type { Config } from '../config/config.ts';
 import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
 import type { Admin } from '../console/admin.ts';
 import type { PopsApi } from '../console/api-pops.ts';
@@ -9,9 +8,8 @@ import type { TakenSockets } from '../server/handover-take.ts';
 import { type NameServer, startNameServer } from '../server/supervisor.ts';
 import type { IoMode } from '../server/supervisor-io.ts';
 import type { CertificateAndKey, SecureServerOptions } from '../server/supervisor-secure.ts';
-import { createMemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
-import { createAdminApi } from './admin-api.ts';
+import { createAdminApi, explain } from './admin-api.ts';
 import { secureServer, watchCertificate } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
@@ -27,6 +25,7 @@ import { createQueryRates } from './query-rates.ts';
 import { renewZones } from './renew-zones.ts';
 import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
+import { programVersion } from './version.ts';
 import type { World } from './world.ts';
 import type { ZoneCare } from './zone-care.ts';
 
@@ -88,16 +87,6 @@ export interface LiveOptions {
 }
 
 const RATES_EVERY_MS = 1000;
-
-/**
- * Opens the store that the configuration names; waits 1 s for Redis at most. Throws `OperatorError` for a
- * wrong address.
- */
-export async function openStore({ store, cluster, fleet }: Config): Promise<Store> {
-  if (store === 'memory') return createMemoryStore({ clock: systemClock });
-  const { openRedisStore } = await import('../store/redis.ts');
-  return openRedisStore({ url: store, cluster, pops: fleet.pops.map(({ code }) => code) });
-}
 
 /** Starts to answer. Tables may be taken into use from the beginning. */
 export function startLive(options: LiveOptions): Starting {
@@ -174,7 +163,7 @@ async function startRest(
   const { table } = parts;
   const server = await parts.serving;
   const { workers, io } = server;
-  const { startSlowJobs, startKeyCare, startZoneCare, startAdmin } = await parts.later;
+  const { startSlowJobs, startKeyCare, startZoneCare, startQueryLog, startAdmin } = await parts.later;
   const care = startZoneCare({ world, server, terminal, log });
   closeLater(care.close);
   parts.onCare(care);
@@ -193,6 +182,15 @@ async function startRest(
     startKeyCare({ world, log, remake: (stop) => care.renew(() => renewZones(options, server, stop)) }),
   );
   closeLater(watchStaleness(world, table, systemClock));
+  const queryLog = startQueryLog({
+    config,
+    queries: server.queries,
+    explain: (question) =>
+      explain({ world, explain: options.explain, packed: packedFrom(options) }, question),
+    version: programVersion(terminal),
+    log,
+  });
+  if (queryLog !== undefined) closeLater(queryLog.close);
   const certificate = startCertificateWatch(options, server, parts.secure);
   const live = {
     table,
@@ -206,7 +204,10 @@ async function startRest(
   const { admin } = config.listen;
   if (admin === 'off' || startAdmin === undefined) return live;
   const { counters = () => [] } = options;
-  const all = { ...options, counters: () => [...counters(), ...certificate()] };
+  const all = {
+    ...options,
+    counters: () => [...counters(), ...certificate(), ...(queryLog?.counters() ?? [])],
+  };
   const console = await startConsole(all, { live, server, care, listen: admin, startAdmin });
   return { ...live, console, adminUrl: console.url };
 }

@@ -12,7 +12,7 @@ import { readYaml, type YamlText } from './document.ts';
 import { type EdgeConfig, edgeOf } from './edge.ts';
 import { buildFleet, type PopDraft } from './fleet.ts';
 import { type Health, healthOf, windowOf } from './health.ts';
-import { agentsWithPaths, dnsWithPaths, measureWithPaths } from './measure-paths.ts';
+import { agentsWithPaths, dnsWithPaths, logWithPaths, measureWithPaths } from './measure-paths.ts';
 import { MODELLED_POPS_MAX, withModelledAddresses } from './modelled-addresses.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { type PolicyNetwork, readPolicies } from './policies.ts';
@@ -84,6 +84,7 @@ export interface Config extends TransferConfig {
     readonly networks?: string;
   };
   readonly dns: Parsed['dns'];
+  readonly log: Parsed['log'];
   readonly steering: Parsed['steering'];
   readonly health: Health;
   readonly maintenance: readonly MaintenanceWindow[];
@@ -246,6 +247,7 @@ function assemble(
       networks: typeof parsed.networks === 'string' ? path(parsed.networks) : undefined,
     }),
     dns: dnsWithPaths(parsed.dns, path),
+    log: logWithPaths(parsed.log, path),
     steering: parsed.steering,
     health: healthOf(parsed.health, fleet),
     maintenance: parsed.maintenance.map(windowOf),

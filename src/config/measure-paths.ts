@@ -1,10 +1,12 @@
 import type { z } from 'zod';
 import type { dnsSchema } from './schema-dns.ts';
+import type { logSchema } from './schema-log.ts';
 import type { agentsSchema, measureSchema } from './schema-measure.ts';
 
 type Measure = z.output<typeof measureSchema>;
 type Agents = z.output<typeof agentsSchema>;
 type Dns = z.output<typeof dnsSchema>;
+type Log = z.output<typeof logSchema>;
 type ToPath = (text: string) => string;
 
 /** The same with its paths ready to open. */
@@ -39,4 +41,17 @@ export function dnsWithPaths(dns: Dns, path: ToPath): Dns {
     ...(dropList !== undefined && { dropList: path(dropList) }),
     ...(secretsFile !== undefined && { cookies: { ...dns.cookies, secretsFile: path(secretsFile) } }),
   };
+}
+
+/** The same of logs. */
+export function logWithPaths({ queries }: Log, path: ToPath): Log {
+  if (queries === undefined) return {};
+  const { json, dnstap } = queries;
+  const { file, socket } = dnstap ?? {};
+  const tap = dnstap && {
+    ...dnstap,
+    ...(file !== undefined && { file: path(file) }),
+    ...(socket !== undefined && { socket: path(socket) }),
+  };
+  return { queries: { ...queries, json: json && { ...json, file: path(json.file) }, dnstap: tap } };
 }

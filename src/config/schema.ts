@@ -23,6 +23,7 @@ import { dnssecSchema } from './schema-dnssec.ts';
 import { healthSchema, maintenanceSchema } from './schema-health.ts';
 import { ingestSchema } from './schema-ingest.ts';
 import { listenSchema, tlsSchema } from './schema-listen.ts';
+import { logSchema } from './schema-log.ts';
 import { agentsSchema, measureSchema } from './schema-measure.ts';
 import { real, whole } from './schema-numbers.ts';
 import { cachePoliciesSchema, distributionsSchema, originsSchema, popTierSchema } from './schema-pop.ts';
@@ -205,6 +206,7 @@ export const configSchema = z
       ),
     geo: geoSchema,
     dns: dnsSchema,
+    log: logSchema,
     steering: steeringSchema,
     health: healthSchema,
     maintenance: maintenanceSchema,

@@ -17,6 +17,7 @@ import { type DemandTable, sampleDemand } from './demand-table.ts';
 import { type DropSamples, noteDrop, SAMPLED } from './drop-samples.ts';
 import { DROPPED, type Foreseer, type Handler } from './handler.ts';
 import { BATCH_MAX } from './native-arena.ts';
+import { noteQuery, type QuerySamples } from './query-samples.ts';
 import { type Limiter, limitRate } from './rate-limit.ts';
 import { openTransferBook, type TransferBook, type TransferData } from './transfer-book.ts';
 
@@ -137,6 +138,8 @@ export interface HandlerParts {
   readonly deaths: Int32Array;
   /** Absent: nobody is sent too much. */
   readonly limiter?: Limiter | undefined;
+  /** Where some queries and answers are noted. Absent: nowhere. */
+  readonly queries?: QuerySamples | undefined;
   /** Where dropped queries are noted. Absent: nowhere. */
   readonly samples?: DropSamples | undefined;
 }
@@ -144,7 +147,7 @@ export interface HandlerParts {
 /** The handler that answers, and counts what was decided and for whom. */
 export function countingHandler(answering: Answering, parts: HandlerParts): Handler {
   const { context } = answering;
-  const { counters, demand, deaths, limiter, samples } = parts;
+  const { counters, demand, deaths, limiter, samples, queries } = parts;
   return (query, length, client, out) => {
     // One load for the common case: nothing is banned.
     if (deaths[0] !== 0 && isQueryOfDeath(deaths, query, length)) {
@@ -160,6 +163,8 @@ export function countingHandler(answering: Answering, parts: HandlerParts): Hand
     const written = answer(context, query, length, client, out);
     countOutcome(counters, context.outcome);
     if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
+    if (queries !== undefined && --queries.untilNext <= 0)
+      noteQuery(queries, context, { query, length, out, written }, client);
     if (limiter === undefined || written <= 0 || client.transport !== 'udp') return written;
     return limitRate(limiter, context, client, out, written);
   };

@@ -85,6 +85,8 @@ export interface WorkerPlace {
   readonly rateLimit: RateLimitData | undefined;
   /** See drop-samples.ts. */
   readonly samples: SharedArrayBuffer;
+  /** See query-samples.ts. */
+  readonly queries: SharedArrayBuffer;
   /** See demand-table.ts. */
   readonly demand: Uint32Array<SharedArrayBuffer>;
 }

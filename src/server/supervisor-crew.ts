@@ -153,10 +153,10 @@ function boot(crew: Crew): void {
 
 function putToWork(crew: Crew, slot: Slot, thread: ServingThread): void {
   const { tcpLimits, proxies, deaths, rateLimit } = crew.options;
-  const { io, words, counters, demand, samples } = slot;
+  const { io, words, counters, demand, samples, queries } = slot;
   Object.assign(slot, { thread, serving: false, sinceMs: performance.now(), stillLooks: 0 });
-  const place = { io, tcpLimits, proxies, words, counters, deaths: deaths.block, demand, samples, rateLimit };
-  post(thread, { kind: 'work', ...place });
+  const memory = { words, counters, deaths: deaths.block, demand, samples, queries };
+  post(thread, { kind: 'work', io, tcpLimits, proxies, rateLimit, ...memory });
 }
 
 function hear(crew: Crew, thread: ServingThread, message: FromWorker): void {

@@ -37,6 +37,7 @@ export interface Slot {
   readonly counters: CounterBlock;
   readonly demand: Uint32Array<SharedArrayBuffer>;
   readonly samples: SharedArrayBuffer;
+  readonly queries: SharedArrayBuffer;
   words: Int32Array<SharedArrayBuffer>;
   io: WorkerIo;
   thread: ServingThread | undefined;
@@ -73,6 +74,7 @@ export interface CrewPlace {
   readonly counters: CounterBlock;
   readonly demand: Uint32Array<SharedArrayBuffer>;
   readonly samples: SharedArrayBuffer;
+  readonly queries: SharedArrayBuffer;
 }
 
 /** Threads at work. */

@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { AccessList } from '../base/access-list.ts';
 import type { AddressSet } from '../base/address-set.ts';
-import { type CounterLayout, type CounterSnapshot, counterBlock, readCounters } from '../base/counters.ts';
+import { type CounterSnapshot, readCounters } from '../base/counters.ts';
 import type { AnswerData } from './answering.ts';
 import { serverLayout } from './counters.ts';
 import { createDeaths } from './deaths.ts';
 import { createDemandReader, DEMAND_PERIOD_MS, type Demand } from './demand.ts';
-import { demandWords } from './demand-table.ts';
-import { createDropReader, dropSamplesMemory } from './drop-samples.ts';
+import { createDropReader } from './drop-samples.ts';
 import type { ListenAddress } from './handler.ts';
 import { type MappedTable, type Mapper, startMapper } from './mapper.ts';
-import type { MapperSetup, WorkerIo } from './messages.ts';
+import type { MapperSetup } from './messages.ts';
 import type { NativeSocket } from './native-sockets.ts';
+import { placeWith } from './place-memory.ts';
+import { type QueryReader, readQueries } from './query-samples.ts';
 import { type RateLimitOptions, rateLimitData } from './rate-limit.ts';
 import { closeCrew, drainCrew, startCrew, tellAll } from './supervisor-crew.ts';
 import { createLoadReader, crewFamilies } from './supervisor-families.ts';
@@ -103,6 +104,8 @@ export interface NameServer {
   readonly counters: () => CounterSnapshot;
   /** Who asks for what, the busiest first, as of the last ten seconds. */
   readonly demand: (max: number) => Demand;
+  /** Some of the queries, with their answers. */
+  readonly queries: QueryReader;
   /** Its open sockets, to be handed to another process; none where they belong to the threads. */
   readonly sockets: () => readonly NativeSocket[];
   /**
@@ -217,10 +220,8 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
   });
   parts.crew = crew;
   timers.push(setInterval(() => watchCrew(crew), WATCH_MS));
-  const demand = createDemandReader(
-    places.map((place) => place.demand),
-    performance.now(),
-  );
+  const demands = places.map((place) => place.demand);
+  const demand = createDemandReader(demands, performance.now());
   timers.push(setInterval(() => demand.turn(performance.now()), DEMAND_PERIOD_MS));
   timers.push(tellOfDrops(places, options));
   const reported = await started;
@@ -254,6 +255,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
       return { ...read, families: [...read.families, ...crewFamilies(crew, io.mode), ...load(layout)] };
     },
     demand: demand.read,
+    queries: readQueries(places.map(({ queries }) => queries)),
     sockets: () => io.sockets,
     drain: () => drainCrew(crew),
     close: () => closeAll(parts),
@@ -264,10 +266,6 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
 function giveZone(crew: Crew, zone: TransferZone): void {
   crew.data = { ...crew.data, transfers: withTransferZone(crew.data.transfers, zone) };
   tellAll(crew, { kind: 'transfer-zone', zone });
-}
-
-function placeWith(io: WorkerIo, layout: CounterLayout): CrewPlace {
-  return { io, counters: counterBlock(layout), demand: demandWords(), samples: dropSamplesMemory() };
 }
 
 const DROPS_EVERY_MS = 1000;

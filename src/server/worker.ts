@@ -13,6 +13,7 @@ import { type Listeners, openListeners } from './listeners.ts';
 import type { FromWorker, ToWorker, WorkerPlace, WorkerSetup } from './messages.ts';
 import { loadLibc } from './native-libc.ts';
 import { type NativeLoopOptions, runNativeLoop } from './native-loop.ts';
+import { openQuerySamples } from './query-samples.ts';
 import { openLimiter } from './rate-limit.ts';
 import { openSecureListeners, type SecureListeners } from './secure-listeners.ts';
 import type { Credentials } from './tls.ts';
@@ -153,7 +154,9 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
   const now = new Float64Array(1);
   const samples = openDropSamples(place.samples);
   const limiter = place.rateLimit && openLimiter(place.rateLimit, { counters, samples, now });
-  const parts = { counters, demand: openDemand(place.demand), deaths: place.deaths, limiter, samples };
+  const queries = openQuerySamples(place.queries);
+  const demand = openDemand(place.demand);
+  const parts = { counters, demand, deaths: place.deaths, limiter, samples, queries };
   const refuses = (address: Address): boolean =>
     answering.drops !== undefined && hasAddress(answering.drops, address);
   const { context, transfers } = answering;
