@@ -26,6 +26,8 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   // Of `wire` the names of record types and response codes.
   config: ['base', 'steering', 'wire'],
   zone: ['base', 'wire'],
+  // Of `config` the reader of YAML, which knows lines.
+  migrate: ['base', 'wire', 'zone', 'config'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };
 const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'console'];

@@ -80,7 +80,8 @@ interface Checked {
   readonly printed: readonly string[] | undefined;
 }
 
-function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal): Checked {
+/** Checks a configuration and its zones, or zone files alone, as the flags say. */
+export function checkAll(operands: readonly string[], flags: Flags, terminal: Terminal): Checked {
   const origins = textFlags(flags, 'origin');
   if (origins.length !== operands.length) {
     const given = count(operands.length, 'ZONEFILE');

@@ -46,6 +46,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./zone.ts')).zoneCommand,
   },
   {
+    name: 'import',
+    summary: 'make a configuration out of that of gdnsd, BIND or Route 53; list what is lost',
+    load: async () => (await import('./import.ts')).importCommand,
+  },
+  {
     name: 'ask',
     summary: 'ask a name server one question, as dig does, as a client anywhere',
     load: async () => (await import('./ask.ts')).askCommand,

@@ -26,6 +26,10 @@ export function serviceGroups(
   const byPolicy = services.map(({ name, policy }) =>
     policy === undefined ? -1 : policies.add(policyGroup(name, policy, scored)),
   );
+  // The loop needs one to work on, and what is measured then is known once a service asks for it.
+  const everywhere = Array.from({ length: popCount }, (_, pop) => pop);
+  if (scored.groups.length === 0 && popCount > 0)
+    scored.add({ name: 'every POP', popIndexes: everywhere, biasMs: [] });
   return {
     groups: [...scored.groups, ...policies.groups],
     groupOf: services.map((_, i) => {

@@ -31,17 +31,17 @@ export function writeMmdb(content: MmdbContent): Uint8Array {
     });
     return encodeNode(values[0] ?? 0, values[1] ?? 0, recordSize);
   });
-  const metadata = encode({
-    binary_format_major_version: 2,
-    binary_format_minor_version: 0,
-    build_epoch: BUILD_EPOCH,
-    database_type: databaseType,
-    description: { en: 'made by a test' },
-    ip_version: ipVersion,
-    languages: ['en'],
-    node_count: nodes.length,
-    record_size: recordSize,
-  });
+  const metadata = encodeMetadata([
+    ['binary_format_major_version', UINT16, 2],
+    ['binary_format_minor_version', UINT16, 0],
+    ['build_epoch', UINT64, BUILD_EPOCH],
+    ['database_type', undefined, databaseType],
+    ['description', undefined, { en: 'made by a test' }],
+    ['ip_version', UINT16, ipVersion],
+    ['languages', undefined, ['en']],
+    ['node_count', undefined, nodes.length],
+    ['record_size', UINT16, recordSize],
+  ]);
   const marker = [0xab, 0xcd, 0xef, ...Buffer.from('MaxMind.com')];
   return Uint8Array.from([...tree, ...new Array<number>(16).fill(0), ...data, ...marker, ...metadata]);
 }
@@ -83,6 +83,23 @@ function encodeNode(left: number, right: number, recordSize: 24 | 28 | 32): numb
   if (recordSize !== 28) return [...octets(left, recordSize / 8), ...octets(right, recordSize / 8)];
   const middle = ((left >>> 24) << 4) | (right >>> 24);
   return [...octets(left & 0xffffff, 3), middle, ...octets(right & 0xffffff, 3)];
+}
+
+const UINT16 = 5;
+const UINT64 = 9;
+
+/** Readers of others insist on the types that the format names for these. */
+function encodeMetadata(
+  fields: readonly (readonly [key: string, type: number | undefined, value: MmdbValue])[],
+): number[] {
+  const encoded = fields.flatMap(([key, type, value]) => {
+    if (type === undefined || typeof value !== 'number') return [...encode(key), ...encode(value)];
+    const octets = Buffer.alloc(8);
+    octets.writeBigUInt64BE(BigInt(value));
+    const own = octets.subarray(type === UINT64 ? 0 : 6);
+    return [...encode(key), ...control(type, own.length), ...own];
+  });
+  return [...control(7, fields.length), ...encoded];
 }
 
 function encode(value: MmdbValue): number[] {
