@@ -192,13 +192,13 @@ function popCode(hint: string): string {
   return code.length < 2 ? `${code}1` : code.slice(0, 8);
 }
 
-/** Small letters, digits, `-` and `_`, at most 63, no sign first. */
+/** As STEER records take it: small letters, digits and `-`, at most 63, none of these at an end. */
 function serviceName(hint: string): string {
   const plain = hint
     .toLowerCase()
-    .replace(/[^a-z0-9_-]+/g, '-')
-    .replace(/^[-_]+|-+$/g, '');
-  return plain === '' ? 'service' : plain.slice(0, 63);
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return plain === '' ? 'service' : plain.slice(0, 63).replace(/-+$/, '');
 }
 
 /** The text, or with a number at its end, such that nobody has it; takes it. */
