@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,11 +19,16 @@ import { type Program, runProgram, startProgram, until } from '../helpers/progra
  * An export with each routing policy of Route 53, imported, checked and served, answers as the policies mean.
  */
 
-/** The port of the health check `hc-tcp`. */
+/** Ports of the health checks `hc-tcp` and `hc-1`. */
 const TCP_PORT = 18_081;
+const HTTP_PORT = 18_080;
 const folder = mkdtempSync(join(tmpdir(), 'isochrone-route53-'));
 const out = join(folder, 'out');
 const config = join(out, 'isochrone.yaml');
+const web = createServer((request, response) => {
+  const isAsked = request.url === '/health' && request.headers.host?.startsWith('www.r53.example') === true;
+  response.writeHead(isAsked ? 200 : 500).end('all is fine');
+});
 let program: Program;
 let shut: () => void = () => undefined;
 let notes = '';
@@ -42,12 +48,15 @@ before(async () => {
   assert.equal((await runProgram('check', '--config', config)).code, 0);
   // The primary is up, as is one of those that have many values.
   shut = await listenOn(['127.80.3.1', '127.80.6.1'], TCP_PORT);
+  // A prober that sees nobody up is no witness: this one stays.
+  web.listen({ host: '127.80.1.1', port: HTTP_PORT });
   program = await startProgram(['serve', '--config', config]);
 });
 
 after(async () => {
   await program?.end();
   shut();
+  web.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
