@@ -21,7 +21,7 @@ function folderOf(name: string, files: Readonly<Record<string, string>>): string
 
 const ZONE = '$TTL 300\n; a comment\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n';
 
-test('bind: primary zones, includes and $GENERATE are carried over; views and the rest are listed', async () => {
+test('bind: primary zones, includes and $GENERATE are carried over, views are listed', async () => {
   const folder = folderOf('bind', {
     'named.conf': `// of the main file
 acl inside { 10/8; };
@@ -38,7 +38,11 @@ zone "sec.example" { type slave; file "zones/sec"; masters { 192.0.2.9; }; };
 zone "bad.example" { type master; file "zones/bad"; };
 `,
     'zones/good': ZONE,
-    'zones/gen': `${ZONE}$GENERATE 1-3 host-$ A 192.0.2.$\n$GENERATE 10-11 h\${0,4,x} CNAME host-1\n@ MX ten mail\n`,
+    'zones/gen': [
+      `${ZONE}$GENERATE 1-3 host-$ A 192.0.2.$`,
+      `$GENERATE 10-11 h$\{0,4,x} CNAME host-1`,
+      '@ MX ten mail\n',
+    ].join('\n'),
     'zones/bad': `${ZONE}x A 192.0.2.999\ny CNAME ns\ny A 192.0.2.4\n`,
   });
   const out = join(folder, 'out');
@@ -92,6 +96,7 @@ test('what is no configuration is told of, with its line; nothing stands half do
 /** The manual pages that gdnsd's packages install: each begins with an example of its plugin. */
 const MANUAL = '/usr/share/man/man8';
 const PLUGINS = ['geoip', 'metafo', 'multifo', 'simplefo', 'weighted', 'static', 'null', 'reflect'];
+const TYPES = 'service_types => { www => { plugin => tcp_connect, port => 80 } }';
 const pages = PLUGINS.map((plugin) => join(MANUAL, `gdnsd-plugin-${plugin}.8.gz`));
 
 test("gdnsd's own examples, in its manual pages, are carried over", async (t) => {
@@ -112,7 +117,7 @@ test("gdnsd's own examples, in its manual pages, are carried over", async (t) =>
   assert.ok(configs.length >= 5 && records.length >= 20, `${configs.length}, ${records.length}`);
   const owners = records.map((line, i) => line.trim().replace(/^\S+/, `r${i}`));
   const folder = folderOf('manual', {
-    config: `service_types => { www => { plugin => tcp_connect, port => 80 } }\nplugins => {\n${configs.join('\n')}\n}\n`,
+    config: `${TYPES}\nplugins => {\n${configs.join('\n')}\n}\n`,
     'zones/example.com': `${ZONE}${owners.join('\n')}\n`,
   });
   const out = join(folder, 'out');

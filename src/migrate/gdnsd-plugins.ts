@@ -18,7 +18,7 @@ export interface Plugins {
   readonly draft: Draft;
   readonly config: Hash;
   readonly types: ServiceTypes;
-  /** The choice that a resource is: a POP's code or a service's name; undefined: it has none of the family. */
+  /** What a resource is: a POP's code or a service's name; undefined: it has none of the family. */
   readonly resolve: (plugin: string, resource: string, wish: Wish) => string | undefined;
 }
 

@@ -17,8 +17,13 @@ export interface Dynamic {
 /** Types and data that stand in place of a dynamic record; undefined: nothing can. */
 type Carry = (record: Dynamic) => string | undefined;
 
-const DYNAMIC =
-  /^([^\s;]*)(\s+)(?:(?:IN\s+)?([\dsmhdw]+)(?:\/([\dsmhdw]+))?\s+)?(?:IN\s+)?(DYN[AC])\s+([^\s;!]+)(?:!([^\s;]+))?/i;
+const TTL = '[\\dsmhdw]+';
+/** Owner, blank, longest and shortest TTL, type, plugin, resource. */
+const DYNAMIC = new RegExp(
+  `^([^\\s;]*)(\\s+)(?:(?:IN\\s+)?(${TTL})(?:/(${TTL}))?\\s+)?(?:IN\\s+)?` +
+    '(DYN[AC])\\s+([^\\s;!]+)(?:!([^\\s;]+))?',
+  'i',
+);
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /** Reads a zone file of gdnsd, with what stands in place of its dynamic records. */

@@ -57,8 +57,18 @@ function readHashFile(file: string, reading: Reading): Hash {
   return { kind: 'hash', entries, place: { file, line: 1 } };
 }
 
-const PATTERN =
-  /\n|[#;][^\n]*|"((?:[^"\\]|\\[\s\S])*)"|\$include\{\s*("(?:[^"\\]|\\.)*"|[^}\s]+)\s*\}|=>|[{}[\]=,]|(?:[^\][}{;#,"=\\\s]|\\\d{3}|\\[^\d])+/g;
+const PATTERN = new RegExp(
+  [
+    /\n|[#;][^\n]*/,
+    /"((?:[^"\\]|\\[\s\S])*)"/,
+    /\$include\{\s*("(?:[^"\\]|\\.)*"|[^}\s]+)\s*\}/,
+    /=>|[{}[\]=,]/,
+    /(?:[^\][}{;#,"=\\\s]|\\\d{3}|\\[^\d])+/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+);
 
 function tokensOf(text: string, file: string): Token[] {
   const tokens: Token[] = [];

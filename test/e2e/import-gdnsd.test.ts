@@ -17,8 +17,8 @@ import { type Program, runProgram, startProgram, until } from '../helpers/progra
 import { freePort } from '../helpers/redis.ts';
 
 /**
- * A configuration with each plugin of gdnsd, imported, checked and served, answers as the real gdnsd does from
- * the same files, where that is installed; else as its manual says.
+ * A configuration with each plugin of gdnsd, imported, checked and served, answers as the real gdnsd does
+ * from the same files, where that is installed; else as its manual says.
  */
 
 const GDNSD = '/usr/sbin/gdnsd';
