@@ -1,6 +1,15 @@
 import { chanceOf } from './chance.ts';
 import type { DeliveredBurst, MeasuredBurst } from './steerer.ts';
-import type { Truth } from './truth.ts';
+
+/** An agent's clock and its way to who decides. */
+export interface AgentState {
+  /** By how much its clock is ahead, ms. */
+  readonly clockSkewMs: number;
+  /** How often each of its bursts arrives. */
+  readonly copies: number;
+  /** Each arrives up to so much later, ms: one may overtake another. */
+  readonly lateMs: number;
+}
 
 /** The way of bursts from the agents to who decides: with wrong clocks, twice, late and out of order. */
 export interface Delivery {
@@ -17,14 +26,14 @@ interface UnderWay {
 
 const KIND_LATE = 502;
 
-/** A delivery as the events of a world have it. */
-export function createDelivery(truth: Truth, seed: number): Delivery {
+/** A delivery, by what each POP's agent is like now. */
+export function createDelivery(agentOf: (pop: number) => AgentState, seed: number): Delivery {
   let underWay: UnderWay[] = [];
   return {
     send: (bursts, tick, nowMs) => {
       const random = chanceOf(seed, KIND_LATE, tick);
       for (const measured of bursts) {
-        const { clockSkewMs, copies, lateMs } = truth.agent(measured.pop);
+        const { clockSkewMs, copies, lateMs } = agentOf(measured.pop);
         const burst = { ...measured, atMs: nowMs + clockSkewMs };
         for (let copy = 0; copy < copies; copy++)
           underWay.push({ burst, arrivesMs: lateMs === 0 ? nowMs : nowMs + lateMs * random.next() });

@@ -78,7 +78,7 @@ export function startRun(options: RunOptions): Run {
   const judge = createJudge(truth, head);
   const clients = createClients({ cellCount: cells.length, popCount: pops.length, seed });
   const stage = { claimed, truth, steerer, clients, network: createNetwork(truth, seed) };
-  const delivery = createDelivery(truth, seed);
+  const delivery = createDelivery(truth.agent, seed);
   const budget = burstBudget(cells.length, head.tickSeconds, burstsPerCell);
   const probes: ProbeRow[] = [];
   const decisions: DecisionRow[] = [];

@@ -1,3 +1,4 @@
+import type { AgentState } from './delivery.ts';
 import type { World, WorldEvent } from './world.ts';
 
 /**
@@ -29,16 +30,6 @@ export interface Truth {
   readonly demandRps: (cell: number) => number;
   /** POP with the lowest true RTT among those that may serve: up and not drained; of all, if none may. */
   readonly bestPop: (cell: number) => number;
-}
-
-/** An agent's clock and its way to who decides. */
-export interface AgentState {
-  /** By how much its clock is ahead, ms. */
-  readonly clockSkewMs: number;
-  /** How often each of its bursts arrives. */
-  readonly copies: number;
-  /** Each arrives up to so much later, ms: one may overtake another. */
-  readonly lateMs: number;
 }
 
 /** Opens the truth, before tick 0. */
