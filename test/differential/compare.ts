@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { seededRandom } from '../../src/base/random.ts';
+import { type Random, seededRandom } from '../../src/base/random.ts';
 import { createWorld } from '../helpers/answer-world.ts';
 import { decodeMessage, encodeQuery, type Message, type QueryOptions } from '../helpers/message.ts';
-import { type Case, CD_GIVEN_BACK, DIFFERENCES, same } from './differences.ts';
-import { file, generateQuestion, ownersOf } from './generate.ts';
+import { type Case, CD_GIVEN_BACK, DIFFERENCES } from './differences.ts';
+import { SIGNED_DIFFERENCES } from './differences-signed.ts';
+import { file, generateQuestion, ownersOf, pick } from './generate.ts';
 import { installed, type Peer, startBind, startKnot, startNsd } from './peers.ts';
+import { same } from './sameness.ts';
 import { thirtyZones } from './shapes.ts';
+import { signShapes } from './signed.ts';
 
 /** What came out: of each peer how many answers were equal, and how many fell under each difference. */
 export interface Comparison {
@@ -49,18 +52,24 @@ export async function compare(options: {
   readonly seed: number;
   readonly questions: number;
   readonly port: number;
+  /** The zones are signed, and most queries have DO. Absent: they are not. */
+  readonly denial?: 'nsec' | 'nsec3' | undefined;
 }): Promise<Comparison> {
-  const { seed, questions, port } = options;
+  const { seed, questions, port, denial } = options;
   const random = seededRandom(seed);
   const shapes = thirtyZones(random);
-  const zones = Object.fromEntries(
-    shapes.map(({ origin, lines }) => [origin, file(['$TTL 3600', ...lines])]),
-  );
+  const signed = denial === undefined ? undefined : signShapes(shapes, denial);
+  const plain = shapes.map(({ origin, lines }) => [origin, file(['$TTL 3600', ...lines])] as const);
+  const zones = signed?.zones ?? Object.fromEntries(plain);
   const owners = shapes.map(({ origin, lines }) => ownersOf(origin, lines));
-  const world = createWorld(Object.entries(zones).map(([origin, text]) => [`${origin}.`, text] as const));
+  const world = createWorld(
+    signed === undefined ? plain.map(([origin, text]) => [`${origin}.`, text] as const) : [],
+    signed === undefined ? {} : { zones: signed.image },
+  );
   const starting = [startNsd(port, zones), startKnot(port + 1, zones), startBind(port + 2, zones)];
   const started = await Promise.allSettled(starting);
   const peers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const rows = denial === undefined ? DIFFERENCES : [...DIFFERENCES, ...SIGNED_DIFFERENCES];
   const equal = { nsd: 0, knot: 0, bind: 0 };
   const met: Met = new Map();
   const zoneOf = zoneFinder(shapes.map(({ origin }) => `${origin.toLowerCase()}.`));
@@ -69,8 +78,8 @@ export async function compare(options: {
     for (const one of started) if (one.status === 'rejected') throw one.reason;
     for (let i = 0; i < questions; i++) {
       const zone = Math.floor(random.next() * shapes.length);
-      const question =
-        SURE_QUESTIONS[i] ?? generateQuestion(random, owners[zone] ?? [], shapes[zone]?.origin);
+      const plainly = SURE_QUESTIONS[i] ?? generateQuestion(random, owners[zone] ?? [], shapes[zone]?.origin);
+      const question = signed === undefined ? plainly : withDo(random, plainly);
       const query = encodeQuery(question);
       const octets = world.ask(query);
       assert.ok(octets, 'we say nothing');
@@ -82,7 +91,7 @@ export async function compare(options: {
         const theirs = decodeMessage(reply);
         const one = { peer: name, question, ours, theirs: withoutCd(theirs), zoneOf };
         if (one.theirs !== theirs) count(met, CD_GIVEN_BACK, name);
-        const known = DIFFERENCES.find(({ peers: who, explains }) => who.includes(name) && explains(one));
+        const known = rows.find(({ peers: who, explains }) => who.includes(name) && explains(one));
         if (same(ours, one.theirs)) equal[name]++;
         else if (known === undefined) unexplained.push(one);
         else count(met, known.name, name);
@@ -92,6 +101,13 @@ export async function compare(options: {
     await Promise.all(peers.map((peer) => peer.stop()));
   }
   return { questions, zones: shapes.length, equal, met, unexplained };
+}
+
+/** The same as a validator asks it, more often than not; now and then of a type that signing makes. */
+function withDo(random: Random, question: QueryOptions): QueryOptions {
+  const { edns = 1232, type } = question;
+  const made = random.next() < 0.1 ? pick(random, ['DNSKEY', 'DS', 'NSEC3PARAM', 'NSEC', 'CDS']) : type;
+  return { ...question, type: made, edns, dnssecOk: random.next() < 0.8 };
 }
 
 type Met = Map<string, Map<Peer['name'], number>>;
@@ -110,7 +126,7 @@ function withoutCd(message: Message): Message {
 function zoneFinder(origins: readonly string[]): (name: string) => string {
   const known = new Set(origins);
   return (name) => {
-    for (let rest = name; rest !== ''; rest = rest.slice(rest.indexOf('.') + 1))
+    for (let rest = name; rest.includes('.'); rest = rest.slice(rest.indexOf('.') + 1))
       if (known.has(rest)) return rest;
     return '';
   };

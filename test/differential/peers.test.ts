@@ -6,6 +6,7 @@ import { createWorld } from '../helpers/answer-world.ts';
 import { encodeQuery, type QueryOptions } from '../helpers/message.ts';
 import { type Comparison, compare, missingPeers } from './compare.ts';
 import { CD_GIVEN_BACK, DIFFERENCES } from './differences.ts';
+import { SIGNED_DIFFERENCES } from './differences-signed.ts';
 import { generateQuestion, generateZones } from './generate.ts';
 
 /**
@@ -16,6 +17,7 @@ import { generateQuestion, generateZones } from './generate.ts';
 
 const SEED = 1;
 const QUESTIONS = 1500;
+const SIGNED_QUESTIONS = 400;
 const PORT = 5420;
 
 const missing = missingPeers();
@@ -31,12 +33,22 @@ test(`NSD, Knot and BIND answer as we do (${QUESTIONS} questions)`, { skip }, as
   context.diagnostic(`equal to NSD: ${nsd}, to Knot: ${knot}, to BIND: ${bind}, of ${QUESTIONS}`);
 });
 
+test(`also of signed zones (${SIGNED_QUESTIONS} questions)`, { skip }, async (context) => {
+  const result = await compare({ seed: SEED, questions: SIGNED_QUESTIONS, port: PORT, denial: 'nsec3' });
+  for (const { peer, question, ours, theirs } of result.unexplained)
+    assert.deepEqual(ours, theirs, `${peer} differs from us, unlisted, for ${JSON.stringify(question)}`);
+  const { nsd, knot, bind } = result.equal;
+  context.diagnostic(`equal to NSD: ${nsd}, to Knot: ${knot}, to BIND: ${bind}, of ${SIGNED_QUESTIONS}`);
+});
+
 test('every listed difference was met, and is documented', { skip }, () => {
   const page = readFileSync(new URL('../../docs/protocol-differences.md', import.meta.url), 'utf8');
   for (const name of [CD_GIVEN_BACK, ...DIFFERENCES.map((one) => one.name)]) {
     assert.ok(met.has(name), `no question shows "${name}" any more: take it off the table`);
     assert.ok(page.includes(`| ${name} |`), `docs/protocol-differences.md has no row "${name}"`);
   }
+  for (const { name } of SIGNED_DIFFERENCES)
+    assert.ok(page.includes(`| ${name} |`), `docs/protocol-differences.md has no row "${name}"`);
 });
 
 test('the questions go where the algorithms branch', () => {

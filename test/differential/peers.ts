@@ -8,7 +8,7 @@ import { encodeQuery } from '../helpers/message.ts';
 
 const HOST = '127.0.0.1';
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
-const START_TRIES = 100;
+const START_TRIES = 300;
 const TRY_MS = 100;
 const ANSWER_MS = 1000;
 const ASK_TRIES = 3;
