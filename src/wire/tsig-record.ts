@@ -65,9 +65,10 @@ function readRecord(
   const rdata = afterName(view, start);
   const macEnd = rdata + 10 + view.getUint16(rdata + 8);
   const otherEnd = macEnd + 6 + view.getUint16(macEnd + 4);
+  const isForm = view.getUint16(fixed + 2) === CLASS.ANY && view.getUint32(fixed + 4) === 0;
   // Names that are not compressed end with the root (RFC 8945 §4.2).
-  if (otherEnd !== end || octets[fixed - 1] !== 0 || octets[rdata - 1] !== 0)
-    throw new RangeError('lengths do not match');
+  if (!isForm || otherEnd !== end || octets[fixed - 1] !== 0 || octets[rdata - 1] !== 0)
+    throw new RangeError('not as RFC 8945 §4.2 has it');
   return {
     at,
     keyName: lowerName(octets.slice(at, fixed)),
