@@ -11,7 +11,8 @@ export interface RateTable {
   /** By line: five times, ms; and behind them, as words, five tags. A line is one line of memory. */
   readonly times: Float64Array;
   readonly words: Int32Array;
-  readonly lineMask: number;
+  /** What leaves of a hash the number of a line. */
+  readonly lineShift: number;
   /** Unknown to clients, so that none can look for prefixes that share a place. */
   readonly seed: number;
   /** By family: two words of mask for each level. */
@@ -23,10 +24,6 @@ export interface RateTable {
   /** The thread's time, ms, its only element, and what makes of it a time of all threads. */
   readonly clock: Float64Array;
   readonly offsetMs: number;
-  /** By level: the place that is to be written if the response may go, and what with. */
-  readonly places: Int32Array;
-  readonly tags: Int32Array;
-  readonly dues: Float64Array;
   /** Prefixes ahead of their rate, that lost their place to others, since the start. */
   displaced: number;
 }
@@ -59,6 +56,11 @@ const LINE_TIMES = LINE_OCTETS / 8;
 const LINE_WORDS = LINE_OCTETS / 4;
 /** Word of a line at which its tags begin. */
 const TAGS = PLACES * 2;
+/** Odd numbers whose bits are even. */
+const KEY_FACTOR = 0x27d4eb2f;
+const TAG_FACTOR = 0x165667b1;
+const HASH_FACTOR = 0x9e3779b1;
+const LINE_FACTOR = 0x85ebca6b;
 
 /**
  * A client is an IPv4 address, or an IPv6 /64, the least that a client owns. Prefixes above may have what
@@ -80,7 +82,7 @@ const LEVELS: Readonly<Record<4 | 6, readonly RateLevel[]>> = {
 
 /** Memory for this many prefixes, at least. `seed`: 32 bits of chance. */
 export function rateTableData(prefixes: number, seed: number): RateTableData {
-  const lines = 2 ** Math.ceil(Math.log2(Math.max(1, prefixes / PLACES)));
+  const lines = 2 ** Math.ceil(Math.log2(Math.max(2, prefixes / PLACES)));
   return { memory: new SharedArrayBuffer(lines * LINE_OCTETS), seed };
 }
 
@@ -90,17 +92,13 @@ export function openRateTable({ memory, seed }: RateTableData, parts: RateTableP
   return {
     times: new Float64Array(memory),
     words: new Int32Array(memory),
-    lineMask: memory.byteLength / LINE_OCTETS - 1,
+    lineShift: 32 - Math.log2(memory.byteLength / LINE_OCTETS),
     seed,
     masks: { 4: masksOf(4), 6: masksOf(6) },
     intervals: { 4: intervalsOf(4, perSecond), 6: intervalsOf(6, perSecond) },
     burstMs,
     clock,
     offsetMs,
-    places: new Int32Array(LEVELS_MAX),
-    tags: new Int32Array(LEVELS_MAX),
-    // The last is the time now: in memory it is not boxed.
-    dues: new Float64Array(LEVELS_MAX + 1),
     displaced: 0,
   };
 }
@@ -110,58 +108,51 @@ export function openRateTable({ memory, seed }: RateTableData, parts: RateTableP
  * so, it is counted with each. Allocates nothing.
  */
 export function withinRate(table: RateTable, client: Address, category: number): boolean {
-  const { times, words, lineMask, seed, places, tags, dues, burstMs } = table;
+  const { times, words, lineShift, seed, burstMs } = table;
   const { family, octets } = client;
   const masks = table.masks[family];
   const intervals = table.intervals[family];
   const levels = masks.length >> 1;
-  if (intervals[category * LEVELS_MAX] === 0) return true;
+  const from = category * LEVELS_MAX;
+  if (intervals[from] === 0) return true;
   const now = (table.clock[0] as number) + table.offsetMs;
-  dues[LEVELS_MAX] = now;
   const high = wordAt(octets, 0);
   const low = family === 4 ? 0 : wordAt(octets, 4);
+  // The longest prefix first: a flood of one client is not counted with those above it.
   for (let level = 0; level < levels; level++) {
     const first = high & (masks[2 * level] as number);
     const second = low & (masks[2 * level + 1] as number);
-    const key = (category * LEVELS_MAX + level) * 2 + (family === 4 ? 0 : 1);
-    // Two hashes of the same: one says where, the other whose the place is.
-    let hash = Math.imul(first ^ seed, 0x9e3779b1);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ second, 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13) ^ key, 0xc2b2ae35);
-    hash ^= hash >>> 16;
-    let tag = Math.imul(second ^ seed, 0x27d4eb2f) + Math.imul(first, 0x165667b1);
-    tag = Math.imul(tag ^ (tag >>> 15) ^ hash, 0x9e3779b1) | 1;
-    const line = hash & lineMask;
-    const place = placeOf(table, line, tag);
-    const due = times[line * LINE_TIMES + place] as number;
-    const ahead = words[line * LINE_WORDS + TAGS + place] === tag && due > now ? due - now : 0;
+    const key = Math.imul((from + level) * 2 + (family >> 2), KEY_FACTOR);
+    const tag = (family === 4 ? first : Math.imul(first ^ seed, TAG_FACTOR) ^ second) ^ key;
+    const hash = Math.imul(tag ^ seed, HASH_FACTOR);
+    const line = Math.imul(hash ^ (hash >>> 15), LINE_FACTOR) >>> lineShift;
+    const tagsAt = line * LINE_WORDS + TAGS;
+    let place = 0;
+    while (place < PLACES && words[tagsAt + place] !== tag) place++;
+    const isNew = place === PLACES;
+    if (isNew) place = placeFor(table, line);
+    const at = line * LINE_TIMES + place;
+    const due = times[at] as number;
+    const ahead = isNew || due < now ? 0 : due - now;
     // At its bound a prefix is not written: threads that refuse it do not compete for its line.
     if (ahead > burstMs) return false;
-    places[level] = line * LINE_WORDS + place;
-    tags[level] = tag;
-    dues[level] = now + ahead + (intervals[category * LEVELS_MAX + level] as number);
-  }
-  for (let level = 0; level < levels; level++) {
-    const place = places[level] as number;
-    words[place + TAGS] = tags[level] as number;
-    times[(place & -LINE_WORDS) / 2 + (place & (LINE_WORDS - 1))] = dues[level] as number;
+    if (isNew) words[tagsAt + place] = tag;
+    times[at] = now + ahead + (intervals[from + level] as number);
   }
   return true;
 }
 
 /**
- * The place of this tag in the line; else the one to be taken: a free one, or that of the prefix which is
- * least ahead of its rate, so that a flood from many prefixes does not push out those that get most.
+ * The place of a line to be taken: a free one, or that of the prefix which is least ahead of its rate, so
+ * that a flood from many prefixes does not push out those that get most.
  */
-function placeOf(table: RateTable, line: number, tag: number): number {
-  const { times, words, dues } = table;
-  const tagsAt = line * LINE_WORDS + TAGS;
-  for (let place = 0; place < PLACES; place++) if (words[tagsAt + place] === tag) return place;
+function placeFor(table: RateTable, line: number): number {
+  const { times } = table;
   const timesAt = line * LINE_TIMES;
   let least = 0;
   for (let place = 1; place < PLACES; place++)
     if ((times[timesAt + place] as number) < (times[timesAt + least] as number)) least = place;
-  if ((times[timesAt + least] as number) > (dues[LEVELS_MAX] as number)) table.displaced++;
+  if ((times[timesAt + least] as number) > (table.clock[0] as number) + table.offsetMs) table.displaced++;
   return least;
 }
 
