@@ -4,6 +4,8 @@ import type { Link } from '../../base/fleet.ts';
 /** A connection of a client, and what it is doing. */
 export interface ClientConnection {
   readonly socket: Socket;
+  /** The same without TLS, once the handshake is done: its octets are those that count. */
+  plain: Socket | undefined;
   readonly link: Link;
   readonly clientAddress: string;
   readonly openedAtMs: number;
@@ -93,7 +95,13 @@ export function createConnectionGuard(limits: ConnectionLimits, monotonicMs: () 
       const nowMs = monotonicMs();
       const mark = { octets: 0, atMs: nowMs };
       const fresh = { active: 0, receiving: 0, openedAtMs: nowMs, changedAtMs: nowMs, mark };
-      const connection: ClientConnection = { socket, link, clientAddress: client, ...fresh };
+      const connection: ClientConnection = {
+        socket,
+        plain: undefined,
+        link,
+        clientAddress: client,
+        ...fresh,
+      };
       all.add(connection);
       count(byClient, client, 1);
       count(byPop, link.popIndex, 1);
@@ -121,8 +129,8 @@ function faultOf(
   limits: ConnectionLimits,
   nowMs: number,
 ): EndReason | undefined {
-  const { socket, active, receiving, changedAtMs, mark } = connection;
-  const octets = socket.bytesRead;
+  const { active, receiving, changedAtMs, mark } = connection;
+  const octets = octetsRead(connection);
   if (receiving > 0) {
     if (nowMs - mark.atMs < RATE_OVER_MS) return undefined;
     const rate = ((octets - mark.octets) * 1000) / (nowMs - mark.atMs);
@@ -136,6 +144,11 @@ function faultOf(
   const isComing = isFirst || octets > mark.octets;
   if (isComing && quietMs > limits.headersMs) return 'slow-headers';
   return quietMs > limits.idleMs ? 'idle' : undefined;
+}
+
+/** Octets that came from the client, without those of TLS. */
+export function octetsRead({ socket, plain }: ClientConnection): number {
+  return (plain ?? socket).bytesRead;
 }
 
 /** The one that has waited longest for its client, the first in order of age among equals. */

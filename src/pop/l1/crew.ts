@@ -161,6 +161,7 @@ function factsOf(
   const { _parent: parent } = socket as unknown as { _parent?: Socket };
   const connection = parent === undefined ? undefined : own.connections.get(parent);
   if (connection === undefined) return undefined;
+  connection.plain = socket;
   const serverName = (socket as unknown as { servername?: string | false }).servername;
   return {
     connection,

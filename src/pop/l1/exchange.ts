@@ -17,6 +17,7 @@ import {
 import { behaviourOf, type Router } from '../router.ts';
 import { pathOf } from '../target.ts';
 import type { Tier } from '../tier.ts';
+import { octetsRead } from './connections.ts';
 import type { ConnectionFacts, Exchange } from './crew.ts';
 import { clientHeaders } from './finish.ts';
 import { newRequestId } from './request-id.ts';
@@ -67,7 +68,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     response.once('close', () => {
       connection.active--;
       connection.changedAtMs = performance.now();
-      connection.mark = { octets: connection.socket.bytesRead, atMs: connection.changedAtMs };
+      connection.mark = { octets: octetsRead(connection), atMs: connection.changedAtMs };
     });
     request.on('error', () => undefined);
     response.on('error', () => undefined);
@@ -195,7 +196,7 @@ function requestOf(facts: ConnectionFacts, { request }: Node, options: ExchangeO
     : (length !== undefined && length !== '0') || hasHeader(headers, 'transfer-encoding');
   if (hasBody) {
     connection.receiving++;
-    connection.mark = { octets: connection.socket.bytesRead, atMs: performance.now() };
+    connection.mark = { octets: octetsRead(connection), atMs: performance.now() };
     request.once('close', () => connection.receiving--);
   }
   const peer = connection.clientAddress.replace(/^::ffff:/, '');
