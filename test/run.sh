@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='redis-server:redis-server unbound:unbound dig:bind9-dnsutils named-checkzone:bind9-utils named:bind9
-nsd:nsd knotd:knot kdig:knot-dnsutils curl:curl openssl:openssl ip:iproute2 dnsmasq:dnsmasq-base
+nsd:nsd gdnsd:gdnsd knotd:knot kdig:knot-dnsutils curl:curl openssl:openssl ip:iproute2 dnsmasq:dnsmasq-base
 pdns_recursor:pdns-recursor kresd:knot-resolver promtool:prometheus dnsperf:dnsperf dnsdist:dnsdist git:git
 python3:python3 chromium:chromium amtool:prometheus-alertmanager fstrm_capture:fstrm-bin'
 PATH="$PATH:/usr/sbin:/sbin"
