@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { loadConfig } from '../src/config/config.ts';
 import { runCli } from './helpers/cli.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'isochrone-import-'));
@@ -26,15 +27,18 @@ test('bind: primary zones, includes and $GENERATE are carried over, views are li
     'named.conf': `// of the main file
 acl inside { 10/8; };
 options { directory "/nowhere"; listen-on { any; }; };
+key "move" { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0c2VjcmV0"; };
+primaries others { 192.0.2.9 port 5353 key move; 2001:db8::9; };
 include "more.conf";
 zone "." { type hint; file "root.hints"; };
 view "internal" { match-clients { inside; }; zone "split.example" { type master; file "x"; }; };
 `,
     'more.conf': `/* an
  included file */
-zone "good.example" IN { type master; file "zones/good"; also-notify { 192.0.2.1; }; };
+zone "good.example" IN { type master; file "zones/good"; also-notify { 192.0.2.1; };
+  allow-transfer { key move; inside; !192.0.2.7; }; allow-update { none; }; };
 zone "gen.example" { type primary; file "zones/gen"; };
-zone "sec.example" { type slave; file "zones/sec"; masters { 192.0.2.9; }; };
+zone "sec.example" { type slave; file "zones/sec"; masters { others; }; };
 zone "bad.example" { type master; file "zones/bad"; };
 `,
     'zones/good': ZONE,
@@ -53,18 +57,33 @@ zone "bad.example" { type master; file "zones/bad"; };
   assert.match(made, /^host-3\.gen\.example\. 300 IN A 192\.0\.2\.3$/m);
   assert.match(made, /^h000b\.gen\.example\. 300 IN CNAME host-1\.gen\.example\.$/m);
   for (const pattern of [
-    /named\.conf:2: lost: acl inside/,
     /named\.conf:3: lost: listen-on/,
-    /named\.conf:5: lost: zone \.: type hint is of a resolver/,
-    /named\.conf:6: lost: view internal: all clients/,
-    /named\.conf:6: lost: zone split\.example of view internal/,
-    /more\.conf:3: lost: also-notify of zone good\.example/,
-    /more\.conf:5: lost: zone sec\.example: a secondary zone/,
+    /named\.conf:7: lost: zone \.: type hint is of a resolver/,
+    /named\.conf:8: lost: view internal: all clients/,
+    /named\.conf:8: lost: zone split\.example of view internal/,
+    /more\.conf:4: lost: allow-update of zone good\.example: .*dynamic updates are refused/,
     /zones\/gen:8: lost: a record: .*"ten"/,
     /zones\/bad:6: lost: a record: .*"192\.0\.2\.999"/,
     /zones\/bad:7: lost: a record: y\.bad\.example\. has CNAME and A/,
   ])
     assert.match(said, pattern);
+  const config = loadConfig({
+    text: readFileSync(join(out, 'isochrone.yaml'), 'utf8'),
+    file: join(out, 'isochrone.yaml'),
+    read: (path) => readFileSync(path, 'utf8'),
+  });
+  const by = new Map(config.transfers.map(({ zone, transfer }) => [zone.origin, transfer]));
+  assert.deepEqual(by.get('sec.example')?.primary, [
+    { host: '192.0.2.9', port: 5353, key: 'move' },
+    { host: '2001:db8::9', port: 53 },
+  ]);
+  assert.deepEqual(by.get('good.example')?.notify, [{ host: '192.0.2.1', port: 53 }]);
+  assert.deepEqual(by.get('good.example')?.allow.keys, ['move']);
+  assert.equal(by.get('gen.example'), undefined);
+  assert.deepEqual(
+    config.keys.map(({ name, algorithm }) => [name, algorithm]),
+    [['move', 'hmac-sha256']],
+  );
   const again = await runCli('import', 'bind', join(folder, 'named.conf'), '--out', out);
   assert.equal(again.code, 2);
   assert.match(again.err, /nothing is overwritten/);

@@ -1,5 +1,6 @@
 import { parseMaster } from '../zone/master.ts';
-import { createDraft, type Draft } from './draft.ts';
+import { type Named, readNamed, transfersOf } from './bind-transfers.ts';
+import { createDraft, type Draft, type TransferDraft } from './draft.ts';
 import { type Files, folderOf, textOf } from './files.ts';
 import { createGenerated } from './generate.ts';
 import { readNamedConf, type Statement } from './named-conf.ts';
@@ -9,12 +10,13 @@ import { createZoneText, putSound, wireName, zoneName } from './zone-text.ts';
 export function importBind(file: string, files: Files): Draft {
   const draft = createDraft();
   const statements = readNamedConf(file, files, draft);
-  const options = statements.find(({ words }) => words[0] === 'options')?.body ?? [];
-  const directory = optionOf(options, 'directory');
+  const named = readNamed(statements, draft);
+  const directory = optionOf(named.options, 'directory') ?? folderOf(file);
   for (const statement of statements) {
     const [word, name] = statement.words;
-    if (word === 'zone') carryZone(draft, files, { statement, directory: directory ?? folderOf(file) });
+    if (word === 'zone') carryZone(draft, files, { statement, directory, named });
     else if (word === 'view') tellOfView(draft, statement);
+    else if (LISTS.includes(word ?? '')) continue;
     else if (word === 'options') tellOf(draft, statement, '');
     else
       draft.lost(
@@ -26,10 +28,11 @@ export function importBind(file: string, files: Files): Draft {
   return draft;
 }
 
+/** Statements that zones refer to. */
+const LISTS: readonly string[] = ['acl', 'key', 'primaries', 'masters', 'parental-agents'];
+
 /** What statements become, where they are no zones. */
 const REASONS: Readonly<Record<string, string>> = {
-  acl: 'write the prefixes where they are used: `listen` and the zones have access lists',
-  key: 'its secret is not copied: give it as a key of the configuration',
   controls: '`isochrone` commands use `listen.admin`',
   logging: 'events go to standard error, counters to /metrics',
   'statistics-channels': 'counters are at `listen.admin`, /metrics',
@@ -46,9 +49,7 @@ const OPTION_REASONS: Readonly<Record<string, string>> = {
   'listen-on': 'set `listen.dns`',
   'listen-on-v6': 'set `listen.dns`',
   'allow-query': 'set the access list of the listener',
-  'allow-transfer': 'set `transfer` of the zones',
-  'also-notify': 'set `notify` of the zones',
-  notify: 'set `notify` of the zones',
+  notify: 'those in `notify` of a zone are told, and nobody else',
   'allow-update': 'zones are files: dynamic updates are refused',
   'update-policy': 'zones are files: dynamic updates are refused',
   'dnssec-policy': 'zones are signed as `zones[].dnssec` says; import the keys with `isochrone zone`',
@@ -58,7 +59,16 @@ const OPTION_REASONS: Readonly<Record<string, string>> = {
   'response-policy': 'answers are never rewritten',
   version: 'set what CHAOS queries are told',
 };
-const SILENT: readonly string[] = ['directory', 'type', 'file', 'masterfile-format'];
+const SILENT: readonly string[] = [
+  'directory',
+  'type',
+  'file',
+  'masterfile-format',
+  'allow-transfer',
+  'also-notify',
+  'primaries',
+  'masters',
+];
 
 function words({ words: all }: Statement): string {
   return all.join(' ');
@@ -90,16 +100,41 @@ function tellOfView(draft: Draft, view: Statement): void {
 function carryZone(
   draft: Draft,
   files: Files,
-  { statement, directory }: { readonly statement: Statement; readonly directory: string },
+  known: { readonly statement: Statement; readonly directory: string; readonly named: Named },
 ): void {
+  const { statement, directory, named } = known;
+  const { body = [], place } = statement;
   const what = `zone ${statement.words[1] ?? ''}`;
-  const found = findZone(files, statement, directory);
-  if (typeof found === 'string') draft.lost(statement.place, what, found);
-  else if (draft.zones.has(zoneName(found.origin))) draft.lost(statement.place, what, 'it stands twice');
-  else {
-    tellOf(draft, statement, what);
-    draft.zones.set(zoneName(found.origin), carryText(draft, { ...found, files }));
+  const isSecondary = ['slave', 'secondary'].includes(optionOf(body, 'type') ?? '');
+  const transfers = transfersOf(draft, named, body, isSecondary);
+  const found = isSecondary ? secondaryOf(statement, transfers) : findZone(files, statement, directory);
+  if (typeof found === 'string') {
+    draft.lost(place, what, found);
+    return;
   }
+  const name = zoneName(found.origin);
+  if (draft.zones.has(name) || draft.transfers.has(name)) {
+    draft.lost(place, what, 'it stands twice');
+    return;
+  }
+  tellOf(draft, statement, what);
+  if (Object.keys(transfers).length > 0) draft.transfers.set(name, transfers);
+  const { origin, master } = found;
+  if (master !== undefined) draft.zones.set(name, carryText(draft, { origin, ...master, files }));
+}
+
+/** A zone that is carried over. */
+interface Found {
+  readonly origin: Uint8Array;
+  /** Absent: it is transferred. */
+  readonly master?: { readonly file: string; readonly text: string };
+}
+
+/** A secondary zone's name; or why it cannot be carried over. */
+function secondaryOf({ words: [, name = ''] }: Statement, { primary }: TransferDraft): Found | string {
+  const origin = wireName(name === '' ? '.' : name, Uint8Array.of(0));
+  if (origin === undefined) return 'it is not a name';
+  return primary === undefined ? 'it names no primary' : { origin };
 }
 
 /** A zone's name, file and text; or why it cannot be carried over. */
@@ -107,7 +142,7 @@ function findZone(
   files: Files,
   { body = [], words: [, name = '', zoneClass = 'IN'], place }: Statement,
   directory: string,
-): { readonly origin: Uint8Array; readonly file: string; readonly text: string } | string {
+): Found | string {
   const type = optionOf(body, 'type') ?? (optionOf(body, 'in-view') === undefined ? 'none' : 'in-view');
   const path = optionOf(body, 'file');
   if (zoneClass.toUpperCase() !== 'IN') return `class ${zoneClass} is not served`;
@@ -120,17 +155,15 @@ function findZone(
   const text = textOf(file, files);
   const origin = wireName(name === '' ? '.' : name, Uint8Array.of(0));
   if (origin === undefined) return 'it is not a name';
-  if (text !== undefined) return { origin, file, text };
+  if (text !== undefined) return { origin, master: { file, text } };
   // A copy of the folder may lie elsewhere than where it was.
   const other = path.startsWith('/') ? undefined : textOf(beside, files);
-  return other === undefined ? `its file ${file} cannot be read` : { origin, file: beside, text: other };
+  if (other === undefined) return `its file ${file} cannot be read`;
+  return { origin, master: { file: beside, text: other } };
 }
 
 function typeReason(type: string): string {
   switch (type) {
-    case 'slave':
-    case 'secondary':
-      return 'a secondary zone: set `primary` of the zone, and it is transferred';
     case 'hint':
     case 'forward':
     case 'stub':

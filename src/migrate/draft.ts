@@ -78,6 +78,19 @@ export interface ServiceDraft {
   readonly ttl: { readonly min: number; readonly max: number };
 }
 
+/** What a zone says of transfers, in the configuration's own form. */
+export interface TransferDraft {
+  readonly primary?: readonly string[];
+  readonly transfer?: readonly string[];
+  readonly notify?: readonly string[];
+}
+
+/** A key that transfers are signed with. */
+export interface KeyDraft {
+  readonly algorithm: string;
+  readonly secret: string;
+}
+
 /** A network of clients that a policy names by its label. */
 interface NetworkDraft {
   readonly prefix: string;
@@ -101,6 +114,9 @@ export interface Draft {
   readonly networks: readonly NetworkDraft[];
   /** Master files by the name of their zone, without the final dot. */
   readonly zones: Map<string, string>;
+  /** By the name of their zone; those with a primary have no master file. */
+  readonly transfers: Map<string, TransferDraft>;
+  readonly keys: Map<string, KeyDraft>;
   readonly notes: Note[];
   /** The database that locates clients; undefined: that of this program. */
   geoCity: string | undefined;
@@ -137,6 +153,8 @@ export function createDraft(): Draft {
     services,
     networks,
     zones: new Map(),
+    transfers: new Map(),
+    keys: new Map(),
     notes,
     geoCity: undefined,
     lost: note('lost'),

@@ -43,7 +43,12 @@ function configText(
   const checked = draft.pops.filter(({ check }) => check !== undefined);
   const config = {
     listen: { dns: ['127.0.0.1:5300'] },
-    zones: [...draft.zones.keys()].map((origin) => ({ origin, file: zonePath(origin) })),
+    zones: [...new Set([...draft.zones.keys(), ...draft.transfers.keys()])].map((origin) => ({
+      origin,
+      ...(draft.zones.has(origin) ? { file: zonePath(origin) } : {}),
+      ...draft.transfers.get(origin),
+    })),
+    ...(draft.keys.size === 0 ? {} : { keys: Object.fromEntries(draft.keys) }),
     ...(draft.services.size === 0 ? {} : { services: Object.fromEntries(draft.services) }),
     ...(draft.pops.length === 0 ? {} : { pops: draft.pops.map(popOf) }),
     ...(geoCity === undefined ? {} : { geo: { city: geoCity } }),
