@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeAuthority, makeServerCertificate } from '../../src/pop/certificate.ts';
@@ -87,7 +87,9 @@ writeFileSync(file('edge.yaml'), `${config}\ntls: {certificate: x.crt, key: x.ke
 const ports = { dot: serverPort(), doh: serverPort() };
 const peers = { dot: serverPort(), doh: serverPort() };
 const flags = ['--dot-port', String(ports.dot), '--doh-port', String(ports.doh), '--workers', '1'];
-const program = await startProgram(['serve', '--config', file('edge.yaml'), ...flags]);
+// The image of the databases is made once, and takes long on a busy machine.
+const state = join(tmpdir(), 'isochrone-bench-tls-state');
+const program = await startProgram(['serve', '--config', file('edge.yaml'), ...flags], { state });
 const named = await startNamed(peers);
 console.log(`load average ${loadavg()[0]?.toFixed(1)}: on a busy machine only the ratios say something`);
 let failed = false;
