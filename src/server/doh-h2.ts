@@ -64,7 +64,7 @@ function answer(
   stream.respond({ ...headers, ':status': status });
   stream.end(method === 'HEAD' ? undefined : body);
   // What is still to come of its body is not wanted (RFC 9113 §8.1).
-  if (!stream.readableEnded) stream.close(NO_ERROR);
+  if (!stream.endAfterHeaders && !stream.readableEnded) stream.close(NO_ERROR);
 }
 
 /**
