@@ -8,7 +8,7 @@ import { popContext, popRequest, textOf } from './helpers/pop-request.ts';
 /** Lambda@Edge: modules as they are, at four events, held to their time and to the rules of headers. */
 
 const file = (name: string): string => fileURLToPath(new URL(`fixtures/lambda/${name}`, import.meta.url));
-const bounds = { limitMs: 1000, memoryMb: 64, threads: 1 };
+const bounds = { limitMs: 700, memoryMb: 64, threads: 1 };
 const logged: string[] = [];
 const edge = edgeLambdas({
   lambdas: [

@@ -119,9 +119,9 @@ function read(
   for (const [name, file] of Object.entries(security.functions)) {
     const code = textOf(file);
     if (code === undefined) continue;
-    const message = functionFault(code);
-    if (message === undefined) functions.set(name, code);
-    else problems.push({ file, message });
+    const fault = functionFault(code);
+    if (fault === undefined) functions.set(name, code);
+    else problems.push({ file, ...fault });
   }
   for (const { file } of Object.values(security.lambdas))
     if (!terminal.exists(file)) problems.push({ file, message: 'is not there' });

@@ -36,7 +36,8 @@ export function checkSecurity(raw: Readonly<Record<string, unknown>>, report: Re
   }
 }
 
-const EVENTS = ['viewerRequest', 'originRequest', 'originResponse', 'viewerResponse'];
+const VIEWER_EVENTS = ['viewerRequest', 'viewerResponse'];
+const EVENTS = [...VIEWER_EVENTS, 'originRequest', 'originResponse'];
 
 function checkBehaviour(
   behaviour: unknown,
@@ -47,13 +48,17 @@ function checkBehaviour(
   for (const [i, group] of list(field(behaviour, 'trustedKeyGroups')))
     known([...path, 'trustedKeyGroups', i], group, 'keyGroups');
   known([...path, 'fieldEncryption'], field(behaviour, 'fieldEncryption'), 'fieldEncryption');
-  for (const event of EVENTS) {
-    const [fn, lambda] = ['functions', 'lambdas'].map((kind) => field(field(behaviour, kind), event));
-    known([...path, 'functions', event], fn, 'functions');
-    known([...path, 'lambdas', event], lambda, 'lambdas');
-    if (fn !== undefined && lambda !== undefined)
-      report([...path, 'lambdas', event], 'a function has this event already: one of the two');
-  }
+  for (const kind of ['functions', 'lambdas'])
+    for (const event of EVENTS) known([...path, kind, event], field(field(behaviour, kind), event), kind);
+  // CloudFront has one kind of code at a behaviour's viewer, and what runs there must run here.
+  const atViewer = (kind: string): string | undefined =>
+    VIEWER_EVENTS.find((event) => field(field(behaviour, kind), event) !== undefined);
+  const [fn, lambda] = [atViewer('functions'), atViewer('lambdas')];
+  if (fn !== undefined && lambda !== undefined)
+    report(
+      [...path, 'lambdas', lambda],
+      `functions.${fn} is there: functions or handlers see the viewer, not both`,
+    );
 }
 
 /** Entries of a list, or of a mapping. */

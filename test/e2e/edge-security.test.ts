@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { buildClient, CommitmentPolicy, RawRsaKeyringNode } from '@aws-crypto/client-node';
 import { getSignedCookies, getSignedUrl } from '@aws-sdk/cloudfront-signer';
 import { type Program, runProgram, runTool, startProgram, until } from '../helpers/program.ts';
@@ -11,6 +14,7 @@ import { HOST, POP_ADDRESS, type SecurityWorld, startSecurityWorld } from '../he
 
 /** Every security feature by curl, in front of an origin that tells what reached it. */
 
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const GERMANY = '127.3.0.1';
 const OFFICE = '127.3.0.9';
 const JAPAN = '127.1.0.1';
@@ -36,7 +40,12 @@ interface Fetched {
 }
 
 /** Fetches a path as a client at an address does. */
-async function fetched(target: string, args: readonly string[] = [], client = GERMANY): Promise<Fetched> {
+async function fetched(
+  target: string,
+  args: readonly string[] = [],
+  client = GERMANY,
+  at = port,
+): Promise<Fetched> {
   const { code, out, err } = await runTool('curl', [
     ...[
       '--silent',
@@ -47,8 +56,8 @@ async function fetched(target: string, args: readonly string[] = [], client = GE
       '--cacert',
       join(program.state, 'ca.crt'),
     ],
-    ...['--interface', client, '--resolve', `${HOST}:${port}:${POP_ADDRESS}`, '--dump-header', '-'],
-    ...[...args, `https://${HOST}:${port}${target}`],
+    ...['--interface', client, '--resolve', `${HOST}:${at}:${POP_ADDRESS}`, '--dump-header', '-'],
+    ...[...args, `https://${HOST}:${at}${target}`],
   ]);
   assert.equal(code, 0, `${err}${program.output()}`);
   const end = out.indexOf('\r\n\r\n');
@@ -182,13 +191,42 @@ test('metrics tell what was done', async () => {
   assert.match(page, /isochrone_pop_edge_code_total\{kind="function",ended="failed"\} 3/);
 });
 
+test('isochrone pop, alone, does the same', async () => {
+  const at = await freePort();
+  const flags = ['--config', world.config, '--state', program.state, '--port', String(at), '--json'];
+  const child = spawn(process.execPath, [MAIN, 'pop', 'FRA', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += String(chunk)));
+  try {
+    const { held } = await until(
+      async () => printed,
+      (text) => text.includes('{"ready"'),
+      60_000,
+    );
+    assert.ok(held, printed);
+    const statuses = [];
+    for (const target of ['/', '/?id=1%20union%20select%201', '/films/1', '/function/'])
+      statuses.push((await fetched(target, [], GERMANY, at)).status);
+    assert.deepEqual(statuses, [200, 403, 403, 200]);
+    assert.equal((await fetched('/', [], JAPAN, at)).status, 403);
+  } finally {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+});
+
 test('check tells every fault of every file; up does not start with them', async () => {
   const bad = join(world.folder, 'bad.yaml');
   writeFileSync(join(world.folder, 'bad.js'), 'import cf from "cloudfront"; function handler() {}');
+  writeFileSync(join(world.folder, 'worse.js'), '// handler\nfunction handler( {');
   writeFileSync(join(world.folder, 'bad-acl.json'), '{"Name":"x","DefaultAction":{"Allow":{}},"Rules":[{}]}');
   const text = readFileSync(world.config, 'utf8')
     .replace('file: acl.json', 'file: bad-acl.json')
     .replace('loop: loop.js', 'loop: bad.js')
+    .replace('bomb: bomb.js', 'bomb: worse.js')
     .replace('KFIELDS: fields.pem', 'KFIELDS: nowhere.pem')
     .replace('promise: { file: ', 'promise: { file: missing');
   writeFileSync(bad, text);
@@ -196,12 +234,18 @@ test('check tells every fault of every file; up does not start with them', async
   assert.equal(code, 1);
   for (const fault of [
     /bad-acl\.json:1:\d+: Rules\[0\]: Name is missing/,
+    /worse\.js:2: is no script: /,
     /bad\.js: uses the module cloudfront/,
     /nowhere\.pem/,
     /missing.*promise\.mjs: is not there/,
   ])
     assert.match(out, fault);
-  writeFileSync(bad, readFileSync(world.config, 'utf8').replace('[partners]', '[partner]'));
+  const both =
+    'functions: { viewerRequest: host, viewerResponse: hsts }, lambdas: { viewerRequest: promise }';
+  const names = readFileSync(world.config, 'utf8')
+    .replace('[partners]', '[partner]')
+    .replace('functions: { viewerRequest: host }', both);
+  writeFileSync(bad, names);
   const named = await runProgram('check', '--config', bad);
   assert.match(
     named.out,

@@ -13,26 +13,21 @@ export type EventType = (typeof EVENT_TYPES)[number];
  * Headers that edge code neither sees nor sets: CloudFront developer guide, "Restrictions on edge
  * functions".
  */
-const FORBIDDEN = new Set([
-  'connection',
-  'expect',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'trailer',
-  'upgrade',
-  'x-cache',
-  'x-forwarded-proto',
-  'x-real-ip',
-]);
-const FORBIDDEN_BEGINNINGS = ['x-accel-', 'x-amz-cf-', 'x-amzn-', 'x-edge-'];
+const FORBIDDEN = new Set(
+  `client-cert client-cert-chain cloudfront-viewer-cert-pem connection expect keep-alive proxy-authenticate
+  proxy-authorization proxy-connection trailer upgrade x-accel-buffering x-accel-charset x-accel-limit-rate
+  x-accel-redirect x-amzn-auth x-amzn-cf-billing x-amzn-cf-id x-amzn-cf-xff x-amzn-errortype
+  x-amzn-fle-profile x-amzn-header-count x-amzn-header-order x-amzn-lambda-integration-tag x-amzn-requestid
+  x-cache x-forwarded-proto x-real-ip`.split(/\s+/),
+);
+const FORBIDDEN_BEGINNINGS = ['x-amz-cf-', 'x-edge-'];
 
 /** Headers that edge code sees and must leave as they are, by moment. */
 const READ_ONLY: Readonly<Record<EventType, ReadonlySet<string>>> = {
-  'viewer-request': new Set(['content-length', 'host', 'transfer-encoding', 'via']),
+  'viewer-request': new Set(['cdn-loop', 'content-length', 'host', 'transfer-encoding', 'via']),
   'origin-request': new Set([
     'accept-encoding',
+    'cdn-loop',
     'content-length',
     'if-modified-since',
     'if-none-match',
