@@ -60,8 +60,12 @@ const engine = await getQuickJS();
 const ready = new Map<string, Prepared>();
 
 port.on('message', ({ name, event }: FunctionCall) => {
-  const prepared = ready.get(name) ?? prepare(engine, functions[name] ?? '');
+  const kept = ready.get(name);
   ready.delete(name);
+  // What went wrong ahead of time may have been a machine that stood still: the call gets its own chance.
+  if (kept?.error !== undefined) dispose(kept);
+  const isGood = kept !== undefined && kept.error === undefined;
+  const prepared = isGood ? kept : prepare(engine, functions[name] ?? '');
   port.postMessage(call(prepared, event));
   dispose(prepared);
   ready.set(name, prepare(engine, functions[name] ?? ''));
@@ -71,9 +75,11 @@ port.postMessage('ready');
 
 function prepare(quickjs: QuickJSWASMModule, code: string): Prepared {
   const runtime = quickjs.newRuntime({ memoryLimitBytes: memoryOctets, maxStackSizeBytes: STACK_OCTETS_MAX });
-  const prepared = { runtime, context: runtime.newContext(), log: [], deadlineMs: Date.now() + limitMs };
+  const prepared = { runtime, context: runtime.newContext(), log: [], deadlineMs: Number.POSITIVE_INFINITY };
   runtime.setInterruptHandler(() => Date.now() > prepared.deadlineMs);
-  const error = furnish(prepared) ?? run(prepared.context, code, 'function.js');
+  const fault = furnish(prepared);
+  prepared.deadlineMs = Date.now() + limitMs;
+  const error = fault ?? run(prepared.context, code, 'function.js');
   return Object.assign(prepared, { error });
 }
 
