@@ -82,12 +82,13 @@ export function signChosen(context: AnswerContext, node: number, kind: number): 
   const sets = words[first] as number;
   for (let set = 0; set < sets; set++) {
     const at = first + 1 + (set * CANDIDATES_TYPES + kind) * CANDIDATES_WORDS;
+    const octets = words[at + CANDIDATES_OCTETS] as number;
+    if (octets === 0) return false;
     const head = block + ((words[at + CANDIDATES_HEAD] as number) >>> 2);
     const signature =
       block + ((words[at + CANDIDATES_SIGNATURES] as number) >>> 2) + outcome.linkIndex * CANDIDATE_WORDS;
     if (words[signature] === 0) return false;
-    if (putSignature(message, words, head, words[at + CANDIDATES_OCTETS] as number, signature, outcome.ttl))
-      continue;
+    if (putSignature(message, words, head, octets, signature, outcome.ttl)) continue;
     outcome.truncated = true;
     break;
   }

@@ -122,6 +122,10 @@ function writeCandidates(buffer: BlockBuffer, sets: readonly SteeredSignatures[]
   for (const { head, ttl, signatures } of sets.flatMap(({ kinds }) => kinds)) {
     const octets = signatures.length * 4;
     reserve(buffer, octets + head.length + SLACK);
+    if (head.length === 0) {
+      to += CANDIDATES.WORDS;
+      continue;
+    }
     const headAt = buffer.at;
     // RDLENGTH is that of the whole.
     putHead(buffer, TYPE.RRSIG, ttl, head.length + SIGNATURE_SIZE);

@@ -1,4 +1,5 @@
 import { TYPE } from '../wire/constants.ts';
+import { joinOctets } from './canonical.ts';
 import { SIGNATURE_OCTETS } from './key.ts';
 import type { ZoneRecord } from './record.ts';
 import { canonicalRecords, rrsigHead, type Signing, type SigningKey, signCandidate } from './rrsig.ts';
@@ -6,6 +7,9 @@ import { ENTRY } from './signature-store.ts';
 
 /** Types that steering makes, in the order of a link's records. */
 export const STEERED_TYPES = [TYPE.A, TYPE.AAAA, TYPE.HTTPS] as const;
+
+/** Of a type that the service never answers with. */
+const NOTHING = { head: new Uint8Array(0), ttl: 0, signatures: new Int32Array(0) };
 
 /** What a service may answer with. */
 export interface CandidateSource {
@@ -53,15 +57,18 @@ export function signCandidates(
     const { min, max } = source.ttlBounds[kind] as CandidateSource['ttlBounds'][0];
     const ttl = Math.max(min, Math.min(steer.ttl, max));
     const head = rrsigHead(key, origin, { owner, type, ttl });
+    if (!source.kinds.types.includes(type)) return NOTHING;
     const signatures = new Int32Array(source.linkCount * CANDIDATE_WORDS);
     const view = new DataView(signatures.buffer);
+    let octets: Uint8Array = new Uint8Array(0);
+    let size = -1;
     for (let link = 0; link < source.linkCount; link++) {
       const rdata = source.rdata(link, kind);
       if (rdata === undefined) continue;
-      const [record = new Uint8Array(0)] = canonicalRecords({ owner, type, ttl, rdatas: [rdata] });
-      const octets = new Uint8Array(head.length + record.length);
-      octets.set(head);
-      octets.set(record, head.length);
+      // Most differ in nothing but their RDATA, in which there is nothing to be lowered.
+      if (rdata.length === size) octets.set(rdata, octets.length - size);
+      else octets = joinOctets(head, ...canonicalRecords({ owner, type, ttl, rdatas: [rdata] }));
+      size = rdata.length;
       const entry = signCandidate(signing, key, octets);
       if (entry < 0) continue;
       const at = link * CANDIDATE_WORDS;

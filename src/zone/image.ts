@@ -128,7 +128,8 @@ export const DENIAL = { OWNER: 0, RECORD: 1, OCTETS: 2, SIGNATURES: 3, WORDS: 4 
 /**
  * Signatures of what steering chooses: a word counts the keys that signed; then for each of them and each
  * type (A, AAAA, HTTPS) `CANDIDATES` words: where an RRSIG without its signature begins, as in a run, and
- * its octets; and where, link by link, times and signatures begin (`CANDIDATE_WORDS` of candidates.ts).
+ * its octets, 0 where there is no such record; and where, link by link, times and signatures begin
+ * (`CANDIDATE_WORDS` of candidates.ts).
  */
 export const CANDIDATES = { HEAD: 0, OCTETS: 1, SIGNATURES: 2, WORDS: 3, TYPES: 3 } as const;
 

@@ -152,7 +152,9 @@ async function measureSigning(): Promise<void> {
   );
   const config = ['--config', join(own, 'many.yaml')];
   const main = [process.execPath, join(root, 'src/main.ts')];
-  // The client image is there, as on any machine that has run before.
+  const plain = join(own, 'plain.yaml');
+  writeFileSync(plain, readFileSync(join(own, 'many.yaml'), 'utf8').replace(', dnssec: {}', ''));
+  await makeClientImage([...main, 'serve', '--config', plain], own);
   await run([...main, 'zone', 'keygen', 'many.test', ...config]);
   const port = 20747;
   const serve = [...main, 'serve', ...config, '--port', `${port}`, '--admin-port', '0', '--workers', '1'];
@@ -163,21 +165,36 @@ async function measureSigning(): Promise<void> {
     const server = { host: '127.0.0.1', port };
     const static_ = { name: 'ns.many.test.', type: 'A', edns: 1232, dnssecOk: true };
     const first = await firstAnswer(port, [static_], { withinMs: WITHIN_MS, sinceMs, gaveUp: running.ended });
-    const plain = await ask({ server, name: `n${names - 1}.many.test.`, type: 'A' });
+    const unsigned = await ask({ server, name: `n${names - 1}.many.test.`, type: 'A', timeoutMs: 30_000 });
     let signedMs = Number.NaN;
-    while (Number.isNaN(signedMs) && performance.now() - sinceMs < WITHIN_MS * 3) {
-      const last = await ask({ server, name: `n${names - 1}.many.test.`, type: 'AAAA', dnssecOk: true });
-      if (last.sections[0].length > 1) signedMs = performance.now() - sinceMs;
+    while (Number.isNaN(signedMs) && performance.now() - sinceMs < WITHIN_MS * 5) {
+      const last = await ask({
+        server,
+        name: `n${names - 1}.many.test.`,
+        type: 'AAAA',
+        dnssecOk: true,
+      }).catch(() => undefined);
+      if ((last?.sections[0].length ?? 0) > 1) signedMs = performance.now() - sinceMs;
       else await sleep(50);
     }
     const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1];
     progress(
       `${title}: ${names} names x ${pops} POPs x 2 types: first answers after ${whole(first ?? 0)} ms ` +
-        `(steered ones without DO: ${plain.sections[0].length}), all signed after ${whole(signedMs)} ms, ` +
+        `(steered without DO: ${unsigned.sections[0].length}), all signed after ${whole(signedMs)} ms, ` +
         `peak memory of the process ${whole(Number(peak) / 1024)} MiB`,
     );
     await running.stop();
   }
+}
+
+/** The client image is there, as on any machine that has run before. */
+async function makeClientImage(serve: readonly string[], own: string): Promise<void> {
+  const port = 20748;
+  const words = ['--port', `${port}`, '--admin-port', '0', '--workers', '1'];
+  const running = start([...serve, ...words], { log: join(own, 'log') });
+  const questions = [{ name: 'ns.many.test.', type: 'A', edns: 1232 }];
+  await firstAnswer(port, questions, { withinMs: 2 * WITHIN_MS, gaveUp: running.ended });
+  await running.stop();
 }
 
 function popLine(code: string, n: number): string {
