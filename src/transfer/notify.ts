@@ -14,6 +14,11 @@ export interface Notifier {
 /** Times that a peer is told, and the wait after the first, which doubles, ms. */
 const TRIES_MAX = 6;
 const FIRST_WAIT_MS = 2000;
+/**
+ * Time between a change and its being told, ms: threads that answer take it up between two batches, and who
+ * asks before that sees the old serial, and does not come again.
+ */
+const DELAY_MS = 1000;
 /** Peers that are being told at a time; more wait for the next. */
 const OPEN_MAX = 64;
 const WAITING_MAX = 100_000;
@@ -24,6 +29,7 @@ interface Telling {
   readonly soa: Packed;
   readonly peer: PeerAddress;
   isOver: boolean;
+  readonly notBeforeMs: number;
 }
 
 /** `log`: told of peers that answer nothing, or an error. */
@@ -35,7 +41,10 @@ export function createNotifier(log: (message: string) => void): Notifier {
   let isClosed = false;
   const begin = (): void => {
     for (; !isClosed && open < OPEN_MAX && waiting.length > 0; ) {
-      const telling = waiting.shift() as Telling;
+      const telling = waiting[0] as Telling;
+      // They wait in the order of their times; a timer comes for each.
+      if (!telling.isOver && telling.notBeforeMs > performance.now() + 1) return;
+      waiting.shift();
       if (telling.isOver) continue;
       open++;
       void tellPeer(telling, sockets).then((fault) => {
@@ -49,15 +58,16 @@ export function createNotifier(log: (message: string) => void): Notifier {
   };
   return {
     tell: (origin, soa, peers) => {
+      const nowMs = performance.now();
       for (const peer of peers) {
         const key = `${peer.host} ${peer.port} ${origin.join('.')}`;
         const before = current.get(key);
         if (before !== undefined) before.isOver = true;
-        const telling = { key, origin, soa, peer, isOver: false };
+        const telling = { key, origin, soa, peer, isOver: false, notBeforeMs: nowMs + DELAY_MS };
         current.set(key, telling);
         if (waiting.length < WAITING_MAX) waiting.push(telling);
       }
-      begin();
+      setTimeout(begin, DELAY_MS).unref();
     },
     close: () => {
       isClosed = true;
