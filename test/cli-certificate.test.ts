@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatorError } from '../src/base/errors.ts';
-import { secureServer, watchCertificate } from '../src/cli/certificate.ts';
+import { certificateProblems, secureServer, watchCertificate } from '../src/cli/certificate.ts';
 import { processTerminal } from '../src/cli/terminal.ts';
 import { type Config, loadConfig } from '../src/config/config.ts';
 import type { CertificateAndKey } from '../src/server/supervisor-secure.ts';
@@ -38,7 +38,7 @@ function stage(context: TestContext) {
     context.after(watch.close);
     return watch;
   };
-  return { authority, files, put, first, config, terminal, used, log, follow };
+  return { authority, put, first, config, terminal, used, log, follow };
 }
 
 function configWith(lines: string): Config {
@@ -59,7 +59,7 @@ const problemsOf = (work: () => unknown): string => {
 };
 
 test('what TLS is spoken with must be there, be in PEM form, and belong together', (context) => {
-  const { authority, files, put, first, config, terminal } = stage(context);
+  const { authority, put, first, config, terminal } = stage(context);
   const server = secureServer(config, terminal);
   assert.deepEqual(server?.credentials, first);
   assert.deepEqual([server?.dot.length, server?.doh.length, server?.path], [1, 0, '/dns-query']);
@@ -82,7 +82,10 @@ test('what TLS is spoken with must be there, be in PEM form, and belong together
     problemsOf(() => secureServer(gone, terminal)),
     /such\.crt: no such file\n.*such\.key: no such/,
   );
-  assert.equal(files.key.endsWith('x.key'), true);
+  const checked = certificateProblems(gone, terminal).map(({ file }) => file);
+  assert.deepEqual(checked, ['/no/such.crt', '/no/such.key']);
+  put(first);
+  assert.deepEqual(certificateProblems(config, terminal), []);
 });
 
 test('a new certificate is used once its key is there too; SIGHUP looks at once', async (context) => {

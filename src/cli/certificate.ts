@@ -46,6 +46,19 @@ export function secureServer(
   return { dot, doh, path: tls.path, workers: tls.workers, credentials: pair };
 }
 
+/** What is wrong with the certificate and the key that a configuration names. */
+export function certificateProblems({ tls }: Config, terminal: Terminal): readonly Problem[] {
+  const files = filesOf(tls);
+  if (files === undefined) return [];
+  try {
+    readCertificate(files, terminal);
+    return [];
+  } catch (error) {
+    if (error instanceof OperatorError) return error.problems;
+    throw error;
+  }
+}
+
 /** What `watchCertificate` needs. */
 export interface CertificateWatch {
   readonly config: Config;

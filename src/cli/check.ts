@@ -2,6 +2,7 @@ import { formatProblem, OperatorError, type Problem } from '../base/errors.ts';
 import { type InspectedConfig, inspectConfig } from '../config/config.ts';
 import { formatRecord } from '../zone/format.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
+import { certificateProblems } from './certificate.ts';
 import {
   type Command,
   EXIT_FAILED,
@@ -106,6 +107,7 @@ export function checkAll(operands: readonly string[], flags: Flags, terminal: Te
       ...(inspected?.config === undefined ? [] : securityProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : cookieProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : dropListProblems(inspected.config, terminal)),
+      ...(inspected?.config === undefined ? [] : certificateProblems(inspected.config, terminal)),
       ...read.problems.filter(isError).map(plain),
     ],
     warnings: read.problems.filter((problem) => !isError(problem)).map(plain),
