@@ -43,11 +43,17 @@ const run = (...args: string[]) => runCli('zone', ...args, '--config', config);
 test('keys are made, shown, and rolled; the DS is that of dnssec-dsfromkey', async (context) => {
   const absent = await run('ds', 'edge.test');
   assert.equal(absent.code, 1);
+  const unchecked = await runCli('check', '--config', config);
+  assert.match(
+    unchecked.out,
+    /no key of edge\.test\., which is to be signed: isochrone zone keygen edge\.test\./,
+  );
   const made = await run('keygen', 'EDGE.test.', '--split', '--algorithm', 'ed25519');
   assert.equal(made.code, 0, made.err);
   const [ksk = '', zsk = ''] = made.out.trim().split('\n');
   assert.match(ksk, /Kedge\.test\.\+015\+\d{5}\.key$/);
   assert.equal((await run('keygen', 'edge.test')).code, 2, 'a zone that has keys gets no others');
+  assert.equal((await runCli('check', '--config', config)).code, 0);
   const ds = await run('ds', 'edge.test');
   const shown = await run('keys', 'edge.test');
   assert.match(shown.out, /ksk +active/);

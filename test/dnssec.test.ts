@@ -192,6 +192,27 @@ test('planted faults are bogus', async (context) => {
   );
 });
 
+test('delv agrees', (context) => {
+  if (!hasProgram(context, 'delv')) return;
+  for (const [index, { origin }] of sound.entries()) {
+    const [tag, algorithm, type, digest] = (anchors[index] ?? '').split(' DS ')[1]?.split(' ') ?? [];
+    const file = join(folder, `${origin}anchor`);
+    const words = `"${origin}" static-ds ${tag} ${algorithm} ${type} "${digest}"`;
+    writeFileSync(file, `trust-anchors { ${words}; };\n`);
+    for (const [name, said] of [
+      ['s1', /^; fully validated/m],
+      ['a.wild', /^; fully validated/m],
+      ['nx', /^; negative response, fully validated/m],
+      ['b.ent', /^; negative response, fully validated/m],
+    ] as const) {
+      const flags = ['-p', `${ours.port}`, '@127.0.0.1', '-a', file, `+root=${origin}`];
+      const env = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+      const ended = spawnSync('delv', [...flags, `${name}.${origin}`, 'A'], { env, encoding: 'utf8' });
+      assert.match(`${ended.stdout}${ended.stderr}`, said, `${name}.${origin}`);
+    }
+  }
+});
+
 test('dnssec-verify accepts the signed zones, and rejects faulty ones', (context) => {
   if (!hasProgram(context, 'dnssec-verify')) return;
   const path = `${process.env['PATH']}:/usr/sbin:/sbin`;

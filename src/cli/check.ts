@@ -20,6 +20,7 @@ import { geoProblems } from './geo-files.ts';
 import { measureProblems } from './measure-files.ts';
 import { securityProblems } from './security-files.ts';
 import { compileToCheck, readZone, type ZoneToRead } from './zone-file.ts';
+import { signingProblems } from './zone-signers.ts';
 
 export const checkCommand: Command = {
   operands: '[ZONEFILE…]',
@@ -104,6 +105,7 @@ export function checkAll(operands: readonly string[], flags: Flags, terminal: Te
       ...(inspected?.problems ?? []),
       ...(inspected?.config === undefined ? [] : geoProblems(inspected.config)),
       ...(inspected?.config === undefined ? [] : measureProblems(inspected.config, terminal)),
+      ...(inspected?.config === undefined ? [] : signingProblems(inspected.config)),
       ...(inspected?.config === undefined ? [] : securityProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : cookieProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : dropListProblems(inspected.config, terminal)),

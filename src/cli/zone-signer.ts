@@ -126,6 +126,15 @@ export function readKeysWithStates(
   return { keys, states, problems };
 }
 
+/** What keeps a zone from being signed by the keys in its folder. */
+export function keyProblems(origin: Uint8Array, dnssec: Dnssec, folder: string): readonly Problem[] {
+  const paths = signingPaths(folder, origin, dnssec);
+  const { keys, states, problems } = readKeysWithStates(origin, paths, 0);
+  if (problems.length > 0) return problems;
+  const wrong = faultOf(plannedKeys(keys, states), origin);
+  return wrong === undefined ? [] : [{ file: paths.keys, message: wrong }];
+}
+
 /** Tells the roles and phases of keys apart, not their times. */
 export function statesDigest(states: readonly KeyState[]): string {
   const words = states.map(({ tag, algorithm, role, phase }) => `${algorithm} ${tag} ${role} ${phase}`);

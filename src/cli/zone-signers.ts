@@ -12,7 +12,7 @@ import { stateFolder } from './ground.ts';
 import type { ImageNotes } from './image-file.ts';
 import { keyFileNames } from './key-files.ts';
 import { readSaved } from './saved-files.ts';
-import { type SignedByFiles, signByFiles, signingPaths, statesDigest } from './zone-signer.ts';
+import { keyProblems, type SignedByFiles, signByFiles, signingPaths, statesDigest } from './zone-signer.ts';
 
 /** Adds zones to an image, those that are to be signed signed. */
 export interface ZoneSigners {
@@ -57,6 +57,16 @@ export function haveKeysMoved(
     // Without a file the keys are as they were made: new ones are seen by their files.
     const states = readSaved<readonly KeyState[]>(signingPaths(folder, name, dnssec).states);
     return states !== undefined && statesDigest(states) !== signedWith[formatName(name).toLowerCase()];
+  });
+}
+
+/** What keeps the zones of a configuration from being signed by the keys that there are. */
+export function signingProblems(config: Config): Problem[] {
+  return config.zones.flatMap(({ origin, dnssec }) => {
+    const name = parseName(origin);
+    return dnssec === undefined || typeof name === 'string'
+      ? []
+      : keyProblems(name, dnssec, signingFolder(config));
   });
 }
 
