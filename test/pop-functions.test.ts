@@ -199,3 +199,12 @@ for (const [name, status, error] of FAILURES)
 test('functions: nothing of this machine can be reached', async () => {
   assert.equal((await atRequest('host_objects')).request.target, '/undefinedundefined');
 });
+
+test('functions: one that runs too long again and again rests, and keeps nobody waiting', async () => {
+  const beganMs = performance.now();
+  const all = await Promise.all(Array.from({ length: 50 }, () => atRequest('loop')));
+  assert.ok(performance.now() - beganMs < 20_000, 'fifty of them, one after the other, would take 25 s');
+  assert.ok(all.every(({ response }) => response?.status === 503));
+  assert.ok(all.filter(({ error }) => error?.includes('it rests')).length >= 40);
+  assert.equal(headerIn((await atRequest('state')).request, 'x-count'), '1', 'others go on');
+});

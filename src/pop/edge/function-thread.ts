@@ -33,6 +33,8 @@ export interface FunctionCall {
 export interface FunctionReply {
   readonly result?: string;
   readonly error?: string;
+  /** It was stopped because its time was over. */
+  readonly isLate?: boolean;
   /** What it wrote to the console. */
   readonly log: readonly string[];
 }
@@ -56,6 +58,7 @@ const JOBS_MAX = 10_000;
 
 const { functions, memoryOctets, limitMs } = workerData as FunctionThreadData;
 const port = must(parentPort, 'port of the thread');
+const OVERRUN = `it ran longer than ${limitMs} ms`;
 const engine = await getQuickJS();
 const ready = new Map<string, Prepared>();
 
@@ -66,7 +69,8 @@ port.on('message', ({ name, event }: FunctionCall) => {
   if (kept?.error !== undefined) dispose(kept);
   const isGood = kept !== undefined && kept.error === undefined;
   const prepared = isGood ? kept : prepare(engine, functions[name] ?? '');
-  port.postMessage(call(prepared, event));
+  const reply = call(prepared, event);
+  port.postMessage({ ...reply, isLate: reply.error === OVERRUN });
   dispose(prepared);
   ready.set(name, prepare(engine, functions[name] ?? ''));
 });
@@ -167,7 +171,7 @@ function errorOf(context: QuickJSContext, handle: QuickJSHandle): string {
   handle.dispose();
   if (typeof dumped !== 'object' || dumped === null) return String(dumped);
   const { name, message } = dumped as { name?: unknown; message?: unknown };
-  if (message === 'interrupted') return `it ran longer than ${limitMs} ms`;
+  if (message === 'interrupted') return OVERRUN;
   return `${String(name)}: ${String(message)}`.slice(0, LOG_CHARACTERS_MAX);
 }
 

@@ -6,6 +6,7 @@ import type { Ended as Called } from '../security-counters.ts';
 import { functionEvent, readRequest, readResponse } from './function-event.ts';
 import type { FunctionReply, FunctionThreadData } from './function-thread.ts';
 import { type EventType, headersAfter, visible } from './header-rules.ts';
+import { createRests, REST_MS, type Rests } from './rests.ts';
 import { type ThreadPool, threadPool } from './thread-pool.ts';
 
 /** CloudFront Functions, ready to run at a viewer's request and at the response to it. */
@@ -47,12 +48,13 @@ export function edgeFunctions(options: EdgeFunctionsOptions): EdgeFunctions {
     log: options.log,
   });
   if (functions.size > 0) pool.warm();
+  const parts = { pool, rests: createRests(() => performance.now()), options };
   return {
     request: (name) => ({
       name: 'function',
       run: async (request, context) => {
         const event = functionEvent({ request, distributionId: context.distribution.id });
-        const ran = await call(pool, name, event, options);
+        const ran = await call(parts, name, event);
         const ended = typeof ran === 'string' ? failed('Execution', ran) : applyRequest(ran.value, request);
         note(options, context, { name, event: 'viewer-request', ended });
         return typeof ended === 'object' && 'response' in ended ? ended.response : undefined;
@@ -64,7 +66,7 @@ export function edgeFunctions(options: EdgeFunctionsOptions): EdgeFunctions {
         // What failed is not for functions to dress up.
         if (response.status >= 400) return response;
         const event = functionEvent({ request, response, distributionId: context.distribution.id });
-        const ran = await call(pool, name, event, options);
+        const ran = await call(parts, name, event);
         const ended = typeof ran === 'string' ? failed('Execution', ran) : applyResponse(ran.value, response);
         note(options, context, { name, event: 'viewer-response', ended });
         if (ended.response !== undefined && ended.response.body !== response.body)
@@ -88,21 +90,32 @@ function failed(kind: 'Execution' | 'Validation', error: string): Ended {
   return { response: denial(status, `Function${kind}Error`, message), error };
 }
 
-async function call(
-  pool: ThreadPool,
-  name: string,
-  event: object,
-  { log, limitMs }: EdgeFunctionsOptions,
-): Promise<{ value: unknown } | string> {
+const RESTING = `it rests for ${REST_MS} ms, as its last calls ran too long`;
+
+interface Parts {
+  readonly pool: ThreadPool;
+  readonly rests: Rests;
+  readonly options: EdgeFunctionsOptions;
+}
+
+async function call(parts: Parts, name: string, event: object): Promise<{ value: unknown } | string> {
+  const { pool, rests, options } = parts;
+  const { log, limitMs } = options;
+  const isWanted = (): boolean => !rests.isResting(name);
+  if (!isWanted()) return RESTING;
   const job = { name, event: JSON.stringify(event) };
-  const first = await pool.run(job);
+  const first = await pool.run(job, isWanted);
   // A thread may end because of the call before this one; a call changes nothing, so it may be made again.
-  const outcome = first.kind === 'died' ? await pool.run(job) : first;
-  if (outcome.kind === 'late') return `it ran longer than ${limitMs} ms and could not be stopped`;
-  if (outcome.kind === 'busy') return 'too many calls wait';
+  const outcome = first.kind === 'died' ? await pool.run(job, isWanted) : first;
+  if (outcome.kind === 'late') {
+    rests.ended(name, true);
+    return `it ran longer than ${limitMs} ms and could not be stopped`;
+  }
+  if (outcome.kind === 'busy') return isWanted() ? 'too many calls wait' : RESTING;
   if (outcome.kind === 'died') return `its thread ended: ${outcome.why}`;
   // Our own thread's reply.
-  const { result, error, log: lines } = outcome.reply as FunctionReply;
+  const { result, error, isLate, log: lines } = outcome.reply as FunctionReply;
+  rests.ended(name, isLate === true);
   for (const line of lines) log(`function ${name}: ${line}`);
   if (error !== undefined || result === undefined) return error ?? 'it returns nothing';
   try {

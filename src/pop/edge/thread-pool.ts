@@ -2,8 +2,11 @@ import { Worker } from 'node:worker_threads';
 
 /** Threads that run edge code, one job at a time each. */
 export interface ThreadPool {
-  /** Runs a job: the reply, or why there is none. Never rejects. */
-  readonly run: (job: unknown) => Promise<Outcome>;
+  /**
+   * Runs a job: the reply, or why there is none. Never rejects. A job that is not wanted any more when its
+   * turn comes ends as `busy`.
+   */
+  readonly run: (job: unknown, isWanted?: () => boolean) => Promise<Outcome>;
   /** Starts a thread, so that the first job need not wait for that. */
   readonly warm: () => void;
   /** Ends every thread; waiting jobs end as `died`. */
@@ -39,6 +42,7 @@ const RESTART_MS = 1000;
 
 interface Job {
   readonly message: unknown;
+  readonly isWanted: () => boolean;
   readonly resolve: (outcome: Outcome) => void;
   timer: NodeJS.Timeout;
 }
@@ -56,7 +60,7 @@ interface Thread {
 export function threadPool(options: ThreadPoolOptions): ThreadPool {
   const threads = new Threads(options);
   return {
-    run: (job) => threads.run(job),
+    run: (job, isWanted = () => true) => threads.run(job, isWanted),
     warm: () => threads.start(),
     close: () => threads.close(),
   };
@@ -74,14 +78,14 @@ class Threads {
     this.#options = options;
   }
 
-  run(message: unknown): Promise<Outcome> {
+  run(message: unknown, isWanted: () => boolean): Promise<Outcome> {
     return new Promise((resolve) => {
       if (this.#isClosed || this.#queue.length >= QUEUE_MAX) return resolve({ kind: 'busy' });
       const timer = setTimeout(() => {
         this.#queue.splice(this.#queue.indexOf(job), 1);
         resolve({ kind: 'busy' });
       }, WAIT_LIMIT_MS);
-      const job: Job = { message, resolve, timer };
+      const job: Job = { message, isWanted, resolve, timer };
       this.#queue.push(job);
       this.#dispatch();
     });
@@ -100,7 +104,7 @@ class Threads {
   #dispatch(): void {
     for (const thread of this.#threads) {
       if (!thread.isReady || thread.job !== undefined) continue;
-      const job = this.#queue.shift();
+      const job = this.#next();
       if (job === undefined) return;
       this.#begin(thread, job);
     }
@@ -110,6 +114,14 @@ class Threads {
     // Nobody starts a thread for them soon.
     if (this.#threads.size === 0)
       for (const job of this.#queue.splice(0)) settle(job, { kind: 'died', why: 'it could not start' });
+  }
+
+  #next(): Job | undefined {
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      if (job.isWanted()) return job;
+      settle(job, { kind: 'busy' });
+    }
+    return undefined;
   }
 
   #begin(thread: Thread, job: Job): void {

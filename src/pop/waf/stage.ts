@@ -68,8 +68,12 @@ function applied(verdict: Verdict, request: PopRequest, context: RequestContext)
   return undefined;
 }
 
+/** In the access log: whatever the client is told. */
+const BLOCKED = 'WafBlocked';
+
 function blocked(): PopResponse {
-  return denial(403, 'AccessDenied', 'The request could not be satisfied. Request blocked.');
+  const response = denial(403, 'AccessDenied', 'The request could not be satisfied. Request blocked.');
+  return { ...response, fault: BLOCKED };
 }
 
 function custom({ status, headers, contentType, body }: BlockResponse): PopResponse {
@@ -79,7 +83,7 @@ function custom({ status, headers, contentType, body }: BlockResponse): PopRespo
     ...(contentType === undefined ? [] : [['content-type', contentType] as const]),
     ['content-length', String(octets.length)] as const,
   ];
-  return { status, headers: all, body: octets, from: 'l1', result: 'Error', fault: 'WafBlocked' };
+  return { status, headers: all, body: octets, from: 'l1', result: 'Error', fault: BLOCKED };
 }
 
 /** Without the scheme and authority of an absolute form. */
