@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startNameServer } from '../src/server/supervisor.ts';
 import type { TcpLimits } from '../src/server/tcp-limits.ts';
+import { ask } from './helpers/ask.ts';
+import { loadEdge } from './helpers/edge.ts';
 import { noNative, startNative } from './helpers/native-stage.ts';
 
 async function start(context: TestContext, limits: Partial<TcpLimits>) {
@@ -53,6 +56,28 @@ test('who comes with a whole question is answered, whatever holds the places', {
   const parts = await Promise.all(Array.from({ length: 8 }, (_, i) => open(`127.2.2.${i + 1}`, PART)));
   await Promise.race(parts.map((socket) => closing(socket)));
   assert.ok(value('isochrone_dns_tcp_refused_total', 'connections-max') > 0);
+});
+
+test('slow connections make room on portable sockets too', async (context) => {
+  const { data, image } = loadEdge();
+  const server = await startNameServer({
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    data,
+    image,
+    workers: 1,
+    io: 'portable',
+    tcp: { ...PATIENT, connectionsMax: 4 },
+  });
+  context.after(() => server.close());
+  const [address = { host: '', port: 0 }] = server.addresses;
+  for (let i = 0; i < 4; i++) {
+    const socket = connect({ ...address, localAddress: `127.2.0.${i + 1}` }).on('error', () => {});
+    context.after(() => socket.destroy());
+    socket.write(Buffer.from(PART));
+  }
+  await sleep(2500);
+  const { sections } = await ask({ server: address, name: 'www.edge.test.', type: 'A', transport: 'tcp' });
+  assert.equal(sections[0].length, 1);
 });
 
 test('a client whose own connections are all slow is answered too', { skip: noNative }, async (context) => {

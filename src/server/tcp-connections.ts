@@ -30,23 +30,31 @@ export function forget(state: Connections, connection: Connection): void {
 }
 
 /**
- * Closes the longest idle connection where a bound is reached; says which bound refuses the new one if none
- * is idle.
+ * Where a bound is reached, closes a connection that is slow, else the one that has been idle longest; says
+ * which bound refuses the new one if there is neither.
  */
 export function makeRoom(state: Connections, clientKey: string): RefuseReason | undefined {
   const { connections, perClient } = state;
   const { connectionsMax, connectionsPerClientMax } = state.limits;
   if ((perClient.get(clientKey) ?? 0) >= connectionsPerClientMax) {
     const own = [...connections].filter((connection) => connection.clientKey === clientKey);
-    return evictIdle(state, own) ? undefined : 'client-connections-max';
+    return evictOne(state, own) ? undefined : 'client-connections-max';
   }
   if (connections.size < connectionsMax) return undefined;
-  return evictIdle(state, connections) ? undefined : 'connections-max';
+  return evictOne(state, connections) ? undefined : 'connections-max';
 }
 
-function evictIdle(state: Connections, candidates: Iterable<Connection>): boolean {
+/** A client that takes longer for a message, or for reading answers, loses its place to others, ms. */
+const SLOW_MS = 2_000;
+
+function evictOne(state: Connections, candidates: Iterable<Connection>): boolean {
+  const nowMs = performance.now();
   let oldest: Connection | undefined;
   for (const connection of candidates) {
+    if (isSlow(connection, nowMs)) {
+      drop(state, connection, 'evicted-busy');
+      return true;
+    }
     const busy =
       connection.partialSinceMs > 0 ||
       connection.socket.writableLength > 0 ||
@@ -57,6 +65,13 @@ function evictIdle(state: Connections, candidates: Iterable<Connection>): boolea
   if (oldest === undefined) return false;
   drop(state, oldest, 'evicted');
   return true;
+}
+
+function isSlow({ partialSinceMs, stalledSinceMs }: Connection, nowMs: number): boolean {
+  return (
+    (partialSinceMs > 0 && nowMs - partialSinceMs > SLOW_MS) ||
+    (stalledSinceMs > 0 && nowMs - stalledSinceMs > SLOW_MS)
+  );
 }
 
 export function sweep(state: Connections, nowMs: number): void {

@@ -56,7 +56,8 @@ export function withTransfers(
       const written = handle(query, length, client, out);
       const others = (query[11] as number) - (view.edns.present ? 1 : 0);
       const isPlain = others === 0 && ((query[2] as number) & OPCODE_MASK) === 0;
-      if (written <= 0 || (isPlain && outcome.qtype !== AXFR && outcome.qtype !== IXFR)) return written;
+      if (written <= 0 || outcome.prohibited || (isPlain && outcome.qtype !== AXFR && outcome.qtype !== IXFR))
+        return written;
       return answerOther(state, query.subarray(0, length), client, out, written);
     },
     transferOf: (query, length, client) => {
