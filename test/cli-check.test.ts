@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCli } from './helpers/cli.ts';
 
@@ -68,4 +71,28 @@ test('a configuration that is not there', async () => {
   const { code, err } = await runCli('check', '--config', 'nowhere.yaml');
   assert.equal(code, 1);
   assert.equal(err, 'nowhere.yaml: no such file\n');
+});
+
+test('a service that may answer with an alias stands alone at its name, and not at the apex', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'isochrone-check-'));
+  const link = 'links: [{ transit: t, capacityMbps: 9, cname: cdn.example.net }]';
+  const place = 'city: C, country: US, region: us, latitude: 40, longitude: -74, capacityRps: 9';
+  writeFileSync(
+    join(folder, 'c.yaml'),
+    `zones: [{ origin: a.example, file: a.zone }]
+services: { web: {} }
+pops: [{ code: CDN, ${place}, ${link} }]
+`,
+  );
+  const head = '$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns.example.net.\n';
+  writeFileSync(
+    join(folder, 'a.zone'),
+    `${head}@ STEER web\nx STEER web\nx MX 1 mx.example.net.\ny STEER web\n`,
+  );
+  const { code, out } = await runCli('check', '--config', join(folder, 'c.yaml'));
+  rmSync(folder, { recursive: true });
+  assert.equal(code, 1);
+  assert.match(out, /a\.zone:4: STEER: the service "web" may answer with an alias, .* at the apex/);
+  assert.match(out, /a\.zone:5: STEER: the service "web" may answer with an alias, .* beside MX/);
+  assert.match(out, /: 2 errors/);
 });

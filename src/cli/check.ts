@@ -93,9 +93,10 @@ export function checkAll(operands: readonly string[], flags: Flags, terminal: Te
   const withConfig = operands.length === 0 || textFlag(flags, 'config') !== undefined;
   const inspected = withConfig ? inspectConfig(configSource(flags, terminal)) : undefined;
   const zones = operands.length === 0 ? zonesOf(inspected, flags, terminal) : [];
+  const aliases = aliasesOf(inspected);
   for (const [i, file] of operands.entries()) {
     const namedAt = { file: 'command line' };
-    zones.push({ origin: origins[i] ?? '', file, services: inspected?.serviceNames, namedAt });
+    zones.push({ origin: origins[i] ?? '', file, services: inspected?.serviceNames, aliases, namedAt });
   }
   const read = readZones(zones, { terminal, print: hasFlag(flags, 'print') });
   const plain = ({ severity: _, ...problem }: ZoneProblem): Problem => problem;
@@ -140,6 +141,13 @@ function readZones(
   return { problems, recordCount, printed: print ? printed : undefined };
 }
 
+/** Services of which a POP answers with an alias. */
+function aliasesOf(inspected: InspectedConfig | undefined): string[] {
+  const { services = [], fleet } = inspected?.config ?? {};
+  const isAlias = (pop: number): boolean => fleet?.pops[pop]?.links.some(({ cname }) => cname) === true;
+  return services.filter(({ popIndexes }) => popIndexes.some(isAlias)).map(({ name }) => name);
+}
+
 function zonesOf(inspected: InspectedConfig | undefined, flags: Flags, terminal: Terminal): ZoneToRead[] {
   const { file } = configSource(flags, terminal);
   // What comes from elsewhere has no file to check.
@@ -148,6 +156,7 @@ function zonesOf(inspected: InspectedConfig | undefined, flags: Flags, terminal:
     origin: zone.origin,
     file: zone.file,
     services: inspected?.serviceNames,
+    aliases: aliasesOf(inspected),
     namedAt: { file, ...zone.place },
   }));
 }

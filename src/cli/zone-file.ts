@@ -1,8 +1,8 @@
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import type { Place } from '../config/document.ts';
-import { TYPE } from '../wire/constants.ts';
-import { parseName } from '../wire/name.ts';
+import { TYPE, typeName } from '../wire/constants.ts';
+import { namesEqual, parseName } from '../wire/name.ts';
 import { checkZone } from '../zone/check.ts';
 import { createZoneImageBuilder } from '../zone/image-build.ts';
 import { parseMaster } from '../zone/master.ts';
@@ -15,6 +15,8 @@ export interface ZoneToRead {
   readonly file: string;
   /** Names that STEER records may use; undefined accepts any. */
   readonly services: readonly string[] | undefined;
+  /** Those of them that may answer with an alias; absent: none. */
+  readonly aliases?: readonly string[] | undefined;
   /** Where the file was named, for the problem that it cannot be read. */
   readonly namedAt: { readonly file: string } & Place;
 }
@@ -67,6 +69,7 @@ export function readZone(wanted: ZoneToRead, reader: ZoneReader): ReadZone {
     ...problems,
     ...checkZone(records, origin),
     ...(wanted.services === undefined ? [] : unknownServices(records, wanted.services)),
+    ...misplacedAliases(records, origin, wanted.aliases ?? []),
   ];
   found.sort((left, right) => left.file.localeCompare(right.file) || (left.line ?? 0) - (right.line ?? 0));
   if (found.some(({ severity }) => severity === 'error')) return { records, problems: found, included };
@@ -86,6 +89,25 @@ function textOf(path: string, reader: Pick<ZoneReader, 'readText'>): string | un
 /** The service that the record names, if it is a STEER record. */
 function serviceOf(record: ZoneRecord): string[] {
   return record.type === TYPE.STEER ? [new TextDecoder().decode(record.rdata.subarray(1))] : [];
+}
+
+/** An alias stands alone at its name, and never at that of a zone (RFC 1034 §3.6.2). */
+function misplacedAliases(
+  records: readonly ZoneRecord[],
+  origin: Uint8Array,
+  aliases: readonly string[],
+): ZoneProblem[] {
+  if (aliases.length === 0) return [];
+  const steered = records.filter((record) => serviceOf(record).some((name) => aliases.includes(name)));
+  return steered.flatMap(({ owner, file, line, rdata }) => {
+    const others = records.filter((one) => one.type !== TYPE.STEER && namesEqual(one.owner, owner));
+    const isApex = namesEqual(owner, origin);
+    if (!isApex && others.length === 0) return [];
+    const service = JSON.stringify(new TextDecoder().decode(rdata.subarray(1)));
+    const beside = isApex ? 'at the apex' : `beside ${typeName(others[0]?.type ?? 0)}`;
+    const message = `STEER: the service ${service} may answer with an alias, which cannot stand ${beside}`;
+    return [{ file, line, message, severity: 'error' as const }];
+  });
 }
 
 function unknownServices(records: readonly ZoneRecord[], services: readonly string[]): ZoneProblem[] {
