@@ -81,21 +81,29 @@ export function createCrew(options: CrewOptions): Crew {
     taken: () => taken,
     take: (connection) => {
       connections.set(connection.socket, connection);
-      const [only] = options.policies;
-      if (options.policies.length === 1 && only !== undefined) give(connection, only);
-      else whenNamed(connection.socket, (name) => give(connection, options.policyOf(name)));
+      const [only, ...others] = options.policies;
+      const isOne = only !== undefined && others.length === 0;
+      whenHeard(
+        connection.socket,
+        isOne ? () => give(connection, only) : (name) => give(connection, options.policyOf(name)),
+        isOne,
+      );
     },
   };
 }
 
-/** Reads as far as the server name, and puts back what was read. */
-function whenNamed(socket: Socket, then: (name: string | undefined) => void): void {
+/**
+ * Waits for the first octets, and where policies differ for the server name, and puts back what was read. Who
+ * only looks whether the port is open makes no server.
+ */
+function whenHeard(socket: Socket, then: (name: string | undefined) => void, isFirstEnough: boolean): void {
   let read: Buffer = Buffer.alloc(0);
   const onReadable = (): void => {
     for (let chunk = socket.read(); chunk !== null; chunk = socket.read())
-      read = Buffer.concat([read, chunk]);
-    const found = serverNameOf(read);
-    if (!found.isWhole || socket.destroyed) return;
+      read = read.length === 0 ? chunk : Buffer.concat([read, chunk]);
+    if (read.length === 0 || socket.destroyed) return;
+    const found = isFirstEnough ? { isWhole: true, name: undefined } : serverNameOf(read);
+    if (!found.isWhole) return;
     socket.off('readable', onReadable);
     socket.unshift(read);
     then(found.name);
