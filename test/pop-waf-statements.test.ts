@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { must } from '../src/base/assert.ts';
+import { readAcl } from '../src/pop/waf/acl.ts';
 import { aclOf, ask, blockRule } from './helpers/waf.ts';
 import { bytes, query, ROWS, SETS } from './helpers/waf-rows.ts';
 
@@ -62,4 +64,38 @@ test('WAF transformations are done in the order of their priorities', () => {
   ];
   const acl = aclOf([blockRule(bytes('evil', 'EXACTLY', query('q'), steps))]);
   assert.equal(ask(acl, { target: `/?q=${Buffer.from('EVIL').toString('base64')}` }).action, 'block');
+});
+
+test('WAF: what `aws wafv2 get-web-acl` prints is read as it is, search strings in base64', () => {
+  const metrics = (MetricName: string) => ({
+    SampledRequestsEnabled: true,
+    CloudWatchMetricsEnabled: true,
+    MetricName,
+  });
+  const printed = {
+    WebACL: {
+      Name: 'printed',
+      Id: 'a1b2c3d4-0000-1111-2222-333344445555',
+      ARN: 'arn:aws:wafv2:us-east-1:111122223333:global/webacl/printed/a1b2c3d4',
+      DefaultAction: { Allow: {} },
+      Description: '',
+      Rules: [
+        {
+          ...blockRule(bytes(Buffer.from('/admin').toString('base64'), 'STARTS_WITH', { UriPath: {} })),
+          RuleLabels: [{ Name: 'admin' }],
+          VisibilityConfig: metrics('rule'),
+        },
+      ],
+      VisibilityConfig: metrics('printed'),
+      Capacity: 2,
+      ManagedByFirewallManager: false,
+      LabelNamespace: 'awswaf:111122223333:webacl:printed:',
+    },
+    LockToken: '0f0f0f0f-0000-1111-2222-333344445555',
+  };
+  const { acl, problems } = readAcl({ file: 'printed.json', text: JSON.stringify(printed) }, []);
+  assert.deepEqual(problems, []);
+  const { action, labels } = ask(must(acl, 'ACL'), { target: '/admin/x' });
+  assert.deepEqual([action, labels], ['block', ['awswaf:111122223333:webacl:printed:admin']]);
+  assert.equal(ask(must(acl, 'ACL'), { target: '/' }).action, 'allow');
 });
