@@ -137,9 +137,12 @@ function askAs(
   if (length === 0 || ((out[3] as number) & 15) !== 0) return undefined;
   const sections = readSections(out.subarray(0, length));
   if (typeof sections === 'string') throw new Error(sections);
-  return sections.answer
-    .filter((record) => namesEqual(record.owner, owner))
-    .map((record) => ({ ...record, owner }));
+  const records = sections.answer.filter((record) => namesEqual(record.owner, owner));
+  // Answers may have a lower TTL than was signed; in a zone both are the same (RFC 4034 §3.1.4).
+  const signature = records.find((record) => record.type === TYPE.RRSIG);
+  const signedTtl =
+    signature && new DataView(signature.rdata.buffer, signature.rdata.byteOffset).getUint32(4);
+  return records.map((record) => ({ ...record, owner, ttl: signedTtl ?? record.ttl }));
 }
 
 function joined(left: Packed, right: Packed): Packed {

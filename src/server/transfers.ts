@@ -61,7 +61,7 @@ export function withTransfers(
       return answerOther(state, query.subarray(0, length), client, out, written);
     },
     transferOf: (query, length, client) => {
-      const asked = readAsked(state, query.slice(0, length), client);
+      const asked = readAsked(state, Uint8Array.from(query.subarray(0, length)), client);
       return typeof asked === 'object' ? beginTransfer(state, asked) : undefined;
     },
   };

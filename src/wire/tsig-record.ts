@@ -71,14 +71,14 @@ function readRecord(
     throw new RangeError('not as RFC 8945 §4.2 has it');
   return {
     at,
-    keyName: lowerName(octets.slice(at, fixed)),
-    algorithm: lowerName(octets.slice(start, rdata)),
+    keyName: lowerName(Uint8Array.from(octets.subarray(at, fixed))),
+    algorithm: lowerName(Uint8Array.from(octets.subarray(start, rdata))),
     signedS: view.getUint16(rdata) * 2 ** 32 + view.getUint32(rdata + 2),
     fudgeS: view.getUint16(rdata + 6),
-    mac: octets.slice(rdata + 10, macEnd),
+    mac: Uint8Array.from(octets.subarray(rdata + 10, macEnd)),
     originalId: view.getUint16(macEnd),
     error: view.getUint16(macEnd + 2),
-    other: octets.slice(macEnd + 6, otherEnd),
+    other: Uint8Array.from(octets.subarray(macEnd + 6, otherEnd)),
   };
 }
 

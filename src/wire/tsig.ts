@@ -110,7 +110,7 @@ export function createExchange(key: TsigKey, hmac: Hmac, request?: Uint8Array): 
       if (typeof record === 'string') return record;
       if (record === undefined) {
         if (isFirst || between.length >= UNSIGNED_MAX) return 'it is not signed';
-        between.push(octets.slice());
+        between.push(Uint8Array.from(octets));
         return undefined;
       }
       if (!same(record.keyName, key.wireName)) return 'it is signed with another key';
@@ -184,7 +184,8 @@ function fault(
 
 /** The message as it was before it was signed: without the record, with the ID that was signed. */
 function unsigned(octets: Uint8Array, { at, originalId }: TsigRecord): Uint8Array {
-  const message = octets.slice(0, at);
+  // A copy also of a Buffer, whose own slice is none.
+  const message = Uint8Array.from(octets.subarray(0, at));
   const view = new DataView(message.buffer);
   view.setUint16(0, originalId);
   view.setUint16(10, view.getUint16(10) - 1);
