@@ -9,6 +9,7 @@ import { followDrains } from '../pop/drains.ts';
 import { openLogFile } from '../pop/log-file.ts';
 import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
 import { edgeParts } from './distributions.ts';
+import { fastOpen } from './fast-open.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 import { openSecurity, type SecurityNeeds } from './security-files.ts';
@@ -46,6 +47,7 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   const own = isAllConfigured ? [] : [await builtIn(fleet, closeLater)];
   const pops = await startPops({
     ...rest,
+    onListening: await fastOpen(),
     fleet,
     certificate,
     distributions: [...distributions, ...own],

@@ -17,6 +17,8 @@ export interface Doors {
 export interface DoorOptions {
   readonly links: readonly Link[];
   readonly port: number;
+  /** An address is listened on, by this descriptor. */
+  readonly onListening?: ((fd: number) => void) | undefined;
   /** A connection came in at the link. */
   readonly onConnection: (socket: Socket, link: Link) => void;
 }
@@ -51,10 +53,10 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
   const setOpen = (popIndex: number, open: boolean) =>
     afterOthers(async () => {
       const own = doors.filter(({ link }) => link.popIndex === popIndex);
-      if (open && !closed) await openThese(own, options.port, admit);
+      if (open && !closed) await openThese(own, options, admit);
       else await Promise.all(own.map(shut));
     });
-  await openThese(doors, options.port, admit);
+  await openThese(doors, options, admit);
   return {
     setOpen,
     close: () => {
@@ -68,23 +70,23 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
 
 async function openThese(
   doors: readonly Door[],
-  port: number,
+  options: DoorOptions,
   admit: (door: Door, socket: Socket) => void,
 ): Promise<void> {
   const shutOnes = doors.filter(({ server }) => server === undefined);
-  const failures = await Promise.all(shutOnes.map((door) => open(door, port, admit)));
+  const failures = await Promise.all(shutOnes.map((door) => open(door, options, admit)));
   const failed = failures.filter((failure) => failure !== undefined);
   if (failed.length === 0) return;
   await Promise.all(shutOnes.map(shut));
   throw new OperatorError(
     failed.some(({ code }) => code === 'EADDRINUSE') ? 'port-in-use' : 'not-permitted',
-    listenProblems(failed, port),
+    listenProblems(failed, options.port),
   );
 }
 
 function open(
   door: Door,
-  port: number,
+  { port, onListening }: DoorOptions,
   admit: (door: Door, socket: Socket) => void,
 ): Promise<ListenFailure | undefined> {
   return new Promise((resolve) => {
@@ -95,6 +97,9 @@ function open(
     });
     server.listen({ host, port }, () => {
       door.server = server;
+      // Node tells the descriptor nowhere else.
+      const { _handle: handle } = server as unknown as { _handle?: { fd?: number } };
+      if (handle?.fd !== undefined && handle.fd >= 0) onListening?.(handle.fd);
       // After this only accept() can fail (too many open files): the next connection may succeed.
       server.on('error', () => undefined);
       resolve(undefined);

@@ -51,6 +51,8 @@ export interface PopOptions {
   readonly anyAddress?: boolean;
   /** TCP port of every POP. */
   readonly port: number;
+  /** An address is listened on, by this descriptor. */
+  readonly onListening?: ((fd: number) => void) | undefined;
   readonly certificate: PopCertificate;
   readonly explain: ExplainChoice;
   /** Address of the beacon's script, for the example page; absent: there is none. */
@@ -141,7 +143,8 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     const connection = guard.admit(socket, link);
     if (connection !== undefined) crews.of(link.popIndex).take(connection);
   };
-  const doors = await openDoors({ links, port: options.port, onConnection });
+  const { port, onListening } = options;
+  const doors = await openDoors({ links, port, onListening, onConnection });
   return {
     addressCount: links.length,
     setUp: doors.setOpen,
