@@ -4,7 +4,7 @@ import { SharedCache } from './l2/cache.ts';
 import { cacheKey } from './l2/cache-key.ts';
 import type { PathPattern } from './l2/object-store.ts';
 import { serverOf } from './l2/rendezvous.ts';
-import { createOrigins, type Origins } from './l3/origins.ts';
+import type { Origins } from './l3/origins.ts';
 import { type Layer, type PopRequest, type PopResponse, type RequestContext, timed } from './request-path.ts';
 import { invalidatedTargets } from './unsafe.ts';
 
@@ -200,9 +200,7 @@ class TierLayers implements Tier {
   async #toOrigin(place: string, request: PopRequest, context: RequestContext): Promise<PopResponse> {
     const { behaviour } = context;
     context.logFields.set('l3', place);
-    const known = this.#origins.get(place);
-    const origins = known ?? createOrigins({ name: place.toLowerCase() });
-    if (known === undefined) this.#origins.set(place, origins);
+    const origins = this.#origins.get(place) ?? (await this.#openOrigins(place));
     const own = forOrigin(request, context);
     let early: PopResponse | undefined;
     for (const stage of behaviour.originRequest) {
@@ -216,6 +214,15 @@ class TierLayers implements Tier {
       response = await timed<PopResponse>(context, part, () => stage.run(before, own, context));
     }
     return response;
+  }
+
+  /** What asks origins is large, and loaded when the first is asked. */
+  async #openOrigins(place: string): Promise<Origins> {
+    const { createOrigins } = await import('./l3/origins.ts');
+    // Another request may have waited for the same.
+    const made = this.#origins.get(place) ?? createOrigins({ name: place.toLowerCase() });
+    this.#origins.set(place, made);
+    return made;
   }
 
   #cachesOf(pop: Pop): PopCaches {
