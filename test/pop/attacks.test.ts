@@ -131,6 +131,8 @@ test('what RFC 9110 and 9112 forbid is refused', async () => {
     ['/%0d%0aa', 404],
   ] as const)
     assert.equal((await get(stage, 'FRA', path)).status, status, path.slice(0, 20));
+  const fat = { body: 'x', headers: { 'content-length': '1' } };
+  assert.equal((await get(stage, 'FRA', '/static/a', fat)).status, 403, 'GET with a body');
   for (const method of ['TRACE', 'PROPFIND'])
     assert.equal((await get(stage, 'FRA', '/static/a', { method })).status, 405, method);
 });

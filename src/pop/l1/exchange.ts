@@ -157,6 +157,9 @@ async function answer(
   const fault = rfcFault(request);
   context.timings.push({ layer: 'l1', name: 'rfc', ms: context.monotonicMs() - beganMs });
   if (fault !== undefined) return refusal(fault.status, fault.why, 'InvalidRequest');
+  // What a body asks for is in no key: one client could choose what others get.
+  if (request.body !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
+    return refusal(403, `${request.method} has no body`, 'InvalidRequest');
   const own = options.own(request, context);
   if (own !== undefined) return own;
   const { distribution, behaviour } = context;
@@ -197,7 +200,13 @@ function requestOf(facts: ConnectionFacts, { request }: Node, options: ExchangeO
   if (hasBody) {
     connection.receiving++;
     connection.mark = { octets: octetsRead(connection), atMs: performance.now() };
-    request.once('close', () => connection.receiving--);
+    let isComing = true;
+    const end = (): void => {
+      if (isComing) connection.receiving--;
+      isComing = false;
+    };
+    request.once('end', end);
+    request.once('close', end);
   }
   const peer = connection.clientAddress.replace(/^::ffff:/, '');
   const said = believesClients && isHere(peer) ? headerOf(headers, CLIENT_HEADER) : undefined;
