@@ -174,3 +174,27 @@ test('the access log has 33 fields and the id that the client got', async () => 
   assert.equal(field('x-edge-result-type'), 'Miss');
   assert.match(field('ssl-protocol') ?? '', /^TLSv1\.[23]$/);
 });
+
+test('a step on the way to the origin that fails is one 500 in the log, for all who wait', async () => {
+  const broken = await startPopStage({
+    net: 97,
+    origin: origin.url,
+    behaviour: {
+      originRequest: [
+        {
+          name: 'broken',
+          run: () => {
+            throw new Error('planted');
+          },
+        },
+      ],
+    },
+  });
+  const all = await Promise.all(Array.from({ length: 5 }, () => get(broken, 'FRA', '/static/broken')));
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    [500, 500, 500, 500, 500],
+  );
+  assert.match(broken.lines.join('\n'), /FRA: a stage failed: Error: planted/);
+  await broken.close();
+});

@@ -154,11 +154,12 @@ export class SharedCache {
     const end = (): void => {
       if (this.#flights.get(ask.key) === flight) this.#flights.delete(ask.key);
     };
-    void landed.then((result) => {
+    // Whoever waits hears of a failure; nobody may wait for what is fetched ahead.
+    landed.then((result) => {
       const body = result.kind === 'shared' ? result.object.body : new Uint8Array();
       if (body instanceof Uint8Array) end();
       else void body.whole.then(end);
-    });
+    }, end);
     return flight;
   }
 
