@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { lendImage } from './known-images.ts';
 
 /** Runs the program as a user does: in processes of its own. */
 
@@ -47,6 +48,7 @@ export async function startProgram(
   } = {},
 ): Promise<Program> {
   const state = options.state ?? mkdtempSync(join(tmpdir(), 'isochrone-test-'));
+  const lent = options.state === undefined ? lendImage(state, args) : undefined;
   const dnsFlags = args[0] === 'control' ? [] : ['--port', String(options.port ?? 0)];
   const flags = ['--json', ...dnsFlags, '--admin-port', '0', '--state', state];
   const child = spawn(process.execPath, [main, ...args, ...flags], {
@@ -73,6 +75,7 @@ export async function startProgram(
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       const result = await ended;
       clearTimeout(timer);
+      lent?.giveBack();
       if (options.state === undefined) rmSync(state, { recursive: true, force: true });
       return result;
     },
