@@ -185,6 +185,34 @@ function checksOf(pops: Readonly<Record<string, CheckSpec>>, prober = 'ns:test:1
   return { views, checks, store, stateOf, until };
 }
 
+test('a prober that was blind holds nothing against those that answer when it sees again', async () => {
+  const services = [];
+  for (let i = 0; i < 3; i++) services.push(await service({ kind: 'http', status: 200 }));
+  const quick = { intervalMs: 200, timeoutMs: 200 };
+  const [pa, pb, pc] = services.map(({ port }) => spec('http', port, quick)) as [
+    CheckSpec,
+    CheckSpec,
+    CheckSpec,
+  ];
+  const { views, until } = checksOf({ PA: pa, PB: pb, PC: pc });
+  const codes = ['PA', 'PB', 'PC'];
+  for (const pop of codes) await until(pop, 'up', 3000);
+  for (const dead of [undefined, 'PC']) {
+    for (const one of services) one.kill('SIGSTOP');
+    for (const pop of codes) await until(pop, 'down', 4000);
+    const from = views.length;
+    for (const [i, one] of services.entries()) if (codes[i] !== dead) one.kill('SIGCONT');
+    await until('PA', 'up', 4000);
+    await until('PB', 'up', 4000);
+    const sees = views.slice(from).map(({ views: seen }) => seen.filter(({ state }) => state === 'up'));
+    const first = sees.find((up) => up.length > 0);
+    assert.equal(first?.length, dead === undefined ? 3 : 2, 'those that answer are up in one view');
+    if (dead !== undefined) await until(dead, 'down', 0);
+    for (const one of services) one.kill('SIGCONT');
+    for (const pop of codes) await until(pop, 'up', 4000);
+  }
+});
+
 test('killed hard, and silent: down in 2 s with checks each 500 ms; up again when it answers', async (t) => {
   const [killed, stopped, fine] = [
     await service({ kind: 'http' }),

@@ -51,3 +51,11 @@ export function nextCheckState(
   if (failures < downAfter && before.state !== 'down') return failing;
   return { ...failing, state: 'down', why: fault };
 }
+
+/** What is left of `down` when it turns out that the prober was blind; `isSince`: checked since it sees. */
+export function regainedState(state: CheckState, isSince: boolean): CheckState {
+  const { goodInARow, rttMs } = state;
+  if (goodInARow === 0) return isSince ? state : NOT_CHECKED;
+  const up = { state: 'up', why: '', failures: 0, goodInARow, failingSinceMs: 0 } as const;
+  return rttMs === undefined ? up : { ...up, rttMs };
+}

@@ -3,7 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { HealthView, PopView, Store } from '../store/store.ts';
 import { createCheck } from './check.ts';
 import type { Check, CheckSpec } from './check-spec.ts';
-import { type CheckState, NOT_CHECKED, nextCheckState } from './check-state.ts';
+import { type CheckState, NOT_CHECKED, nextCheckState, regainedState } from './check-state.ts';
 
 /** The checks of one POP. */
 export interface PopChecks {
@@ -57,6 +57,8 @@ const LATE_MS = 20;
 interface Running {
   readonly options: ChecksOptions;
   readonly onState: () => void;
+  /** All but those of the prober's own POP, which it sees without a network. */
+  readonly abroad: Address[];
   underWay: number;
   made: number;
   failed: number;
@@ -69,6 +71,9 @@ interface Address {
   readonly check: Check;
   readonly spec: CheckSpec;
   state: CheckState;
+  /** When its last check was over, and the first of those that were good in a row, ms since 1970. */
+  checkedAtMs: number;
+  goodFromMs: number;
   timer: NodeJS.Timeout | undefined;
   cancel: (() => void) | undefined;
 }
@@ -83,6 +88,7 @@ export function startChecks(options: ChecksOptions): Checks {
   const running: Running = {
     options,
     onState: publisher.changed,
+    abroad: [],
     underWay: 0,
     made: 0,
     failed: 0,
@@ -93,6 +99,8 @@ export function startChecks(options: ChecksOptions): Checks {
     pop,
     addresses: addresses.map((address) => startAddress(running, spec, address)),
   }));
+  for (const { pop, addresses } of pops)
+    if (options.prober !== `agent:${pop}`) running.abroad.push(...addresses);
   const viewNow = (): HealthView => {
     const views = pops.flatMap(({ pop, addresses }) => popView(pop, addresses) ?? []);
     return { prober: options.prober, atMs: clock.nowMs(), views };
@@ -134,6 +142,8 @@ function startAddress(running: Running, spec: CheckSpec, address: string): Addre
     check: createCheck(spec, address),
     spec,
     state: NOT_CHECKED,
+    checkedAtMs: 0,
+    goodFromMs: 0,
     timer: undefined,
     cancel: undefined,
   };
@@ -173,6 +183,9 @@ function turn(running: Running, own: Address): void {
     const nowMs = options.clock.nowMs();
     const before = own.state.state;
     own.state = nextCheckState(own.state, { fault, tookMs: performance.now() - startedMs, nowMs }, spec);
+    own.checkedAtMs = nowMs;
+    if (own.state.goodInARow === 1) own.goodFromMs = nowMs;
+    if (before === 'down' && own.state.state === 'up') regainSight(running, own);
     own.timer = setTimeout(() => turn(running, own), Math.max(0, nextMs - performance.now()));
     if (own.state.state !== before) running.onState();
   };
@@ -181,6 +194,19 @@ function turn(running: Running, own: Address): void {
     own.cancel?.();
     over(`no answer in ${spec.timeoutMs} ms`);
   });
+}
+
+/**
+ * The first address that is up again after all were down: this prober was blind, and what it held of the
+ * others says nothing of them. Those whose last check was good are up too; those that were not checked since
+ * are unknown; those that failed since are down indeed.
+ */
+function regainSight({ abroad }: Running, own: Address): void {
+  const others = abroad.filter((other) => other !== own);
+  if (!abroad.includes(own) || others.some(({ state }) => state.state === 'up')) return;
+  for (const other of others)
+    if (other.state.state === 'down')
+      other.state = regainedState(other.state, other.checkedAtMs >= own.goodFromMs);
 }
 
 /**
