@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,9 +37,17 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** A state folder with the image of the databases that the first program made: what breaks is not that. */
+function stateWithImage(name: string): string {
+  const made = join(folder, name);
+  mkdirSync(made, { recursive: true });
+  copyFileSync(join(state, 'clients.image'), join(made, 'clients.image'));
+  return made;
+}
+
 /** Runs `up` beside the one that runs already, expecting it to fail. */
 async function failedUp(...args: string[]): Promise<string> {
-  const { code, err } = await runProgram('up', '--state', join(folder, 'other'), ...args);
+  const { code, err } = await runProgram('up', '--state', stateWithImage('other'), ...args);
   assert.equal(code, 1, err);
   assert.doesNotMatch(err, /\n\s+at /, 'a stack');
   return err.trim();
@@ -74,7 +90,7 @@ test('every flag that is wrong is named at once, exit code 2', async () => {
 });
 
 test('a damaged snapshot or certificate is told, and made anew', async () => {
-  const own = join(folder, 'damaged');
+  const own = stateWithImage('damaged');
   const start = async () => startProgram(['up', '--pop-port', String(await freePort())], { state: own });
   const first = await start();
   const epoch = async (): Promise<number> => {
