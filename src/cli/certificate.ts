@@ -155,7 +155,8 @@ function readCertificate(files: Files, terminal: Terminal): Certificate {
   return checked(readPair(files, terminal), files);
 }
 
-function readPair(files: Files, terminal: Terminal): CertificateAndKey {
+/** The texts of both files. Throws `OperatorError` with everything that cannot be read. */
+export function readPair(files: Files, terminal: Terminal): CertificateAndKey {
   const problems: Problem[] = [];
   const read = (path: string): string => {
     try {

@@ -1,17 +1,7 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { checksum32 } from '../base/checksum.ts';
 import { type Allocate, IMAGE_HEADER, imageFault, plainMemory } from '../base/image-file.ts';
+import { replaceFile } from '../store/replace-file.ts';
 
 /** What an image file holds: the image, and behind it notes on its making. */
 export interface ImageFile {
@@ -72,31 +62,12 @@ export function readImageFile(
   }
 }
 
-/**
- * Writes an image file: beside, synced, renamed, so that a crash leaves the old one or the new one. Throws
- * the system's error.
- */
+/** Writes an image file, so that a crash leaves the old one or the new one. Throws the system's error. */
 export function writeImageFile(path: string, file: ImageFile): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}.tmp`;
-  try {
-    const descriptor = openSync(beside, 'w');
-    try {
-      writeFully(descriptor, file.bytes);
-      const notes = new TextEncoder().encode(JSON.stringify(file.notes));
-      const head = new Uint8Array(TAIL_HEAD_OCTETS);
-      new DataView(head.buffer).setUint32(0, checksum32(notes), true);
-      writeFully(descriptor, head);
-      writeFully(descriptor, notes);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(beside, path);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
+  const notes = new TextEncoder().encode(JSON.stringify(file.notes));
+  const head = new Uint8Array(TAIL_HEAD_OCTETS);
+  new DataView(head.buffer).setUint32(0, checksum32(notes), true);
+  replaceFile(path, [file.bytes, head, notes], 0o666);
 }
 
 /** What the header says, or the whole file where that is shorter or no header. */
@@ -123,8 +94,4 @@ function readFully(descriptor: number, into: Uint8Array, from: number): void {
     if (count === 0) throw new Error('it became shorter while it was read');
     at += count;
   }
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }

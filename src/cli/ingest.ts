@@ -1,7 +1,7 @@
 import { emptyOutcome } from '../answer/context.ts';
 import { resolveSteered } from '../answer/steered.ts';
 import type { Address } from '../base/address.ts';
-import { OperatorError, type Problem } from '../base/errors.ts';
+import { OperatorError } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import { formatEndpoint, isLoopback } from '../config/scalars.ts';
@@ -11,6 +11,7 @@ import { type Ingest, startIngest } from '../probe/ingest-server.ts';
 import { createTokens } from '../probe/ingest-tokens.ts';
 import { candidate, ROW_CANDIDATES } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
+import { readPair } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
@@ -100,18 +101,5 @@ export function preferredFrom({ answering }: World): (client: Address) => readon
 
 function readTls({ config, terminal }: ConfiguredIngest): TlsFiles | undefined {
   const { tls } = config.ingest;
-  if (tls === undefined) return undefined;
-  const problems: Problem[] = [];
-  const read = (path: string): string => {
-    try {
-      return terminal.readText(path);
-    } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      problems.push(...error.problems);
-      return '';
-    }
-  };
-  const files = { certificate: read(tls.certificate), key: read(tls.key) };
-  if (problems.length > 0) throw new OperatorError('bad-config', problems);
-  return files;
+  return tls && readPair(tls, terminal);
 }

@@ -1,8 +1,9 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
+import { replaceFile } from '../store/replace-file.ts';
 import { type Credential, makeAuthority, makeServerCertificate } from './certificate.ts';
 
 /** What a TLS server needs, and what its clients need to trust it. */
@@ -146,18 +147,11 @@ function kept(
 
 /** Writes both files whole or not at all; the key first, readable by its owner only. */
 function keep(options: AuthorityOptions, name: string, credential: Credential): Credential {
-  replaceFile(join(options.folder, `${name}.key`), pemOf(credential.key), 0o600);
-  replaceFile(join(options.folder, `${name}.crt`), credential.certificate, 0o644);
+  replaceFile(join(options.folder, `${name}.key`), [pemOf(credential.key)], 0o600);
+  replaceFile(join(options.folder, `${name}.crt`), [credential.certificate], 0o644);
   return credential;
 }
 
 function pemOf(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-function replaceFile(file: string, text: string, mode: number): void {
-  const beside = `${file}.new`;
-  writeFileSync(beside, text, { mode });
-  chmodSync(beside, mode);
-  renameSync(beside, file);
 }

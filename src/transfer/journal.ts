@@ -2,20 +2,14 @@
  * Room `transfer`: zones to and from other name servers, on the side that asks: fetching them, keeping them
  * on disk with their differences, telling others of changes. May import pure rooms and `store`.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { checksum32 } from '../base/checksum.ts';
+import { replaceFile } from '../store/replace-file.ts';
 import { diffPacked, type Packed, type PackedZone, serialOf } from '../zone/packed.ts';
 import { isNewer } from '../zone/serial.ts';
+
+/** Of files with zones: for the owner and the group. */
+export const ZONE_FILE_MODE = 0o640;
 
 /** One step from a version of a zone to the next. */
 export interface JournalStep {
@@ -110,31 +104,7 @@ export function writeJournal(path: string, { version, steps }: Journal): void {
     at += 4 + part.length;
   }
   view.setUint32(MAGIC.length, checksum32(octets.subarray(HEAD)));
-  replaceFile(path, [octets]);
-}
-
-/**
- * Puts a file in place of another: beside, synced, renamed, so that a crash leaves the old or the new one.
- */
-export function replaceFile(path: string, chunks: Iterable<string | Uint8Array>): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}.tmp`;
-  try {
-    const descriptor = openSync(beside, 'w', 0o640);
-    try {
-      for (const chunk of chunks) {
-        const octets = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
-        for (let at = 0; at < octets.length; ) at += writeSync(descriptor, octets, at);
-      }
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(beside, path);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
+  replaceFile(path, [octets], ZONE_FILE_MODE);
 }
 
 function partsOf(octets: Uint8Array): Packed[] | undefined {

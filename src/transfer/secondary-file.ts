@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { replaceFile } from '../store/replace-file.ts';
 import { formatRecord } from '../zone/format.ts';
 import { type PackedZone, unpack } from '../zone/packed.ts';
-import { replaceFile } from './journal.ts';
+import { ZONE_FILE_MODE } from './journal.ts';
 
 /** What is kept beside the copy of a zone that comes from elsewhere. */
 export interface SecondaryState {
@@ -35,12 +36,12 @@ export function isServable(file: string, nowMs: number): boolean {
 
 /** Notes that a primary has confirmed the copy. Throws the system's error. */
 export function writeSecondaryState(file: string, state: SecondaryState): void {
-  replaceFile(statePath(file), [`${JSON.stringify(state)}\n`]);
+  replaceFile(statePath(file), [`${JSON.stringify(state)}\n`], ZONE_FILE_MODE);
 }
 
 /** Writes the copy as a master file. Throws the system's error. */
 export function writeSecondaryZone(file: string, origin: Uint8Array, zone: PackedZone, from: string): void {
-  replaceFile(file, masterText(origin, zone, from));
+  replaceFile(file, masterText(origin, zone, from), ZONE_FILE_MODE);
 }
 
 /** Where a zone's journal lies. */
