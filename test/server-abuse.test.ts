@@ -4,18 +4,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cookieWords, setCookieSecrets, setCookieTime } from '../src/answer/cookies.ts';
 import { type AccessRule, accessList, parseAccessRule } from '../src/base/access-list.ts';
 import { type Prefix, parsePrefix } from '../src/base/address.ts';
 import { addressSet } from '../src/base/address-set.ts';
 import { loadLibc } from '../src/server/native-libc.ts';
 import type { RateLimitOptions } from '../src/server/rate-limit.ts';
-import { type NameServerEvent, type NameServerOptions, startNameServer } from '../src/server/supervisor.ts';
+import type { NameServerEvent, NameServerOptions } from '../src/server/supervisor.ts';
+import { startServer } from './helpers/abuse-server.ts';
 import { ask } from './helpers/ask.ts';
 import { loadEdge } from './helpers/edge.ts';
 import { decodeMessage, encodeQuery, type Message, type QueryOptions } from './helpers/message.ts';
 
-const { data, image } = loadEdge();
+const { data } = loadEdge();
 const KINDS = 'libc' in (await loadLibc()) ? (['native', 'portable'] as const) : (['portable'] as const);
 const COOKIE = 10;
 const WWW = { name: 'www.edge.test.', type: 'A', edns: 1232 };
@@ -29,26 +29,10 @@ const LIMIT: RateLimitOptions = {
 
 async function start(context: TestContext, options: Partial<NameServerOptions>) {
   const events: NameServerEvent[] = [];
-  const cookies = cookieWords();
-  setCookieTime(cookies, Math.floor(Date.now() / 1000));
-  setCookieSecrets(cookies, [new Uint8Array(16).fill(7)]);
-  const server = await startNameServer({
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    data: { ...data, cookies },
-    image,
-    workers: 1,
+  const { server, address, count } = await startServer(context, {
     onEvent: (event) => events.push(event),
     ...options,
   });
-  context.after(() => server.close());
-  const [address] = server.addresses;
-  assert.ok(address);
-  const count = (name: string, ...labels: string[]): number =>
-    server
-      .counters()
-      .families.find((family) => family.name === name)
-      ?.samples.filter(({ values }) => labels.every((label) => values.includes(label)))
-      .reduce((sum, { value }) => sum + value, 0) ?? 0;
   /** Asks the same so many times at once from this address, and gives what comes back of it. */
   const burst = async (options: { from: string; times: number; query: QueryOptions }): Promise<Message[]> => {
     const { from, times, query } = options;
@@ -169,3 +153,15 @@ for (const io of KINDS)
     server.setDrops(addressSet([]));
     while ((await burst({ from: '127.0.0.17', times: 1, query: WWW })).length === 0);
   });
+
+test('the log of queries has what was sent: of those over the rate only what slipped', async (context) => {
+  const { server, burst } = await start(context, { rateLimit: LIMIT });
+  server.queries.want(1);
+  const answers = await burst({ from: '127.0.7.1', times: 100, query: WWW });
+  const logged = server.queries.read();
+  assert.ok(answers.length > 20 && answers.length < 100, `${answers.length} were answered`);
+  assert.equal(logged.length, answers.length);
+  assert.equal(server.queries.lost(), 0);
+  const isCut = ({ response }: { readonly response: Uint8Array }): boolean => ((response[2] ?? 0) & 2) !== 0;
+  assert.equal(logged.filter(isCut).length, answers.filter(({ flags }) => flags.includes('tc')).length);
+});

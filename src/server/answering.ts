@@ -17,7 +17,7 @@ import { type DemandTable, sampleDemand } from './demand-table.ts';
 import { type DropSamples, noteDrop, SAMPLED } from './drop-samples.ts';
 import { DROPPED, type Foreseer, type Handler } from './handler.ts';
 import { BATCH_MAX } from './native-arena.ts';
-import { noteQuery, type QuerySamples } from './query-samples.ts';
+import { isQueryWanted, noteQuery, type QuerySamples } from './query-samples.ts';
 import { type Limiter, limitRate } from './rate-limit.ts';
 import { openTransferBook, type TransferBook, type TransferData } from './transfer-book.ts';
 
@@ -163,10 +163,11 @@ export function countingHandler(answering: Answering, parts: HandlerParts): Hand
     const written = answer(context, query, length, client, out);
     countOutcome(counters, context.outcome);
     if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
-    if (queries !== undefined && --queries.untilNext <= 0)
-      noteQuery(queries, context, { query, length, out, written }, client);
-    if (limiter === undefined || written <= 0 || client.transport !== 'udp') return written;
-    return limitRate(limiter, context, client, out, written);
+    const isFree = limiter === undefined || written <= 0 || client.transport !== 'udp';
+    const sent = isFree ? written : limitRate(limiter, context, client, out, written);
+    if (queries !== undefined && --queries.untilNext <= 0 && isQueryWanted(queries) && sent > 0)
+      noteQuery(queries, context, { query, length, out, written: sent }, client);
+    return sent;
   };
 }
 

@@ -73,7 +73,14 @@ export function openQuerySamples(memory: SharedArrayBuffer): QuerySamples {
   return { words, octets: new Uint8Array(memory), view: new DataView(memory), untilNext: 1 };
 }
 
-/** Writes a sample of what was just answered, if there is room; and says when the next is due. */
+/** Whether the query in hand is one to be sampled, now that it is time to ask; says when to ask again. */
+export function isQueryWanted(samples: QuerySamples): boolean {
+  const every = samples.words[WORD.EVERY] as number;
+  samples.untilNext = every <= 0 ? LOOK_EVERY : every;
+  return every > 0;
+}
+
+/** Writes a sample of what was just sent, if there is room. Rare enough for an object. */
 export function noteQuery(
   samples: QuerySamples,
   { outcome, table }: AnswerContext,
@@ -81,9 +88,6 @@ export function noteQuery(
   client: Client,
 ): void {
   const { words, octets, view } = samples;
-  const every = words[WORD.EVERY] as number;
-  samples.untilNext = every <= 0 ? LOOK_EVERY : every;
-  if (every <= 0 || message.written <= 0) return;
   const written = words[WORD.WRITTEN] as number;
   if (((written - Atomics.load(words, WORD.TAKEN)) | 0) >= SLOTS) {
     words[WORD.LOST] = (words[WORD.LOST] as number) + 1;

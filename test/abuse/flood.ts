@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { compile, temporaryFolder } from '../bench/machine.ts';
+import { quantile, startServer } from '../helpers/abuse-server.ts';
 import { decodeMessage, encodeQuery, type Message, type QueryOptions } from '../helpers/message.ts';
-import { quantile, startServer } from './server.ts';
 
 /**
  * Floods with forged addresses, 50,000 queries a second, and what their victims and others see of it:

@@ -3,8 +3,8 @@ import { fork } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadLibc } from '../../src/server/native-libc.ts';
+import { quantile, startServer } from '../helpers/abuse-server.ts';
 import { ask } from '../helpers/ask.ts';
-import { quantile, startServer } from './server.ts';
 
 /**
  * Slow clients over TCP, thousands at a time, and how good ones fare meanwhile: `npm run test:abuse`. A

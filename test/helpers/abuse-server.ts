@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { cookieWords, setCookieSecrets, setCookieTime } from '../../src/answer/cookies.ts';
 import { type NameServerOptions, startNameServer } from '../../src/server/supervisor.ts';
-import { loadEdge } from '../helpers/edge.ts';
+import { loadEdge } from './edge.ts';
 
 /** A name server of one thread for test/bench/edge.yaml, with cookies. */
 export async function startServer(context: TestContext, options: Partial<NameServerOptions>) {
@@ -26,7 +26,7 @@ export async function startServer(context: TestContext, options: Partial<NameSer
       .families.find((family) => family.name === name)
       ?.samples.filter(({ values }) => labels.every((label) => values.includes(label)))
       .reduce((sum, { value }) => sum + value, 0) ?? 0;
-  return { address, count };
+  return { server, address, count };
 }
 
 /** The value below which this share of the numbers lies. */
