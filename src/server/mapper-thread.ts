@@ -49,7 +49,7 @@ function map(given: Uint8Array): FromMapper {
   const bytes = intoShared(given);
   const image = openImage(bytes, setup);
   if (typeof image === 'string') return { kind: 'refused', reason: image };
-  if (image.groupCount !== setup.groups) return { kind: 'refused', reason: 'made for other services' };
+  if (image.groupCount < setup.groups) return { kind: 'refused', reason: 'made for other services' };
   const rows = mapper.map(image);
   replacedOctets += bytes.length + rows.length;
   return { kind: 'mapped', image: bytes, rows, epoch: image.epoch, buildMs: performance.now() - startMs };

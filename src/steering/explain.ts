@@ -117,11 +117,14 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
   const linkPop = Int32Array.from(fleet.links, (link) => link.popIndex);
   const hashes = popHashes(fleet.pops.map(({ code }) => code));
   let distances: Float32Array | undefined;
+  // Many questions come between two images, and its terms are long.
+  let known: { readonly image: SteeringImage; readonly terms: SteeringTerms } | undefined;
   const explain = (question: ExplainQuestion): Explanation => {
     const { image, groupIndex, placeId, asn, key, popState, clientHash } = question;
     const { packedPlace, packedNetwork, packedLeaf } = question;
     distances ??= placeDistances(geometry, fleet.pops);
-    const terms = decodeTerms(image.termsText);
+    if (known?.image !== image) known = { image, terms: decodeTerms(image.termsText) };
+    const { terms } = known;
     const estimates = createEstimates(3);
     const cells = cellsOfClient(image, question);
     const unpack = (cell: number, packed: Uint8Array | undefined): boolean => {
