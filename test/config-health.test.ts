@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblem, OperatorError } from '../src/base/errors.ts';
-import { type Config, loadConfig } from '../src/config/config.ts';
+import { configTexts } from './helpers/config-text.ts';
 
 const POPS = `cluster: c
 zones: [{ origin: example, file: example.zone }]
@@ -12,18 +11,7 @@ pops:
       links: [{ transit: t, capacityMbps: 9, ipv4: 192.0.2.2 }] }
 `;
 
-const load = (text: string): Config =>
-  loadConfig({ text: POPS + text, file: 'c.yaml', read: () => assert.fail('nothing to read') });
-
-function problems(text: string): string[] {
-  try {
-    load(text);
-  } catch (error) {
-    assert.ok(error instanceof OperatorError);
-    return error.problems.map(formatProblem);
-  }
-  return assert.fail('it has no faults');
-}
+const { load, problems } = configTexts(POPS);
 
 test('checks: one for the fleet, others for some POPs, ports by kind, none unless asked for', () => {
   assert.deepEqual(load('').health.checks, [undefined, undefined]);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblem, OperatorError } from '../src/base/errors.ts';
 import { networkAt } from '../src/base/network-table.ts';
-import { type Config, loadConfig } from '../src/config/config.ts';
+import { configTexts } from './helpers/config-text.ts';
 
 const POPS = `cluster: c
 zones: [{ origin: example, file: example.zone }]
@@ -15,18 +14,7 @@ pops:
       links: [{ transit: t, capacityMbps: 9, cname: cdn.example.net }] }
 `;
 
-const load = (text: string): Config =>
-  loadConfig({ text: POPS + text, file: 'c.yaml', read: () => assert.fail('nothing to read') });
-
-function problems(text: string): string[] {
-  try {
-    load(text);
-  } catch (error) {
-    assert.ok(error instanceof OperatorError);
-    return error.problems.map(formatProblem);
-  }
-  return assert.fail('it has no faults');
-}
+const { load, problems } = configTexts(POPS);
 
 test('policies: choices are POPs and other services, and services know the POPs that they come to', () => {
   const { services, policyNetworks, networks } = load(`services:

@@ -13,9 +13,9 @@ import type { ZoneRecord } from '../src/zone/record.ts';
 import { coveredBy } from '../src/zone/secured.ts';
 import { verifyZone } from '../src/zone/verify.ts';
 import { runCli } from './helpers/cli.ts';
+import { hasProgram } from './helpers/daemon.ts';
 import { loadEdge } from './helpers/edge.ts';
 import { imageOf, makeKeys, signingGroundOf, signText, type ZoneToSign } from './helpers/signed-zones.ts';
-import { hasProgram } from './helpers/unbound.ts';
 
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 const TEXT = `$TTL 300

@@ -10,9 +10,10 @@ import { TYPE } from '../src/wire/constants.ts';
 import { formatRecord } from '../src/zone/format.ts';
 import { coveredBy } from '../src/zone/secured.ts';
 import { ask } from './helpers/ask.ts';
+import { hasProgram } from './helpers/daemon.ts';
 import { loadEdge } from './helpers/edge.ts';
 import { imageOf, makeKeys, signingGroundOf, signText, type ZoneToSign } from './helpers/signed-zones.ts';
-import { hasProgram, startUnbound } from './helpers/unbound.ts';
+import { startUnbound } from './helpers/unbound.ts';
 
 /**
  * Signed zones, as a real validator sees them: Unbound before a real name server; and what it makes of faults

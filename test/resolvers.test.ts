@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import type { ListenAddress } from '../src/server/handler.ts';
 import { freePorts } from '../src/server/listeners.ts';
 import { startNameServer } from '../src/server/supervisor.ts';
 import { ask } from './helpers/ask.ts';
+import { hasProgram, startDaemon } from './helpers/daemon.ts';
 import { loadEdge } from './helpers/edge.ts';
 import type { Message } from './helpers/message.ts';
 import { compileZones } from './helpers/zones.ts';
@@ -139,28 +138,13 @@ type Question = (options?: {
 
 /** Starts a resolver; undefined, with the test skipped, where it is not installed. */
 async function start(context: TestContext, recipe: Recipe): Promise<Question | undefined> {
-  const path = `${process.env['PATH']}:/usr/sbin:/sbin`;
-  if (spawnSync('sh', ['-c', `command -v ${recipe.program}`], { env: { PATH: path } }).status !== 0) {
-    context.skip(`${recipe.program} is not installed: Debian has it as a package`);
-    return undefined;
-  }
+  if (!hasProgram(context, recipe.program)) return undefined;
   const [address] = await freePorts([{ host: '127.0.0.1', port: 0 }]);
   assert.ok(address);
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-resolver-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const place = placeFiles(recipe, folder, address.port);
-  const child = spawn(recipe.program, recipe.run(place), {
-    cwd: folder,
-    env: { PATH: path },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => log.push(chunk));
-  const exited = once(child, 'exit');
-  context.after(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
+  const untilUp = startDaemon(context, { program: recipe.program, args: recipe.run(place), folder });
   const question: Question = (options = {}) =>
     ask({
       server: address,
@@ -171,12 +155,14 @@ async function start(context: TestContext, recipe: Recipe): Promise<Question | u
       timeoutMs: 3_000,
       ...options,
     });
-  for (let left = 40; ; left--) {
-    if (child.exitCode !== null || left === 0) assert.fail(Buffer.concat(log).toString());
-    const up = await question({ type: 'SOA', name: 'cdn.example.', timeoutMs: 300 }).catch(() => undefined);
-    if (up?.rcode === 0) return question;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const answers = async (): Promise<boolean> => {
+    const reply = await question({ type: 'SOA', name: 'cdn.example.', timeoutMs: 300 }).catch(
+      () => undefined,
+    );
+    return reply?.rcode === 0;
+  };
+  await untilUp(answers, 100, 40);
+  return question;
 }
 
 /** Our file with this test's ports, and the program's own main file where it needs one. */

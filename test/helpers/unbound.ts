@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +6,8 @@ import type { TestContext } from 'node:test';
 import type { ListenAddress } from '../../src/server/handler.ts';
 import { freePorts } from '../../src/server/listeners.ts';
 import { ask } from './ask.ts';
+import { hasProgram, startDaemon } from './daemon.ts';
 import type { Message } from './message.ts';
-
-const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 
 /** A question to a resolver that validates. */
 export type Resolve = (
@@ -19,13 +16,6 @@ export type Resolve = (
   subnet?: string,
   timeoutMs?: number,
 ) => Promise<Message & { readonly isSecure: boolean }>;
-
-/** Whether a program of another package is here; else the test is skipped, and says so. */
-export function hasProgram(context: TestContext, program: string): boolean {
-  if (spawnSync('sh', ['-c', `command -v ${program}`], { env: { PATH } }).status === 0) return true;
-  context.skip(`${program} is not installed: Debian has it as a package`);
-  return false;
-}
 
 /**
  * A validating Unbound of its own before a name server that has these zones; `anchors`: DS or DNSKEY records.
@@ -49,29 +39,16 @@ export async function startUnbound(
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'unbound.conf');
   writeFileSync(file, configuration(options, address.port, folder));
-  const child = spawn('unbound', ['-d', '-p', '-c', file], {
-    cwd: folder,
-    env: { PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => log.push(chunk));
-  const exited = once(child, 'exit');
-  context.after(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
+  const untilUp = startDaemon(context, { program: 'unbound', args: ['-d', '-p', '-c', file], folder });
   const resolve: Resolve = async (name, type, subnet, timeoutMs = 5_000) => {
     const base = { server: address, name, type, rd: true, edns: 4096, dnssecOk: true, timeoutMs };
     const message = await ask(subnet === undefined ? base : { ...base, subnet });
     return { ...message, isSecure: message.flags.includes('ad') };
   };
-  for (let left = 60; ; left--) {
-    if (child.exitCode !== null || left === 0) assert.fail(Buffer.concat(log).toString());
-    const up = await resolve(options.zones[0] ?? '.', 'SOA', undefined, 500).catch(() => undefined);
-    if (up !== undefined) return resolve;
-    await new Promise((done) => setTimeout(done, 50));
-  }
+  const answers = async (): Promise<boolean> =>
+    (await resolve(options.zones[0] ?? '.', 'SOA', undefined, 500).catch(() => undefined)) !== undefined;
+  await untilUp(answers, 50, 60);
+  return resolve;
 }
 
 function configuration(
