@@ -46,11 +46,10 @@ export NODE_COMPILE_CACHE="$PWD/node_modules/.cache/isochrone"
 echo "node $(node --version)"
 tsc --noEmit
 biome check --error-on-warnings .
-# Those end-to-end tests that hold whole programs to times that people see do not share the machine, nor does
-# that of the documents, which takes the default ports.
+# Those end-to-end tests that hold whole programs to times that people see do not share the machine.
 # The small real network and Redis's troubles take minutes, and are commands of their own: npm run test:netns and
 # npm run test:redis-trouble.
-timed='control documents drain health inputs nearest redis-loss'
+timed='control drain health inputs redis-loss'
 alone=$(for name in $timed; do echo "test/e2e/$name.test.ts"; done; echo test/netns/health.test.ts)
 quick=$(ls test/*.test.ts test/*/*.test.ts | grep -v -e '^test/e2e/' -e '^test/netns/' -e '^test/campaign/')
 shared=$(ls test/e2e/*.test.ts test/netns/*.test.ts | grep -v -F "$alone" | grep -v '^test/netns/show')
