@@ -21,11 +21,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stop.abort();
   });
 
-// The reader of a pipe may have seen enough, as in `isochrone status | head`: a server goes on unheard, other
-// commands end by themselves. Everything else is a fault.
+// The reader of a pipe may have seen enough, as in `isochrone status | head`, or a terminal may be gone: a
+// server goes on unheard, other commands end by themselves. Everything else is a fault.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(process, stop.signal));

@@ -10,6 +10,7 @@ import { agentCounters } from './agent-counters.ts';
 import { agentPop, HOST_OPTIONS, type HostSettings, hostSettings } from './agent-settings.ts';
 import { INGEST_OPTIONS, ingestFlags, openSink } from './agent-sink.ts';
 import { type Command, EXIT_OK, type Terminal, textFlag } from './command.ts';
+import { rereadAtHangup } from './hangup.ts';
 import { startProberChecks } from './health.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
 import { systemClock } from './live.ts';
@@ -113,10 +114,11 @@ interface AgentParts {
 async function startAgent({ config, settings, files, sink, terminal, log }: AgentParts): Promise<RealAgent> {
   const { measure } = config;
   const { burstsPerSecond, everyMs, silentMaxMs, pings, gapMs, timeoutMs } = measure;
+  let { targets } = files;
   const running = await startRealAgent({
     ...settings,
     sink,
-    aimAt: (network) => files.targets.get(network),
+    aimAt: (network) => targets.get(network),
     bounds: { burstsPerSecond, everyMs, silentMaxMs, optOut: files.optOut },
     pings,
     gapMs,
@@ -126,9 +128,17 @@ async function startAgent({ config, settings, files, sink, terminal, log }: Agen
     log,
   });
   process.on('SIGUSR1', running.toggleDrain);
+  const reread = (): void => {
+    const read = readMeasureFiles(config, terminal);
+    targets = read.targets;
+    running.setOptOut(read.optOut);
+    log(`addresses of ${targets.size} networks are known; ${read.optOut.length} prefixes are not asked`);
+  };
+  const forget = rereadAtHangup(terminal, log, [{ what: 'measure.targets, measure.optOut', again: reread }]);
   return {
     ...running,
     close: () => {
+      forget();
       process.off('SIGUSR1', running.toggleDrain);
       running.close();
     },

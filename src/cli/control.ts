@@ -11,6 +11,7 @@ import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, expectedOf, savedTable } from './first-table.ts';
 import { formatCount, formatSpan } from './format.ts';
 import { loadGround } from './ground.ts';
+import { rereadAtHangup } from './hangup.ts';
 import { startHealth } from './health.ts';
 import { createHeldTable } from './held-table.ts';
 import { loadClients } from './images.ts';
@@ -64,7 +65,9 @@ export const controlCommand: Command = {
       // Closed after the loop: the lease is given up first.
       const { startSlowJobs } = await import('./slow-jobs.ts');
       const { loaded, set: setClients } = clients;
-      closeLater(startSlowJobs({ ground, table, clients: loaded, setClients, terminal, log }));
+      const slow = startSlowJobs({ ground, table, clients: loaded, setClients, terminal, log });
+      closeLater(slow.close);
+      closeLater(rereadAtHangup(terminal, log, [{ what: 'geo databases', again: slow.lookAtGeo }]));
       const control = await startControlLoop(ground, {
         role: 'control',
         store,

@@ -10,20 +10,18 @@ import type { IoMode } from '../server/supervisor-io.ts';
 import type { CertificateAndKey, SecureServerOptions } from '../server/supervisor-secure.ts';
 import type { Store } from '../store/store.ts';
 import { createAdminApi, explain } from './admin-api.ts';
-import { secureServer, watchCertificate } from './certificate.ts';
+import { secureServer } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
-import { readDropList, watchDropList } from './drop-list.ts';
+import { readDropList } from './drop-list.ts';
 import { eventText } from './event-text.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
-import type { LoadedImage } from './images.ts';
 import { loadLater, type StartAdmin } from './later.ts';
+import { startLiveJobs } from './live-jobs.ts';
 import { packedFrom } from './packed.ts';
 import { createQueryRates } from './query-rates.ts';
-import { renewZones } from './renew-zones.ts';
-import { watchStaleness } from './staleness.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
@@ -163,25 +161,15 @@ async function startRest(
   const { table } = parts;
   const server = await parts.serving;
   const { workers, io } = server;
-  const { startSlowJobs, startKeyCare, startZoneCare, startQueryLog, startAdmin } = await parts.later;
-  const care = startZoneCare({ world, server, terminal, log });
-  closeLater(care.close);
+  const later = await parts.later;
+  const { startQueryLog, startAdmin } = later;
+  const { care, counters: jobCounters } = startLiveJobs(options, {
+    ...parts,
+    server,
+    later,
+    clock: systemClock,
+  });
   parts.onCare(care);
-  const setClients = (made: LoadedImage) => {
-    const opened = world.answering.setClients(made.bytes);
-    if (typeof opened === 'string') return opened;
-    server.setClients(made.bytes);
-    world.images.clients = made;
-    world.describer.reopen();
-    return opened;
-  };
-  const clients = (): LoadedImage => world.images.clients;
-  closeLater(startSlowJobs({ ground: world, table, clients, setClients, terminal, log }));
-  closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
-  closeLater(
-    startKeyCare({ world, log, remake: (stop) => care.renew(() => renewZones(options, server, stop)) }),
-  );
-  closeLater(watchStaleness(world, table, systemClock));
   const queryLog = startQueryLog({
     config,
     queries: server.queries,
@@ -191,7 +179,6 @@ async function startRest(
     log,
   });
   if (queryLog !== undefined) closeLater(queryLog.close);
-  const certificate = startCertificateWatch(options, server, parts.secure);
   const live = {
     table,
     dns: server.addresses.map(formatEndpoint),
@@ -206,24 +193,10 @@ async function startRest(
   const { counters = () => [] } = options;
   const all = {
     ...options,
-    counters: () => [...counters(), ...certificate(), ...(queryLog?.counters() ?? [])],
+    counters: () => [...counters(), ...jobCounters(), ...(queryLog?.counters() ?? [])],
   };
   const console = await startConsole(all, { live, server, care, listen: admin, startAdmin });
   return { ...live, console, adminUrl: console.url };
-}
-
-/** Follows the certificate's files, where TLS is spoken; gives what is to be told of it. */
-function startCertificateWatch(
-  { world: { config }, terminal, log, closeLater }: LiveOptions,
-  server: NameServer,
-  secure: SecureServerOptions | undefined,
-): () => readonly CounterSnapshot[] {
-  if (secure === undefined) return () => [];
-  const pair = secure.credentials;
-  const use = server.setCredentials;
-  const watch = watchCertificate({ config, terminal, clock: systemClock, pair, use, log });
-  closeLater(watch.close);
-  return () => [watch.counters()];
 }
 
 /** Starts the console. */

@@ -6,13 +6,15 @@ export type CloseLater = (close: () => Promise<void> | void) => void;
 /**
  * Runs a command that goes on until it is stopped: `start` opens things and says how to close each; they
  * are closed last to first, also when it throws. Stopped while it starts: what is open is closed at once, and
- * what it opens after that as soon as it says so.
+ * what it opens after that as soon as it says so. SIGHUP does not end it: what is to be read again then says
+ * so itself (`rereadAtHangup`).
  */
 export async function runUntilStopped(
-  terminal: Pick<Terminal, 'stop'>,
+  terminal: Pick<Terminal, 'stop' | 'onHangup'>,
   start: (closeLater: CloseLater) => Promise<void>,
 ): Promise<void> {
   const { stop } = terminal;
+  const forgetHangups = terminal.onHangup(() => undefined);
   const closers: (() => Promise<void> | void)[] = [];
   const late: Promise<void>[] = [];
   let isClosing = false;
@@ -36,5 +38,6 @@ export async function runUntilStopped(
     // It ends at the next thing that it opens; what fails because of the closing is no news.
     await starting.catch(() => {});
     await Promise.all(late);
+    forgetHangups();
   }
 }

@@ -11,6 +11,7 @@ import { clientsInUse } from './clients-in-use.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { demoCertificate } from './demo.ts';
 import { loadGround } from './ground.ts';
+import { rereadAtHangup } from './hangup.ts';
 import { loadClients } from './images.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
 import { systemClock } from './live.ts';
@@ -75,6 +76,7 @@ export const popCommand: Command = {
     const own = popsOf(config, operands);
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
+      closeLater(rereadAtHangup(terminal, log, []));
       const ground = loadGround(config);
       const loading = loadClients(ground, terminal);
       closeLater(loading.cancel);

@@ -43,7 +43,7 @@ export const serveCommand: Command = {
     const log = logTo(terminal, systemClock);
     const replaced = new AbortController();
     const stop = AbortSignal.any([terminal.stop, replaced.signal]);
-    await runUntilStopped({ stop }, async (closeLater) => {
+    await runUntilStopped({ ...terminal, stop }, async (closeLater) => {
       const ground = loadGround(config);
       const isReplacing = flags['replace'] === true;
       const loading = startImages(ground, { terminal, othersAnswer: isReplacing, closeLater });

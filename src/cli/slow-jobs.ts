@@ -24,20 +24,27 @@ const SNAPSHOT_CRON = '*/30 * * * * *';
 const GEO_CRON = '20 * * * * *';
 
 /**
- * Schedules what is slow and regular: snapshots of the table, geo databases that changed. Returns how to
- * stop; saves once more then.
+ * Schedules what is slow and regular: snapshots of the table, geo databases that changed. `close` saves once
+ * more.
  */
-export function startSlowJobs(options: SlowJobsOptions): () => Promise<void> {
+export function startSlowJobs(options: SlowJobsOptions): {
+  /** Looks at once whether the geo databases changed. */
+  readonly lookAtGeo: () => Promise<void>;
+  readonly close: () => Promise<void>;
+} {
   const saveNow = createSave(options);
   const refresh = createRefresh(options);
   const jobs = [
     schedule(SNAPSHOT_CRON, saveNow, { noOverlap: true, name: 'snapshot' }),
     schedule(GEO_CRON, refresh.now, { noOverlap: true, name: 'geo refresh' }),
   ];
-  return async () => {
-    for (const job of jobs) await job.destroy();
-    await refresh.cancel();
-    await saveNow();
+  return {
+    lookAtGeo: refresh.now,
+    close: async () => {
+      for (const job of jobs) await job.destroy();
+      await refresh.cancel();
+      await saveNow();
+    },
   };
 }
 
@@ -70,7 +77,7 @@ function createRefresh(options: SlowJobsOptions): { now: () => Promise<void>; ca
   return {
     now: async () => {
       const source = clientSourceNow(ground, terminal);
-      if (source === seen) return;
+      if (source === seen || making !== undefined) return;
       seen = source;
       try {
         making = remakeClients(ground, terminal);

@@ -26,6 +26,8 @@ export interface ReloadWish {
 export interface ZoneCare {
   /** Reads zones again. Throws `OperatorError` where too many wait for that already. */
   readonly reload: (wish: ReloadWish) => Promise<readonly ZoneOutcome[]>;
+  /** Reads all files again, and asks for all zones that come from elsewhere, at once. */
+  readonly refresh: () => Promise<void>;
   /** Has others make all zones anew, while none is read again, and gives what came of it to secondaries. */
   readonly renew: (make: () => Promise<void>) => Promise<void>;
   /** How the zones stand that come from elsewhere. */
@@ -73,6 +75,10 @@ export function startZoneCare(options: ZoneCareOptions): ZoneCare {
       const outcomes = await reload(wish);
       watch.note(outcomes);
       return outcomes;
+    },
+    refresh: async () => {
+      secondaries?.lookAll();
+      watch.note(await reload({ origins: undefined, force: false, dry: false }));
     },
     renew: async (make) => {
       await reload.alone(make);

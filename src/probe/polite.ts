@@ -21,6 +21,8 @@ export interface Politeness {
   readonly admit: (address: string, nowMs: number) => Restraint | undefined;
   /** Takes in whether the last burst was answered. */
   readonly answered: (address: string, isAnswered: boolean) => void;
+  /** From now on nobody in these prefixes is asked anything. */
+  readonly setOptOut: (optOut: readonly Prefix[]) => void;
   /** Whether the address answered a burst before, as far as is remembered. */
   readonly hasAnswered: (address: string) => boolean;
   /** Refused since the start, by why. */
@@ -37,7 +39,7 @@ const DOUBLINGS_MAX = 20;
 /** Nothing was asked yet. */
 export function createPoliteness(bounds: Bounds): Politeness {
   const { burstsPerSecond, everyMs, silentMaxMs } = bounds;
-  const isOptedOut = prefixSet(bounds.optOut);
+  let isOptedOut = prefixSet(bounds.optOut);
   const asked = new Map<string, { atMs: number; unanswered: number; hasAnswered: boolean }>();
   const counts = { 'opted-out': 0, 'too-soon': 0, silent: 0, 'too-many': 0 };
   const savedMax = Math.max(1, (burstsPerSecond * SAVED_MS) / 1000);
@@ -76,6 +78,9 @@ export function createPoliteness(bounds: Bounds): Politeness {
       if (known === undefined) return;
       known.unanswered = isAnswered ? 0 : known.unanswered + 1;
       known.hasAnswered ||= isAnswered;
+    },
+    setOptOut: (optOut) => {
+      isOptedOut = prefixSet(optOut);
     },
     hasAnswered: (address) => asked.get(address)?.hasAnswered === true,
     counts: () => counts,

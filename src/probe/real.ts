@@ -1,3 +1,4 @@
+import type { Prefix } from '../base/address.ts';
 import type { SampleBatch } from '../store/store.ts';
 import { type Agent, type AgentCounts, createAgent, STEP_MS, TARGETS_EVERY_MS } from './agent.ts';
 import { createHostFigures, type HostFiguresOptions } from './host-figures.ts';
@@ -30,6 +31,8 @@ export interface RealAgent {
   /** What it cannot do here, for people. */
   readonly declined: readonly string[];
   readonly counts: () => RealCounts;
+  /** Nobody in these prefixes is asked anything from now on. */
+  readonly setOptOut: (optOut: readonly Prefix[]) => void;
   /** Wishes for a drain, or takes that back. */
   readonly toggleDrain: () => void;
   readonly close: () => void;
@@ -107,6 +110,7 @@ export async function startRealAgent(options: RealAgentOptions): Promise<RealAge
       restraints: politeness.counts(),
       exporterFailures: figures.exporterFailures(),
     }),
+    setOptOut: politeness.setOptOut,
     toggleDrain: () => {
       figures.toggleDrain();
       agent.reportNow(nowMs());

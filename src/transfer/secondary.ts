@@ -42,6 +42,8 @@ export interface SecondaryOptions {
 export interface Secondaries {
   /** Has the zone looked for at once: somebody says that it changed. Unknown names are ignored. */
   readonly look: (origin: string) => void;
+  /** The same of every zone. */
+  readonly lookAll: () => void;
   readonly views: () => readonly SecondaryView[];
   readonly close: () => void;
 }
@@ -109,13 +111,16 @@ export function startSecondaries(options: SecondaryOptions): Secondaries {
   };
   const timer = setInterval(turn, TURN_MS);
   turn();
+  const wake = (entry: Entry): void => {
+    entry.nextLookMs = nowMs();
+    entry.again = entry.isOpen;
+  };
   return {
     look: (origin) => {
       const entry = entries.find(({ source }) => nameOf(source) === origin);
-      if (entry === undefined) return;
-      entry.nextLookMs = nowMs();
-      entry.again = entry.isOpen;
+      if (entry !== undefined) wake(entry);
     },
+    lookAll: () => entries.forEach(wake),
     views: () => entries.map((entry) => viewOf(entry)),
     close: () => {
       clearInterval(timer);
