@@ -275,7 +275,7 @@ test('metrics: counters, histogram, table, POPs, control loop, as promtool accep
     'isochrone_store_connected 1',
   ])
     assert.ok(text.includes(`${line}\n`), `${line}\n${text.slice(0, 3000)}`);
-  assert.match(text, /isochrone_build_info\{version="1\.2\.3",node="v/);
+  assert.match(text, /isochrone_build_info\{version="1\.2\.3",role="serve",node="v/);
   assert.match(text, /process_cpu_seconds_total/);
   if (spawnSync('promtool', ['--version']).status !== 0)
     context.skip('promtool (package prometheus) is not installed');

@@ -9,12 +9,14 @@ import { mapping } from './source/mapping.ts';
 import { nameServers } from './source/name-servers.ts';
 import { overview } from './source/overview.ts';
 import { pops } from './source/pops.ts';
+import { requestPath } from './source/request-path.ts';
 
 const DASHBOARDS = {
   overview,
   pops,
   mapping,
   'name-servers': nameServers,
+  'request-path': requestPath,
   'control-plane': controlPlane,
 } as const;
 

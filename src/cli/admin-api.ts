@@ -111,6 +111,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
       const control = parts.control();
       return {
         version,
+        role: parts.role,
         counters: [nameServer.counters(), demandCounters(world, nameServer), ...parts.counters()],
         ...(facts === undefined ? {} : { table: facts }),
         images: imagesView(world),

@@ -81,6 +81,7 @@ export const agentCommand: Command = {
           ? undefined
           : await startMetricsServer({
               listen: { host: '127.0.0.1', port: adminPort },
+              facts: { role: 'agent', version: programVersion(terminal) },
               counters: () => agentCounters(running.counts(), sink.state()),
               onError: (error) => log(`metrics: ${(error as Error).message}`),
             });

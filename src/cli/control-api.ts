@@ -107,6 +107,7 @@ function createFacts(parts: ControlApiParts): Pick<AdminApi, 'status' | 'metrics
       const control = parts.control();
       return {
         version,
+        role: 'control',
         counters: parts.counters(),
         ...tableFacts(),
         images: images(),

@@ -20,6 +20,7 @@ import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
 import { startConfiguredPops } from './start-pops.ts';
 import { valueReader } from './values.ts';
+import { programVersion } from './version.ts';
 import { whereaboutsOf } from './whereabouts.ts';
 import { currentLocator } from './world.ts';
 
@@ -103,7 +104,10 @@ export const popCommand: Command = {
       });
       closeLater(() => finishRequests(pops, own, drains.drainAll));
       closeLater(report(own, { pops, store, wish: drains.wish }));
-      const metrics = adminPort === undefined ? undefined : await startMetrics(adminPort, pops, log);
+      const metrics =
+        adminPort === undefined
+          ? undefined
+          : await startMetrics(adminPort, { pops, log, version: programVersion(terminal) });
       if (metrics !== undefined) closeLater(metrics.close);
       const { address, connected } = store.state();
       const ca = certificate.caFile;
@@ -254,9 +258,13 @@ async function finishRequests(pops: Pops, own: readonly Pop[], drainAll: () => v
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
 }
 
-function startMetrics(port: number, pops: Pops, log: (message: string) => void) {
+function startMetrics(
+  port: number,
+  { pops, log, version }: { pops: Pops; log: (message: string) => void; version: string },
+) {
   return startMetricsServer({
     listen: { host: '127.0.0.1', port },
+    facts: { role: 'pop', version },
     counters: pops.counters,
     onError: (error) => log(`metrics: ${(error as Error).message}`),
   });

@@ -2,9 +2,14 @@ import type { CounterSnapshot } from '../base/counters.ts';
 import type { ImagesView, PopView, TableView } from './api.ts';
 import type { HealthMetrics } from './api-health.ts';
 
-/** What the metrics page is made of. */
-export interface MetricsView {
+/** What a process is, for `isochrone_build_info`. */
+export interface ProcessFacts {
+  readonly role: 'up' | 'serve' | 'control' | 'agent' | 'pop';
   readonly version: string;
+}
+
+/** What the metrics page is made of. */
+export interface MetricsView extends ProcessFacts {
   /** Counters of the name server's workers, summed. */
   readonly counters: readonly CounterSnapshot[];
   readonly table?: TableView;

@@ -3,7 +3,7 @@ import type { CounterSnapshot, HistogramSnapshot } from '../base/counters.ts';
 import type { AdminApi, PopStateWord, PopView, TableView } from './api.ts';
 import { controlFamilies, healthFamilies } from './metrics-control.ts';
 import { counter, type Family, gauge, type MetricSample, single } from './metrics-family.ts';
-import type { MetricsView } from './metrics-view.ts';
+import type { MetricsView, ProcessFacts } from './metrics-view.ts';
 import type { Reply } from './reply.ts';
 
 /** Makes the metrics page. */
@@ -28,9 +28,14 @@ export function createMetricsPage(): MetricsPage {
 }
 
 /** A page of counters alone, for roles that have no console: read now, with those of Node and the process. */
-export function createCountersPage(): (snapshot: CounterSnapshot) => Promise<Reply> {
+export function createCountersPage(facts: ProcessFacts): (snapshot: CounterSnapshot) => Promise<Reply> {
   const standard = standardMetrics();
-  return (snapshot) => pageOf(counterFamilies(snapshot), standard);
+  return (snapshot) => pageOf([buildInfo(facts), ...counterFamilies(snapshot)], standard);
+}
+
+function buildInfo({ version, role }: ProcessFacts): Family {
+  const labels = { version, role, node: process.version };
+  return gauge('build_info', 'Always 1; version and role are labels.', [{ labels, value: 1 }]);
 }
 
 function standardMetrics(): Registry {
@@ -63,11 +68,10 @@ function metricOf(family: Family): Metric {
   return { name, get } as unknown as Metric;
 }
 
-function familiesOf(view: MetricsView): Family[] {
+/** Every family of a process that has a console. */
+export function familiesOf(view: MetricsView): Family[] {
   return [
-    gauge('build_info', 'Always 1; the version is a label.', [
-      { labels: { version: view.version, node: process.version }, value: 1 },
-    ]),
+    buildInfo(view),
     ...view.counters.flatMap(counterFamilies),
     ...(view.table === undefined ? [] : tableFamilies(view.table)),
     ...imageFamilies(view),

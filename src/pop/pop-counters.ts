@@ -13,6 +13,12 @@ export interface PopCounters {
   }) => CounterSnapshot;
 }
 
+/**
+ * Origins with series of their own; the others are `other`. A Lambda@Edge handler may name as many as it
+ * likes.
+ */
+const ORIGINS_NAMED = 100;
+
 /** Bounds of the histogram of times, s. */
 const BOUNDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -80,9 +86,13 @@ function tierFamilies(tier: Tier): FamilySnapshot[] {
     for (const cache of caches) sums.set(cache.layer, (sums.get(cache.layer) ?? 0) + pick(cache));
     return samplesOf(sums);
   };
+  const named = new Set([...new Set(origins.map(({ origin }) => origin))].slice(0, ORIGINS_NAMED));
   const byOrigin = (pick: (origin: (typeof origins)[number]) => number): FamilySnapshot['samples'] => {
     const sums = new Map<string, number>();
-    for (const origin of origins) sums.set(origin.origin, (sums.get(origin.origin) ?? 0) + pick(origin));
+    for (const origin of origins) {
+      const name = named.has(origin.origin) ? origin.origin : 'other';
+      sums.set(name, (sums.get(name) ?? 0) + pick(origin));
+    }
     return samplesOf(sums);
   };
   const family = (
@@ -91,7 +101,7 @@ function tierFamilies(tier: Tier): FamilySnapshot[] {
     rest: Pick<FamilySnapshot, 'kind' | 'labels' | 'samples'>,
   ): FamilySnapshot => ({ name, help, ...rest });
   const layer = { labels: ['layer'] };
-  const origin = { labels: ['origin'], kind: 'counter' } as const;
+  const origin = { labels: ['origin'] };
   return [
     family('isochrone_pop_cache_objects', 'Objects in the caches now.', {
       ...layer,
@@ -110,11 +120,18 @@ function tierFamilies(tier: Tier): FamilySnapshot[] {
     }),
     family('isochrone_pop_origin_requests_total', 'Requests sent to origins.', {
       ...origin,
+      kind: 'counter',
       samples: byOrigin(({ requests }) => requests),
     }),
     family('isochrone_pop_origin_connections_total', 'Connections opened to origins.', {
       ...origin,
+      kind: 'counter',
       samples: byOrigin(({ opened }) => opened),
+    }),
+    family('isochrone_pop_origin_connections_open', 'Connections to origins now.', {
+      ...origin,
+      kind: 'gauge',
+      samples: byOrigin(({ open }) => open),
     }),
   ];
 }

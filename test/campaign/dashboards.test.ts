@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { opened } from '../e2e/steps.ts';
+import { startPopLoad, startPopWorld } from '../helpers/pop-load.ts';
 import { dig, type Program, runTool } from '../helpers/program.ts';
 import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
 import { startLoad } from '../helpers/steady-load.ts';
@@ -51,15 +52,24 @@ before(async (t) => {
   const open = opened(t as never);
   const redis = await startRedis();
   closes.push(redis.stop);
-  const up = await open.program(['up', '--pop-port', String(await freePort()), '--store', redis.url]);
-  const serve = await open.program(['serve', '--store', redis.url]);
-  prometheus = await startPrometheus(open.folder(), [up, serve]);
+  const folder = open.folder();
+  const world = await startPopWorld(folder);
+  closes.push(world.close);
+  const popPort = await freePort();
+  const up = await open.program([
+    ...['up', '--config', world.config, '--pop-port', String(popPort), '--store', redis.url],
+  ]);
+  const serve = await open.program(['serve', '--config', world.config, '--store', redis.url]);
+  prometheus = await startPrometheus(folder, [up, serve]);
   for (const { port } of [up, serve]) {
     const load = await startLoad({ port, name: 'www.cdn.example', perSecond: LOAD_PER_SECOND });
     closes.push(load.stop);
   }
+  const asking = startPopLoad(popPort);
+  closes.push(asking.stop);
   await trouble(up);
   await sleep(40_000);
+  assert.ok(asking.answered() > 0, up.output());
 });
 
 after(async () => {

@@ -154,6 +154,7 @@ export function adminApi(
     notReady: () => undefined,
     metrics: async () => ({
       version: '1.2.3',
+      role: 'serve',
       counters: options.counters ?? [],
       table: TABLE,
       images: IMAGES,

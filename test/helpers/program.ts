@@ -10,7 +10,7 @@ import { lendImage } from './known-images.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(root, 'src/main.ts');
-const START_MS = 20_000;
+const START_MS = 60_000;
 const STOP_MS = 5_000;
 
 /** A running `up`, `serve` or `control`. */

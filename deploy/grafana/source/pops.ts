@@ -123,6 +123,27 @@ const ANSWERS = [
   }),
 ];
 
+const CACHES = [
+  series({
+    title: 'Requests that POPs of these processes answer',
+    says: 'HTTPS requests a second by how: Hit, Miss, RefreshHit, Error … More: dashboard Request path.',
+    unit: 'reqps',
+    stacked: true,
+    queries: [
+      {
+        expr: 'sum by (result) (rate(isochrone_pop_requests_total{instance=~"$instance"}[$__rate_interval]))',
+        legend: '{{result}}',
+      },
+    ],
+  }),
+  series({
+    title: 'Connections of clients',
+    says: 'Open now, by process.',
+    unit: 'none',
+    queries: [{ expr: 'isochrone_pop_connections{instance=~"$instance"}', legend: '{{instance}}' }],
+  }),
+];
+
 /** What is known of each POP, and what it does to the decisions. */
 export function pops(): DashboardBuilder {
   return rows(
@@ -136,6 +157,7 @@ export function pops(): DashboardBuilder {
       ['Score terms: what a POP costs its clients beside the round-trip time', SCORE_TERMS],
       ['Health', HEALTH],
       ['Answers', ANSWERS],
+      ['Requests', CACHES],
     ],
   );
 }
