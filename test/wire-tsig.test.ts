@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { answer } from '../src/answer/answer.ts';
 import { accessList, parseAccessRule } from '../src/base/access-list.ts';
 import { parseAddress } from '../src/base/address.ts';
+import { counterBlock, readCounters } from '../src/base/counters.ts';
+import { openCounters, serverLayout } from '../src/server/counters.ts';
 import { TRANSFER } from '../src/server/handler.ts';
 import { openTransferBook } from '../src/server/transfer-book.ts';
 import { withTransfers } from '../src/server/transfers.ts';
@@ -72,6 +74,8 @@ function server() {
   const version = packBlock(world.context.zones, ORIGIN);
   const allow = accessList([parseAccessRule(`key ${KEY.name}`)].filter((rule) => typeof rule !== 'string'));
   const notified: string[] = [];
+  const layout = serverLayout(['FRA']);
+  const block = counterBlock(layout);
   const { handle, transferOf } = withTransfers(
     (query, length, client, out) => answer(world.context, query, length, client, out),
     {
@@ -80,6 +84,7 @@ function server() {
         keys: [KEY],
         zones: [{ origin: ORIGIN, allow, notifiers: allow, version, steps: [] }],
       }),
+      counters: openCounters(layout, block),
       onNotify: (key) => notified.push(key),
     },
   );
@@ -99,7 +104,11 @@ function server() {
     transfer?.close();
     return messages;
   };
-  return { send, notified };
+  const counted = (family: string): string[] =>
+    (readCounters(layout, [block]).families.find((one) => one.name === family)?.samples ?? []).map(
+      ({ values, value }) => [...values, value].join(' '),
+    );
+  return { send, notified, counted };
 }
 
 const first = (messages: readonly Uint8Array[]): Uint8Array => messages[0] as Uint8Array;

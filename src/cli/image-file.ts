@@ -9,6 +9,14 @@ export interface ImageFile {
   readonly notes: ImageNotes;
 }
 
+/** How a zone was signed. */
+export interface SignedNote {
+  /** When the first of its signatures expires, seconds since 1970 UTC. */
+  readonly expiresAtS: number;
+  /** What the signing took, ms. */
+  readonly tookMs: number;
+}
+
 /** What is known of an image from its making. */
 export interface ImageNotes {
   /** Files that were read besides those that the configuration names: what zone files include. */
@@ -19,6 +27,8 @@ export interface ImageNotes {
   readonly renewAtMs?: number;
   /** By zone that was signed: what its keys did. */
   readonly keys?: Readonly<Record<string, string>>;
+  /** By zone that was signed. */
+  readonly signed?: Readonly<Record<string, SignedNote>>;
 }
 
 /** A longer file is no image of ours: refused unread. */

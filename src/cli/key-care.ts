@@ -27,25 +27,32 @@ interface SignedZone {
   readonly dnssec: Dnssec;
 }
 
+/** Keys that are looked after. */
+export interface KeyCare {
+  /** By zone, in lower case: its keys, as they were last looked at. */
+  readonly keys: ReadonlyMap<string, readonly KeyState[]>;
+  readonly close: () => Promise<void>;
+}
+
 /** TTL of the longest-lived RRset where it is not known, seconds. */
 const TTL_UNKNOWN_S = 86_400;
 
 /**
  * Renews signatures before they expire and moves keys on in their lives, for as long as the program runs.
- * Returns how to stop.
  */
-export function startKeyCare(options: KeyCareOptions): () => Promise<void> {
+export function startKeyCare(options: KeyCareOptions): KeyCare {
   const { world, log } = options;
   const zones = world.config.zones.flatMap(({ origin, dnssec }): SignedZone[] => {
     const name = parseName(origin);
     return dnssec === undefined || typeof name === 'string' ? [] : [{ origin: name, dnssec }];
   });
-  if (zones.length === 0) return async () => undefined;
+  const seen = new Map<string, readonly KeyState[]>();
+  if (zones.length === 0) return { keys: seen, close: async () => undefined };
   const stop = new AbortController();
   const everyS = Math.min(...zones.map(({ dnssec }) => dnssec.rollover.checkS));
   let running: Promise<void> | undefined;
   const look = (): void => {
-    running ??= lookAfter(options, zones, stop.signal)
+    running ??= lookAfter({ ...options, seen }, zones, stop.signal)
       .catch((error: Error) => {
         if (!stop.signal.aborted) log(`signed zones are not renewed: ${error.message}`);
       })
@@ -55,18 +62,22 @@ export function startKeyCare(options: KeyCareOptions): () => Promise<void> {
   };
   const timer = setInterval(look, everyS * 1000);
   look();
-  return async () => {
-    clearInterval(timer);
-    stop.abort();
-    await running;
+  return {
+    keys: seen,
+    close: async () => {
+      clearInterval(timer);
+      stop.abort();
+      await running;
+    },
   };
 }
 
-async function lookAfter(
-  options: KeyCareOptions,
-  zones: readonly SignedZone[],
-  stop: AbortSignal,
-): Promise<void> {
+interface Looking extends KeyCareOptions {
+  /** By zone. */
+  readonly seen: Map<string, readonly KeyState[]>;
+}
+
+async function lookAfter(options: Looking, zones: readonly SignedZone[], stop: AbortSignal): Promise<void> {
   const { world, remake, log } = options;
   const { config, images } = world;
   for (const zone of zones) {
@@ -83,7 +94,7 @@ async function lookAfter(
 }
 
 /** One zone's keys, one step. */
-async function moveKeys({ world, log }: KeyCareOptions, zone: SignedZone, stop: AbortSignal): Promise<void> {
+async function moveKeys({ world, log, seen }: Looking, zone: SignedZone, stop: AbortSignal): Promise<void> {
   const { origin, dnssec } = zone;
   const name = formatName(origin);
   const nowS = Math.floor(Date.now() / 1000);
@@ -105,6 +116,7 @@ async function moveKeys({ world, log }: KeyCareOptions, zone: SignedZone, stop: 
     });
     next = addKey(next, { tag: made.key.tag, algorithm, role }, nowS);
   }
+  seen.set(name.toLowerCase(), next);
   if (JSON.stringify(next) === JSON.stringify(readSaved(paths.states))) return;
   writeSaved(paths.states, JSON.stringify(next, undefined, 1));
   for (const { tag, phase, role } of next)

@@ -12,6 +12,7 @@ import { renewZones } from './renew-zones.ts';
 import { watchStaleness } from './staleness.ts';
 import type { TableInUse } from './table-in-use.ts';
 import type { ZoneCare } from './zone-care.ts';
+import { zoneCounters } from './zone-metrics.ts';
 
 /** What the jobs of a running name server work on. */
 interface LiveJobs {
@@ -55,12 +56,15 @@ export function startLiveJobs(
   closeLater(rereadAtHangup(terminal, log, rereadings));
   closeLater(watchDropList({ config, terminal, take: server.setDrops, log }));
   const remake = (stop: AbortSignal) => care.renew(() => renewZones(options, server, stop));
-  closeLater(later.startKeyCare({ world, log, remake }));
+  const keyCare = later.startKeyCare({ world, log, remake });
+  closeLater(keyCare.close);
   closeLater(watchStaleness(world, table, clock));
-  if (secure === undefined) return { care, counters: () => [] };
+  const zones = (): CounterSnapshot =>
+    zoneCounters(world, config.zones, { ...care.figures(), keys: keyCare.keys });
+  if (secure === undefined) return { care, counters: () => [zones()] };
   const pair = secure.credentials;
   const use = server.setCredentials;
   const watch = watchCertificate({ config, terminal, clock, pair, use, log });
   closeLater(watch.close);
-  return { care, counters: () => [watch.counters()] };
+  return { care, counters: () => [zones(), watch.counters()] };
 }

@@ -8,6 +8,7 @@ import type { ImageNotes } from './image-file.ts';
 import { rereadZones, zoneSourceNow } from './reread-zones.ts';
 import type { World } from './world.ts';
 import { createGiver, type Giver } from './zone-giver.ts';
+import type { ZoneFigures } from './zone-metrics.ts';
 import type { ZoneOutcome } from './zone-outcome.ts';
 import { peersOf, type TransferSettings, transferSettings } from './zone-transfers.ts';
 import { watchZones } from './zone-watch.ts';
@@ -32,6 +33,8 @@ export interface ZoneCare {
   readonly renew: (make: () => Promise<void>) => Promise<void>;
   /** How the zones stand that come from elsewhere. */
   readonly secondaries: () => readonly SecondaryView[];
+  /** Figures of fetching and telling. */
+  readonly figures: () => Omit<ZoneFigures, 'keys'>;
   /** Somebody said that a zone changed: its key in the book of transfers. */
   readonly notified: (zone: string) => void;
   readonly close: () => Promise<void>;
@@ -85,6 +88,11 @@ export function startZoneCare(options: ZoneCareOptions): ZoneCare {
       for (const one of settings.values()) if (!one.zone.isSecondary) giver.publish(one, false);
     },
     secondaries: () => secondaries?.views() ?? [],
+    figures: () => ({
+      secondaries: secondaries?.views() ?? [],
+      fetched: secondaries?.counts(),
+      notified: giver.notified(),
+    }),
     notified: (key) => {
       for (const { origin, zone } of settings.values())
         if (zone.isSecondary && Buffer.from(origin).toString('latin1') === key)
@@ -165,10 +173,11 @@ function createReload(options: ZoneCareOptions, onTaken: (outcomes: readonly Zon
 function mergedNotes(before: ImageNotes, read: ImageNotes): ImageNotes {
   const renewAtMs = Math.min(before.renewAtMs ?? Infinity, read.renewAtMs ?? Infinity);
   const keys = { ...before.keys, ...read.keys };
+  const signed = { ...before.signed, ...read.signed };
   return {
     ...before,
     ...(Number.isFinite(renewAtMs) && { renewAtMs }),
-    ...(Object.keys(keys).length > 0 && { keys }),
+    ...(Object.keys(keys).length > 0 && { keys, signed }),
   };
 }
 

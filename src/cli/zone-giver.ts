@@ -14,6 +14,8 @@ export interface Giver {
   readonly give: (one: TransferSettings, version: PackedZone, tell: boolean) => void;
   /** Gives what is served now; later, where that is not known yet. */
   readonly publish: (one: TransferSettings, tell: boolean) => void;
+  /** Peers that were told, by whether they answered. */
+  readonly notified: () => Readonly<Record<'answered' | 'failed', number>>;
   readonly close: () => void;
 }
 
@@ -67,6 +69,7 @@ export function createGiver(options: GiverOptions, settings: ReadonlyMap<string,
     journals,
     give,
     publish,
+    notified: notifier.counts,
     close: () => {
       clearInterval(retry);
       notifier.close();

@@ -9,7 +9,7 @@ import type { KeyState } from '../zone/key-state.ts';
 import type { ZoneRecord } from '../zone/record.ts';
 import type { SigningGround } from './candidate-sources.ts';
 import { stateFolder } from './ground.ts';
-import type { ImageNotes } from './image-file.ts';
+import type { ImageNotes, SignedNote } from './image-file.ts';
 import { keyFileNames } from './key-files.ts';
 import { readSaved } from './saved-files.ts';
 import { keyProblems, type SignedByFiles, signByFiles, signingPaths, statesDigest } from './zone-signer.ts';
@@ -24,7 +24,7 @@ export interface ZoneSigners {
   ) => readonly Problem[];
   /** Saves what the next signing goes on from. */
   readonly save: () => void;
-  readonly notes: () => Pick<ImageNotes, 'renewAtMs' | 'keys'>;
+  readonly notes: () => Pick<ImageNotes, 'renewAtMs' | 'keys' | 'signed'>;
 }
 
 /**
@@ -84,6 +84,7 @@ export function createZoneSigners(
   let candidatesMax = isAwaited ? CANDIDATES_AWAITED_MAX : undefined;
   const saves: SignedByFiles['save'][] = [];
   const keys: Record<string, string> = {};
+  const done: Record<string, SignedNote> = {};
   let renewAtS = Number.POSITIVE_INFINITY;
   return {
     add: (builder, { origin, records, dnssec }, state) => {
@@ -92,18 +93,22 @@ export function createZoneSigners(
       const paths = signingPaths(folder, origin, dnssec);
       for (const file of keyFileNames(paths.keys, origin)) state(join(paths.keys, file));
       const nowS = Math.floor(Date.now() / 1000);
+      const startedMs = performance.now();
       const zone = { origin, records, dnssec, candidatesMax };
       const signed = signByFiles(zone, must(ground, 'its ground'), nowS);
       if (!('records' in signed)) return signed;
       if (isAwaited) candidatesMax = signed.signing.candidates.left;
       saves.push(signed.save);
-      keys[formatName(origin).toLowerCase()] = signed.keysDigest;
+      const name = formatName(origin).toLowerCase();
+      const { expiresAtS } = signed.signing.done;
+      keys[name] = signed.keysDigest;
+      done[name] = { expiresAtS, tookMs: performance.now() - startedMs };
       renewAtS = Math.min(renewAtS, signed.signing.done.renewAtS);
       return builder.add(origin, signed.records, signed);
     },
     save: () => {
       for (const save of saves) save();
     },
-    notes: () => (saves.length === 0 ? {} : { renewAtMs: renewAtS * 1000, keys }),
+    notes: () => (saves.length === 0 ? {} : { renewAtMs: renewAtS * 1000, keys, signed: done }),
   };
 }

@@ -4,11 +4,9 @@ import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
 import { ABUSE_FAMILIES, type AbuseCounters, abuseCounters } from './counters-abuse.ts';
+import { TRANSFER_FAMILIES, type TransferCounters, transferCounters } from './counters-transfer.ts';
 
-/**
- * Query types with a slot of their own; every other one is counted as `other`, so that a flood of types costs
- * no memory.
- */
+/** Query types with a slot of their own; others are counted as `other`: a flood of types costs no memory. */
 const QTYPES: readonly number[] = [
   TYPE.A,
   TYPE.NS,
@@ -122,6 +120,7 @@ export interface ServerCounters {
   readonly handling: number;
   readonly batches: number;
   readonly abuse: AbuseCounters;
+  readonly transfer: TransferCounters;
 }
 
 const NAME = {
@@ -186,6 +185,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       { name: NAME.tlsConnections, help: 'Connections for TLS open now.', kind: 'gauge', labels: [secure] },
       counter(NAME.handshakes, 'TLS handshakes.', [secure, { name: 'result', values: HANDSHAKES }]),
       ...ABUSE_FAMILIES,
+      ...TRANSFER_FAMILIES,
     ],
     [
       {
@@ -230,6 +230,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     handling: at(NAME.handling),
     batches: at(NAME.batches),
     abuse: abuseCounters(at),
+    transfer: transferCounters(at),
   };
 }
 

@@ -14,6 +14,8 @@ import {
 import { findTsig, type TsigRecord } from '../wire/tsig-record.ts';
 import { serialOf } from '../zone/packed.ts';
 import { isNewer } from '../zone/serial.ts';
+import type { ServerCounters } from './counters.ts';
+import { countNotify, countTransfer, countTransferOctets, type TransferKind } from './counters-transfer.ts';
 import { type Handler, TRANSFER, type Transfer, type TransferHandler } from './handler.ts';
 import {
   hmac,
@@ -28,6 +30,7 @@ import { isInternet, sendRecords, sendRefusal, type TransferReply, writeReply } 
 export interface TransferParts {
   readonly context: AnswerContext;
   readonly book: TransferBook;
+  readonly counters: ServerCounters;
   /** A zone is said to have changed elsewhere, by one who may say so. */
   readonly onNotify: (key: string) => void;
 }
@@ -140,8 +143,9 @@ function answerOther(
 
 /** What to answer to a NOTIFY of a zone that comes from elsewhere. */
 function noted(state: State, { client, key }: Asked, zone: TransferZone): number {
-  if (zone.notifiers === undefined || !permits(zone.notifiers, client.address, key?.name))
-    return RCODE.REFUSED;
+  const isTaken = zone.notifiers !== undefined && permits(zone.notifiers, client.address, key?.name);
+  countNotify(state.counters, isTaken);
+  if (!isTaken) return RCODE.REFUSED;
   const name = transferKey(zone.origin);
   const nowMs = performance.now();
   if (nowMs - (state.notified.get(name) ?? Number.NEGATIVE_INFINITY) > NOTIFY_EVERY_MS) {
@@ -180,22 +184,50 @@ function signAnswer(state: State, asked: Asked, out: Uint8Array, written: number
 function beginTransfer(state: State, asked: Asked): Transfer {
   const { zone, qtype, client, key, query } = asked;
   const reply = replyTo(state, asked, query);
+  const refuse = (rcode: number): Transfer => {
+    countTransfer(state.counters, qtype === IXFR ? 'ixfr' : 'axfr', 'refused');
+    return sendRefusal(reply, rcode);
+  };
   if (zone === undefined || !permits(zone.allow, client.address, key?.name) || state.open >= TRANSFERS_MAX)
-    return sendRefusal(reply, RCODE.REFUSED);
+    return refuse(RCODE.REFUSED);
   const { version } = zone;
-  if (version === undefined) return sendRefusal(reply, RCODE.SERVFAIL);
+  if (version === undefined) return refuse(RCODE.SERVFAIL);
   const { soa, records, serial } = version;
   let lists = [soa, records, soa];
+  let kind: TransferKind = 'axfr';
   if (qtype === IXFR) {
     const known = serialAsked(query);
-    if (known === undefined) return sendRefusal(reply, RCODE.FORMERR);
+    if (known === undefined) return refuse(RCODE.FORMERR);
     const steps = known === serial || isNewer(known, serial) ? [] : stepsFrom(zone.steps, known);
-    if (steps?.length === 0) lists = [soa];
+    if (steps !== undefined) kind = steps.length === 0 ? 'current' : 'ixfr';
+    if (kind === 'current') lists = [soa];
     else if (steps !== undefined)
       lists = [soa, ...steps.flatMap((step) => [step.fromSoa, step.removed, step.toSoa, step.added]), soa];
   }
   state.open++;
-  return sendRecords(reply, lists, () => state.open--);
+  return counted(
+    state.counters,
+    kind,
+    sendRecords(reply, lists, () => state.open--),
+  );
+}
+
+/** The same, counted: its octets as they go, and how it ended. */
+function counted(counters: ServerCounters, kind: TransferKind, { next, close }: Transfer): Transfer {
+  let result: 'sent' | 'cut' | 'counted' = 'cut';
+  return {
+    next: (out) => {
+      const length = next(out);
+      countTransferOctets(counters, length);
+      if (length === 0 && result === 'cut') result = 'sent';
+      return length;
+    },
+    close: () => {
+      close();
+      if (result !== 'counted') countTransfer(counters, kind, result);
+      result = 'counted';
+    },
+  };
 }
 
 /** Steps that lead from this serial to the version; undefined if they do not reach back so far. */

@@ -161,7 +161,7 @@ async function work(answering: Answering, place: WorkerPlace): Promise<void> {
     answering.drops !== undefined && hasAddress(answering.drops, address);
   const { context, transfers } = answering;
   const onNotify = (zone: string): void => tell({ kind: 'notified', zone });
-  const transferring = { context, book: transfers, onNotify };
+  const transferring = { context, book: transfers, counters, onNotify };
   const { handle, transferOf } = withTransfers(countingHandler(answering, parts), transferring);
   answering.context.tcpIdleTenths = Math.min(65_535, Math.floor(place.tcpLimits.idleMs / 100));
   const { io } = place;

@@ -38,6 +38,8 @@ interface Fetching {
   readonly peer: PeerAddress;
   readonly limits: FetchLimits;
   readonly signal: AbortSignal;
+  /** Told of the octets of each message that comes. */
+  readonly onOctets?: (octets: number) => void;
 }
 
 /**
@@ -76,10 +78,11 @@ function asTransferError(error: unknown): TransferError {
   return error instanceof TransferError ? error : new TransferError((error as Error).message);
 }
 
-async function askSerial({ origin, peer }: Fetching, stream: MessageStream): Promise<number> {
+async function askSerial(options: Fetching, stream: MessageStream): Promise<number> {
+  const { origin, peer } = options;
   const question = askZone(origin, TYPE.SOA, { key: peer.key });
   stream.send(question.octets);
-  const { answer } = await readReply(stream, question, origin, TYPE.SOA);
+  const { answer } = await readReply(options, stream, question, TYPE.SOA);
   const soa = answer.find(({ type, owner }) => type === TYPE.SOA && namesEqual(owner, origin));
   if (soa === undefined || soa.rdata.length < 22) throw new TransferError('it has no SOA of the zone');
   return serialOf(soa.rdata);
@@ -116,8 +119,14 @@ async function fetchWhole(options: Fetching, stream: MessageStream): Promise<Fet
   return { kind: 'zone', zone: checked(options, wholeZone(origin, records)), how: 'AXFR' };
 }
 
-async function readReply(stream: MessageStream, question: Question, origin: Uint8Array, type: number) {
+async function readReply(
+  { origin, onOctets }: Fetching,
+  stream: MessageStream,
+  question: Question,
+  type: number,
+) {
   const message = await stream.next();
+  onOctets?.(message.length);
   const fault = replyFault(message, question);
   if (fault !== undefined) throw new TransferError(`a message is not taken: ${fault}`);
   const rcode = (message[3] as number) & 15;
@@ -130,18 +139,19 @@ async function readReply(stream: MessageStream, question: Question, origin: Uint
 
 /** All records of a transfer, its last SOA left out. */
 async function readTransfer(
-  { origin, limits, peer }: Fetching,
+  options: Fetching,
   stream: MessageStream,
   question: Question,
   wanted: { readonly type: number; readonly known?: number },
 ): Promise<ZoneRecord[]> {
+  const { origin, limits, peer } = options;
   const records: ZoneRecord[] = [];
   const end = createEnd(wanted);
   const file = `${peer.host}:${peer.port}`;
   const apex = lowerName(origin);
   let octets = 0;
   for (let isOver = false; !isOver; ) {
-    const reply = await readReply(stream, question, origin, wanted.type);
+    const reply = await readReply(options, stream, question, wanted.type);
     octets += reply.octets;
     if (octets > limits.octets) throw new TransferError(`it sends more than ${limits.octets} octets`);
     if (reply.answer.length === 0) throw new TransferError('a message has no records');

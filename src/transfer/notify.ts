@@ -8,6 +8,8 @@ import { askZone, type PeerAddress, type Question, replyFault } from './message.
 export interface Notifier {
   /** Tells these peers of a zone's SOA. What they were being told of the zone before is given up. */
   readonly tell: (origin: Uint8Array, soa: Packed, peers: readonly PeerAddress[]) => void;
+  /** Peers that were told since the start, by whether they answered that they heard. */
+  readonly counts: () => Readonly<Record<'answered' | 'failed', number>>;
   readonly close: () => void;
 }
 
@@ -37,6 +39,7 @@ export function createNotifier(log: (message: string) => void): Notifier {
   const waiting: Telling[] = [];
   const current = new Map<string, Telling>();
   const sockets = new Set<Socket>();
+  const counts = { answered: 0, failed: 0 };
   let open = 0;
   let isClosed = false;
   const begin = (): void => {
@@ -50,7 +53,9 @@ export function createNotifier(log: (message: string) => void): Notifier {
       void tellPeer(telling, sockets).then((fault) => {
         open--;
         if (current.get(telling.key) === telling) current.delete(telling.key);
-        if (fault !== undefined && !telling.isOver && !isClosed)
+        if (telling.isOver || isClosed) return begin();
+        counts[fault === undefined ? 'answered' : 'failed']++;
+        if (fault !== undefined)
           log(`${formatName(telling.origin)} ${telling.peer.host} port ${telling.peer.port} ${fault}`);
         begin();
       });
@@ -69,6 +74,7 @@ export function createNotifier(log: (message: string) => void): Notifier {
       }
       setTimeout(begin, DELAY_MS).unref();
     },
+    counts: () => counts,
     close: () => {
       isClosed = true;
       for (const telling of current.values()) telling.isOver = true;

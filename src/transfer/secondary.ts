@@ -38,6 +38,14 @@ export interface SecondaryOptions {
   readonly log: (message: string) => void;
 }
 
+/** What was fetched since the start. */
+export interface FetchCounts {
+  /** Looks at a primary, by what came of them. */
+  readonly results: Readonly<Record<'axfr' | 'ixfr' | 'current' | 'failed', number>>;
+  /** Octets of messages from primaries. */
+  readonly octets: number;
+}
+
 /** Zones that are kept as new as their primaries have them. */
 export interface Secondaries {
   /** Has the zone looked for at once: somebody says that it changed. Unknown names are ignored. */
@@ -45,6 +53,7 @@ export interface Secondaries {
   /** The same of every zone. */
   readonly lookAll: () => void;
   readonly views: () => readonly SecondaryView[];
+  readonly counts: () => FetchCounts;
   readonly close: () => void;
 }
 
@@ -95,13 +104,14 @@ export function startSecondaries(options: SecondaryOptions): Secondaries {
     };
   });
   let open = 0;
+  const counts = { results: { axfr: 0, ixfr: 0, current: 0, failed: 0 }, octets: 0 };
   const turn = (): void => {
     for (const entry of entries) {
       expire(entry, options);
       if (entry.isOpen || open >= OPEN_MAX || entry.nextLookMs > nowMs()) continue;
       open++;
       entry.isOpen = true;
-      void look(entry, options, stop.signal).finally(() => {
+      void look(entry, { ...options, counts }, stop.signal).finally(() => {
         open--;
         entry.isOpen = false;
         if (entry.again) entry.nextLookMs = nowMs();
@@ -122,6 +132,7 @@ export function startSecondaries(options: SecondaryOptions): Secondaries {
     },
     lookAll: () => entries.forEach(wake),
     views: () => entries.map((entry) => viewOf(entry)),
+    counts: () => counts,
     close: () => {
       clearInterval(timer);
       stop.abort();
@@ -129,15 +140,26 @@ export function startSecondaries(options: SecondaryOptions): Secondaries {
   };
 }
 
+interface Looking extends SecondaryOptions {
+  readonly counts: { readonly results: Record<keyof FetchCounts['results'], number>; octets: number };
+}
+
+const FETCHED_BY = { AXFR: 'axfr', IXFR: 'ixfr' } as const;
+
 /** Asks one primary after the other until one has an answer. */
-async function look(entry: Entry, options: SecondaryOptions, signal: AbortSignal): Promise<void> {
+async function look(entry: Entry, options: Looking, signal: AbortSignal): Promise<void> {
+  const { counts } = options;
+  const onOctets = (octets: number): void => {
+    counts.octets += octets;
+  };
   const { source } = entry;
   const { origin, primaries } = source;
   const limits = { ...FETCH_LIMITS, ...options.limits };
   const faults: string[] = [];
   for (const peer of primaries) {
     try {
-      const fetched = await fetchZone({ origin, peer, limits, signal }, entry.zone);
+      const fetched = await fetchZone({ origin, peer, limits, signal, onOctets }, entry.zone);
+      counts.results[fetched.kind === 'current' ? 'current' : FETCHED_BY[fetched.how]]++;
       if (fetched.kind === 'zone') {
         writeSecondaryZone(source.file, origin, fetched.zone, `${peer.host} port ${peer.port}`);
         entry.zone = fetched.zone;
@@ -149,6 +171,7 @@ async function look(entry: Entry, options: SecondaryOptions, signal: AbortSignal
       return;
     } catch (error) {
       if (signal.aborted) return;
+      counts.results.failed++;
       faults.push(`${peer.host} port ${peer.port}: ${(error as Error).message}`);
     }
   }

@@ -32,8 +32,8 @@ export interface Signing {
    * are answered to nobody who validates.
    */
   readonly candidates: { left: number };
-  /** Signatures that were made, that were kept, and when the first one of all has to be renewed. */
-  readonly done: { made: number; kept: number; renewAtS: number };
+  /** Signatures that were made, and kept; when the first of all has to be renewed, and when it expires. */
+  readonly done: { made: number; kept: number; renewAtS: number; expiresAtS: number };
 }
 
 /** An RRset to be signed. */
@@ -58,7 +58,7 @@ export function startSigning(
   parts: Omit<Signing, 'done' | 'candidates'>,
   candidatesMax = Number.POSITIVE_INFINITY,
 ): Signing {
-  const done = { made: 0, kept: 0, renewAtS: Number.POSITIVE_INFINITY };
+  const done = { made: 0, kept: 0, renewAtS: Number.POSITIVE_INFINITY, expiresAtS: Number.POSITIVE_INFINITY };
   return { ...parts, candidates: { left: candidatesMax }, done };
 }
 
@@ -127,6 +127,7 @@ export function signOctets(signing: Signing, key: SigningKey, octets: Uint8Array
   view.setInt32(RRSIG_INCEPTION_AT, inceptionS);
   done.made++;
   done.renewAtS = Math.min(done.renewAtS, expirationS - refreshS);
+  done.expiresAtS = Math.min(done.expiresAtS, expirationS);
   const signature = key.sign(octets);
   if (signature.length !== SIGNATURE_OCTETS) throw new Error(`a signature of ${signature.length} octets`);
   return putSignature(store, digest, { expirationS, inceptionS }, signature);
@@ -143,6 +144,7 @@ function keptSignature({ store, times, done }: Signing, digest: Int32Array): num
   if (leftS <= refreshS + batchS || leftS > validityS || inceptionS > nowS) return -1;
   done.kept++;
   done.renewAtS = Math.min(done.renewAtS, expirationS - refreshS);
+  done.expiresAtS = Math.min(done.expiresAtS, expirationS);
   return kept;
 }
 

@@ -170,6 +170,52 @@ test('zones go to and come from NSD, Knot and BIND, signed, whole and as differe
     assert.match(log(), /came by IXFR from 127\.0\.0\.1: serial 11/);
   });
 
+  await context.test('the figures tell of it', async () => {
+    const text = await (await fetch(`${program.admin}/metrics`)).text();
+    const value = (series: string): number =>
+      Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`isochrone_${series} `))
+          ?.split(' ')
+          .at(-1),
+      );
+    const count = KINDS.length;
+    assert.equal(value('zone_sources{source="secondary"}'), count + 1);
+    assert.equal(value('secondary_zones{state="current"}'), count);
+    assert.equal(value('secondary_zones{state="empty"}'), 1);
+    assert.equal(value('zone_serial{zone="own.example"}'), 2);
+    assert.ok(value('transfers_in_total{result="axfr"}') >= count);
+    assert.ok(value('transfers_in_total{result="ixfr"}') >= 1);
+    assert.ok(value('transfers_in_total{result="failed"}') >= 1, 'never.example');
+    assert.ok(value('transfer_in_octets_total') > 1000);
+    assert.ok(value('transfers_out_total{kind="axfr",result="sent"}') >= count);
+    assert.ok(value('transfers_out_total{kind="ixfr",result="sent"}') >= 1);
+    assert.ok(value('transfer_out_octets_total') > 1000);
+    assert.ok(value('notifies_in_total{result="taken"}') >= count);
+    assert.ok(value('notifies_out_total{result="answered"}') >= count);
+    const nowS = Date.now() / 1000;
+    for (const kind of KINDS) {
+      const zone = `${kind}.example`;
+      assert.ok(nowS - value(`zone_confirmed_timestamp_seconds{zone="${zone}"}`) < 60);
+      assert.ok(Math.abs(value(`zone_expiry_timestamp_seconds{zone="${zone}"}`) - nowS - 100_000) < 60);
+      assert.equal(value(`zone_serial{zone="${zone}"}`), 11);
+    }
+  });
+
+  await context.test('SIGHUP ends nothing: a changed file is read at once', async () => {
+    const before = log().length;
+    process.kill(program.pid, 'SIGHUP');
+    const said = async (): Promise<string> => log().slice(before);
+    const { held, value } = await until(
+      said,
+      (text) => text.includes('SIGHUP: read again: zones'),
+      WITHIN_MS,
+    );
+    assert.ok(held, value);
+    assert.equal(await serialAt(own, 'own.example'), 2);
+  });
+
   await context.test('without the key, or with another, there is nothing', async () => {
     const asked = ['-p', `${own}`, '@127.0.0.1', 'own.example', 'AXFR'];
     assert.match((await runTool('dig', asked)).out, /Transfer failed/);
