@@ -65,7 +65,7 @@ const NOW = [
   }),
   stat({
     title: 'p99 of a request',
-    says: 'From the head of a request to the last octet of its answer, with what the client needs to take it.',
+    says: 'From the head of a request to the last octet of its answer, which clients may take slowly.',
     unit: 's',
     queries: [{ expr: quantile(0.99) }],
     decimals: 3,
@@ -227,7 +227,7 @@ const LOAD = [
   }),
   series({
     title: 'Delay of the event loop, p99',
-    says: 'What a request waits for other work of the process, at worst. Above some tens of ms it has too much.',
+    says: 'What a request waits for other work of the process. Tens of ms: it has too much.',
     unit: 's',
     queries: [
       {
@@ -261,7 +261,7 @@ export function requestPath(): DashboardBuilder {
   return rows(
     dashboard('request-path', {
       title: 'Request path',
-      says: 'Requests through the layers of the POP tier: caches, origins, rules and functions, and its load.',
+      says: 'Requests through the layers of POPs: caches, origins, rules and functions, and the load.',
     }),
     [
       ['Now', NOW],
