@@ -8,7 +8,7 @@ import type { CertificateAndKey, SecureServerOptions } from '../server/superviso
 import type { Terminal } from './command.ts';
 
 /** A certificate that goes with its key. */
-interface Certificate {
+export interface Certificate {
   readonly pair: CertificateAndKey;
   /** When it ends, Unix ms. */
   readonly notAfterMs: number;
@@ -116,11 +116,12 @@ export function watchCertificate(options: CertificateWatch): {
       for (const timer of timers) clearInterval(timer);
       forget();
     },
-    counters: () => ({ families: familiesOf(current, reloads), histograms: [] }),
+    counters: () => ({ families: certificateFamilies(current, reloads), histograms: [] }),
   };
 }
 
-function familiesOf(
+/** What is told of a certificate as metrics. */
+export function certificateFamilies(
   { notAfterMs }: Certificate,
   reloads: Readonly<Record<string, number>>,
 ): FamilySnapshot[] {

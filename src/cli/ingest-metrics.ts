@@ -14,11 +14,12 @@ export function ingestMetrics(): IngestMetrics {
     observe: (ingest) => {
       observed = ingest;
     },
-    read: () => (observed === undefined ? [] : [countersOf(observed)]),
+    read: () => (observed === undefined ? [] : [ingestCounters(observed)]),
   };
 }
 
-function countersOf(ingest: Ingest): CounterSnapshot {
+/** The figures as metrics. */
+export function ingestCounters(ingest: Pick<Ingest, 'replies' | 'beacons'>): CounterSnapshot {
   const { taken, bounded, lost } = ingest.beacons() ?? { taken: 0, bounded: 0, lost: 0 };
   const replies = Object.entries(ingest.replies()).map(([status, value]) => ({ values: [status], value }));
   return {

@@ -69,7 +69,7 @@ export function startQueryLog(options: QueryLogOptions): QueryLog | undefined {
   };
   const timer = setInterval(look, EVERY_MS);
   return {
-    counters: () => [countersOf({ logged: counts.logged, lost: counts.lost + queries.lost() })],
+    counters: () => [queryLogCounters({ logged: counts.logged, lost: counts.lost + queries.lost() })],
     close: async () => {
       clearInterval(timer);
       queries.want(0);
@@ -147,7 +147,8 @@ function dnstapSink(
   };
 }
 
-function countersOf({ logged, lost }: { logged: number; lost: number }): CounterSnapshot {
+/** The figures as metrics. */
+export function queryLogCounters({ logged, lost }: { logged: number; lost: number }): CounterSnapshot {
   const counter = (what: string, help: string, value: number): CounterSnapshot['families'][number] => ({
     name: `isochrone_query_log_${what}_total`,
     help,

@@ -83,7 +83,8 @@ export function familiesOf(view: MetricsView): Family[] {
   ];
 }
 
-function counterFamilies(snapshot: CounterSnapshot): Family[] {
+/** Counters as families. */
+export function counterFamilies(snapshot: CounterSnapshot): Family[] {
   const families = snapshot.families.map(
     ({ name, help, kind, labels, samples }): Family => ({
       name,

@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { opened } from '../e2e/steps.ts';
+import { strangers } from '../helpers/metric-names.ts';
 import { startPopLoad, startPopWorld } from '../helpers/pop-load.ts';
 import { dig, type Program, runTool } from '../helpers/program.ts';
 import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
@@ -44,6 +45,7 @@ const panels = dashboards.flatMap(({ name, panels: all }) =>
 );
 
 let prometheus = '';
+const running: { readonly admin: string; readonly role: 'up' | 'serve' }[] = [];
 const closes: (() => unknown)[] = [];
 
 before(async (t) => {
@@ -60,6 +62,7 @@ before(async (t) => {
     ...['up', '--config', world.config, '--pop-port', String(popPort), '--store', redis.url],
   ]);
   const serve = await open.program(['serve', '--config', world.config, '--store', redis.url]);
+  running.push({ ...up, role: 'up' }, { ...serve, role: 'serve' });
   prometheus = await startPrometheus(folder, [up, serve]);
   for (const { port } of [up, serve]) {
     const load = await startLoad({ port, name: 'www.cdn.example', perSecond: LOAD_PER_SECOND });
@@ -147,6 +150,13 @@ test('a misspelt metric, and a misspelt label, find none', { skip: withoutRedis(
   assert.equal((await numbersOf('sum(rate(isochrone_dns_querys_total[30s]))')).length, 0);
   assert.equal((await numbersOf('isochrone_pop_state{state="upp"}')).length, 0);
   await assert.rejects(numbersOf(`${expr} )`), /parse error/);
+});
+
+test('processes have the metrics that docs/metrics.md has, and no others', { skip: withoutRedis() }, async () => {
+  for (const { admin, role } of running) {
+    const page = await (await fetch(`${admin}/metrics`)).text();
+    assert.deepEqual(strangers(page, role), [], role);
+  }
 });
 
 test('every variable has values', { skip: withoutRedis() }, async () => {
