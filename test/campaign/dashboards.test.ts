@@ -152,7 +152,9 @@ test('a misspelt metric, and a misspelt label, find none', { skip: withoutRedis(
   await assert.rejects(numbersOf(`${expr} )`), /parse error/);
 });
 
-test('processes have the metrics that docs/metrics.md has, and no others', { skip: withoutRedis() }, async () => {
+test('processes have the metrics that docs/metrics.md has, and no others', {
+  skip: withoutRedis(),
+}, async () => {
   for (const { admin, role } of running) {
     const page = await (await fetch(`${admin}/metrics`)).text();
     assert.deepEqual(strangers(page, role), [], role);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { strangers } from '../helpers/metric-names.ts';
 import { runTool, until } from '../helpers/program.ts';
 
 /** Every command in README.md and docs/ is run as it stands, beside a demo on its default ports. */
@@ -47,6 +48,12 @@ for (const document of documents)
       assert.equal(code, 0, `${out}${err}`);
       assert.notEqual(out.trim(), '', 'it printed nothing');
     });
+
+test('the demo has the metrics that docs/metrics.md has, and no others', async () => {
+  const page = await (await fetch('http://127.0.0.1:5380/metrics')).text();
+  assert.match(page, /^isochrone_build_info\{.*role="up"/m);
+  assert.deepEqual(strangers(page, 'up'), []);
+});
 
 test('the commands that the demo prints can be pasted', async () => {
   const commands = printed.split('\n').filter((line) => /^ {2}(?:dig|npx|curl) /.test(line));

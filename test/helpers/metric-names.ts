@@ -48,7 +48,7 @@ export function strangers(page: string, role: Role): string[] {
   const wrong: string[] = [];
   for (const [, name = '', help] of page.matchAll(/^# HELP (isochrone_\w+) (.*)$/gm)) {
     const metric = known.get(name);
-    if (metric?.help !== help) wrong.push(`${name}: ${help}`);
+    if (metric === undefined || metric.help !== help) wrong.push(`${name}: ${help}`);
     else if (!metric.roles.includes(role)) wrong.push(`${name}: in ${role}`);
   }
   for (const [, name = '', type] of page.matchAll(/^# TYPE (isochrone_\w+) (.*)$/gm))

@@ -98,13 +98,15 @@ export function metricsPage(): string {
 const HEAD = [
   '# Metrics',
   '',
-  'Made by `npm run metrics` from the code that counts; a test fails while it differs, and another holds it against the pages of running',
-  'processes. `listen.admin` of `up`, `serve` and `control`, and `--admin-port` of `agent` and `pop`, have them at `/metrics` in',
-  "Prometheus' text format. What to watch, and what to do then: [operations.md](operations.md#metrics-to-watch).",
+  'Made by `npm run metrics` from the code that counts; a test fails while it differs, and another holds it',
+  'against the pages of running processes. `listen.admin` of `up`, `serve` and `control`, and `--admin-port`',
+  "of `agent` and `pop`, have them at `/metrics` in Prometheus' text format. What to watch, and what to do",
+  'then: [operations.md](operations.md#metrics-to-watch).',
   '',
-  'Names follow Prometheus: the prefix `isochrone_`, base units (seconds, octets, ratios) last, `_total` for what only rises. No label holds a',
-  'client, a name that was asked or anything else that strangers choose: the busiest client networks are twenty. "Series at most" is for one',
-  'process; histograms have a series a bucket, a sum and a count. Beside these each process has `process_*` and `nodejs_*` of',
+  'Names follow Prometheus: the prefix `isochrone_`, base units (seconds, octets, ratios) last, `_total` for',
+  'what only rises. No label holds a client, a name that was asked or anything else that strangers choose,',
+  'but for the twenty busiest client networks. "Series at most" is for one process; histograms have a series',
+  'a bucket, a sum and a count. Beside these each process has `process_*` and `nodejs_*` of',
   '[prom-client](https://github.com/siimon/prom-client).',
 ];
 
@@ -112,7 +114,8 @@ function rowOf(metric: Metric): string {
   const { name, type, help, labels, roles } = metric;
   const listed = labels.map((label) => `\`${label.name}\`${valuesOf(label)}`).join(', ');
   const where = ROLES.filter((role) => roles.includes(role)).join(' ');
-  return `| ${[`\`${name}\``, `${type}, ${unitOf(metric)}`, listed, seriesOf(metric), where, help].join(' | ')} |`;
+  const cells = [`\`${name}\``, `${type}, ${unitOf(metric)}`, listed, seriesOf(metric), where, help];
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** Few values are named; many are counted. */
