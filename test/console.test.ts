@@ -78,7 +78,10 @@ test('health is that of the process, readiness that of what it serves', async ()
 test('the page stands alone: strict policy, no script, credits, escaped text', async () => {
   const { status, headers, text } = await get('/');
   assert.equal(status, 200);
-  assert.match(headers.get('content-security-policy') ?? '', /^default-src 'none'; style-src 'self'/);
+  assert.match(
+    headers.get('content-security-policy') ?? '',
+    /^default-src 'none'; script-src 'self'; style-src 'self'/,
+  );
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
   assert.doesNotMatch(text, /<script| style=| on\w+=/);
   for (const [, url] of text.matchAll(/(?:src|href)="([^"]+)"/g))

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { LiveApi } from '../console/api-live.ts';
 import type { PopsApi } from '../console/api-pops.ts';
 import type { ZoneReloadWish } from '../console/api-zones.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
@@ -38,6 +39,8 @@ export interface AdminApiParts {
   readonly care: Pick<ZoneCare, 'reload' | 'secondaries'>;
   readonly dns: readonly string[];
   readonly rates: () => Readonly<Record<string, number>>;
+  readonly live: LiveApi;
+  readonly notReady: () => string | undefined;
   readonly clock: Clock;
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
@@ -94,6 +97,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
       };
     },
     demand: (max) => demandView(world, nameServer, max),
+    live: parts.live,
     explain: (question) => explain(parts, question),
     reloadZones: (wish) => reloadZones(parts, wish),
     secondaries: parts.care.secondaries,
@@ -101,10 +105,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
     pops: parts.pops,
-    notReady: () => {
-      if (!nameServer.serving()) return 'a serving thread is not answering';
-      return table.image() === undefined ? 'there is no steering table yet' : undefined;
-    },
+    notReady: parts.notReady,
     metrics: async () => {
       const { connected, errors } = store.state();
       const facts = tableFacts();

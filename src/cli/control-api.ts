@@ -1,6 +1,7 @@
 import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { AdminApi } from '../console/api.ts';
+import type { LiveApi } from '../console/api-live.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
 import type { Store } from '../store/store.ts';
 import type { ClientsInUse } from './clients-in-use.ts';
@@ -22,6 +23,8 @@ export interface ControlApiParts {
   readonly table: HeldTable;
   readonly clients: ClientsInUse;
   readonly control: () => ControlMetrics | undefined;
+  readonly live: LiveApi;
+  readonly notReady: () => string | undefined;
   /** Figures of what else runs here. */
   readonly counters: () => readonly CounterSnapshot[];
   /** Where the version is read from. */
@@ -51,11 +54,8 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => store.modelChanges(),
     setModelChange: (pop, change) => store.setModelChange(pop, change),
-    notReady: () => {
-      const standing = parts.control()?.election.standing ?? 'starting';
-      if (standing === 'cut-off') return 'the store cannot be asked who decides';
-      return standing === 'starting' ? 'what the store knows is not taken up yet' : undefined;
-    },
+    live: parts.live,
+    notReady: parts.notReady,
     metrics: facts.metrics,
   };
 }

@@ -19,6 +19,7 @@ import { startConfiguredIngest } from './ingest.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
 import { systemClock } from './live.ts';
+import { createLiveViews } from './live-views.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
@@ -82,6 +83,24 @@ export const controlCommand: Command = {
         closeLater,
       });
       const figures = ingestMetrics();
+      const notReady = (): string | undefined => {
+        const { standing } = control.election();
+        if (standing === 'cut-off') return 'the store cannot be asked who decides';
+        return standing === 'starting' ? 'what the store knows is not taken up yet' : undefined;
+      };
+      const live = createLiveViews({
+        ground,
+        image: table.image,
+        terms: table.terms,
+        clients: clients.image,
+        store,
+        // It answers no queries.
+        rates: () => ({}),
+        notReady,
+        clock: systemClock,
+        log,
+      });
+      closeLater(live.close);
       const api = createControlApi({
         ground,
         store,
@@ -89,6 +108,8 @@ export const controlCommand: Command = {
         table,
         clients,
         control: metrics.read,
+        live,
+        notReady,
         counters: figures.read,
         terminal,
       });

@@ -1,11 +1,9 @@
 import type { Config } from '../config/config.ts';
-import type { startAdmin as StartAdminFunction } from '../console/admin.ts';
 import type { startKeyCare as StartKeyCareFunction } from './key-care.ts';
 import type { startQueryLog as StartQueryLogFunction } from './query-log.ts';
 import type { startSlowJobs as StartSlowJobsFunction } from './slow-jobs.ts';
+import type { startConsole as StartConsoleFunction } from './start-console.ts';
 import type { startZoneCare as StartZoneCareFunction } from './zone-care.ts';
-
-export type StartAdmin = typeof StartAdminFunction;
 
 /** What is needed only once answers are given. */
 export async function loadLater({ listen }: Config): Promise<{
@@ -13,7 +11,7 @@ export async function loadLater({ listen }: Config): Promise<{
   readonly startKeyCare: typeof StartKeyCareFunction;
   readonly startZoneCare: typeof StartZoneCareFunction;
   readonly startQueryLog: typeof StartQueryLogFunction;
-  readonly startAdmin?: StartAdmin;
+  readonly startConsole?: typeof StartConsoleFunction;
 }> {
   const { startSlowJobs } = await import('./slow-jobs.ts');
   const { startKeyCare } = await import('./key-care.ts');
@@ -21,6 +19,6 @@ export async function loadLater({ listen }: Config): Promise<{
   const { startQueryLog } = await import('./query-log.ts');
   const jobs = { startSlowJobs, startKeyCare, startZoneCare, startQueryLog };
   if (listen.admin === 'off') return jobs;
-  const { startAdmin } = await import('../console/admin.ts');
-  return { ...jobs, startAdmin };
+  const { startConsole } = await import('./start-console.ts');
+  return { ...jobs, startConsole };
 }

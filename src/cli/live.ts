@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
-import { type Endpoint, formatEndpoint } from '../config/scalars.ts';
+import { formatEndpoint } from '../config/scalars.ts';
 import type { Admin } from '../console/admin.ts';
 import type { PopsApi } from '../console/api-pops.ts';
 import type { ControlMetrics } from '../console/metrics-view.ts';
@@ -9,7 +9,7 @@ import { type NameServer, startNameServer } from '../server/supervisor.ts';
 import type { IoMode } from '../server/supervisor-io.ts';
 import type { CertificateAndKey, SecureServerOptions } from '../server/supervisor-secure.ts';
 import type { Store } from '../store/store.ts';
-import { createAdminApi, explain } from './admin-api.ts';
+import { explain } from './admin-api.ts';
 import { secureServer } from './certificate.ts';
 import type { Terminal } from './command.ts';
 import { keepCookies } from './cookie-secrets.ts';
@@ -18,10 +18,9 @@ import { eventText } from './event-text.ts';
 import type { ExplainParts } from './explain-view.ts';
 import type { FirstTable } from './first-table.ts';
 import type { Health } from './health.ts';
-import { loadLater, type StartAdmin } from './later.ts';
+import { loadLater } from './later.ts';
 import { startLiveJobs } from './live-jobs.ts';
 import { packedFrom } from './packed.ts';
-import { createQueryRates } from './query-rates.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
@@ -83,8 +82,6 @@ export interface LiveOptions {
   /** Takes what must be closed in the end; closed last to first. */
   readonly closeLater: (close: () => Promise<void> | void) => void;
 }
-
-const RATES_EVERY_MS = 1000;
 
 /** Starts to answer. Tables may be taken into use from the beginning. */
 export function startLive(options: LiveOptions): Starting {
@@ -162,7 +159,7 @@ async function startRest(
   const server = await parts.serving;
   const { workers, io } = server;
   const later = await parts.later;
-  const { startQueryLog, startAdmin } = later;
+  const { startQueryLog, startConsole } = later;
   const { care, counters: jobCounters } = startLiveJobs(options, {
     ...parts,
     server,
@@ -189,64 +186,13 @@ async function startRest(
     nameServer: server,
   };
   const { admin } = config.listen;
-  if (admin === 'off' || startAdmin === undefined) return live;
+  if (admin === 'off' || startConsole === undefined) return live;
   const { counters = () => [] } = options;
   const all = {
     ...options,
+    clock: systemClock,
     counters: () => [...counters(), ...jobCounters(), ...(queryLog?.counters() ?? [])],
   };
-  const console = await startConsole(all, { live, server, care, listen: admin, startAdmin });
+  const console = await startConsole(all, { live, care, listen: admin });
   return { ...live, console, adminUrl: console.url };
-}
-
-/** Starts the console. */
-async function startConsole(
-  options: LiveOptions,
-  running: {
-    readonly live: Live;
-    readonly server: NameServer;
-    readonly care: ZoneCare;
-    readonly listen: Endpoint;
-    readonly startAdmin: StartAdmin;
-  },
-): Promise<Admin> {
-  const { role, world, store, terminal, log, closeLater } = options;
-  const { live, server, care, listen, startAdmin } = running;
-  const rates = createQueryRates(() => server.counters());
-  const timer = setInterval(() => rates.observe(systemClock.nowMs()), RATES_EVERY_MS);
-  closeLater(() => clearInterval(timer));
-  const api = createAdminApi({
-    role,
-    world,
-    store,
-    table: live.table,
-    nameServer: server,
-    care,
-    dns: live.dns,
-    rates: rates.rates,
-    clock: systemClock,
-    terminal,
-    control: options.control ?? (() => undefined),
-    counters: options.counters ?? (() => []),
-    pops: options.pops ?? (() => undefined),
-    health: options.health,
-    explain: options.explain,
-    packed: packedFrom(options),
-  });
-  const admin = await startAdmin({
-    listen,
-    token: terminal.environment['ISOCHRONE_TOKEN'] ?? world.config.admin.token,
-    api,
-    inherit: inheritedConsole(options.inherit, listen),
-    onError: (error) => log(`console: ${error instanceof Error ? error.stack : String(error)}`),
-  });
-  closeLater(admin.close);
-  return admin;
-}
-
-/** The descriptor of the console's socket in the process before, if it listens where this one is to. */
-function inheritedConsole(taken: TakenSockets | undefined, listen: Endpoint): number | undefined {
-  const { admin } = taken ?? {};
-  if (admin === undefined || admin.address.host !== listen.host) return undefined;
-  return listen.port === 0 || listen.port === admin.address.port ? admin.fd : undefined;
 }

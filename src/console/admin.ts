@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Endpoint, isLoopback } from '../config/scalars.ts';
 import type { AdminApi } from './api.ts';
+import { createEvents, type Events } from './events.ts';
 import { type Guard, refusalOf } from './guard.ts';
 import { type HttpServer, listenFault, serveReplies } from './http-server.ts';
 import { createMetricsPage } from './metrics.ts';
@@ -37,15 +38,19 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     );
   const guard: Guard = { token: token === '' ? undefined : token, loopback };
   const metrics = createMetricsPage();
+  const events = createEvents(() => JSON.stringify(options.api.live.state()));
   const { inherit, onError } = options;
-  return serveReplies((request) => answer(request, guard, { ...options, metrics }), {
+  return serveReplies((request) => answer(request, guard, { ...options, metrics, events }), {
     listen,
     inherit,
     onError,
   });
 }
 
-type Answering = AdminOptions & { readonly metrics: ReturnType<typeof createMetricsPage> };
+type Answering = AdminOptions & {
+  readonly metrics: ReturnType<typeof createMetricsPage>;
+  readonly events: Events;
+};
 
 /** Never rejects: what goes wrong is a reply. */
 async function answer(request: IncomingMessage, guard: Guard, options: Answering): Promise<Reply> {
@@ -58,8 +63,8 @@ async function answer(request: IncomingMessage, guard: Guard, options: Answering
       const reply = problemReply(refusal.status, [refusal.message], 'not-permitted');
       return refusal.status === 401 ? { ...reply, headers: { 'www-authenticate': 'Bearer' } } : reply;
     }
-    const { api, metrics } = options;
-    return await answerRoute(url.pathname, { api, metrics, request, query: url.searchParams });
+    const { api, metrics, events } = options;
+    return await answerRoute(url.pathname, { api, metrics, events, request, query: url.searchParams });
   } catch (error) {
     const reply = errorReply(error);
     if (reply !== undefined) return reply;

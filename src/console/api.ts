@@ -4,6 +4,7 @@
  */
 import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
+import type { LiveApi } from './api-live.ts';
 import type { PopsApi } from './api-pops.ts';
 import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
 import type { MetricsView } from './metrics-view.ts';
@@ -245,6 +246,8 @@ export interface AdminApi {
   readonly status: () => Promise<StatusView>;
   /** The busiest client networks, at most so many. */
   readonly demand: (max: number) => DemandView;
+  /** Now, who gets which POP, and the last hour. */
+  readonly live: LiveApi;
   /** An `OperatorError('not-found')` for a name that is not steered. */
   readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
   /** Reads zones again, or says what would change. An `OperatorError('not-found')` for an unknown one. */

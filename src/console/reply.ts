@@ -6,15 +6,20 @@ import { StoreError } from '../store/store.ts';
 export interface Reply {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** In place of the body: who takes the response over, writes to it and ends it. */
+  readonly stream?: (response: ServerResponse) => void;
 }
 
-/** Nothing but our own style sheet may load; nothing may frame the page or be sent from it. */
+/** Nothing but what comes from here may load; nothing may frame the page or be sent from it. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
+  "script-src 'self'",
   "style-src 'self'",
-  'img-src data:',
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "font-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -60,15 +65,20 @@ export function errorReply(error: unknown): Reply | undefined {
 export function send(response: ServerResponse, reply: Reply, method: string | undefined): void {
   response.writeHead(reply.status, {
     'content-type': reply.type,
-    'content-length': Buffer.byteLength(reply.body),
+    ...(reply.stream === undefined && reply.status !== 304
+      ? { 'content-length': Buffer.byteLength(reply.body) }
+      : {}),
     'cache-control': 'no-store',
     'content-security-policy': CONTENT_SECURITY_POLICY,
+    'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
     ...reply.headers,
   });
-  response.end(method === 'HEAD' ? undefined : reply.body);
+  if (method === 'HEAD') response.end();
+  else if (reply.stream === undefined) response.end(reply.body);
+  else reply.stream(response);
 }
 
 /** The JSON body of a request (an empty one is `{}`), or the reply that says what is wrong with it. */

@@ -104,10 +104,7 @@ export function unknownPop(code: string, codes: readonly string[]): readonly str
 
 /** The question in the query string of `explain`. */
 export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
-  const wrong: string[] = [];
-  for (const key of new Set(query.keys()))
-    if (!['name', 'type', 'client'].includes(key)) wrong.push(`no such parameter: ${JSON.stringify(key)}`);
-    else if (query.getAll(key).length > 1) wrong.push(`${key}: is given twice`);
+  const wrong = wrongParameters(query, ['name', 'type', 'client']);
   const name = query.get('name') ?? '';
   const type = query.get('type') ?? 'A';
   const client = query.get('client') ?? '';
@@ -119,6 +116,38 @@ export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
   else if (typeof prefix === 'string') wrong.push(`client: ${prefix}`);
   if (wrong.length > 0) return { wrong };
   return { value: { name, type: type.toUpperCase(), client } };
+}
+
+/** The query string of `catchments`: which service, and when. */
+export function readCatchmentsWish(query: URLSearchParams): Read<{ service?: string; atMs?: number }> {
+  const wrong = wrongParameters(query, ['service', 'atMs']);
+  const service = query.get('service');
+  const atMs = query.has('atMs') ? timeOf(query, wrong) : undefined;
+  if (wrong.length > 0) return { wrong };
+  return { value: { ...(service === null ? {} : { service }), ...(atMs === undefined ? {} : { atMs }) } };
+}
+
+/** The query string of `history/at`: when, ms since 1970 UTC. */
+export function readMoment(query: URLSearchParams): Read<number> {
+  const wrong = wrongParameters(query, ['atMs']);
+  const atMs = timeOf(query, wrong);
+  return wrong.length > 0 ? { wrong } : { value: atMs };
+}
+
+function timeOf(query: URLSearchParams, wrong: string[]): number {
+  const text = query.get('atMs');
+  if (text === null) wrong.push('atMs: is missing: a time in ms since 1970 UTC');
+  else if (!/^\d{1,15}$/.test(text))
+    wrong.push(`atMs: ${JSON.stringify(text)} is no time in ms since 1970 UTC`);
+  return Number(text);
+}
+
+/** Parameters that nobody knows, or that are given twice. */
+function wrongParameters(query: URLSearchParams, known: readonly string[]): string[] {
+  return [...new Set(query.keys())].flatMap((key) => {
+    if (!known.includes(key)) return [`no such parameter: ${JSON.stringify(key)}`];
+    return query.getAll(key).length > 1 ? [`${key}: is given twice`] : [];
+  });
 }
 
 function read<T>(schema: z.ZodType<T>, body: unknown): Read<T> {

@@ -1,15 +1,26 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ModelChange, Override } from '../store/store.ts';
 import type { AdminApi } from './api.ts';
+import { type Events, LISTENERS_MAX } from './events.ts';
 import type { MetricsPage } from './metrics.ts';
 import { consolePage, STYLE } from './page.ts';
 import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
-import { readDrain, readInvalidation, readModel, readQuestion, readReload, unknownPop } from './requests.ts';
+import {
+  readCatchmentsWish,
+  readDrain,
+  readInvalidation,
+  readModel,
+  readMoment,
+  readQuestion,
+  readReload,
+  unknownPop,
+} from './requests.ts';
 
 /** What a route may use. */
 interface RouteContext {
   readonly api: AdminApi;
   readonly metrics: MetricsPage;
+  readonly events: Events;
   readonly request: IncomingMessage;
   readonly query: URLSearchParams;
 }
@@ -26,6 +37,10 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/status$/, async ({ api }) => jsonReply(await api.status())],
   ['GET', /^\/api\/pops$/, async ({ api }) => jsonReply({ pops: (await api.status()).pops })],
   ['GET', /^\/api\/demand$/, demand],
+  ['GET', /^\/api\/events$/, listen],
+  ['GET', /^\/api\/catchments$/, catchments],
+  ['GET', /^\/api\/history$/, ({ api }) => jsonReply(api.live.history())],
+  ['GET', /^\/api\/history\/at$/, historyAt],
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/zones$/, ({ api }) => jsonReply({ secondaries: api.secondaries() })],
   ['POST', /^\/api\/zones\/reload$/, reloadZones],
@@ -68,6 +83,25 @@ function demand({ api, query }: RouteContext): Reply {
   return problemReply(400, [
     `max=${JSON.stringify(text)} is not a whole number from 1 to ${DEMAND_ROWS.MAX}`,
   ]);
+}
+
+function listen({ events }: RouteContext): Reply {
+  if (!events.hasRoom()) return problemReply(503, [`${LISTENERS_MAX} listen already: try again later`]);
+  const stream = (response: ServerResponse): void => {
+    // Another may have come in between: who finds no room then comes back by itself.
+    if (!events.add(response)) response.end();
+  };
+  return { status: 200, type: 'text/event-stream', body: '', stream };
+}
+
+async function catchments({ api, query }: RouteContext): Promise<Reply> {
+  const read = readCatchmentsWish(query);
+  return 'wrong' in read ? problemReply(400, read.wrong) : jsonReply(await api.live.catchments(read.value));
+}
+
+function historyAt({ api, query }: RouteContext): Reply {
+  const read = readMoment(query);
+  return 'wrong' in read ? problemReply(400, read.wrong) : jsonReply(api.live.historyAt(read.value));
 }
 
 function readiness({ api }: RouteContext): Reply {

@@ -1,6 +1,6 @@
 import { parsePrefix } from '../base/address.ts';
 import { NETWORK_BITS, networkKey } from '../base/network-key.ts';
-import { emptyLocated } from '../geo/client-image.ts';
+import { emptyLocated, type Located } from '../geo/client-image.ts';
 import type { Locator } from '../geo/locator.ts';
 
 /** Where a network is; -1 as place: the text is no prefix. */
@@ -30,15 +30,21 @@ export function networkFinder(
     databases = locator.databases;
     const remembered = known.get(network);
     if (remembered !== undefined) return remembered;
-    const prefix = parsePrefix(network);
-    let place = NOWHERE;
-    if (typeof prefix !== 'string') {
-      locator.locate(prefix.address, located);
-      const isSingle = prefix.length >= NETWORK_BITS[prefix.address.family];
-      const network = isSingle ? networkKey(prefix) : -1;
-      place = { placeId: located.placeId, asn: located.asn, network };
-    }
+    const place = locateNetwork(locator, network, located);
     known.set(network, place);
     return place;
   };
+}
+
+/** Where a network is; `located` is for its use. */
+export function locateNetwork(
+  locator: Pick<Locator, 'locate'>,
+  network: string,
+  located: Located,
+): NetworkPlace {
+  const prefix = parsePrefix(network);
+  if (typeof prefix === 'string') return NOWHERE;
+  locator.locate(prefix.address, located);
+  const isSingle = prefix.length >= NETWORK_BITS[prefix.address.family];
+  return { placeId: located.placeId, asn: located.asn, network: isSingle ? networkKey(prefix) : -1 };
 }

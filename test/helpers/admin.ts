@@ -8,6 +8,7 @@ import type {
   PopView,
   TableView,
 } from '../../src/console/api.ts';
+import { type LiveApi, livePop } from '../../src/console/api-live.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -113,6 +114,26 @@ const ELECTION = {
   lastTakeoverMs: 30,
 } as const;
 
+const { ageMs: tableAgeMs, epoch } = TABLE;
+const codes = POPS.map(({ code }) => code);
+const liveApi: LiveApi = {
+  state: () => {
+    const queryRates = { udp: 1234.4, tcp: 0 };
+    return { atMs: 1000, epoch, tableAgeMs, ready: true, queryRates, pops: POPS.map(livePop) };
+  },
+  catchments: async ({ service = 'web', atMs = 1000 }) => {
+    if (service !== 'web')
+      throw new OperatorError('not-found', [{ file: 'service', message: `there is no ${service}` }]);
+    const places = [['FR/48.5,2.0', 'Paris, FR', 48.86, 2.35, 0.25, 0, 0.95]] as const;
+    return { service, services: ['web'], epoch, atMs, pops: codes, places };
+  },
+  history: () => {
+    const points = [{ atMs: 500, epoch: 11, qps: 900, down: [], drained: ['GRU'] }];
+    return { stepMs: 20_000, fromMs: 500, pops: codes, octets: 1000, points };
+  },
+  historyAt: (atMs) => ({ atMs, epoch, queryRates: {}, pops: POPS.map(livePop) }),
+};
+
 /** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
 export function adminApi(
   options: { counters?: readonly CounterSnapshot[] } = {},
@@ -142,6 +163,7 @@ export function adminApi(
       attribution: ['IP Geolocation by DB-IP (https://db-ip.com)'],
     }),
     demand: (max) => ({ ...DEMAND, rows: DEMAND.rows.slice(0, max) }),
+    live: liveApi,
     explain: async ({ name, type }) => {
       if (name === 'www.cdn.example') return explainView({ type });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);

@@ -1,0 +1,77 @@
+import type { Clock } from '../base/clock.ts';
+import type { Endpoint } from '../config/scalars.ts';
+import { type Admin, startAdmin } from '../console/admin.ts';
+import type { TakenSockets } from '../server/handover-take.ts';
+import { createAdminApi } from './admin-api.ts';
+import type { Live, LiveOptions } from './live.ts';
+import { createLiveViews } from './live-views.ts';
+import { packedFrom } from './packed.ts';
+import { createQueryRates } from './query-rates.ts';
+import type { ZoneCare } from './zone-care.ts';
+
+const RATES_EVERY_MS = 1000;
+
+/** Starts the console of a process that answers queries. Throws as `startAdmin` does. */
+export async function startConsole(
+  options: LiveOptions & { readonly clock: Clock },
+  running: { readonly live: Live; readonly care: ZoneCare; readonly listen: Endpoint },
+): Promise<Admin> {
+  const { role, world, store, clock, terminal, log, closeLater } = options;
+  const { live, care, listen } = running;
+  const { table, nameServer } = live;
+  const rates = createQueryRates(() => nameServer.counters());
+  const timer = setInterval(() => rates.observe(clock.nowMs()), RATES_EVERY_MS);
+  closeLater(() => clearInterval(timer));
+  const notReady = (): string | undefined => {
+    if (!nameServer.serving()) return 'a serving thread is not answering';
+    return table.image() === undefined ? 'there is no steering table yet' : undefined;
+  };
+  const views = createLiveViews({
+    ground: world,
+    image: table.image,
+    terms: table.terms,
+    clients: world.answering.clients,
+    store,
+    rates: rates.rates,
+    notReady,
+    clock,
+    log,
+  });
+  closeLater(views.close);
+  const api = createAdminApi({
+    role,
+    world,
+    store,
+    table,
+    nameServer,
+    care,
+    dns: live.dns,
+    rates: rates.rates,
+    live: views,
+    notReady,
+    clock,
+    terminal,
+    control: options.control ?? (() => undefined),
+    counters: options.counters ?? (() => []),
+    pops: options.pops ?? (() => undefined),
+    health: options.health,
+    explain: options.explain,
+    packed: packedFrom(options),
+  });
+  const admin = await startAdmin({
+    listen,
+    token: terminal.environment['ISOCHRONE_TOKEN'] ?? world.config.admin.token,
+    api,
+    inherit: inheritedConsole(options.inherit, listen),
+    onError: (error) => log(`console: ${error instanceof Error ? error.stack : String(error)}`),
+  });
+  closeLater(admin.close);
+  return admin;
+}
+
+/** The descriptor of the console's socket in the process before, if it listens where this one is to. */
+function inheritedConsole(taken: TakenSockets | undefined, listen: Endpoint): number | undefined {
+  const { admin } = taken ?? {};
+  if (admin === undefined || admin.address.host !== listen.host) return undefined;
+  return listen.port === 0 || listen.port === admin.address.port ? admin.fd : undefined;
+}
