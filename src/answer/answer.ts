@@ -47,6 +47,7 @@ export function answer(
   outcome.serviceIndex = -1;
   outcome.scopeLength = 0;
   outcome.usedEcs = false;
+  outcome.steeredBeside = false;
   if (status === QUERY_DROP || client.port === 0) {
     outcome.kind = OUTCOME_DROPPED;
     return 0;

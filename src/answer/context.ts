@@ -5,10 +5,10 @@
  */
 import type { AccessList } from '../base/access-list.ts';
 import type { Address } from '../base/address.ts';
-import type { SteeringImage } from '../steering/image.ts';
+import { ROW_CANDIDATES, type SteeringImage } from '../steering/image.ts';
 import { createPacketViews, type PacketViews } from '../wire/packet.ts';
 import { emptyQueryView, type QueryView } from '../wire/query.ts';
-import type { ZoneImage } from '../zone/image.ts';
+import { ADDITIONAL, type ZoneImage } from '../zone/image.ts';
 import { emptyHit, type Hit } from '../zone/image-find.ts';
 import { COOKIE, type Cookies, cookieWords, createCookies } from './cookies.ts';
 import { type CompiledFacts, compileFacts, type ServerFacts } from './facts.ts';
@@ -102,6 +102,8 @@ export interface Outcome {
   /** Link and POP that were chosen; -1 if none. */
   linkIndex: number;
   popIndex: number;
+  /** Additional data were chosen for the client. */
+  steeredBeside: boolean;
   /** Whether the client's own prefix was used, not its resolver's address. */
   usedEcs: boolean;
   /** Bits of the address that the decision depends on. */
@@ -139,6 +141,12 @@ export interface AnswerContext {
   readonly insistsOnCookies: boolean;
   readonly facts: CompiledFacts;
   readonly outcome: Outcome;
+  /** What was decided for additional data. */
+  readonly beside: Outcome;
+  /** Links whose records stand beside that of the chosen one. */
+  readonly company: Int32Array;
+  /** By target of additional data: where the run of its further RRset was put, -1 if it was not. */
+  readonly furtherAt: Int32Array;
   readonly views: PacketViews;
   readonly query: QueryView;
   readonly message: Message;
@@ -189,6 +197,9 @@ export function createAnswerContext(parts: AnswerParts): AnswerContext {
     insistsOnCookies: parts.insistsOnCookies ?? false,
     facts: compileFacts(parts.facts ?? {}),
     outcome: emptyOutcome(),
+    beside: emptyOutcome(),
+    company: new Int32Array(ROW_CANDIDATES),
+    furtherAt: new Int32Array(ADDITIONAL.TARGETS_MAX),
     views: createPacketViews(),
     query: emptyQueryView(),
     message: createMessage(),
@@ -220,6 +231,7 @@ export function emptyOutcome(): Outcome {
     row: -1,
     linkIndex: -1,
     popIndex: -1,
+    steeredBeside: false,
     usedEcs: false,
     scopeLength: 0,
     ttl: 0,

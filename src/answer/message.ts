@@ -1,7 +1,7 @@
 import { NAME_MAX } from '../wire/name.ts';
 import { emptyNameView, type NameView, readName } from '../wire/name-view.ts';
 import { HEADER_SIZE } from '../wire/query.ts';
-import { DENIAL, PATCH, RECORD_HEAD, RRSET, RRSET_FLAG, SIGNATURES } from '../zone/image.ts';
+import { PATCH, RECORD_HEAD, RRSET, RRSET_FLAG, SIGNATURES } from '../zone/image.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
@@ -9,13 +9,6 @@ const { PATCHES: RRSET_FLAG_PATCHES } = RRSET_FLAG;
 const { COUNT: RRSET_COUNT, OCTETS: RRSET_OCTETS, RUN: RRSET_RUN } = RRSET;
 const { ARGUMENT: PATCH_ARGUMENT, AT_SHIFT: PATCH_AT_SHIFT, OWNER: PATCH_OWNER } = PATCH;
 const { COUNT: SIGNATURES_COUNT, OCTETS: SIGNATURES_OCTETS, WORDS: SIGNATURES_WORDS } = SIGNATURES;
-const {
-  OCTETS: DENIAL_OCTETS,
-  OWNER: DENIAL_OWNER,
-  RECORD: DENIAL_RECORD,
-  SIGNATURES: DENIAL_SIGNATURES,
-  WORDS: DENIAL_WORDS,
-} = DENIAL;
 const NAME_LIMIT = NAME_MAX;
 const HEADER = HEADER_SIZE;
 const HEAD = RECORD_HEAD;
@@ -52,8 +45,6 @@ export interface Message {
 /** Least octet that begins a pointer, and what tells one (RFC 1035 §4.1.4). */
 const POINTER = 0xc0;
 const POINTERS = 0xc000;
-/** How far a pointer reaches. */
-const POINTER_MAX = 0x3fff;
 /** Octets of a signature; where in an RRSIG its times are. */
 const SIGNATURE_SIZE = 64;
 const TIMES_AT = 20;
@@ -124,8 +115,8 @@ export function putRun(
 }
 
 /**
- * Copies one record, which begins at a word and is laid out as in a run, with another TTL in seconds. False
- * if it does not fit: then nothing is put.
+ * Copies one record, which begins at a word and is laid out as in a run, with another TTL in seconds; its
+ * owner stands at `ownerAt`. False if it does not fit: then nothing is put.
  */
 export function putRecord(
   message: Message,
@@ -133,8 +124,9 @@ export function putRecord(
   from: number,
   octets: number,
   ttl: number,
+  ownerAt: number,
 ): boolean {
-  const { out, at: start, nameAt } = message;
+  const { out, at: start } = message;
   const end = start + octets;
   if (end > message.limit) return false;
   copyWords(out, start, end, words, from);
@@ -142,8 +134,14 @@ export function putRecord(
   out.setInt32(start + 6, ttl);
   const { counts, section } = message;
   counts[section] = (counts[section] as number) + 1;
-  if (nameAt !== HEADER) patchOwners(out, start, 1, nameAt);
+  if (ownerAt !== HEADER) patchOwners(out, start, 1, ownerAt);
   return true;
+}
+
+/** Takes back what was put since `at`, when the section in hand had so many records. */
+export function takeBack(message: Message, at: number, count: number): void {
+  message.at = at;
+  message.counts[message.section] = count;
 }
 
 /**
@@ -164,7 +162,7 @@ export function putSigned(message: Message, words: Int32Array, from: number, own
 
 /**
  * Puts an RRSIG that lies in two parts: what all of its kind have, and from the word `signature` on its times
- * and signature. False if it does not fit.
+ * and signature; its owner stands at `ownerAt`. False if it does not fit.
  */
 export function putSignature(
   message: Message,
@@ -173,8 +171,9 @@ export function putSignature(
   octets: number,
   signature: number,
   ttl: number,
+  ownerAt: number,
 ): boolean {
-  const { out, at: start, nameAt } = message;
+  const { out, at: start } = message;
   const end = start + octets + SIGNATURE_SIZE;
   if (end > message.limit) return false;
   copyWords(out, start, start + octets, words, head);
@@ -184,38 +183,12 @@ export function putSignature(
   copyWords(out, start + octets, end, words, signature + 2);
   message.at = end;
   addCount(message, 1);
-  if (nameAt !== HEADER) patchOwners(out, start, 1, nameAt);
+  if (ownerAt !== HEADER) patchOwners(out, start, 1, ownerAt);
   return true;
 }
 
-/**
- * Puts the denial that begins at a word, the name of the zone's apex being at `apexAt`; its RRSIGs only if
- * `signed`. False if it does not fit.
- */
-export function putDenial(
-  message: Message,
-  words: Int32Array,
-  from: number,
-  apexAt: number,
-  signed: boolean,
-): boolean {
-  const { out, at: start } = message;
-  const record = words[from + DENIAL_RECORD] as number;
-  const end = start + (signed ? (words[from + DENIAL_OCTETS] as number) : record);
-  if (end > message.limit || start > POINTER_MAX) return false;
-  copyWords(out, start, end, words, from + DENIAL_WORDS);
-  message.at = end;
-  const labels = words[from + DENIAL_OWNER] as number;
-  out.setUint16(start + labels, POINTERS | apexAt);
-  addCount(message, 1);
-  if (!signed) return true;
-  const count = words[from + DENIAL_SIGNATURES] as number;
-  patchOwners(out, start + record, count, labels === 0 ? apexAt : start);
-  addCount(message, count);
-  return true;
-}
-
-function addCount({ counts, section }: Message, count: number): void {
+/** Counts records that were put into the section in hand. */
+export function addCount({ counts, section }: Message, count: number): void {
   counts[section] = (counts[section] as number) + count;
 }
 
@@ -246,8 +219,8 @@ export function spell(message: Message): number {
   }
 }
 
-/** A loop: `set` would need a view of the run, which is an object. */
-function copyWords(out: DataView, start: number, end: number, words: Int32Array, from: number): void {
+/** Copies words into a message, up to `end`. A loop: `set` would need a view of the run, an object. */
+export function copyWords(out: DataView, start: number, end: number, words: Int32Array, from: number): void {
   let at = start;
   for (; at + 4 <= end; at += 4) out.setInt32(at, words[from++] as number, true);
   if (at === end) return;
@@ -258,7 +231,7 @@ function copyWords(out: DataView, start: number, end: number, words: Int32Array,
 }
 
 /** Has the records of a run point to another owner than the question's name. */
-function patchOwners(out: DataView, start: number, count: number, ownerAt: number): void {
+export function patchOwners(out: DataView, start: number, count: number, ownerAt: number): void {
   let at = start;
   for (let left = count; left > 0; left--) {
     out.setUint16(at, POINTERS | ownerAt);

@@ -32,7 +32,8 @@ export function answerOtherClass(context: AnswerContext): number {
   }
   outcome.kind = OUTCOME.ANSWER;
   context.authoritative = true;
-  if (!putRecord(message, facts.records, facts.starts[fact] as number, octets, 0)) outcome.truncated = true;
+  const from = facts.starts[fact] as number;
+  if (!putRecord(message, facts.records, from, octets, 0, message.nameAt)) outcome.truncated = true;
   return RCODE.NOERROR;
 }
 

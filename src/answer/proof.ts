@@ -1,9 +1,10 @@
 import { TYPE } from '../wire/constants.ts';
 import { coveringDenial, isHashed } from '../zone/denial-find.ts';
-import { BLOCK, CANDIDATES, FLAG, LINKS, NODE, RRSET } from '../zone/image.ts';
+import { BLOCK, FLAG, LINKS, NODE, RRSET } from '../zone/image.ts';
 import { apexOf, findName, HIT, rrsetsOf } from '../zone/image-find.ts';
 import type { AnswerContext } from './context.ts';
-import { putDenial, putRun, putSignature, putSigned, SECTION, suffixAt } from './message.ts';
+import { putRun, putSigned, SECTION, suffixAt } from './message.ts';
+import { putDenial, putExpandedDenial } from './put-denial.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
@@ -11,25 +12,10 @@ const { AUTHORITY: SECTION_AUTHORITY } = SECTION;
 const { SIGNATURES: RRSET_SIGNATURES, WORDS: RRSET_WORDS } = RRSET;
 const { NSEC: TYPE_NSEC, RRSIG: TYPE_RRSIG } = TYPE;
 const { CHAIN: BLOCK_CHAIN } = BLOCK;
-const {
-  CANDIDATES: LINKS_CANDIDATES,
-  DENIAL: LINKS_DENIAL,
-  LACKING: LINKS_LACKING,
-  NO_WILDCARD: LINKS_NO_WILDCARD,
-} = LINKS;
+const { DENIAL: LINKS_DENIAL, LACKING: LINKS_LACKING, NO_WILDCARD: LINKS_NO_WILDCARD } = LINKS;
 const { COUNTS: NODE_COUNTS, LINKS: NODE_LINKS, NAME: NODE_NAME } = NODE;
 const { STEER: FLAG_STEER } = FLAG;
 const { NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
-const {
-  HEAD: CANDIDATES_HEAD,
-  OCTETS: CANDIDATES_OCTETS,
-  SIGNATURES: CANDIDATES_SIGNATURES,
-  TYPES: CANDIDATES_TYPES,
-  WORDS: CANDIDATES_WORDS,
-} = CANDIDATES;
-/** Words of a candidate's times and signature. */
-const CANDIDATE_WORDS = 18;
-
 /**
  * DNSSEC in answers to queries with DO (RFC 4035 §3.1): signatures and denials that were made with the image.
  */
@@ -68,33 +54,6 @@ export function trySignSet(context: AnswerContext, entry: number, ownerAt: numbe
   return offset === 0 || putSigned(context.message, words, context.hit.block + (offset >>> 2), ownerAt);
 }
 
-/**
- * Puts the signatures over the answer of a steered node: kind 0 A, 1 AAAA, 2 HTTPS. False if the candidate is
- * not signed.
- */
-export function signChosen(context: AnswerContext, node: number, kind: number): boolean {
-  const { words } = context.zones;
-  const { message, outcome, hit } = context;
-  const { block } = hit;
-  const table = words[linksOf(words, block, node) + LINKS_CANDIDATES] as number;
-  if (table === 0) return false;
-  const first = block + (table >>> 2);
-  const sets = words[first] as number;
-  for (let set = 0; set < sets; set++) {
-    const at = first + 1 + (set * CANDIDATES_TYPES + kind) * CANDIDATES_WORDS;
-    const octets = words[at + CANDIDATES_OCTETS] as number;
-    if (octets === 0) return false;
-    const head = block + ((words[at + CANDIDATES_HEAD] as number) >>> 2);
-    const signature =
-      block + ((words[at + CANDIDATES_SIGNATURES] as number) >>> 2) + outcome.linkIndex * CANDIDATE_WORDS;
-    if (words[signature] === 0) return false;
-    if (putSignature(message, words, head, octets, signature, outcome.ttl)) continue;
-    outcome.truncated = true;
-    break;
-  }
-  return true;
-}
-
 /** Notes what proves that no name is closer to the one in hand than the wildcard that answers for it. */
 export function proveExpansion(context: AnswerContext): void {
   const { words } = context.zones;
@@ -104,10 +63,10 @@ export function proveExpansion(context: AnswerContext): void {
 }
 
 /**
- * Notes what proves that the name in hand, or its type, is not there. `isAddress`: an address is asked for,
- * which other clients may get.
+ * Notes what proves that the name in hand, or its type, is not there. `isChosen`: other clients may get an
+ * answer of that type.
  */
-export function proveAbsence(context: AnswerContext, isAddress: boolean): void {
+export function proveAbsence(context: AnswerContext, isChosen: boolean): void {
   const { zones, hit, message } = context;
   const { words } = zones;
   const { block, kind, node } = hit;
@@ -123,7 +82,21 @@ export function proveAbsence(context: AnswerContext, isAddress: boolean): void {
     noteCovering(context, label);
     if (isHashed(words, block)) noteLink(context, findName(words, hit, name, label + 1), LINKS_DENIAL);
   }
-  noteLink(context, node, isAddress && hasLink(context, node, LINKS_LACKING) ? LINKS_LACKING : LINKS_DENIAL);
+  noteLink(context, node, LINKS_DENIAL);
+  if (isChosen && hasLink(context, node, LINKS_LACKING)) noteLacking(context, node);
+}
+
+/**
+ * Has the denial that lacks what other clients get stand in place of the node's own, whatever that proves
+ * besides: two of one owner would be taken for one RRset.
+ */
+function noteLacking({ zones, hit, proofs, proofCount }: AnswerContext, node: number): void {
+  const { words } = zones;
+  const { block } = hit;
+  const links = linksOf(words, block, node);
+  const own = block + ((words[links + LINKS_DENIAL] as number) >>> 2);
+  for (let i = 0; i < proofCount; i++)
+    if (proofs[i] === own) proofs[i] = block + ((words[links + LINKS_LACKING] as number) >>> 2);
 }
 
 /** Notes what proves that the cut in hand has no DS (RFC 4035 §3.1.4.1, RFC 5155 §7.2.7). */
@@ -182,12 +155,15 @@ function putOwnDenial(context: AnswerContext, node: number): boolean {
   // An empty non-terminal has that of the name before it.
   const isEmpty =
     ((words[node + NODE_COUNTS] as number) & 0xffff) === 0 && ((words[node] as number) & FLAG_STEER) === 0;
-  const isOther = hit.kind === HIT_WILDCARD || isHashed(words, hit.block);
-  if (isEmpty || isOther || !hasLink(context, node, LINKS_DENIAL)) return false;
+  if (isEmpty || isHashed(words, hit.block) || !hasLink(context, node, LINKS_DENIAL)) return false;
   const denial = hit.block + ((words[linksOf(words, hit.block, node) + LINKS_DENIAL] as number) >>> 2);
   const apexOctets = (words[apexOf(hit.block, hit.shift)] as number) & 0xff;
-  if (!putDenial(message, words, denial, suffixAt(message, apexOctets), context.secure))
-    context.outcome.truncated = true;
+  // That of a wildcard is expanded as any record (RFC 4592 §4.7).
+  const whole =
+    hit.kind === HIT_WILDCARD
+      ? putExpandedDenial(message, context.zones, denial, message.nameAt, context.secure)
+      : putDenial(message, words, denial, suffixAt(message, apexOctets), context.secure);
+  if (!whole) context.outcome.truncated = true;
   return true;
 }
 

@@ -1,53 +1,28 @@
 import type { Address } from '../base/address.ts';
 import { CLASS, RCODE, TYPE } from '../wire/constants.ts';
-import { BLOCK, FLAG, LINKS, NODE, RECORD_HEAD } from '../zone/image.ts';
-import { apexOf, findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
+import { BLOCK, FLAG, NODE, RECORD_HEAD } from '../zone/image.ts';
+import { findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
 import { putAdditional } from './additional.ts';
+import { answerSteered } from './answer-steered.ts';
 import { type AnswerContext, CHAIN_MAX, NOTE, OUTCOME } from './context.ts';
-import { goOnWith, putRecord, putRun, SECTION, suffixAt } from './message.ts';
+import { deny, fail, mayBeAlias } from './deny.ts';
+import { goOnWith, putRun, SECTION, suffixAt } from './message.ts';
 import { answerOtherClass, refuse } from './other.ts';
-import {
-  isSecure,
-  proveAbsence,
-  proveExpansion,
-  proveInsecure,
-  putMade,
-  putNeeded,
-  putProofs,
-  signChosen,
-} from './proof.ts';
+import { isSecure, proveExpansion, proveInsecure, putMade, putNeeded, putProofs } from './proof.ts';
 import { redirect } from './redirect.ts';
-import { type Service, STEERED_KINDS, steeredRecord } from './service.ts';
-import { putOthers } from './several.ts';
-import { resolveSteered } from './steered.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { ANSWER: SECTION_ANSWER, AUTHORITY: SECTION_AUTHORITY } = SECTION;
+const { AUTHORITY: SECTION_AUTHORITY } = SECTION;
+const { ANSWER: OUTCOME_ANSWER, FAILED: OUTCOME_FAILED, REFERRAL: OUTCOME_REFERRAL } = OUTCOME;
 const {
-  ANSWER: OUTCOME_ANSWER,
-  FAILED: OUTCOME_FAILED,
-  NODATA: OUTCOME_NODATA,
-  NXDOMAIN: OUTCOME_NXDOMAIN,
-  REFERRAL: OUTCOME_REFERRAL,
-  STEERED: OUTCOME_STEERED,
-} = OUTCOME;
-const {
-  FAIL_OPEN: NOTE_FAIL_OPEN,
   NOT_AUTHORITATIVE: NOTE_NOT_AUTHORITATIVE,
   NOT_READY: NOTE_NOT_READY,
   PROHIBITED: NOTE_PROHIBITED,
-  STALE: NOTE_STALE,
 } = NOTE;
 const { ANY: CLASS_ANY, IN: CLASS_IN } = CLASS;
-const {
-  NOERROR: RCODE_NOERROR,
-  NXDOMAIN: RCODE_NXDOMAIN,
-  SERVFAIL: RCODE_SERVFAIL,
-  YXDOMAIN: RCODE_YXDOMAIN,
-} = RCODE;
-const { SERVICE: LINKS_SERVICE, TTL: LINKS_TTL } = LINKS;
-const { CHAIN: BLOCK_CHAIN, NEGATIVE: BLOCK_NEGATIVE, WITHHELD: BLOCK_WITHHELD } = BLOCK;
+const { NOERROR: RCODE_NOERROR, NXDOMAIN: RCODE_NXDOMAIN, YXDOMAIN: RCODE_YXDOMAIN } = RCODE;
+const { CHAIN: BLOCK_CHAIN, WITHHELD: BLOCK_WITHHELD } = BLOCK;
 const {
   A: TYPE_A,
   AAAA: TYPE_AAAA,
@@ -62,11 +37,10 @@ const {
   RRSIG: TYPE_RRSIG,
 } = TYPE;
 const { CNAME: FLAG_CNAME, STEER: FLAG_STEER } = FLAG;
-const { COUNTS: NODE_COUNTS, LINKS: NODE_LINKS, NAME: NODE_NAME } = NODE;
+const { COUNTS: NODE_COUNTS, NAME: NODE_NAME } = NODE;
 const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
 const HEAD = RECORD_HEAD;
 const CHAIN_LIMIT = CHAIN_MAX;
-const KINDS = STEERED_KINDS;
 /** A chain of signed aliases ends behind so much: pointers must reach all names of a message. */
 const CHAIN_OCTETS_MAX = 8192;
 
@@ -90,7 +64,7 @@ export function answerQuestion(context: AnswerContext, resolver: Address): numbe
   for (let steps = 0; ; steps++) {
     findNode(zones.words, message.name, qtype === TYPE_DS, hit);
     const { kind, node } = hit;
-    if (kind === HIT_DELEGATION) return refer(context, node, steps);
+    if (kind === HIT_DELEGATION) return refer(context, node, steps, resolver);
     if (kind === HIT_NXDOMAIN) return deny(context, RCODE_NXDOMAIN);
     const redirected = kind === HIT_DNAME;
     const cname = redirected ? 0 : followed(context, node);
@@ -154,94 +128,42 @@ function answerAt(context: AnswerContext, node: number, resolver: Address): numb
     return answerSteered(context, node, resolver);
   // ANY gets one RRset (RFC 8482 §4.1): docs/decisions/0005.
   const entry = qtype === TYPE_ANY ? firstRRset(words, node) : rrsetOf(words, node, qtype);
-  if (entry === 0) return putMade(context, node) ? RCODE_NOERROR : deny(context, RCODE_NOERROR);
+  if (entry === 0) return answerMade(context, node, resolver);
   const { message } = context;
   const start = message.at;
   if (!putNeeded(context, entry, message.nameAt)) return RCODE_NOERROR;
   if (context.secure && context.hit.kind === HIT_WILDCARD) proveExpansion(context);
   putProofs(context);
-  if (qtype !== TYPE_ANY) putAdditional(context, entry, start);
+  if (qtype !== TYPE_ANY && !context.outcome.truncated)
+    putAdditional(context, entry, start, message.nameAt, resolver);
   return RCODE_NOERROR;
+}
+
+/** No record of the zone answers: perhaps one that signing made does. */
+function answerMade(context: AnswerContext, node: number, resolver: Address): number {
+  const { query, zones, hit } = context;
+  const { words } = zones;
+  if (putMade(context, node)) {
+    if (context.secure && hit.kind === HIT_WILDCARD) proveExpansion(context);
+    putProofs(context);
+    return RCODE_NOERROR;
+  }
+  if (((words[node] as number) & FLAG_STEER) !== 0) {
+    const isMade = query.qtype === TYPE_RRSIG && words[hit.block + BLOCK_CHAIN] !== 0;
+    if (isMade || mayBeAlias(context, node)) return answerSteered(context, node, resolver);
+  }
+  return deny(context, RCODE_NOERROR);
 }
 
 function firstRRset(words: Int32Array, node: number): number {
   return ((words[node + NODE_COUNTS] as number) & 0xffff) === 0 ? 0 : rrsetsOf(words, node);
 }
 
-function answerSteered(context: AnswerContext, node: number, resolver: Address): number {
-  const { outcome, query, hit, message } = context;
-  const { words } = context.zones;
-  const { edns } = query;
-  const links = hit.block + ((words[node + NODE_LINKS] as number) >>> 2);
-  const named = words[links + LINKS_SERVICE] as number;
-  const { ipv6Index } = context.services[named] as Service;
-  const serviceIndex = query.qtype === TYPE_AAAA && ipv6Index >= 0 ? ipv6Index : named;
-  // Source length 0 asks not to be located; the resolver's own address is what is left (RFC 7871 §7.1.2).
-  const usedEcs = edns.ecs && edns.ecsSourceLength > 0;
-  const address = usedEcs ? edns.ecsAddress : resolver;
-  if (!resolveSteered(context, serviceIndex, address, outcome, words[links + LINKS_TTL])) {
-    outcome.notes |= NOTE_NOT_READY;
-    return fail(context);
-  }
-  outcome.usedEcs = usedEcs;
-  if (!usedEcs) outcome.scopeLength = 0;
-  const service = context.services[serviceIndex] as Service;
-  const record = steeredRecord(query.qtype, outcome.linkIndex);
-  const octets = service.sizes[record] as number;
-  if (octets === 0) return deny(context, RCODE_NOERROR);
-  outcome.kind = OUTCOME_STEERED;
-  if (context.stale[0] !== 0) outcome.notes |= NOTE_STALE;
-  if (context.popState[outcome.popIndex] !== 0) outcome.notes |= NOTE_FAIL_OPEN;
-  const from = service.starts[record] as number;
-  const start = message.at;
-  if (!putRecord(message, service.records, from, octets, outcome.ttl)) outcome.truncated = true;
-  else if (words[hit.block + BLOCK_CHAIN] === 0) {
-    putOthers(context, service);
-  } else if (context.secure) {
-    // Of a signed zone an answer has one address: that is what is signed.
-    if (!signChosen(context, node, record % KINDS)) {
-      // Not signed yet: whoever validates must not see it.
-      message.at = start;
-      message.counts[SECTION_ANSWER] = (message.counts[SECTION_ANSWER] as number) - 1;
-      outcome.notes |= NOTE_NOT_READY;
-      return fail(context);
-    }
-    if (hit.kind === HIT_WILDCARD) proveExpansion(context);
-  }
-  putProofs(context);
-  return RCODE_NOERROR;
-}
-
-/** No answer can be given for now. */
-function fail(context: AnswerContext): number {
-  const { outcome } = context;
-  outcome.kind = OUTCOME_FAILED;
-  outcome.scopeLength = 0;
-  context.authoritative = false;
-  context.proofCount = 0;
-  return RCODE_SERVFAIL;
-}
-
-/** NXDOMAIN or NODATA with the SOA that says for how long (RFC 2308 §3). */
-function deny(context: AnswerContext, rcode: number): number {
-  const { outcome, message, hit } = context;
-  const { words } = context.zones;
-  outcome.kind = rcode === RCODE_NXDOMAIN ? OUTCOME_NXDOMAIN : OUTCOME_NODATA;
-  message.section = SECTION_AUTHORITY;
-  const apexLength = (words[apexOf(hit.block, hit.shift)] as number) & 0xff;
-  const entry = hit.block + ((words[hit.block + BLOCK_NEGATIVE] as number) >>> 2);
-  putNeeded(context, entry, suffixAt(message, apexLength));
-  const { qtype } = context.query;
-  if (context.secure) proveAbsence(context, qtype === TYPE_A || qtype === TYPE_AAAA);
-  putProofs(context);
-  return rcode;
-}
-
 /**
  * A referral to the zone below the cut. AA speaks of the first name of the chain (RFC 1035 §4.1.1): it stays
  * if that was ours.
  */
-function refer(context: AnswerContext, cut: number, steps: number): number {
+function refer(context: AnswerContext, cut: number, steps: number, resolver: Address): number {
   const { outcome, message } = context;
   const { words } = context.zones;
   outcome.kind = OUTCOME_REFERRAL;
@@ -261,6 +183,6 @@ function refer(context: AnswerContext, cut: number, steps: number): number {
     else putNeeded(context, signer, owner);
   }
   putProofs(context);
-  if (!outcome.truncated) putAdditional(context, entry, start);
+  if (!outcome.truncated) putAdditional(context, entry, start, owner, resolver);
   return RCODE_NOERROR;
 }

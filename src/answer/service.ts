@@ -40,13 +40,19 @@ export interface Service {
   /** Little-endian words; each record begins a new one. */
   readonly records: Int32Array;
   /**
-   * By `steeredRecord`: the word at which the record begins, and its octets. One without octets is NODATA.
+   * By link and `STEERED_KIND`: the word at which the record begins, and its octets. One without octets is
+   * NODATA.
    */
   readonly starts: Int32Array;
   readonly sizes: Int32Array;
+  /** Whether some link answers with an alias, whatever is asked for. */
+  readonly hasAliases: boolean;
 }
 
-/** Records of a link: A, AAAA, HTTPS. */
+/** What a link has a record for, in their order. */
+export const STEERED_KIND = { A: 0, AAAA: 1, HTTPS: 2 } as const;
+const { A: KIND_A, AAAA: KIND_AAAA, HTTPS: KIND_HTTPS } = STEERED_KIND;
+/** Records of a link. */
 export const STEERED_KINDS = 3;
 const KINDS = STEERED_KINDS;
 
@@ -63,7 +69,8 @@ export function compileService(spec: ServiceSpec, fleet: Fleet): Service {
   }
   const packed = new Uint8Array(words * 4);
   for (const [i, octets] of records.entries()) packed.set(octets, (starts[i] as number) * 4);
-  const own = { name, groupIndex, ttlMin, ttlMax, ipv6Index };
+  const hasAliases = fleet.links.some(({ cname }) => cname !== undefined);
+  const own = { name, groupIndex, ttlMin, ttlMax, ipv6Index, hasAliases };
   return { ...own, records: new Int32Array(packed.buffer), starts, sizes };
 }
 
@@ -84,13 +91,15 @@ function nameOctets(text: string): Uint8Array {
   return name;
 }
 
-/**
- * Position in a service's records of what answers this type over this link. ANY gets what A gets (decision
- * 0005).
- */
-export function steeredRecord(qtype: number, linkIndex: number): number {
-  const kind = qtype === TYPE_AAAA ? 1 : qtype === TYPE_HTTPS ? 2 : 0;
-  return linkIndex * KINDS + kind;
+/** The `STEERED_KIND` that answers a type. ANY gets what A gets (decision 0005). */
+export function steeredKind(qtype: number): number {
+  return qtype === TYPE_AAAA ? KIND_AAAA : qtype === TYPE_HTTPS ? KIND_HTTPS : KIND_A;
+}
+
+/** Whether the record at this position, which there is, is an alias. */
+export function isAlias({ records, starts }: Service, record: number): boolean {
+  // Records begin with a pointer to their owner, then the type.
+  return (records[starts[record] as number] as number) >>> 24 === TYPE_CNAME;
 }
 
 /** RDATA `1 . alpn=… port=… ipv4hint=… ipv6hint=…` (RFC 9460 §2.2: keys ascending). */

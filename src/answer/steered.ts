@@ -48,6 +48,14 @@ export function resolveSteered(
   return true;
 }
 
+/**
+ * Whom an answer is for: the client subnet of the query. Source length 0 asks not to be located; the
+ * resolver's own address is what is left (RFC 7871 §7.1.2).
+ */
+export function clientOf({ query: { edns } }: AnswerContext, resolver: Address): Address {
+  return edns.ecs && edns.ecsSourceLength > 0 ? edns.ecsAddress : resolver;
+}
+
 /** The same for all addresses of one /24 or /48, for one service, in every process. */
 export function splitHash(address: Address, serviceIndex: number): number {
   const { octets, family } = address;

@@ -4,7 +4,6 @@ import type { Problem } from '../base/errors.ts';
 import type { Dnssec } from '../config/schema-dnssec.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
-import { serviceName } from '../zone/draft-check.ts';
 import { initialStates, type KeyState, plannedKeys } from '../zone/key-state.ts';
 import type { ZoneRecord } from '../zone/record.ts';
 import { type Signing, type SigningKey, startSigning } from '../zone/rrsig.ts';
@@ -72,11 +71,6 @@ export function signByFiles(
   const keys = plannedKeys(read.keys, read.states);
   const wrong = faultOf(keys, origin);
   if (wrong !== undefined) return [{ file: paths.keys, message: wrong }];
-  const { sources, aliases } = candidateSources(ground);
-  const unsignable = records.filter(
-    (record) => record.type === TYPE.STEER && aliases.has(serviceName(record)),
-  );
-  if (unsignable.length > 0) return unsignable.map(aliasProblem);
   const { validityS, refreshS, jitterS } = dnssec;
   const saved = readOctets(paths.signatures);
   const times = { nowS, validityS, jitterS, refreshS, batchS: Math.floor(jitterS / BATCHES) };
@@ -91,7 +85,7 @@ export function signByFiles(
     denial: dnssec.denial,
     keyTtlS: dnssec.keyTtlS,
     serial: last,
-    services: sources,
+    services: candidateSources(ground),
   };
   const first = signZone(origin, records, plan, signing);
   const digest = contentDigest(first);
@@ -151,13 +145,6 @@ function faultOf(keys: readonly PlannedKey[], origin: Uint8Array): string | unde
   return undefined;
 }
 
-function aliasProblem(record: ZoneRecord): Problem {
-  const { file, line, owner } = record;
-  const service = JSON.stringify(serviceName(record));
-  const message = `${formatName(owner)}: the service ${service} has POPs with cname, which cannot be signed`;
-  return { file, line, message };
-}
-
 function serialOf(records: readonly ZoneRecord[]): number {
   const soa = records.find(({ type }) => type === TYPE.SOA);
   if (soa === undefined) return 0;
@@ -177,6 +164,9 @@ function contentDigest({ records, steered, lacking }: SignedZone): string {
     digest.update(record.owner).update(Int32Array.of(record.type, record.ttl)).update(record.rdata);
   }
   for (const { kinds } of steered)
-    for (const { head, signatures } of kinds) digest.update(head).update(signatures);
+    for (const { head, signatures, sets } of kinds) {
+      digest.update(head).update(signatures);
+      for (const { signature } of sets) digest.update(signature);
+    }
   return digest.digest('hex').slice(0, 32);
 }

@@ -3,6 +3,7 @@ import { must } from '../base/assert.ts';
 import type { Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Dnssec } from '../config/schema-dnssec.ts';
+import { togetherIn } from '../steering/policy.ts';
 import { formatName, parseName } from '../wire/name.ts';
 import type { ZoneImageBuilder } from '../zone/image-build.ts';
 import type { KeyState } from '../zone/key-state.ts';
@@ -37,8 +38,9 @@ const CANDIDATES_AWAITED_MAX = 10_000;
 export function signingGround(config: Config): SigningGround | undefined {
   if (!config.zones.some(({ dnssec }) => dnssec !== undefined)) return undefined;
   return {
-    services: config.services.map(({ name, ttl, https, popIndexes, ipv6Index }) => {
-      return { name, ttlMin: ttl.min, ttlMax: ttl.max, https, popIndexes, ipv6Index };
+    services: config.services.map(({ name, ttl, https, popIndexes, ipv6Index, policy }) => {
+      const together = policy === undefined ? [] : togetherIn(policy);
+      return { name, ttlMin: ttl.min, ttlMax: ttl.max, https, popIndexes, ipv6Index, together };
     }),
     fleet: config.fleet,
     folder: signingFolder(config),

@@ -24,6 +24,8 @@ export interface TransferSettings {
 
 /** Types that steering makes. */
 const STEERED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS];
+/** What such a name may have been given with. */
+const GIVEN: readonly number[] = [...STEERED, TYPE.CNAME, TYPE.RRSIG];
 const OPT_OCTETS = 11;
 const MESSAGE_MAX = 65_535;
 
@@ -96,6 +98,8 @@ export function versionToGive(
       const records = askAs(world, transfer.view, name, type);
       if (records === undefined) return undefined;
       seen.push(...records);
+      // An alias answers all types, and stands there once.
+      if (records.some((record) => record.type === TYPE.CNAME)) break;
     }
   return { serial: block.serial, soa: block.soa, records: joined(block.records, packRecords(origin, seen)) };
 }
@@ -108,7 +112,7 @@ function isThatBlock(before: PackedZone, block: PackedBlock, origin: Uint8Array)
   const steered = new Set(block.steered.map(({ owner }) => owner.join('.')));
   const found = new Set<string>();
   for (const { owner, type } of unpack(origin, removed)) {
-    if (!steered.has(owner.join('.')) || (!STEERED.includes(type) && type !== TYPE.RRSIG)) return false;
+    if (!steered.has(owner.join('.')) || !GIVEN.includes(type)) return false;
     found.add(owner.join('.'));
   }
   return found.size === steered.size;

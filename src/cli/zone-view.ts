@@ -77,7 +77,7 @@ async function answered(
   const client = parsePrefix(textFlag(flags, 'client') ?? '127.0.0.1');
   if (typeof client === 'string') throw usage(`--client ${client}`);
   const server = serverOf(textFlag(flags, 'server'), config);
-  const { sources } = candidateSources(must(signingGround(config), 'a zone that is signed'));
+  const sources = candidateSources(must(signingGround(config), 'a zone that is signed'));
   const plain = records.filter(({ type }) => type !== TYPE.STEER);
   for (const steer of steered) {
     const source = must(sources.get(serviceName(steer)), 'a service');
@@ -89,8 +89,11 @@ async function answered(
       const { min, max } = must(source.ttlBounds[kind], 'bounds');
       // What is signed is the longest TTL that an answer may have.
       const ttl = Math.max(min, Math.min(steer.ttl, max));
-      for (const { owner, type: got, rdata } of sections.answer)
-        if (got === type && namesEqual(owner, steer.owner)) plain.push({ ...steer, type, ttl, rdata });
+      for (const { owner, type: got, rdata } of sections.answer) {
+        // An alias answers all types, and stands there once.
+        const isWanted = got === type || (got === TYPE.CNAME && kind === 0);
+        if (isWanted && namesEqual(owner, steer.owner)) plain.push({ ...steer, type: got, ttl, rdata });
+      }
     }
   }
   return plain;

@@ -118,6 +118,7 @@ function readParameter(query: string): Buffer | Reply {
  */
 function cacheControl(seconds: number, outcome: Readonly<Outcome>): string {
   if (seconds < 0) return 'no-store';
-  const isPersonal = outcome.serviceIndex >= 0 && !outcome.usedEcs;
+  const isSteered = outcome.serviceIndex >= 0 || outcome.steeredBeside;
+  const isPersonal = isSteered && !outcome.usedEcs;
   return isPersonal ? `private, max-age=${seconds}` : `max-age=${seconds}`;
 }

@@ -173,6 +173,11 @@ export function networksOf(policy: Policy): ReadonlySet<number> {
   return new Set(parts.flatMap((part) => (part.kind === 'geo' ? [...part.networks.keys()] : [])));
 }
 
+/** Of each `all` in the policy the choices, each as the POPs that it may answer. */
+export function togetherIn(policy: Policy): readonly (readonly (readonly number[])[])[] {
+  return policyParts(policy).flatMap((part) => (part.kind === 'all' ? [part.choices.map(popsOf)] : []));
+}
+
 /** POPs that the policy may answer, rising. */
 export function popsOf(policy: Policy): readonly number[] {
   const pops = policyParts(policy).flatMap((part) => {

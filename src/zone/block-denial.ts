@@ -2,10 +2,10 @@ import type { Problem } from '../base/errors.ts';
 import { TYPE } from '../wire/constants.ts';
 import { emptyNameView, readWireName } from '../wire/name-view.ts';
 import { alignTo, type BlockBuffer, putOctets, reserve, takeWords } from './block-buffer.ts';
-import type { SteeredSignatures } from './candidates.ts';
+import type { SignedSet, SteeredSignatures } from './candidates.ts';
 import type { Placed } from './chain-parts.ts';
 import { findInDraft, type ZoneDraft } from './draft.ts';
-import { CANDIDATES, DENIAL, LINKS, NODE, SIGNATURES } from './image.ts';
+import { CANDIDATES, DENIAL, LINKS, NODE, SET_SLOT, SETS, SIGNATURES, setSlot } from './image.ts';
 import { nsecChain } from './nsec-chain.ts';
 import { nsec3Chain } from './nsec3-chain.ts';
 import type { ZoneRecord } from './record.ts';
@@ -113,13 +113,13 @@ function addCandidates(
   }
 }
 
-function writeCandidates(buffer: BlockBuffer, sets: readonly SteeredSignatures[]): number {
-  const count = sets.length * CANDIDATES.TYPES;
+function writeCandidates(buffer: BlockBuffer, keys: readonly SteeredSignatures[]): number {
+  const count = keys.length * CANDIDATES.KINDS;
   reserve(buffer, (1 + count * CANDIDATES.WORDS) * 4);
   const at = takeWords(buffer, 1 + count * CANDIDATES.WORDS);
-  buffer.words[at] = sets.length;
+  buffer.words[at] = keys.length;
   let to = at + 1;
-  for (const { head, ttl, signatures } of sets.flatMap(({ kinds }) => kinds)) {
+  for (const { head, ttl, signatures, sets } of keys.flatMap(({ kinds }) => kinds)) {
     const octets = signatures.length * 4;
     reserve(buffer, octets + head.length + SLACK);
     if (head.length === 0) {
@@ -132,13 +132,39 @@ function writeCandidates(buffer: BlockBuffer, sets: readonly SteeredSignatures[]
     putOctets(buffer, head);
     const headOctets = buffer.at - headAt;
     alignTo(buffer, 4);
-    const { words } = buffer;
-    words[to + CANDIDATES.HEAD] = headAt;
-    words[to + CANDIDATES.OCTETS] = headOctets;
-    words[to + CANDIDATES.SIGNATURES] = buffer.at;
-    words.set(signatures, buffer.at >> 2);
+    buffer.words[to + CANDIDATES.HEAD] = headAt;
+    buffer.words[to + CANDIDATES.OCTETS] = headOctets;
+    buffer.words[to + CANDIDATES.SIGNATURES] = buffer.at;
+    buffer.words.set(signatures, buffer.at >> 2);
     buffer.at += octets;
+    const setsAt = sets.length === 0 ? 0 : writeSets(buffer, sets);
+    buffer.words[to + CANDIDATES.SETS] = setsAt;
     to += CANDIDATES.WORDS;
+  }
+  return at * 4;
+}
+
+/** Writes the signatures over sets of links, to be found by the links' bits. */
+function writeSets(buffer: BlockBuffer, sets: readonly SignedSet[]): number {
+  const members = [...new Set(sets.flatMap(({ links }) => links))];
+  let slots = 4;
+  while (slots * 3 < sets.length * 4) slots *= 2;
+  const octets = sets.reduce((sum, { signature }) => sum + signature.length * 4, 0);
+  const words = SETS.WORDS + members.length + slots * SET_SLOT.WORDS;
+  reserve(buffer, words * 4 + octets);
+  const at = takeWords(buffer, words);
+  buffer.words[at + SETS.MEMBERS] = members.length;
+  buffer.words[at + SETS.SLOTS] = slots;
+  buffer.words.set(members, at + SETS.WORDS);
+  const first = at + SETS.WORDS + members.length;
+  for (const { links, signature } of sets) {
+    const mask = links.reduce((bits, link) => bits | (1 << members.indexOf(link)), 0);
+    let slot = setSlot(mask, slots);
+    while (buffer.words[first + slot * SET_SLOT.WORDS] !== 0) slot = (slot + 1) & (slots - 1);
+    buffer.words[first + slot * SET_SLOT.WORDS + SET_SLOT.MASK] = mask;
+    buffer.words[first + slot * SET_SLOT.WORDS + SET_SLOT.SIGNATURE] = buffer.at;
+    buffer.words.set(signature, buffer.at >> 2);
+    buffer.at += signature.length * 4;
   }
   return at * 4;
 }

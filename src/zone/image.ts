@@ -19,7 +19,7 @@ import { hashText } from '../base/random.ts';
  */
 
 /** Raised whenever the layout changes: readers refuse other versions. */
-export const ZONE_IMAGE_VERSION = 2;
+export const ZONE_IMAGE_VERSION = 3;
 
 /** The zone image's own words in the header, in octets. */
 export const ZONE_HEADER = {
@@ -127,11 +127,35 @@ export const DENIAL = { OWNER: 0, RECORD: 1, OCTETS: 2, SIGNATURES: 3, WORDS: 4 
 
 /**
  * Signatures of what steering chooses: a word counts the keys that signed; then for each of them and each
- * type (A, AAAA, HTTPS) `CANDIDATES` words: where an RRSIG without its signature begins, as in a run, and
- * its octets, 0 where there is no such record; and where, link by link, times and signatures begin
- * (`CANDIDATE_WORDS` of candidates.ts).
+ * kind (A, AAAA, HTTPS, an alias in place of A or HTTPS, one in place of AAAA) `CANDIDATES` words: where an
+ * RRSIG without its signature begins, as in a run, and its octets, 0 where there is no such record; where,
+ * link by link, times and signatures begin (`CANDIDATE_WORDS` of candidates.ts); and where those of several
+ * links in one answer are listed (`SETS`), 0 where none are.
  */
-export const CANDIDATES = { HEAD: 0, OCTETS: 1, SIGNATURES: 2, WORDS: 3, TYPES: 3 } as const;
+export const CANDIDATES = {
+  HEAD: 0,
+  OCTETS: 1,
+  SIGNATURES: 2,
+  SETS: 3,
+  WORDS: 4,
+  KINDS: 5,
+  ALIAS: 3,
+  ALIAS_IPV6: 4,
+} as const;
+
+/**
+ * Words of sets of links whose records are signed as one RRset. MEMBERS: how many links they are made of;
+ * SLOTS: how many slots there are, a power of two; then the members, each of which is a bit of masks, and the
+ * slots, `SET_SLOT` words each: open addressing by `setSlot` of the mask, MASK 0 where nothing is; SIGNATURE:
+ * where times and signature begin.
+ */
+export const SETS = { MEMBERS: 0, SLOTS: 1, WORDS: 2 } as const;
+export const SET_SLOT = { MASK: 0, SIGNATURE: 1, WORDS: 2 } as const;
+
+/** The slot to look for a mask in first, of so many. */
+export function setSlot(mask: number, slots: number): number {
+  return (Math.imul(mask, 0x9e3779b1) >>> 16) & (slots - 1);
+}
 
 /** Flags of an RRset, in their place in the word. */
 export const RRSET_FLAG = {
@@ -151,10 +175,26 @@ export const RRSET_FLAG = {
 export const PATCH = { OWNER: 1 << 15, ARGUMENT: (1 << 15) - 1, AT_SHIFT: 16 } as const;
 
 /**
- * Words of one target of additional data. NAME: where in the run the target stands. REQUIRED: 1 for glue
- * below the cut itself, which a referral cannot do without (RFC 9471). A, AAAA: RRset entries, or 0.
+ * Words of one target of additional data. FROM: 0 if the target stands in the answer's run, else the number,
+ * from 1, of the target before whose OTHER it stands in. NAME: where in that run; `SELF`: the target is the
+ * owner. REQUIRED: 1 for glue below the cut itself, which a referral cannot do without (RFC 9471). A, AAAA:
+ * RRset entries, or 0. OTHER: a further one, of SRV or of the type that was asked for. STEER: the node where
+ * the target is steered; SERVICE_BINDING: 1 where its HTTPS record is wanted too.
  */
-export const ADDITIONAL = { NAME: 0, REQUIRED: 1, A: 2, AAAA: 3, WORDS: 4 } as const;
+export const ADDITIONAL = {
+  NAME: 0,
+  REQUIRED: 1,
+  A: 2,
+  AAAA: 3,
+  OTHER: 4,
+  STEER: 5,
+  SERVICE_BINDING: 6,
+  FROM: 7,
+  WORDS: 8,
+  SELF: -1,
+  /** Targets of one RRset that are listed: no response holds the data of more. */
+  TARGETS_MAX: 64,
+} as const;
 
 /** Octets of a run's record before its RDATA: owner pointer, TYPE, CLASS, TTL, RDLENGTH. */
 export const RECORD_HEAD = 12;

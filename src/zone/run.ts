@@ -6,11 +6,12 @@ import { alignTo, type BlockBuffer, putOctets, reserve, takeWords } from './bloc
 import { PATCH, RECORD_HEAD, RRSET, RRSET_FLAG } from './image.ts';
 import type { ZoneRecord } from './record.ts';
 
-/** Offset in RDATA of the name whose addresses belong into the additional section. */
-const ADDITIONAL_NAME = new Map<number, number>([
+/** Offset in RDATA of the name that further data are given of; of NAPTR it follows three texts. */
+const TARGET_AT = new Map<number, number>([
   [TYPE.NS, 0],
   [TYPE.MX, 2],
   [TYPE.SRV, 6],
+  [TYPE.NAPTR, 4],
   [TYPE.SVCB, 2],
   [TYPE.HTTPS, 2],
 ]);
@@ -59,9 +60,9 @@ export function writeRun(
   const { records, indexes, from, to } = source;
   const { type } = records[indexes[from] as number] as ZoneRecord;
   const { entry, node } = place;
-  const offset = ADDITIONAL_NAME.get(type);
+  const names = TARGET_AT.has(type);
   reserve(buffer, SLACK);
-  if (offset !== undefined) takeWords(buffer, 1);
+  if (names) takeWords(buffer, 1);
   const start = buffer.at;
   const patches: number[] = [];
   const compressor = compressibleNames(type) === 'none' ? undefined : createCompressor(source.owner, patches);
@@ -69,8 +70,10 @@ export function writeRun(
     const index = indexes[i] as number;
     const record = records[index] as ZoneRecord;
     reserve(buffer, record.rdata.length + (patches.length + 1) * 4 + SLACK);
-    if (offset !== undefined)
+    if (names) {
+      const offset = targetAt(record);
       namings.push({ entry, node, record: index, offset, at: buffer.at - start + RECORD_HEAD + offset });
+    }
     putRecord(buffer, record, source.ttl ?? record.ttl, start, compressor);
   }
   const octets = buffer.at - start;
@@ -84,6 +87,12 @@ export function writeRun(
   buffer.words[entry + RRSET.COUNT] = to - from;
   buffer.words[entry + RRSET.RUN] = start;
   buffer.words[entry + RRSET.OCTETS] = octets;
+}
+
+function targetAt({ type, rdata }: ZoneRecord): number {
+  let at = TARGET_AT.get(type) as number;
+  if (type === TYPE.NAPTR) for (let text = 0; text < 3; text++) at += (rdata[at] as number) + 1;
+  return at;
 }
 
 /** Names that stand in the run, and the suffixes of the owner's. */

@@ -63,16 +63,6 @@ export const SIGNED_DIFFERENCES: readonly Difference[] = [
       answers(theirs).every((line) => /^\S+ \d+ (?:RRSIG )?NSEC /.test(line)),
   },
   {
-    name: 'NSEC asked of a wildcard',
-    peers: ['nsd', 'knot', 'bind'],
-    because:
-      'RFC 4592 §4.8: an NSEC may be synthesised from a wildcard, but need not: it would prove nothing',
-    explains: ({ question, ours, theirs }) =>
-      question.type === 'NSEC' &&
-      answers(ours).every((line) => aliases(ours).includes(line) || / RRSIG | DNAME /.test(line)) &&
-      answers(theirs).some((line) => /^\S+ \d+ NSEC /.test(line)),
-  },
-  {
     name: 'NSEC asked of an alias in a zone with NSEC3',
     peers: ['nsd'],
     because:

@@ -13,7 +13,7 @@ import { formatProblem } from '../../src/base/errors.ts';
 import type { Fleet } from '../../src/base/fleet.ts';
 import { popStateWords } from '../../src/base/pop-state.ts';
 import type { ClientImage } from '../../src/geo/client-image.ts';
-import { openImage, ROW_CANDIDATES } from '../../src/steering/image.ts';
+import { openImage, ROW_CANDIDATES, ROW_SHARES, SHARE_WHOLE, TOGETHER } from '../../src/steering/image.ts';
 import { encodeImage, NO_LEAVES } from '../../src/steering/image-encode.ts';
 import { parseName } from '../../src/wire/name.ts';
 import { openZoneImage, type ZoneImage } from '../../src/zone/image.ts';
@@ -67,7 +67,7 @@ export function createWorld(
     services: SERVICES.map((spec) => compileService(spec, fleet)),
     popState: popStateWords(POPS.length),
     linkPop: Int32Array.from(LINKS, (link) => link.popIndex),
-    table: table(),
+    table: tableOf(LINKS.length),
     ...parts,
   });
   const out = new Uint8Array(65_535);
@@ -98,17 +98,29 @@ export function zonesOf(zones: readonly (readonly [origin: string, text: string]
   return image;
 }
 
-function table(): SteeringTable {
-  const candidates = new Int16Array(PLACES * ROW_CANDIDATES).fill(-1);
-  for (let place = 0; place < PLACES; place++)
-    for (let k = 0; k < LINKS.length; k++)
-      candidates[place * ROW_CANDIDATES + k] = (place + k) % LINKS.length;
+/**
+ * The table of the small world: a place prefers the link of its number, then the following ones. `together`:
+ * the links that clients of a second group get all in one answer.
+ */
+export function tableOf(linkCount: number, together?: readonly number[]): SteeringTable {
+  const groupCount = together === undefined ? 1 : 2;
+  const units = groupCount * PLACES;
+  const candidates = new Int16Array(units * ROW_CANDIDATES).fill(-1);
+  const shares = new Uint16Array(units * ROW_SHARES);
+  for (let place = 0; place < PLACES; place++) {
+    for (let k = 0; k < Math.min(linkCount, ROW_CANDIDATES); k++)
+      candidates[place * ROW_CANDIDATES + k] = (place + k) % linkCount;
+    if (together === undefined) continue;
+    candidates.set(together, (PLACES + place) * ROW_CANDIDATES);
+    for (let k = 0; k < together.length - 1; k++)
+      shares[(PLACES + place) * ROW_SHARES + k] = (SHARE_WHOLE * (k + 1)) / together.length;
+  }
   const bytes = encodeImage({
     epoch: 1,
     madeAtMs: 0,
     fleetDigest: 1,
     placesDigest: 1,
-    groupCount: 1,
+    groupCount,
     placeCount: PLACES,
     networkAsn: new Uint32Array(0),
     networkPlace: new Uint32Array(0),
@@ -117,8 +129,9 @@ function table(): SteeringTable {
     rows: {
       cellStride: PLACES,
       candidates,
-      ttlSeconds: new Uint16Array(PLACES).fill(ROW_TTL),
-      ttlReason: new Uint8Array(PLACES),
+      shares,
+      ttlSeconds: new Uint16Array(units).fill(ROW_TTL),
+      ttlReason: new Uint8Array(units).fill(TOGETHER, PLACES),
     },
     termsText: new Uint8Array(0),
   });

@@ -42,6 +42,21 @@ many TXT "${'2'.repeat(200)}"
 many TXT "${'3'.repeat(200)}"
 unknown TYPE65280 \\# 3 010203
 steer 30 STEER web
+mailsteer MX 10 steer
+mailsteer MX 20 mail
+_web._tcp SRV 0 5 443 steer
+_both._tcp SRV 0 5 443 steer
+_both._tcp SRV 1 5 443 steer
+naptra NAPTR 100 10 "A" "web+D2T" "" steer
+naptrs NAPTR 100 10 "s" "SIP+D2T" "" _sip._tcp
+naptrs NAPTR 100 20 "s" "web+D2T" "" _web._tcp
+naptru NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:info@example.com!" .
+svcalias HTTPS 0 svc
+steerhttps HTTPS 0 steer
+steersvcb SVCB 1 steer alpn=h2
+*.wildsteer STEER web
+mailwild MX 10 any.wildsteer
+mailwild MX 20 a.b.wildsteer
 `;
 
 /** When the vectors' cookies are judged, and with which secrets: those of RFC 9018 appendix A. */

@@ -31,10 +31,18 @@ export interface ZoneToSign {
   readonly spoil?: (record: ZoneRecord) => boolean;
 }
 
-/** Where zones are signed: keys, signatures and serials lie there. */
-export function signingGroundOf(data: AnswerData, folder: string): SigningGround {
+/**
+ * Where zones are signed: keys, signatures and serials lie there. `together`: POPs that services with the
+ * policy `all` answer in one.
+ */
+export function signingGroundOf(
+  data: Pick<AnswerData, 'fleet' | 'services'>,
+  folder: string,
+  together: SigningGround['services'][number]['together'] = [],
+): SigningGround {
   const popIndexes = data.fleet.links.map(({ popIndex }) => popIndex);
-  return { services: data.services.map((spec) => ({ ...spec, popIndexes })), fleet: data.fleet, folder };
+  const services = data.services.map((spec) => ({ ...spec, popIndexes, together }));
+  return { services, fleet: data.fleet, folder };
 }
 
 /** Makes keys for a zone, and gives the DS that its parent is to have, as a line. */
