@@ -30,7 +30,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   migrate: ['base', 'wire', 'zone', 'config'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };
-const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'console'];
+const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'delays', 'console'];
 const shellImports = [...Object.keys(PURE), 'store'];
 /** The image readers, which are all that `answer` may take from the rooms that decide. */
 const ANSWER_MAY_READ = ['geo/client-image.ts', 'steering/image.ts'];

@@ -84,6 +84,14 @@ export function networkTableBuilder(): NetworkTableBuilder {
   return { size: () => count, add, finish: () => ({ count, ...resized(columns, count, labelsLength) }) };
 }
 
+/** The rows of one table, and then those of the other. */
+export function joinedTables(one: NetworkTable, other: NetworkTable): NetworkTable {
+  const builder = networkTableBuilder();
+  for (const table of [one, other])
+    for (let row = 0; row < table.count; row++) builder.add(networkAt(table, row));
+  return builder.finish();
+}
+
 /** One row as an object. */
 export function networkAt(table: NetworkTable, row: number): NetworkOverride {
   const country = table.country[row] as number;

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OperatorError, type Problem } from '../base/errors.ts';
-import { type NetworkTable, networkDigest } from '../base/network-table.ts';
+import { joinedTables, type NetworkTable, networkDigest } from '../base/network-table.ts';
 import type { Config } from '../config/config.ts';
 import { readNetworksCsv } from '../config/networks.ts';
 import { type LocatorSources, openAsn, openCity } from '../geo/client-sources.ts';
@@ -81,13 +81,13 @@ export function lazyGeoSources(config: GeoConfig): Omit<LocatorSources, 'places'
   };
 }
 
-/** The operator's networks, from the configuration or from the CSV file that it names. */
+/** The operator's networks, from the CSV file that the configuration names and from itself. */
 function readNetworks({ geo, networks }: GeoConfig): NetworkTable {
   if (geo.networks === undefined) return networks;
   const { bytes } = readShared({ path: geo.networks, file: geo.networks });
   const { table, problems } = readNetworksCsv(bytes, geo.networks);
   if (problems.length > 0) throw new OperatorError('bad-config', problems);
-  return table;
+  return networks.count === 0 ? table : joinedTables(table, networks);
 }
 
 /** What is wrong with the databases, as far as opening each of them tells. */

@@ -1,12 +1,11 @@
+import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Pop } from '../base/fleet.ts';
 import { nearest } from '../base/nearest.ts';
 import type { Config } from '../config/config.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
 import type { Pops } from '../pop/pops.ts';
-import { createAgent, STEP_MS } from '../probe/agent.ts';
-import { createOutbox } from '../probe/outbox.ts';
-import type { PopReport, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { clientsInUse } from './clients-in-use.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
 import { demoCertificate } from './demo.ts';
@@ -18,6 +17,17 @@ import { systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
+import { reportPops } from './pop-report.ts';
+import {
+  DELAY_OPTIONS,
+  SEED_OPTION,
+  seedOf,
+  startDelays,
+  tryDelays,
+  wantedDelays,
+  withDelays,
+  withStandIns,
+} from './real-delays.ts';
 import { startConfiguredPops } from './start-pops.ts';
 import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
@@ -54,6 +64,8 @@ export const popCommand: Command = {
       value: 'N',
       help: 'port of /metrics on 127.0.0.1 (0: any free one; default: none)',
     },
+    ...DELAY_OPTIONS,
+    seed: SEED_OPTION,
   },
   examples: [
     [
@@ -71,10 +83,14 @@ export const popCommand: Command = {
       max: 65_535,
       what: 'a port',
     });
+    const seed = seedOf(flags, reader);
     // Here --port is the POPs', not that of DNS.
     const { port: _, 'admin-port': __, ...others } = flags;
-    const config = configOf({ ...invocation, flags: others }, reader);
+    const delays = wantedDelays(flags, reader);
+    const plain = configOf({ ...invocation, flags: others }, reader);
+    const config = delays === undefined ? plain : withStandIns(plain, delays);
     const own = popsOf(config, operands);
+    await tryDelays(delays);
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
       closeLater(rereadAtHangup(terminal, log, []));
@@ -103,11 +119,21 @@ export const popCommand: Command = {
         closeLater,
       });
       closeLater(() => finishRequests(pops, own, drains.drainAll));
-      closeLater(report(own, { pops, store, wish: drains.wish }));
-      const metrics =
-        adminPort === undefined
-          ? undefined
-          : await startMetrics(adminPort, { pops, log, version: programVersion(terminal) });
+      closeLater(reportPops(own, { pops, store, wish: drains.wish }));
+      const delayCounters = await startDelays({
+        wanted: delays,
+        fleet: config.fleet,
+        places,
+        seed,
+        pops: new Set(own.map(({ index }) => index)),
+        popPort,
+        dnsPorts: [],
+        store,
+        log,
+        closeLater,
+      });
+      const counters = withDelays(pops.counters, delayCounters);
+      const metrics = await startMetrics(adminPort, { counters, log, version: programVersion(terminal) });
       if (metrics !== undefined) closeLater(metrics.close);
       const { address, connected } = store.state();
       const ca = certificate.caFile;
@@ -194,61 +220,6 @@ function followOwnDrains(store: Store, own: readonly Pop[], closeLater: CloseLat
   };
 }
 
-/** Reports each POP's load and demand. Returns how to stop. */
-function report(
-  own: readonly Pop[],
-  parts: { readonly pops: Pops; readonly store: Store; readonly wish: () => string | undefined },
-): () => void {
-  const { pops, store, wish } = parts;
-  const outbox = createOutbox(store);
-  const agents = own.map((pop, turn) =>
-    createAgent({
-      pop: pop.code,
-      source: 'measured',
-      sink: store,
-      outbox,
-      // Networks are measured by `isochrone agent`, or by nobody.
-      pinger: { burst: (_target, _nowMs, done) => done('unknown') },
-      figures: {
-        report: (nowMs) => reportOf(pop, nowMs, { pops, drain: wish() }),
-        demand: () => pops.load(pop.index).demand,
-      },
-      turn,
-    }),
-  );
-  const timer = setInterval(() => {
-    const nowMs = systemClock.nowMs();
-    for (const agent of agents) agent.step(nowMs);
-  }, STEP_MS);
-  return () => clearInterval(timer);
-}
-
-function reportOf(
-  pop: Pop,
-  nowMs: number,
-  { pops, drain }: { readonly pops: Pops; readonly drain: string | undefined },
-): PopReport {
-  const { rps, connections, mbps } = pops.load(pop.index);
-  return {
-    pop: pop.code,
-    atMs: nowMs,
-    source: 'measured',
-    loadRps: rps,
-    steeredRps: rps,
-    capacityRps: pop.capacityRps,
-    healthy: true,
-    connections,
-    ...(drain === undefined ? {} : { drain }),
-    links: pop.links.map(({ id, index, capacityMbps }) => ({
-      id,
-      throughputMbps: mbps.get(index) ?? 0,
-      capacityMbps,
-      queueMs: 0,
-      lossRate: 0,
-    })),
-  };
-}
-
 /** Lets what is under way end: no request is lost. */
 async function finishRequests(pops: Pops, own: readonly Pop[], drainAll: () => void): Promise<void> {
   drainAll();
@@ -258,14 +229,16 @@ async function finishRequests(pops: Pops, own: readonly Pop[], drainAll: () => v
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
 }
 
-function startMetrics(
-  port: number,
-  { pops, log, version }: { pops: Pops; log: (message: string) => void; version: string },
+async function startMetrics(
+  port: number | undefined,
+  parts: { counters: () => CounterSnapshot; log: (message: string) => void; version: string },
 ) {
+  if (port === undefined) return undefined;
+  const { counters, log, version } = parts;
   return startMetricsServer({
     listen: { host: '127.0.0.1', port },
     facts: { role: 'pop', version },
-    counters: pops.counters,
+    counters,
     onError: (error) => log(`metrics: ${(error as Error).message}`),
   });
 }

@@ -91,6 +91,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./model.ts')).modelCommand,
   },
   {
+    name: 'clients',
+    summary: 'list client networks of the modelled internet, and the addresses here that stand for them',
+    load: async () => (await import('./clients.ts')).clientsCommand,
+  },
+  {
     name: 'simulate',
     summary: 'run the decisions against a world of round-trip times in simulated time; write a report',
     load: async () => (await import('./simulate.ts')).simulateCommand,

@@ -1,3 +1,4 @@
+import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
@@ -13,6 +14,15 @@ import { startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
+import {
+  DELAY_OPTIONS,
+  SEED_OPTION,
+  seedOf,
+  startDelays,
+  tryDelays,
+  wantedDelays,
+  withStandIns,
+} from './real-delays.ts';
 import { startControlLoop } from './start-control.ts';
 import { readyFacts } from './start-lines.ts';
 import { readTargetBook } from './target-book.ts';
@@ -22,8 +32,6 @@ import { openWorld, startImages } from './world.ts';
 
 /** Port of the POPs where neither --pop-port nor a service's HTTPS record says otherwise. */
 const POP_PORT = 8443;
-/** Seed of the modelled internet without --seed. */
-export const DEMO_SEED = 1;
 
 export const upCommand: Command = {
   operands: '',
@@ -40,7 +48,8 @@ export const upCommand: Command = {
       value: 'N',
       help: `HTTPS port of the POPs, and in HTTPS records (default: the configuration's, or ${POP_PORT})`,
     },
-    seed: { type: 'string', value: 'N', help: `seed of the modelled internet (default ${DEMO_SEED})` },
+    seed: SEED_OPTION,
+    ...DELAY_OPTIONS,
   },
   examples: [
     ['up', 'the demo; npm start does the same'],
@@ -51,9 +60,12 @@ export const upCommand: Command = {
     const reader = valueReader();
     const ports = { min: 1, max: 65_535, what: 'a port' };
     const popPort = reader.whole('pop-port', textFlag(flags, 'pop-port'), ports);
-    const seed = reader.whole('seed', textFlag(flags, 'seed'), { min: 0, max: 2 ** 32 - 1, what: 'a seed' });
+    const seed = seedOf(flags, reader);
     const workers = workersOf(invocation, reader);
-    const config = withPopPort(configOf(invocation, reader), popPort);
+    const delays = wantedDelays(flags, reader);
+    const plain = withPopPort(configOf(invocation, reader), popPort);
+    const config = delays === undefined ? plain : withStandIns(plain, delays);
+    await tryDelays(delays);
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
@@ -71,6 +83,7 @@ export const upCommand: Command = {
       const figures = ingestMetrics();
       const development = await developmentFor(config, log);
       let running: Demo | undefined;
+      let delayCounters: (() => CounterSnapshot) | undefined;
       const starting = startLive({
         health,
         role: 'up',
@@ -83,7 +96,10 @@ export const upCommand: Command = {
         workers,
         development,
         control: metrics.read,
-        counters: () => [...figures.read(), ...(running === undefined ? [] : [running.pops.counters()])],
+        counters: () => [
+          ...figures.read(),
+          ...[running?.pops.counters, delayCounters].flatMap((read) => read?.() ?? []),
+        ],
         pops: () => running?.popsApi,
         packed: decider.packed,
         closeLater,
@@ -96,7 +112,7 @@ export const upCommand: Command = {
         explain,
         packed: decider.packed,
         popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
-        seed: seed ?? DEMO_SEED,
+        seed,
         log,
         terminal,
         mapped: starting.mapped,
@@ -132,6 +148,18 @@ export const upCommand: Command = {
         closeLater,
       });
       const live = await starting.live;
+      delayCounters = await startDelays({
+        wanted: delays,
+        fleet,
+        places: world.places,
+        seed,
+        pops: new Set(fleet.pops.keys()),
+        popPort: demo.popPort,
+        dnsPorts: live.dns.map((endpoint) => Number(endpoint.split(':').at(-1))),
+        store,
+        log,
+        closeLater,
+      });
       if (json)
         terminal.out(
           JSON.stringify({
@@ -139,7 +167,15 @@ export const upCommand: Command = {
           }),
         );
       else
-        for (const line of welcome({ world, live, store: store.state(), demo, terminal })) terminal.out(line);
+        for (const line of welcome({
+          world,
+          live,
+          store: store.state(),
+          demo,
+          terminal,
+          areDelaysReal: delays !== undefined,
+        }))
+          terminal.out(line);
     });
     return EXIT_OK;
   },

@@ -23,8 +23,9 @@ export function welcome(parts: {
   readonly store: StoreState;
   readonly demo: Demo;
   readonly terminal: Terminal;
+  readonly areDelaysReal: boolean;
 }): string[] {
-  const { world, live, store, demo, terminal } = parts;
+  const { world, live, store, demo, terminal, areDelaysReal } = parts;
   const { fleet } = world.config;
   const [endpoint = ''] = live.dns;
   const host = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/[[\]]/g, '');
@@ -55,6 +56,7 @@ export function welcome(parts: {
       ? []
       : [`  store    ${store.address}${store.connected ? '' : NOT_CONNECTED}`]),
     `  POPs     HTTPS on ${demo.popAddresses} loopback addresses, port ${demo.popPort}`,
+    ...(areDelaysReal ? ['  delays   real, for the addresses of `isochrone clients`'] : []),
     '',
     'Try, in another terminal, as a client in Brazil:',
     '',

@@ -7,7 +7,7 @@
 import { must } from '../base/assert.ts';
 import type { Fleet, Link, Pop } from '../base/fleet.ts';
 import { exponential, type Random } from '../base/random.ts';
-import { baseTerms, type ClientPlaces, DRAW_LINK_LOAD, DRAW_POP_LOAD } from './path.ts';
+import { type BaseTerms, baseTerms, type ClientPlaces, DRAW_LINK_LOAD, DRAW_POP_LOAD } from './path.ts';
 
 /** How a POP's part of the internet is worse than modelled. The store's model changes have this form. */
 export interface Weather {
@@ -58,6 +58,16 @@ export interface PathTerms {
   readonly totalMs: number;
 }
 
+/** How one packet goes, from the client to the POP or back: half of a round trip. */
+export interface OneWay {
+  /** Without jitter. */
+  readonly ms: number;
+  /** Mean of the jitter, which is exponential, ms. */
+  readonly jitterMs: number;
+  /** Fraction 0..1 of packets that do not arrive. */
+  readonly lossRate: number;
+}
+
 /** State of a link, with the fields of a link's report in the store. */
 export interface LinkState {
   readonly id: string;
@@ -85,6 +95,8 @@ export interface NetModel {
    * carries.
    */
   readonly pathRtt: (path: ModelPath, now: { weather: WeatherByPop; linkRps?: number }) => PathTerms;
+  /** The same for one packet: two of them lose and jitter as a ping of `burst` does. */
+  readonly oneWay: (path: ModelPath, now: { weather: WeatherByPop; linkRps?: number }) => OneWay;
   /** Pings one after the other and reduces them as an agent does. */
   readonly burst: (
     path: ModelPath,
@@ -168,22 +180,29 @@ export function createNetModel(world: { fleet: Fleet; places: ClientPlaces; seed
     const totalMs = lastMileMs + propagationMs + inflationMs + detourMs + queue + changeMs;
     return { lastMileMs, propagationMs, inflationMs, detourMs, queueMs: queue, changeMs, totalMs };
   };
+  /** Share of round trips that are whole. */
+  const arrival: (path: ModelPath, now: { weather: WeatherByPop; linkRps?: number }) => number = (
+    { linkIndex },
+    { weather, linkRps = 0 },
+  ) => {
+    const change = weather.get(popOf(linkOf(linkIndex).popIndex).code);
+    if (change?.outage === true) return 0;
+    const congestionLoss = linkReport(linkIndex, linkRps, weather).lossRate;
+    return (1 - QUIET_LOSS) * (1 - congestionLoss) * (1 - (change?.lossRate ?? 0));
+  };
   return {
     pathRtt,
     linkReport,
-    baseRttMs: (placeId, asn, linkIndex) => {
-      const { popIndex } = linkOf(linkIndex);
-      const km = terms.km(placeId, popIndex);
-      const pathMs = terms.propagationMs(km) + terms.inflationMs(placeId, asn, linkIndex, km);
-      return terms.lastMileMs(placeId, asn) + pathMs + terms.detourMs(asn, popIndex);
-    },
-    burst: (path, now) => {
-      const { code } = popOf(linkOf(path.linkIndex).popIndex);
-      const change = now.weather.get(code);
-      if (change?.outage === true) return { sent: now.pings, lost: now.pings };
+    oneWay: (path, now) => {
       const { totalMs } = pathRtt(path, now);
-      const congestionLoss = linkReport(path.linkIndex, now.linkRps ?? 0, now.weather).lossRate;
-      const arrives = (1 - QUIET_LOSS) * (1 - congestionLoss) * (1 - (change?.lossRate ?? 0));
+      const lossRate = 1 - Math.sqrt(arrival(path, now));
+      return { ms: totalMs / 2, jitterMs: meanJitterMs(totalMs) / 2, lossRate };
+    },
+    baseRttMs: baseRttOf(terms, fleet),
+    burst: (path, now) => {
+      const arrives = arrival(path, now);
+      if (arrives === 0) return { sent: now.pings, lost: now.pings };
+      const { totalMs } = pathRtt(path, now);
       return ping({ totalMs, arrives, pings: now.pings, random: now.random });
     },
     loadOf: (popIndex, servedRps, weather) => {
@@ -198,6 +217,15 @@ export function createNetModel(world: { fleet: Fleet; places: ClientPlaces; seed
   };
 }
 
+function baseRttOf(terms: BaseTerms, fleet: Fleet): NetModel['baseRttMs'] {
+  return (placeId, asn, linkIndex) => {
+    const { popIndex } = must(fleet.links[linkIndex], 'link');
+    const km = terms.km(placeId, popIndex);
+    const pathMs = terms.propagationMs(km) + terms.inflationMs(placeId, asn, linkIndex, km);
+    return terms.lastMileMs(placeId, asn) + pathMs + terms.detourMs(asn, popIndex);
+  };
+}
+
 function ping(options: { totalMs: number; arrives: number; pings: number; random: Random }): ModelBurst {
   const { totalMs, arrives, pings, random } = options;
   let rttMs = Number.POSITIVE_INFINITY;
@@ -206,7 +234,7 @@ function ping(options: { totalMs: number; arrives: number; pings: number; random
   for (let i = 0; i < pings; i++) {
     // Both drawn each time, so that a loss does not shift every draw after it.
     const arrived = random.next() < arrives;
-    const jitterMs = exponential(random, JITTER_MIN_MS + JITTER_SHARE * totalMs);
+    const jitterMs = exponential(random, meanJitterMs(totalMs));
     if (!arrived) {
       lost++;
       continue;
@@ -216,6 +244,10 @@ function ping(options: { totalMs: number; arrives: number; pings: number; random
   }
   if (lost === pings) return { sent: pings, lost };
   return { rttMs, meanMs: sumMs / (pings - lost), sent: pings, lost };
+}
+
+function meanJitterMs(totalMs: number): number {
+  return JITTER_MIN_MS + JITTER_SHARE * totalMs;
 }
 
 function queueMs(utilisation: number): number {

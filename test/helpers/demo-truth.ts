@@ -1,8 +1,8 @@
 import { readConfig } from '../../src/cli/config-file.ts';
 import { readGeoData } from '../../src/cli/geo-files.ts';
 import { loadGround } from '../../src/cli/ground.ts';
+import { DEMO_SEED } from '../../src/cli/real-delays.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
-import { DEMO_SEED } from '../../src/cli/up.ts';
 import { createNetModel } from '../../src/netmodel/model.ts';
 import { readClientNetworks } from '../../src/netmodel/networks.ts';
 import { clientsOf } from '../../src/probe/clients.ts';
