@@ -3,6 +3,7 @@ import type { Pops } from '../pop/pops.ts';
 import { createAgent, STEP_MS } from '../probe/agent.ts';
 import { createOutbox } from '../probe/outbox.ts';
 import type { PopReport, Store } from '../store/store.ts';
+import { systemClock } from './live.ts';
 
 /** Reports each POP's load and demand. Returns how to stop. */
 export function reportPops(

@@ -12,6 +12,7 @@ import { ingestCounters } from '../../../src/cli/ingest-metrics.ts';
 import { queryLogCounters } from '../../../src/cli/query-log.ts';
 import { familiesOf } from '../../../src/console/metrics.ts';
 import type { MetricsView, ProcessFacts } from '../../../src/console/metrics-view.ts';
+import { DELAY_LAYOUT } from '../../../src/delays/counters.ts';
 import { createPopCounters } from '../../../src/pop/pop-counters.ts';
 import { securityCounts } from '../../../src/pop/security-counters.ts';
 import { serverLayout } from '../../../src/server/counters.ts';
@@ -95,6 +96,7 @@ function sources(): readonly Source[] {
   const servers: readonly Role[] = ['up', 'serve'];
   const layout = serverLayout(['FRA']);
   const block = counterBlock(layout);
+  const delays = counterBlock(DELAY_LAYOUT);
   const families = (list: readonly FamilySnapshot[]): CounterSnapshot => ({ ...NONE, families: list });
   // What these read of a crew, a tier and an agent's counts is all that they get.
   const crew = { slots: [], options: { deaths: { banned: () => 0 } }, data: {} } as never;
@@ -114,6 +116,7 @@ function sources(): readonly Source[] {
     },
     { roles: ['up', 'pop'], snapshot: createPopCounters().read({ tier, guard }) },
     { roles: ['up', 'pop'], snapshot: securityCounts(new Map()).read() },
+    { roles: ['up', 'pop'], snapshot: readCounters(DELAY_LAYOUT, [delays]), layout: DELAY_LAYOUT },
     { roles: ['agent'], snapshot: agentCounters({ restraints: {} } as never, state) },
   ];
 }

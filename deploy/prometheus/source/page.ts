@@ -21,6 +21,7 @@ const PARTS: readonly (readonly [begins: string, title: string])[] = [
   ['isochrone_samples_', 'Control loop'],
   ['isochrone_moves_', 'Control loop'],
   ['isochrone_cells', 'Control loop'],
+  ['isochrone_delays_', 'Real delays (with `--real-delays`)'],
   ['isochrone_agent_', 'Agent'],
   ['isochrone_ingest_', 'What comes over HTTP from agents and browsers (with `listen.ingest`)'],
   ['isochrone_', 'Process, images, table and store'],
