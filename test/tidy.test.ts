@@ -22,12 +22,14 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   geo: ['base'],
   steering: ['base'],
   netmodel: ['base'],
-  lab: ['base', 'netmodel', 'steering'],
+  lab: ['base', 'netmodel', 'steering', 'replay'],
   // Of `wire` the names of record types and response codes.
   config: ['base', 'steering', 'wire'],
   zone: ['base', 'wire'],
   // Of `config` the reader of YAML, which knows lines.
   migrate: ['base', 'wire', 'zone', 'config'],
+  // What would be, if: it reads images and logs, and has decisions made.
+  replay: ['base', 'wire', 'geo', 'steering'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };
 const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'delays', 'console'];
@@ -49,6 +51,7 @@ const ENTRIES = [
   'src/server/mapper-thread.ts',
   'src/cli/compile-thread.ts',
   'src/cli/describe-thread.ts',
+  'src/cli/what-if-thread.ts',
   'src/pop/edge/function-thread.ts',
   'src/pop/edge/lambda-thread.ts',
 ];

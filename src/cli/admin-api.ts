@@ -26,6 +26,7 @@ import { imagesView, servingView, tableView } from './image-views.ts';
 import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
+import { createWhatIf, type WhatIfParts } from './what-if.ts';
 import type { World } from './world.ts';
 import type { ZoneCare } from './zone-care.ts';
 
@@ -59,6 +60,9 @@ export interface AdminApiParts {
 const ZONES_SHOWN = 20;
 /** Client networks that `status` names. */
 const DEMAND_SHOWN = 5;
+
+/** Client networks and services that a question what would happen looks at. */
+const WHAT_IF_CELLS = 20_000;
 
 /** The admin API of a running `up` or `serve`. */
 export function createAdminApi(parts: AdminApiParts): AdminApi {
@@ -99,6 +103,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     demand: (max) => demandView(world, nameServer, max),
     live: parts.live,
     explain: (question) => explain(parts, question),
+    whatIf: createWhatIf(whatIfParts(parts)),
     reloadZones: (wish) => reloadZones(parts, wish),
     secondaries: parts.care.secondaries,
     setOverride: (pop, override) => store.setOverride(pop, override),
@@ -123,6 +128,17 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         health: parts.health.metrics(),
       };
     },
+  };
+}
+
+function whatIfParts({ world, store, table, clock, nameServer }: AdminApiParts): WhatIfParts {
+  return {
+    ground: world,
+    store,
+    locator: world.locator,
+    image: table.image,
+    nowMs: clock.nowMs,
+    queries: () => nameServer.demand(WHAT_IF_CELLS).cells,
   };
 }
 

@@ -14,6 +14,8 @@ import { clientsView } from './image-views.ts';
 import { systemClock } from './live.ts';
 import { popViews } from './pop-views.ts';
 import { programVersion } from './version.ts';
+import { createWhatIf } from './what-if.ts';
+import { currentLocator } from './world.ts';
 
 /** What the admin API of a process that only decides shows and changes. */
 export interface ControlApiParts {
@@ -51,6 +53,13 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
       throw notHere('demand', 'this process answers no queries');
     },
     explain: () => Promise.reject(notHere('explain', 'this process answers no queries')),
+    whatIf: createWhatIf({
+      ground,
+      store,
+      locator: currentLocator(parts.clients.image),
+      image: parts.table.image,
+      nowMs,
+    }),
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => store.modelChanges(),
     setModelChange: (pop, change) => store.setModelChange(pop, change),

@@ -2,8 +2,9 @@ import { formatPrefix } from '../base/address.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import { networkOfKey } from '../base/network-key.ts';
 import type { DemandView } from '../console/api.ts';
-import { emptyLocated, locate } from '../geo/client-image.ts';
+import { emptyLocated } from '../geo/client-image.ts';
 import type { NameServer } from '../server/supervisor.ts';
+import { locateDemand } from './located-demand.ts';
 import type { World } from './world.ts';
 
 /** Networks that the metric names: its label values come and go, so there must be few. */
@@ -11,13 +12,11 @@ const METRIC_ROWS = 20;
 
 /** Who asks for what, in words, the busiest first. */
 export function demandView(world: World, nameServer: Pick<NameServer, 'demand'>, max: number): DemandView {
-  const { places, config, answering } = world;
+  const { places, config, locator } = world;
   const { cells, cellCount, qps, overflowQps } = nameServer.demand(max);
   const located = emptyLocated();
   const rows = cells.map(({ leafKey, serviceIndex, qps: own, ...cell }) => {
-    const leaf = leafKey < 0 ? undefined : networkOfKey(leafKey);
-    if (leaf !== undefined) locate(answering.clients(), leaf.address, located);
-    const { placeId, asn } = leaf === undefined ? cell : located;
+    const { placeId, asn } = locateDemand(locator, { leafKey, ...cell }, located);
     const [country = '', name = ''] = [places.country[placeId], places.name[placeId]];
     const service = config.services[serviceIndex]?.name;
     const place = country === '' || name === country ? name : `${name}, ${country}`;
@@ -25,7 +24,7 @@ export function demandView(world: World, nameServer: Pick<NameServer, 'demand'>,
       place,
       key: places.key[placeId] ?? '',
       asn,
-      ...(leaf !== undefined && { network: formatPrefix(leaf) }),
+      ...(leafKey >= 0 && { network: formatPrefix(networkOfKey(leafKey)) }),
       ...(service !== undefined && { service }),
       qps: own,
     };

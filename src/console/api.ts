@@ -6,6 +6,7 @@ import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
 import type { PopsApi } from './api-pops.ts';
+import type { WhatIfView } from './api-what-if.ts';
 import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
 import type { MetricsView } from './metrics-view.ts';
 
@@ -250,6 +251,11 @@ export interface AdminApi {
   readonly live: LiveApi;
   /** An `OperatorError('not-found')` for a name that is not steered. */
   readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
+  /**
+   * What would happen without these POPs of the fleet; worked out beside what answers. Undefined: too many
+   * such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.
+   */
+  readonly whatIf: (without: readonly string[]) => Promise<WhatIfView | undefined>;
   /** Reads zones again, or says what would change. An `OperatorError('not-found')` for an unknown one. */
   readonly reloadZones: (wish: ZoneReloadWish) => Promise<readonly ReloadedZone[]>;
   /** How the zones stand that come from elsewhere. */

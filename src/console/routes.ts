@@ -42,6 +42,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/history$/, ({ api }) => jsonReply(api.live.history())],
   ['GET', /^\/api\/history\/at$/, historyAt],
   ['GET', /^\/api\/explain$/, explain],
+  ['GET', /^\/api\/whatif$/, whatIf],
   ['GET', /^\/api\/zones$/, ({ api }) => jsonReply({ secondaries: api.secondaries() })],
   ['POST', /^\/api\/zones\/reload$/, reloadZones],
   ['GET', /^\/api\/model$/, listModel],
@@ -113,6 +114,21 @@ async function explain({ api, query }: RouteContext): Promise<Reply> {
   const question = readQuestion(query);
   if ('wrong' in question) return problemReply(400, question.wrong);
   return jsonReply(await api.explain(question.value));
+}
+
+/** POPs that may be taken away in one question. */
+const WITHOUT_MAX = 20;
+
+async function whatIf({ api, query }: RouteContext): Promise<Reply> {
+  const without = query.getAll('without');
+  if (without.length === 0) return problemReply(400, ['without: is missing: the code of a POP']);
+  if (without.length > WITHOUT_MAX) return problemReply(400, [`without: at most ${WITHOUT_MAX} POPs`]);
+  const unknown = without.flatMap((code) => unknownPop(code, api.popCodes));
+  if (unknown.length > 0) return problemReply(404, unknown, 'not-found');
+  const view = await api.whatIf(without);
+  if (view !== undefined) return jsonReply(view);
+  const busy = problemReply(503, ['others ask the same kind of question: ask again in a few seconds']);
+  return { ...busy, headers: { 'retry-after': '5' } };
 }
 
 async function reloadZones({ api, request }: RouteContext): Promise<Reply> {

@@ -1,11 +1,13 @@
 import { type Prefix, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { networkKey } from '../base/network-key.ts';
+import type { KnownWorld, SavedCell } from '../replay/foresee.ts';
 import { createDecider, type Decider } from '../steering/decider.ts';
 import { serviceGroups } from '../steering/groups.ts';
 import { candidate, openImage, rowOf, rowShare, rowTtl, type SteeringImage } from '../steering/image.ts';
 import { encodeImage } from '../steering/image-encode.ts';
 import { STEERING_PARAMETERS, type SteeringParams } from '../steering/params.ts';
+import type { CellGeometry } from '../steering/prior.ts';
 import { claimedFleet, claimedPlaces } from './claimed-places.ts';
 import type { Answer, Share, Steerer, SteererOptions } from './steerer.ts';
 
@@ -19,12 +21,13 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
   const { geometry, digest, placeOf } = claimedPlaces(claimed);
   const everything = { name: 'world', popIndexes: fleet.pops.map(({ index }) => index), biasMs: [] };
   const { groups } = serviceGroups(fleet.pops.length, [everything]);
+  const params = defaultParams();
   const decider = createDecider({
     fleet,
     geometry,
     placesDigest: digest,
     groups,
-    params: defaultParams(),
+    params,
     leafCellsMax: claimed.cells.length,
     burstsPerNetworkMax: burstsPerCell ?? 0,
   });
@@ -39,7 +42,16 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
     placeId: placeOf[cell] as number,
     asn: 0,
   });
+  let last: KnownWorld | undefined;
   return {
+    saved: () => {
+      if (last === undefined) return undefined;
+      const ground = { fleet, geometry, placesDigest: digest, groups, params };
+      return {
+        ground,
+        known: { ...last, image, estimates: estimatesOf(decider, claimed, { geometry, at }) },
+      };
+    },
     plan: (nowMs, burstsMax) => {
       if (burstsPerCell === 0) return [];
       return decider.plan(nowMs, burstsMax, exploredMax).map(({ network, popIndex }) => {
@@ -47,6 +59,9 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
       });
     },
     tick: ({ nowMs, bursts, reports, overrides, demandRps }) => {
+      const demand = [...demandRps].map((rps, cell) => ({ ...at(cell), rps, group: 0 }));
+      const isOut = reports.filter(({ healthy }) => !healthy).map(({ pop }) => ({ pop, reason: 'down' }));
+      last = { nowMs, demand, overrides: [...overrides, ...isOut], estimates: [] };
       decider.tick({
         nowMs,
         reports,
@@ -54,13 +69,33 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
         samples: bursts.map(({ cell, pop, rttMs, jitterMs, sent, lost, atMs }) => {
           return { popIndex: pop, ...at(cell), rttMs, jitterMs, sent, lost, atMs, modelled: false };
         }),
-        demand: [...demandRps].map((rps, cell) => ({ ...at(cell), rps, group: 0 })),
+        demand,
       });
       // What the guard keeps back is not published: the last table stays.
       if (image === undefined || decider.guard().length === 0) image = imageOf(decider, nowMs, source);
     },
     answer: (cell) => answerOf(must(image, 'a tick'), at(cell)),
   };
+}
+
+/** What is known of the networks and of the places that they are claimed to be in. */
+function estimatesOf(
+  decider: Decider,
+  { cells }: SteererOptions['claimed'],
+  where: {
+    readonly geometry: CellGeometry;
+    readonly at: (cell: number) => { readonly placeId: number; readonly asn: number };
+  },
+): SavedCell[] {
+  const { geometry, at } = where;
+  const keys = [
+    ...cells.map(({ prefix }, cell) => ({ key: prefix, at: at(cell) })),
+    ...geometry.key.map((key) => ({ key, at: undefined })),
+  ];
+  return keys.flatMap(({ key, at: place }) => {
+    const packed = decider.packed(key);
+    return packed === undefined ? [] : [{ key, packed, at: place }];
+  });
 }
 
 /** All parameters of the decision at their defaults. */

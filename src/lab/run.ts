@@ -3,6 +3,7 @@ import type { FleetOverride, FleetReport } from '../steering/fleet-state.ts';
 import { ewmaSteerer, geoSteerer, roundRobinSteerer } from './baselines.ts';
 import { createDelivery } from './delivery.ts';
 import { isochroneSteerer } from './engine.ts';
+import { createForeseer, type ForeseenLoss } from './foreseen.ts';
 import { createJudge, type Figures } from './judge.ts';
 import { type Clients, createClients } from './load.ts';
 import { createNetwork, type Network } from './network.ts';
@@ -23,6 +24,8 @@ export interface RunOptions {
   /** The world's by default. */
   readonly ticks?: number | undefined;
   readonly seed?: number | undefined;
+  /** Foresees the load of the others whenever POPs go, and measures it. */
+  readonly foresees?: boolean | undefined;
 }
 
 /** A decision that changed: rows of decisions.csv. */
@@ -49,6 +52,8 @@ export interface RunResult {
   readonly decisions: readonly DecisionRow[];
   readonly probes: readonly ProbeRow[];
   readonly figures: Figures;
+  /** What was foreseen and what came, each time that POPs went; empty where that was not asked for. */
+  readonly foreseen: readonly ForeseenLoss[];
 }
 
 /** A run, tick by tick: the caller may look up between two. */
@@ -80,6 +85,7 @@ export function startRun(options: RunOptions): Run {
   const stage = { claimed, truth, steerer, clients, network: createNetwork(truth, seed) };
   const delivery = createDelivery(truth.agent, seed);
   const budget = burstBudget(cells.length, head.tickSeconds, burstsPerCell);
+  const foreseer = options.foresees === true ? createForeseer(world, ticks) : undefined;
   const probes: ProbeRow[] = [];
   const decisions: DecisionRow[] = [];
   const last: (readonly Share[])[] = [];
@@ -91,6 +97,7 @@ export function startRun(options: RunOptions): Run {
     step: () => {
       if (tick >= ticks) return false;
       const nowMs = START_MS + Math.round(tick * head.tickSeconds * 1000);
+      foreseer?.before(tick, () => steerer.saved?.());
       const happened = truth.advance(tick);
       judge.happened(tick, happened);
       const sent = measure(stage, { tick, nowMs, budget, probes });
@@ -112,12 +119,14 @@ export function startRun(options: RunOptions): Run {
         load,
         bursts: sent.length,
       });
+      foreseer?.after(tick, load);
       tick++;
       return true;
     },
     result: () => {
       const figures = judge.figures(probes.length);
-      return { policy, ticks, seed, burstsPerCell, decisions, probes, figures };
+      const foreseen = foreseer?.losses() ?? [];
+      return { policy, ticks, seed, burstsPerCell, decisions, probes, figures, foreseen };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { FleetOverride, FleetReport } from '../steering/fleet-state.ts';
+import type { SavedDecision } from './foreseen.ts';
 import type { WorldCell, WorldHead, WorldPop } from './world.ts';
 
 /** What a policy is told of a world: what its operator and a geo database know. */
@@ -63,6 +64,8 @@ export interface Steerer {
   readonly plan: (nowMs: number, burstsMax: number) => readonly WantedBurst[];
   readonly tick: (inputs: SteererInputs) => void;
   readonly answer: (cell: number) => Answer;
+  /** All that is known after a tick, for a forecast; absent: the policy cannot foresee. */
+  readonly saved?: () => SavedDecision | undefined;
 }
 
 /** What a policy is made with. */

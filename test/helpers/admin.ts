@@ -9,6 +9,7 @@ import type {
   TableView,
 } from '../../src/console/api.ts';
 import { type LiveApi, livePop } from '../../src/console/api-live.ts';
+import type { WhatIfView } from '../../src/console/api-what-if.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -134,6 +135,18 @@ const liveApi: LiveApi = {
   historyAt: (atMs) => ({ atMs, epoch, queryRates: {}, pops: POPS.map(livePop) }),
 };
 
+const WHAT_IF: WhatIfView = {
+  without: [],
+  basis: 'modelled: by hand',
+  demandMoved: 0.5,
+  cellsMoved: 1,
+  cells: 2,
+  rttChangeMs: { mean: 187, p50: 187, p95: 187, max: 187 },
+  worst: [{ place: 'Mainz, DE', fromPop: 'FRA', toPop: 'GRU', fromMs: 7, toMs: 194, share: 0.5 }],
+  pops: [{ code: 'GRU', beforeRps: 10, afterRps: 910, capacityRps: 1000 }],
+  overCapacity: [],
+};
+
 /** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
 export function adminApi(
   options: { counters?: readonly CounterSnapshot[] } = {},
@@ -168,6 +181,7 @@ export function adminApi(
       if (name === 'www.cdn.example') return explainView({ type });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
     },
+    whatIf: async (without) => ({ ...WHAT_IF, without }),
     reloadZones: async () => [],
     secondaries: () => [],
     setOverride: (code, override) => store.setOverride(code, override),

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { parsePrefix } from '../src/base/address.ts';
+import { OperatorError } from '../src/base/errors.ts';
+import { networkKey } from '../src/base/network-key.ts';
+import { readConfig } from '../src/cli/config-file.ts';
+import { deciderOf } from '../src/cli/first-table.ts';
+import { loadGround } from '../src/cli/ground.ts';
+import { processTerminal } from '../src/cli/terminal.ts';
+import { createWhatIf } from '../src/cli/what-if.ts';
+import { startAdmin } from '../src/console/admin.ts';
+import { imageFromGeography } from '../src/control/made-image.ts';
+import { startRun } from '../src/lab/run.ts';
+import { flowsBetween } from '../src/replay/shares.ts';
+import { openImage, rowOf } from '../src/steering/image.ts';
+import { createMemoryStore } from '../src/store/memory.ts';
+import { adminApi } from './helpers/admin.ts';
+import { made } from './lab/made-worlds.ts';
+
+const ground = loadGround(readConfig({}, processTerminal(process, new AbortController().signal)));
+const { places, config } = ground;
+const NOW_MS = 1_800_000_000_000;
+/** Two networks, in Frankfurt and in Tokyo. */
+const CLIENTS = [
+  { network: '192.0.2.0/24', placeId: places.find('DE', 50.1, 8.7), asn: 64_500 },
+  { network: '198.51.100.0/24', placeId: places.find('JP', 35.7, 139.7), asn: 64_501 },
+];
+const locator = {
+  attribution: [],
+  databases: [],
+  locate: (address: { octets: Uint8Array }, into: { placeId: number; asn: number; known: boolean }) => {
+    const { placeId, asn } = CLIENTS[address.octets[0] === 192 ? 0 : 1] as (typeof CLIENTS)[number];
+    Object.assign(into, { placeId, asn, known: true });
+  },
+};
+
+/** `createWhatIf` for the demo's fleet, with the table of geography in use. */
+function questions() {
+  const store = createMemoryStore({ clock: { nowMs: () => NOW_MS } });
+  const first = imageFromGeography(deciderOf(ground), NOW_MS);
+  assert.ok('bytes' in first);
+  const source = { fleetDigest: config.fleet.digest, placesDigest: places.digest };
+  const image = openImage(first.bytes, source);
+  assert.ok(typeof image !== 'string');
+  const ask = createWhatIf({ ground, store, locator, image: () => image, nowMs: () => NOW_MS });
+  return { store, image, ask };
+}
+
+test('without a POP: its clients go where the engine sends them, and no load is lost', async () => {
+  const { store, image, ask } = questions();
+  await assert.rejects(ask(['FRA']), (error: unknown) => {
+    return error instanceof OperatorError && error.code === 'not-found' && /nobody/.test(error.message);
+  });
+  const rpsOf = (network: string): number => (network.startsWith('192') ? 900 : 100);
+  const service = config.services[0]?.name ?? '';
+  const demand = CLIENTS.map(({ network }) => ({ network, rps: rpsOf(network), service }));
+  await store.putDemand('FRA', demand);
+  const popIn = (table: typeof image, at: (typeof CLIENTS)[number]): string => {
+    const key = networkKey(parsePrefix(at.network) as Exclude<ReturnType<typeof parsePrefix>, string>);
+    const row = rowOf(table, 0, at.placeId, at.asn, key);
+    const link = config.fleet.links[table.rows[row * (table.rows.length / table.rowCount)] ?? -1];
+    return config.fleet.pops[link?.popIndex ?? -1]?.code ?? '';
+  };
+  const [home = ''] = CLIENTS.map((at) => popIn(image, at));
+  const [view, again] = await Promise.all([ask([home]), ask([home, home])]);
+  assert.equal(again, view, 'the same question is worked out once');
+  assert.ok(view);
+  const { pops, worst, rttChangeMs } = view;
+  assert.deepEqual([view.without, view.cells, view.cellsMoved, view.overCapacity], [[home], 2, 1, []]);
+  assert.ok(Math.abs(view.demandMoved - 0.9) < 1e-6, `${view.demandMoved} moved`);
+  const sum = (of: 'beforeRps' | 'afterRps'): number => pops.reduce((all, pop) => all + pop[of], 0);
+  assert.deepEqual([Math.round(sum('beforeRps')), Math.round(sum('afterRps'))], [1000, 1000]);
+  assert.equal(pops.find(({ code }) => code === home)?.afterRps, 0);
+  assert.equal(worst.length, 1);
+  const [moved] = worst;
+  assert.deepEqual([moved?.fromPop, Math.round(100 * (moved?.share ?? 0))], [home, 90]);
+  assert.match(moved?.place ?? '', /Frankfurt am Main, DE/);
+  assert.equal(pops.find(({ code }) => code === moved?.toPop)?.afterRps, 900);
+  assert.ok(
+    rttChangeMs.mean > 0 && Math.abs(rttChangeMs.mean - (moved?.toMs ?? 0) + (moved?.fromMs ?? 0)) < 1e-6,
+  );
+  assert.match(view.basis, /^modelled: .*the demand that the POPs report.*0\.0 % of the demand/);
+});
+
+test('what POPs lose goes to those that gain, the largest first', () => {
+  const one = [{ pop: 1, share: 1 }];
+  assert.deepEqual(flowsBetween(one, one), []);
+  assert.deepEqual(flowsBetween(one, [{ pop: 2, share: 1 }]), [{ from: 1, to: 2, share: 1 }]);
+  const before = [
+    { pop: 1, share: 0.75 },
+    { pop: 2, share: 0.25 },
+  ];
+  const after = [
+    { pop: 3, share: 0.5 },
+    { pop: 2, share: 0.5 },
+  ];
+  assert.deepEqual(flowsBetween(before, after), [
+    { from: 1, to: 3, share: 0.5 },
+    { from: 1, to: 2, share: 0.25 },
+  ]);
+});
+
+test('/api/whatif: POPs of the fleet, at least one, not too many; busy is said', async () => {
+  const open = await start(adminApi());
+  const busy = await start({ ...adminApi(), whatIf: async () => undefined });
+  const full = await fetch(`${busy}/api/whatif?without=FRA`);
+  assert.deepEqual([full.status, full.headers.get('retry-after')], [503, '5']);
+  const got = await fetch(`${open}/api/whatif?without=FRA&without=GRU`);
+  assert.deepEqual(((await got.json()) as { without: string[] }).without, ['FRA', 'GRU']);
+  const many = Array.from({ length: 21 }, () => 'without=FRA').join('&');
+  for (const [query, status, words] of [
+    ['', 400, /without: is missing/],
+    [`?${many}`, 400, /at most 20 POPs/],
+    ['?without=FRX', 404, /FRX/],
+  ] as const) {
+    const refused = await fetch(`${open}/api/whatif${query}`);
+    assert.equal(refused.status, status);
+    assert.match(await refused.text(), words);
+  }
+});
+
+async function start(api: ReturnType<typeof adminApi>): Promise<string> {
+  const listen = { host: '127.0.0.1', port: 0 };
+  const admin = await startAdmin({
+    listen,
+    token: undefined,
+    api,
+    onError: (error) => assert.fail(String(error)),
+  });
+  after(admin.close);
+  return admin.url;
+}
+
+test('the load that is foreseen without a POP is what the simulator then measures', (t) => {
+  const sizes = { pops: 12, cells: 246, capacity: 1.5, ticks: 80, eventTick: 40, seed: 2 };
+  const run = startRun({ world: made('capacity', sizes), policy: 'isochrone', foresees: true });
+  while (run.step());
+  const [loss, ...more] = run.result().foreseen;
+  assert.ok(loss !== undefined && more.length === 0);
+  assert.deepEqual([loss.tick, loss.measuredTick, loss.pops.length], [40, 79, 11]);
+  t.diagnostic(`without ${loss.without}: at worst ${(100 * loss.worstError).toFixed(2)} % off`);
+  assert.ok(loss.worstError < 0.05);
+});
