@@ -106,6 +106,12 @@ const DEMAND: DemandView = {
   ],
 };
 
+const HEALTH = {
+  checks: { made: 40, failed: 3, postponed: 0, viewsLost: 1 },
+  watch: { views: 1, verdictChanges: 2, storeFailures: 0 },
+  verdictTimes: { count: 1, sumMs: 750, lastMs: 750 },
+};
+
 const ELECTION = {
   standing: 'leading',
   token: 7,
@@ -197,11 +203,7 @@ export function adminApi(
       nowMs: 1000,
       pops: POPS,
       store: { connected: true, errors: 0 },
-      health: {
-        checks: { made: 40, failed: 3, postponed: 0, viewsLost: 1 },
-        watch: { views: 1, verdictChanges: 2, storeFailures: 0 },
-        verdictTimes: { count: 1, sumMs: 750, lastMs: 750 },
-      },
+      health: HEALTH,
       control: {
         ticks: 3,
         lastTickMs: 4,
