@@ -114,8 +114,8 @@ test('ages: what the origin took, what was sent, and what is none', () => {
     const found = judged([cc('max-age=60'), ...lines.map((line): HeaderField => ['age', line])]);
     return typeof found === 'string' ? -1 : found.ageMs / 1000;
   };
-  assert.deepEqual([age(), age('7'), age('07')], [0, 7, 7]);
-  for (const lines of [['x'], ['-1'], ['1.0'], ['1', '2'], ['1;a=b']])
+  assert.deepEqual([age(), age('7'), age('07'), age('0,7200')], [0, 7, 7, 0]);
+  for (const lines of [['x'], ['-1'], ['1.0'], ['1', '2'], ['1, 2'], ['0, 0'], ['1,x'], ['1;a=b']])
     assert.equal(age(...lines), Number.POSITIVE_INFINITY, lines.join());
 });
 

@@ -167,9 +167,19 @@ function initialAgeMs(answered: Answered): number {
   const lines = headerLines(headers, 'age');
   const apparentMs = Math.max(0, receivedAtMs - dateMs(answered));
   if (lines.length === 0) return apparentMs;
+  const seconds = lines.length > 1 ? undefined : saidAge(lines[0] ?? '');
   // What is no age at all may hide a great one.
-  if (lines.length > 1 || !/^\d+$/.test(lines[0] ?? '')) return Number.POSITIVE_INFINITY;
-  return Math.max(apparentMs, Number(lines[0]) * 1000 + (receivedAtMs - requestedAtMs));
+  if (seconds === undefined) return Number.POSITIVE_INFINITY;
+  return Math.max(apparentMs, seconds * 1000 + (receivedAtMs - requestedAtMs));
+}
+
+/**
+ * What one `Age` line says, s: of a list its first member (RFC 9111 §5.1). A comma with a space is what joins
+ * several lines (RFC 9110 §5.3), and several contradict each other. undefined: no age.
+ */
+function saidAge(line: string): number | undefined {
+  const [first] = /^\d+(?=(?:,\d+)*$)/.exec(line.trim()) ?? [];
+  return first === undefined ? undefined : Number(first);
 }
 
 function listsStar(headers: HeaderList): boolean {
