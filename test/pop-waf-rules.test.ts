@@ -103,12 +103,13 @@ test('WAF rule groups: by reference, counted as a whole, rules of it given other
 
 const rate = (more: object) => ({ RateBasedStatement: { Limit: 10, EvaluationWindowSec: 60, ...more } });
 
-test('WAF rate rule: the request after the limit is blocked, within the window and by address', () => {
+test('WAF rate rule: the request after the limit is blocked, within the window, by POP and address', () => {
   const acl = aclOf([blockRule(rate({ AggregateKeyType: 'IP' }))]);
   const actions = (client: string, atMs: number, count: number): string[] =>
     Array.from({ length: count }, () => ask(acl, { client, nowMs: atMs }).action);
   assert.deepEqual(actions('192.0.2.1', 0, 12), [...Array(10).fill('allow'), 'block', 'block']);
   assert.deepEqual(actions('192.0.2.2', 0, 1), ['allow'], 'another address');
+  assert.equal(ask(acl, { client: '192.0.2.1', pop: 'AMS' }).action, 'allow', 'another POP');
   assert.deepEqual(actions('192.0.2.1', 53_000, 1), ['block'], 'still in the window');
   assert.deepEqual(actions('192.0.2.1', 66_000, 1), ['allow'], 'the window has passed');
   assert.equal(acl.capacity, 2);

@@ -14,6 +14,7 @@ export interface Asked {
   readonly client?: string;
   readonly body?: string;
   readonly bodyIsWhole?: boolean;
+  readonly pop?: string;
   readonly nowMs?: number;
 }
 
@@ -39,6 +40,7 @@ export function ask(acl: Acl, asked: Asked): Verdict & { readonly labels: readon
       body: Buffer.from(asked.body ?? '', 'utf8').toString('latin1'),
       bodyIsWhole: asked.bodyIsWhole ?? true,
     },
+    pop: asked.pop ?? 'FRA',
     nowMs: asked.nowMs ?? 0,
     whereabouts,
     labels: new Set(),

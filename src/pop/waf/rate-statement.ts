@@ -18,8 +18,8 @@ const WINDOW_DEFAULT_S = 300;
 type KeyOf = (run: Run) => string | undefined;
 
 /**
- * Reads a `RateBasedStatement`: it means the requests of those who sent more than `Limit` within the window.
- * `readStatement` reads what narrows it down.
+ * Reads a `RateBasedStatement`: it means the requests of those who sent one POP more than `Limit` within the
+ * window. `readStatement` reads what narrows it down.
  */
 export function readRateBased(
   node: Node,
@@ -44,7 +44,7 @@ export function readRateBased(
     matches: (run) => {
       if (scope !== undefined && !scope.matches(run)) return false;
       const key = aggregate.keyOf(run);
-      return key !== undefined && counter.count(key, run.nowMs) > limit;
+      return key !== undefined && counter.count(`${run.pop}\n${key}`, run.nowMs) > limit;
     },
     capacity: UNITS + KEY_UNITS * aggregate.customKeys + (scope?.capacity ?? 0),
     needsBody: scope?.needsBody ?? false,

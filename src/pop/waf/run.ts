@@ -26,6 +26,8 @@ export interface Whereabouts {
 /** One request on its way through the rules. */
 export interface Run {
   readonly request: WafRequest;
+  /** Code of the POP that has it: each counts rates for itself. */
+  readonly pop: string;
   /** Wall-clock time, ms since 1970. */
   readonly nowMs: number;
   readonly whereabouts: (address: Address) => Whereabouts;

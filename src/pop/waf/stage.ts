@@ -43,6 +43,7 @@ export function wafStage({ acl, whereabouts, count }: WafNeeds): Stage {
           body: peeked === undefined ? '' : Buffer.from(peeked.start).toString('latin1'),
           bodyIsWhole: peeked?.isWhole ?? true,
         },
+        pop: context.pop.code,
         nowMs: context.clock.nowMs(),
         whereabouts: (address) => whereabouts(address) ?? NOWHERE,
         labels: context.labels,
