@@ -21,7 +21,11 @@ const choice: Choice = {
   source: 'modelled',
 };
 
-function fetched(accept?: string, target = '/?client=10.0.0.1', host = 'www.cdn.example'): PageAnswer {
+async function fetched(
+  accept?: string,
+  target = '/?client=10.0.0.1',
+  host = 'www.cdn.example',
+): Promise<PageAnswer> {
   const [pop] = pops;
   const link = pop?.links[1];
   assert.ok(pop && link);
@@ -36,11 +40,11 @@ function fetched(accept?: string, target = '/?client=10.0.0.1', host = 'www.cdn.
 
 const PLAIN = 'text/plain; charset=utf-8';
 
-test('plain text for those who ask for nothing in particular, as curl does', () => {
+test('plain text for those who ask for nothing in particular, as curl does', async () => {
   for (const accept of [undefined, '', '*/*', 'text/plain', 'image/png', 'text/html;q=0'])
-    assert.equal(fetched(accept).headers['content-type'], PLAIN, accept);
+    assert.equal((await fetched(accept)).headers['content-type'], PLAIN, accept);
   assert.equal(
-    fetched('*/*').body,
+    (await fetched('*/*')).body,
     `FRA Frankfurt
 
 host      www.cdn.example
@@ -59,10 +63,10 @@ All figures in ms, modelled; the terms add up to the score:
    AMS Amsterdam  AMS-b  9.00  1.00  10.00  runner-up
 `,
   );
-  assert.match(fetched('*/*', '/', 'static.cdn.example').body, /This host is not steered/);
+  assert.match((await fetched('*/*', '/', 'static.cdn.example')).body, /This host is not steered/);
 });
 
-test('the form with the highest weight; a tie goes to HTML, then JSON', () => {
+test('the form with the highest weight; a tie goes to HTML, then JSON', async () => {
   for (const [accept, type] of [
     ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'text/html; charset=utf-8'],
     ['text/html, application/json', 'text/html; charset=utf-8'],
@@ -72,12 +76,12 @@ test('the form with the highest weight; a tie goes to HTML, then JSON', () => {
     ['application/json;q=0.5, text/plain', PLAIN],
     ['text/html;q=none', PLAIN],
   ] as const) {
-    const { headers } = fetched(accept);
+    const { headers } = await fetched(accept);
     assert.deepEqual([headers['content-type'], headers['vary']], [type, 'accept'], accept);
   }
 });
 
-test('what the client sent gives a terminal no orders', () => {
-  const { body } = fetched('*/*', '/?client=%1b%5b31m');
+test('what the client sent gives a terminal no orders', async () => {
+  const { body } = await fetched('*/*', '/?client=%1b%5b31m');
   assert.ok(body.includes('client=?[31m is not an IP address'), body);
 });

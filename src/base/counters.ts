@@ -105,6 +105,30 @@ export function readCounters(layout: CounterLayout, blocks: readonly CounterBloc
   };
 }
 
+/** Adds up what several counted: families and histograms by name, samples by labels. */
+export function sumOfSnapshots(snapshots: readonly CounterSnapshot[]): CounterSnapshot {
+  const families = new Map<string, FamilySnapshot>();
+  const histograms = new Map<string, HistogramSnapshot>();
+  for (const snapshot of snapshots) {
+    for (const one of snapshot.families) families.set(one.name, sumOfFamilies(families.get(one.name), one));
+    for (const one of snapshot.histograms) {
+      const before = histograms.get(one.name);
+      const counts = one.counts.map((count, place) => count + (before?.counts[place] ?? 0));
+      histograms.set(one.name, { ...one, counts, sum: one.sum + (before?.sum ?? 0) });
+    }
+  }
+  return { families: [...families.values()], histograms: [...histograms.values()] };
+}
+
+function sumOfFamilies(before: FamilySnapshot | undefined, one: FamilySnapshot): FamilySnapshot {
+  const samples = new Map<string, FamilySnapshot['samples'][number]>();
+  for (const { values, value } of [...(before?.samples ?? []), ...one.samples]) {
+    const key = JSON.stringify(values);
+    samples.set(key, { values, value: value + (samples.get(key)?.value ?? 0) });
+  }
+  return { ...one, samples: [...samples.values()] };
+}
+
 /**
  * One number a worker (a block each): the sum of a family's slots, or the count of a histogram's
  * observations, under the only label `worker`, 0 for the first block.

@@ -3,7 +3,6 @@ import { resolveSteered, splitHash } from '../answer/steered.ts';
 import { type Address, parseAddress } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
-import { POP_DRAINED } from '../base/pop-state.ts';
 import { mix32, seededRandom } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import type { PopsApi } from '../console/api-pops.ts';
@@ -13,7 +12,6 @@ import { developmentCertificate, type PopCertificate } from '../pop/authority.ts
 import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
-import type { Pops } from '../pop/pops.ts';
 import type { Ingest } from '../probe/ingest-server.ts';
 import { startModelledAgents } from '../probe/modelled.ts';
 import type { ChooseLink } from '../probe/traffic.ts';
@@ -21,7 +19,6 @@ import { choose, isSplit } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
 import { TYPE } from '../wire/constants.ts';
 import { parseName, ROOT_NAME } from '../wire/name.ts';
-import type { Terminal } from './command.ts';
 import { decide, type ExplainParts, explainDecided } from './explain-view.ts';
 import { readGeoData } from './geo-files.ts';
 import { stateFolder } from './ground.ts';
@@ -29,9 +26,9 @@ import { stateFolder } from './ground.ts';
 import type { ConfiguredIngest } from './ingest.ts';
 import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
+import type { PopAnswer, PopQuestion } from './pop-messages.ts';
+import { type PopTier, startPopTier } from './pop-tier.ts';
 import { createPopsApi } from './pops-api.ts';
-import { startConfiguredPops } from './start-pops.ts';
-import { whereaboutsOf } from './whereabouts.ts';
 import type { World } from './world.ts';
 
 /** The modelled part of `up`. */
@@ -44,7 +41,7 @@ export interface Demo {
   readonly networks: number;
   /** The listener for agents and browsers; undefined: there is none. */
   readonly ingest: Ingest | undefined;
-  readonly pops: Pops;
+  readonly pops: PopTier;
   readonly popsApi: PopsApi;
 }
 
@@ -62,7 +59,6 @@ export interface DemoOptions {
   readonly mapped: Promise<unknown>;
   /** Starts the listener for agents and browsers, where there is to be one. */
   readonly startIngest: (defaults: ConfiguredIngest['defaults']) => Promise<Ingest | undefined>;
-  readonly terminal: Pick<Terminal, 'readText' | 'exists'>;
   readonly closeLater: CloseLater;
 }
 
@@ -72,6 +68,8 @@ const DOMAINS_MAX = 100;
 const LOCALHOST = '127.0.0.1';
 /** Addresses that the certificate is for, beside that one: each handshake carries them. */
 const ADDRESSES_MAX = 400;
+/** Threads of the POPs: this machine has the name server and the control loop too. */
+const THREADS = 1;
 /** POPs shown on a POP's page. */
 const ROWS_SHOWN = 8;
 const TERMS = ['rtt', 'loss', 'congestion', 'price', 'bias'] as const;
@@ -81,23 +79,23 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { world, store, popPort, seed, log, closeLater } = options;
   const { fleet } = world.config;
   const popCertificate = demoCertificate(world.config, log);
-  const explain = (host: string, client: Address) => choiceFor(options, { host, client });
   const ingest = await options.startIngest({
     tls: popCertificate,
     beaconUrl: `https://{ipv4}:${popPort}${BEACON_OBJECT_PATH}`,
   });
   const beaconScript = ingest && `${ingest.url}/beacon.js`;
-  const pops = await startConfiguredPops({
+  const pops = await startPopTier({
     config: world.config,
+    anyAddress: false,
     port: popPort,
     certificate: popCertificate,
-    explain,
     beaconScript,
-    serviceOf: serviceOfHosts(world),
-    isDraining: (popIndex) => (Atomics.load(world.popState, popIndex) & POP_DRAINED) !== 0,
+    answer: (question) => answerOf(options, question),
+    threads: THREADS,
+    popState: world.popState,
     believesClients: true,
-    terminal: options.terminal,
-    whereabouts: whereaboutsOf(world),
+    clients: () => world.images.clients.bytes,
+    places: world.places,
     log,
     closeLater,
   });
@@ -172,23 +170,19 @@ function linkChooser(world: World, networks: readonly ClientNetwork[]): ChooseLi
   };
 }
 
-/** Hosts whose service is remembered. */
-const HOSTS_MAX = 1_000;
+/** What the POPs cannot know. */
+function answerOf(options: DemoOptions, question: PopQuestion): PopAnswer {
+  return question.name === 'explain' ? choiceFor(options, question) : serviceOf(options.world, question.host);
+}
 
 /** Service of a host: what is asked of POPs is demand for it. */
-function serviceOfHosts(world: World): (host: string) => string | undefined {
-  const known = new Map<string, string | undefined>();
-  return (host) => {
-    if (known.has(host)) return known.get(host);
-    const name = parseName(host, ROOT_NAME);
-    const client = must(parseAddress(LOCALHOST), 'address');
-    const decided = typeof name === 'string' ? undefined : decide(world, { name, type: TYPE.A, client });
-    // Before the first table nothing is known, and nothing remembered.
-    if (world.answering.context.table === undefined) return undefined;
-    const service = decided && world.config.services[decided.outcome.serviceIndex]?.name;
-    if (known.size < HOSTS_MAX) known.set(host, service);
-    return service;
-  };
+function serviceOf(world: World, host: string): string | undefined {
+  // They listen before there is a table, and are asked nothing then.
+  if (world.answering.context.table === undefined) throw new Error('there is no table yet');
+  const name = parseName(host, ROOT_NAME);
+  const client = must(parseAddress(LOCALHOST), 'address');
+  const decided = typeof name === 'string' ? undefined : decide(world, { name, type: TYPE.A, client });
+  return decided && world.config.services[decided.outcome.serviceIndex]?.name;
 }
 
 /** Why a client of a host gets its POP, for the POPs' own pages. */

@@ -48,7 +48,7 @@ export function edgeParts(edge: EdgeConfig, security: SecurityParts): EdgeParts 
       ),
     }),
   );
-  const { accessLog: _, ...settings } = edge.tier;
+  const { accessLog: _, threads: __, ...settings } = edge.tier;
   return {
     distributions,
     policies: new Map(

@@ -1,14 +1,14 @@
 import type { Pop } from '../base/fleet.ts';
-import type { Pops } from '../pop/pops.ts';
 import { createAgent, STEP_MS } from '../probe/agent.ts';
 import { createOutbox } from '../probe/outbox.ts';
 import type { PopReport, Store } from '../store/store.ts';
 import { systemClock } from './live.ts';
+import type { PopTier } from './pop-tier.ts';
 
 /** Reports each POP's load and demand. Returns how to stop. */
 export function reportPops(
   own: readonly Pop[],
-  parts: { readonly pops: Pops; readonly store: Store; readonly wish: () => string | undefined },
+  parts: { readonly pops: PopTier; readonly store: Store; readonly wish: () => string | undefined },
 ): () => void {
   const { pops, store, wish } = parts;
   const outbox = createOutbox(store);
@@ -37,7 +37,7 @@ export function reportPops(
 function reportOf(
   pop: Pop,
   nowMs: number,
-  { pops, drain }: { readonly pops: Pops; readonly drain: string | undefined },
+  { pops, drain }: { readonly pops: PopTier; readonly drain: string | undefined },
 ): PopReport {
   const { rps, connections, mbps } = pops.load(pop.index);
   return {

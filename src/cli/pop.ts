@@ -2,9 +2,9 @@ import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Pop } from '../base/fleet.ts';
 import { nearest } from '../base/nearest.ts';
+import { POP_DRAINED, popStateWords, setPopBit } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
-import type { Pops } from '../pop/pops.ts';
 import type { Store } from '../store/store.ts';
 import { clientsInUse } from './clients-in-use.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
@@ -18,6 +18,7 @@ import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
 import { reportPops } from './pop-report.ts';
+import { startPopTier } from './pop-tier.ts';
 import {
   DELAY_OPTIONS,
   SEED_OPTION,
@@ -28,17 +29,13 @@ import {
   withDelays,
   withStandIns,
 } from './real-delays.ts';
-import { startConfiguredPops } from './start-pops.ts';
 import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
-import { whereaboutsOf } from './whereabouts.ts';
-import { currentLocator } from './world.ts';
 
 const { config: CONFIG, store: STORE, state: STATE } = LISTEN_OPTIONS;
 const POP_PORT = 8443;
 /** Requests under way have so long when the process ends, ms. */
 const GRACE_MS = 10_000;
-const LOOK_EVERY_MS = 100;
 /** POPs that are named one by one when it starts. */
 const NAMED_MAX = 8;
 /** How often drains are read without a nudge, ms. */
@@ -99,31 +96,34 @@ export const popCommand: Command = {
       closeLater(loading.cancel);
       const store = await openStore(config);
       closeLater(() => store.close());
-      const drains = followOwnDrains(store, own, closeLater);
-      const { places } = ground;
-      const locator = currentLocator(clientsInUse(ground, await loading.clients).image);
+      const popState = popStateWords(config.fleet.pops.length);
+      const drains = followOwnDrains(store, own, { popState, closeLater });
+      const clients = clientsInUse(ground, await loading.clients);
       const certificate = demoCertificate(config, log);
       const popPort = port ?? portOf(config);
-      const pops = await startConfiguredPops({
+      const pops = await startPopTier({
         config,
         port: popPort,
         certificate,
-        only: new Set(own.map(({ index }) => index)),
+        only: own,
         anyAddress: true,
-        explain: () => undefined,
-        isDraining: drains.isDraining,
+        popState,
         believesClients: false,
-        terminal,
-        whereabouts: whereaboutsOf({ locator, places }),
+        clients: () => clients.loaded().bytes,
+        places: ground.places,
         log,
         closeLater,
       });
-      closeLater(() => finishRequests(pops, own, drains.drainAll));
+      // Lets what is under way end: no request is lost.
+      closeLater(() => {
+        drains.drainAll();
+        return pops.finish(GRACE_MS);
+      });
       closeLater(reportPops(own, { pops, store, wish: drains.wish }));
       const delayCounters = await startDelays({
         wanted: delays,
         fleet: config.fleet,
-        places,
+        places: ground.places,
         seed,
         pops: new Set(own.map(({ index }) => index)),
         popPort,
@@ -183,50 +183,51 @@ function popsOf({ fleet }: Config, operands: readonly string[]): readonly Pop[] 
   return fleet.pops.filter(({ code }) => wanted.includes(code));
 }
 
-/** Drains that operators put into the store, and the wish of this host (SIGUSR1). */
-function followOwnDrains(store: Store, own: readonly Pop[], closeLater: CloseLater) {
+/** Drains that operators put into the store, and the wish of this host (SIGUSR1), for the POPs' threads. */
+function followOwnDrains(
+  store: Store,
+  own: readonly Pop[],
+  parts: { readonly popState: Int32Array; readonly closeLater: CloseLater },
+) {
   let drained: ReadonlySet<string> = new Set();
   let isWished = false;
   let isEnding = false;
+  const tell = (): void => {
+    for (const { code, index: popIndex } of own) {
+      const on = isWished || isEnding || drained.has(code);
+      setPopBit(parts.popState, { popIndex, bit: POP_DRAINED, on });
+    }
+  };
   const read = async (): Promise<void> => {
     const nowMs = systemClock.nowMs();
     // While the store is away what it said last holds.
     const overrides = await store.overrides().catch(() => undefined);
-    if (overrides !== undefined)
-      drained = new Set(overrides.filter(({ untilMs = nowMs + 1 }) => untilMs > nowMs).map(({ pop }) => pop));
+    if (overrides === undefined) return;
+    drained = new Set(overrides.filter(({ untilMs = nowMs + 1 }) => untilMs > nowMs).map(({ pop }) => pop));
+    tell();
   };
   const toggle = (): void => {
     isWished = !isWished;
+    tell();
   };
   const timer = setInterval(() => void read(), DRAINS_EVERY_MS);
   const stop = store.onChange((topic) => {
     if (topic === 'overrides') void read();
   });
   process.on('SIGUSR1', toggle);
-  closeLater(() => {
+  parts.closeLater(() => {
     clearInterval(timer);
     stop();
     process.off('SIGUSR1', toggle);
   });
   void read();
-  const codeOf = new Map(own.map(({ index, code }) => [index, code]));
   return {
-    isDraining: (popIndex: number): boolean =>
-      isWished || isEnding || drained.has(codeOf.get(popIndex) ?? ''),
     wish: (): string | undefined => (isEnding ? 'the POP ends' : isWished ? 'its host wishes it' : undefined),
     drainAll: (): void => {
       isEnding = true;
+      tell();
     },
   };
-}
-
-/** Lets what is under way end: no request is lost. */
-async function finishRequests(pops: Pops, own: readonly Pop[], drainAll: () => void): Promise<void> {
-  drainAll();
-  const untilMs = performance.now() + GRACE_MS;
-  const isBusy = (): boolean => own.some(({ index }) => pops.active(index) > 0);
-  while (isBusy() && performance.now() < untilMs)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
 }
 
 async function startMetrics(

@@ -5,15 +5,16 @@ import type { NetworkPathsView, PopPathView, PopsApi } from '../console/api-pops
 import { emptyLocated, locate } from '../geo/client-image.ts';
 import type { NetModel, Weather } from '../netmodel/model.ts';
 import { BUILT_IN_ID } from '../pop/built-in.ts';
-import type { Pops } from '../pop/pops.ts';
+import { regionalPop } from '../pop/regions.ts';
 import type { Store } from '../store/store.ts';
+import type { PopTier } from './pop-tier.ts';
 import type { World } from './world.ts';
 
 /** What `createPopsApi` needs. */
 export interface PopsApiOptions {
   readonly world: World;
   readonly store: Store;
-  readonly pops: Pops;
+  readonly pops: PopTier;
   readonly model: NetModel;
   readonly port: number;
   readonly caFile: string;
@@ -24,7 +25,7 @@ export function createPopsApi(options: PopsApiOptions): PopsApi {
   const { world, pops } = options;
   return {
     distributions: [...Object.keys(world.config.edge.distributions), BUILT_IN_ID],
-    invalidate: ({ pattern, distribution }) => pops.tier.invalidate({ scope: distribution, pattern }),
+    invalidate: ({ pattern, distribution }) => pops.invalidate({ scope: distribution, pattern }),
     paths: (client) => pathsOf(options, client),
   };
 }
@@ -63,9 +64,7 @@ async function pathsOf(options: PopsApiOptions, text: string): Promise<NetworkPa
     client: { address: formatAddress(prefix.address), place: place === '' ? 'nobody knows where' : place },
     resolverRttMs: model.pathRtt({ placeId, asn, linkIndex: index }, { weather }).lastMileMs,
     pops: ranked,
-    regional: Object.fromEntries(
-      regions.map((region) => [region, pops.tier.regionalPop(region)?.code ?? '']),
-    ),
+    regional: Object.fromEntries(regions.map((region) => [region, regionalPop(fleet, region)?.code ?? ''])),
     originRegions: {
       ...Object.fromEntries(Object.entries(edge.origins).map(([name, { region }]) => [name, region])),
       ...pops.builtInRegions,

@@ -10,7 +10,6 @@ import { openLogFile } from '../pop/log-file.ts';
 import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
 import { edgeParts } from './distributions.ts';
 import { fastOpen } from './fast-open.ts';
-import { systemClock } from './live.ts';
 import type { CloseLater } from './long-running.ts';
 import { openSecurity, type SecurityNeeds } from './security-files.ts';
 
@@ -18,9 +17,9 @@ import { openSecurity, type SecurityNeeds } from './security-files.ts';
 export interface StartPopsOptions
   extends Pick<
     PopOptions,
-    'explain' | 'beaconScript' | 'only' | 'anyAddress' | 'port' | 'serviceOf' | 'log'
+    'explain' | 'beaconScript' | 'only' | 'anyAddress' | 'port' | 'serviceOf' | 'clock' | 'log'
   > {
-  readonly config: Config;
+  readonly config: Pick<Config, 'fleet' | 'edge' | 'security' | 'services'>;
   readonly certificate: PopCertificate;
   readonly isDraining: (popIndex: number) => boolean;
   /** Whether clients of this machine may say in whose place they ask. */
@@ -44,7 +43,7 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   const file = accessLog === undefined ? undefined : await openLogFile(resolve(accessLog), options.log);
   if (file !== undefined) closeLater(file.close);
   const isAllConfigured = distributions.some(({ domains }) => domains.includes('*'));
-  const own = isAllConfigured ? [] : [await builtIn(fleet, closeLater)];
+  const own = isAllConfigured ? [] : [await builtIn(options)];
   const pops = await startPops({
     ...rest,
     onListening: await fastOpen(),
@@ -56,7 +55,6 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
     settings,
     isDraining,
     accessLog: file?.write,
-    clock: systemClock,
   });
   closeLater(pops.close);
   const answersLastMs = Math.max(0, ...config.services.map(({ ttl }) => ttl.max)) * 1000;
@@ -68,10 +66,10 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   return { ...pops, counters };
 }
 
-async function builtIn(fleet: Fleet, closeLater: CloseLater) {
-  const origin = await startDemoOrigin(systemClock);
+async function builtIn({ config, clock, closeLater }: StartPopsOptions) {
+  const origin = await startDemoOrigin(clock);
   closeLater(origin.close);
-  return builtInDistribution(origin.url, originRegion(fleet));
+  return builtInDistribution(origin.url, originRegion(config.fleet));
 }
 
 /** Where the demo origin is taken to stand: with most clouds' first region, or with the first POP. */

@@ -114,7 +114,6 @@ export const upCommand: Command = {
         popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
         seed,
         log,
-        terminal,
         mapped: starting.mapped,
         startIngest: (defaults) =>
           startConfiguredIngest({

@@ -1,16 +1,16 @@
 import type { Address } from '../base/address.ts';
-import type { Located } from '../geo/client-image.ts';
+import { type ClientImage, type Located, locate } from '../geo/client-image.ts';
 import type { Whereabouts } from '../pop/waf/run.ts';
-import type { World } from './world.ts';
 
 /** Country and AS of an address, by the client image in use at the time of each call. */
-export function whereaboutsOf({
-  locator,
-  places,
-}: Pick<World, 'locator' | 'places'>): (address: Address) => Whereabouts {
+export function whereaboutsOf(
+  image: () => ClientImage,
+  /** Country of each place. */
+  country: readonly string[],
+): (address: Address) => Whereabouts {
   const into: Located = { placeId: 0, asn: 0, known: false };
   return (address) => {
-    locator.locate(address, into);
-    return { country: places.country[into.placeId] ?? '', asn: into.asn };
+    locate(image(), address, into);
+    return { country: country[into.placeId] ?? '', asn: into.asn };
   };
 }

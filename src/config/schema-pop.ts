@@ -79,6 +79,11 @@ export const popTierSchema = z
       { min: 0, max: 68_719_476_736 },
       'What the regional cache of each region may hold; 0: there are none.',
     ).default(33_554_432),
+    threads: whole(
+      { min: 1, max: 64 },
+      'Threads that serve; all POPs of a region are in one, and all POPs where a distribution has ' +
+        'a shield. Default: one a core of `isochrone pop`, one of `isochrone up`.',
+    ).optional(),
     accessLog: filePath
       .optional()
       .describe("File to which a line a request is written (33 fields), relative to this file's folder."),

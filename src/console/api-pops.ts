@@ -4,7 +4,10 @@ export interface PopsApi {
    * Drops objects from all caches of all POPs and regions here: of one path (with its query), or with a
    * trailing `*` all that begin so. Gives the number of keys that were dropped.
    */
-  readonly invalidate: (wanted: { readonly pattern: string; readonly distribution?: string }) => number;
+  readonly invalidate: (wanted: {
+    readonly pattern: string;
+    readonly distribution?: string;
+  }) => Promise<number>;
   /** Names of the distributions. */
   readonly distributions: readonly string[];
   /** How far everything is for a client, modelled. */

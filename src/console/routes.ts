@@ -182,7 +182,7 @@ async function invalidate({ api, request }: RouteContext): Promise<Reply> {
   if (pops === undefined) return problemReply(404, [NO_POPS], 'not-found');
   const read = readInvalidation(body.value, pops.distributions);
   if ('wrong' in read) return problemReply(400, read.wrong);
-  return jsonReply({ dropped: pops.invalidate(read.value) });
+  return jsonReply({ dropped: await pops.invalidate(read.value) });
 }
 
 async function drain({ api, request }: RouteContext, code = ''): Promise<Reply> {

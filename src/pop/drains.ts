@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 1_000;
 /** What `followDrains` needs. */
 export interface DrainOptions {
   readonly fleet: Fleet;
-  readonly pops: Pick<Pops, 'setUp' | 'load'>;
+  readonly pops: Pick<Pops, 'setUp' | 'connections'>;
   readonly isDraining: (popIndex: number) => boolean;
   /** Answers that name the POP are used so long after the drain began, ms: the longest TTL. */
   readonly answersLastMs: number;
@@ -34,7 +34,7 @@ export function followDrains(options: DrainOptions): () => void {
       const nowMs = performance.now();
       const beganMs = sinceMs.get(index) ?? nowMs;
       sinceMs.set(index, beganMs);
-      if (closed.has(index) || nowMs - beganMs < answersLastMs || pops.load(index).connections > 0) continue;
+      if (closed.has(index) || nowMs - beganMs < answersLastMs || pops.connections(index) > 0) continue;
       closed.add(index);
       pops.setUp(index, false).catch((error: Error) => log(`${code} cannot close: ${error.message}`));
       log(`${code} is drained: it is closed, and no request was lost`);

@@ -44,7 +44,8 @@ interface Window {
   readonly octetsByLink: Map<number, number>;
 }
 
-const IDLE: PopLoad = { rps: 0, demand: [], mbps: new Map() };
+/** What a POP has of which nobody asks anything: always this very object. */
+export const IDLE: PopLoad = { rps: 0, demand: [], mbps: new Map() };
 
 export function createLoadMeter(options: {
   readonly monotonicMs: () => number;

@@ -9,7 +9,7 @@ const POLL_EVERY_MS = 2_000;
 export interface OutageOptions {
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly pops: Pops;
+  readonly pops: Pick<Pops, 'setUp'>;
   readonly log: (message: string) => void;
 }
 

@@ -21,35 +21,43 @@ export interface OwnPagesOptions {
 /** What the POP itself answers; undefined: the request is for a distribution. */
 export function ownPages(
   options: OwnPagesOptions,
-): (request: PopRequest, context: RequestContext) => PopResponse | undefined {
+): (request: PopRequest, context: RequestContext) => Promise<PopResponse> | undefined {
   return (request, context) => {
     const path = pathOf(request.target);
     const { id, domains } = context.distribution;
     const isOwn = FOR_ALL_HOSTS.has(path) || (PAGES.has(path) && !options.isConfigured(id));
     if (!isOwn && domains.length > 0) return undefined;
-    const { pop, link } = context;
-    try {
-      const answer = respond(
-        {
-          method: request.method,
-          target: request.target,
-          headers: Object.fromEntries(request.headers),
-          protocol: request.httpVersion === '2' ? 'HTTP/2' : 'HTTP/1.1',
-          pop,
-          link,
-          peer: request.clientAddress,
-          beaconScript: options.beaconScript,
-        },
-        options.explain,
-        context.monotonicMs,
-      );
-      return made(answer.status, Object.entries(answer.headers), answer.body);
-    } catch (error) {
-      // The page is a window on the name server, and must not take it down.
-      options.log(`${pop.code}: the page failed: ${(error as Error).stack}`);
-      return made(500, [['content-type', 'text/plain']], 'the page failed, see the log\n');
-    }
+    return page(options, request, context);
   };
+}
+
+async function page(
+  options: OwnPagesOptions,
+  request: PopRequest,
+  context: RequestContext,
+): Promise<PopResponse> {
+  const { pop, link } = context;
+  try {
+    const answer = await respond(
+      {
+        method: request.method,
+        target: request.target,
+        headers: Object.fromEntries(request.headers),
+        protocol: request.httpVersion === '2' ? 'HTTP/2' : 'HTTP/1.1',
+        pop,
+        link,
+        peer: request.clientAddress,
+        beaconScript: options.beaconScript,
+      },
+      options.explain,
+      context.monotonicMs,
+    );
+    return made(answer.status, Object.entries(answer.headers), answer.body);
+  } catch (error) {
+    // The page is a window on the name server, and must not take it down.
+    options.log(`${pop.code}: the page failed: ${(error as Error).stack}`);
+    return made(500, [['content-type', 'text/plain']], 'the page failed, see the log\n');
+  }
 }
 
 function made(status: number, headers: [string, string][], body: string): PopResponse {

@@ -28,13 +28,20 @@ export interface PageAnswer {
 }
 
 /** Says how the POP for a client of a host is chosen now; undefined for a host that is not steered. */
-export type ExplainChoice = (host: string, client: Address) => Choice | undefined;
+export type ExplainChoice = (
+  host: string,
+  client: Address,
+) => Choice | undefined | Promise<Choice | undefined>;
 
 /** Longest target that is looked at, in characters. */
 const TARGET_MAX = 2_048;
 
 /** The POP's answer to a request. `explain` is the only thing it asks of the rest; `nowMs` measures it. */
-export function respond(request: PageRequest, explain: ExplainChoice, nowMs: () => number): PageAnswer {
+export async function respond(
+  request: PageRequest,
+  explain: ExplainChoice,
+  nowMs: () => number,
+): Promise<PageAnswer> {
   const { method, pop } = request;
   if (method !== 'GET' && method !== 'HEAD')
     return plain(request, 405, `${pop.code} answers GET and HEAD only\n`, { allow: 'GET, HEAD' });
@@ -50,19 +57,23 @@ export function respond(request: PageRequest, explain: ExplainChoice, nowMs: () 
   }
   if (pathname !== '/') return plain(request, 404, `${pop.code} has / and /healthz only\n`);
   const begunMs = nowMs();
-  const content = pageContent(request, searchParams.get('client'), explain);
+  const content = await pageContent(request, searchParams.get('client'), explain);
   const tookMs = (nowMs() - begunMs).toFixed(2);
   const headers = { 'server-timing': `explain;dur=${tookMs};desc="measured"`, vary: 'accept' };
   const { type, render } = formWanted(request.headers.accept);
   return answer(request, 200, render(content), { ...headers, 'content-type': type });
 }
 
-function pageContent(request: PageRequest, asked: string | null, explain: ExplainChoice): PageContent {
+async function pageContent(
+  request: PageRequest,
+  asked: string | null,
+  explain: ExplainChoice,
+): Promise<PageContent> {
   const { pop, link, protocol, peer } = request;
   const host = hostOf(request.headers);
   const given = asked === null ? undefined : parseAddress(asked);
   const address = given ?? parseAddress(peer);
-  const choice = address === undefined ? undefined : explain(host, address);
+  const choice = address === undefined ? undefined : await explain(host, address);
   return {
     pop,
     link,

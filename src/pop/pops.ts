@@ -86,8 +86,10 @@ export interface Pops {
   readonly setUp: (popIndex: number, up: boolean) => Promise<void>;
   /** Requests answered since the start, by POP index. */
   readonly requests: () => readonly number[];
-  /** What the POP's real clients ask of it now. */
-  readonly load: (popIndex: number) => PopLoad & { readonly connections: number };
+  /** What the POP's real clients ask of it now: the same object until it is counted anew. */
+  readonly load: (popIndex: number) => PopLoad;
+  /** Connections that are open. */
+  readonly connections: (popIndex: number) => number;
   /** Requests of the POP that are under way. */
   readonly active: (popIndex: number) => number;
   /** For `/metrics`. */
@@ -149,7 +151,8 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     addressCount: links.length,
     setUp: doors.setOpen,
     requests: () => fleet.pops.map(({ index }) => meter.total(index)),
-    load: (popIndex) => ({ ...meter.of(popIndex), connections: guard.openOf(popIndex) }),
+    load: meter.of,
+    connections: guard.openOf,
     active: guard.activeOf,
     counters: () => counters.read({ tier, guard }),
     tier,

@@ -5,6 +5,7 @@ import { cacheKey } from './l2/cache-key.ts';
 import type { PathPattern } from './l2/object-store.ts';
 import { serverOf } from './l2/rendezvous.ts';
 import type { Origins } from './l3/origins.ts';
+import { regionalPop } from './regions.ts';
 import { type Layer, type PopRequest, type PopResponse, type RequestContext, timed } from './request-path.ts';
 import { invalidatedTargets } from './unsafe.ts';
 
@@ -16,8 +17,6 @@ export interface Tier {
   readonly invalidate: (wanted: PathPattern) => number;
   /** Takes one of the POP's L2 servers out, with all that it has, or brings it back empty. */
   readonly setServerUp: (popIndex: number, server: number, up: boolean) => void;
-  /** The POP in whose place a region's cache stands: the largest of the region. */
-  readonly regionalPop: (region: string) => Pop | undefined;
   readonly figures: () => TierFigures;
   readonly close: () => Promise<void>;
 }
@@ -68,17 +67,9 @@ class TierLayers implements Tier {
   readonly #pops = new Map<number, PopCaches>();
   readonly #regional = new Map<string, SharedCache>();
   readonly #origins = new Map<string, Origins>();
-  readonly #regionalPops: ReadonlyMap<string, Pop>;
 
   constructor(options: TierOptions) {
     this.#options = options;
-    const byRegion = Map.groupBy(options.fleet.pops, ({ region }) => region);
-    this.#regionalPops = new Map(
-      Array.from(byRegion, ([region, pops]) => [
-        region,
-        pops.reduce((best, pop) => (pop.capacityRps > best.capacityRps ? pop : best)),
-      ]),
-    );
   }
 
   async serve(request: PopRequest, context: RequestContext): Promise<PopResponse> {
@@ -111,10 +102,6 @@ class TierLayers implements Tier {
     const caches = this.#cachesOf(pop);
     caches.works[server] = up;
     caches.servers[server]?.clear();
-  }
-
-  regionalPop(region: string): Pop | undefined {
-    return this.#regionalPops.get(region);
   }
 
   figures(): TierFigures {
@@ -164,7 +151,7 @@ class TierLayers implements Tier {
       context.skips.push({ layer: 'rec', reason: why ?? 'caching is off' });
       return this.#beyondRegional(request, context, pop);
     }
-    const at = this.regionalPop(pop.region) ?? pop;
+    const at = regionalPop(this.#options.fleet, pop.region) ?? pop;
     const cache = this.#regionalCache('rec', pop.region, (asked, its) =>
       this.#beyondRegional(asked, its, at),
     );
@@ -188,7 +175,7 @@ class TierLayers implements Tier {
       context.skips.push({ layer: 'shield', reason: 'the distribution has none' });
       return this.#toOrigin(at.code, request, context);
     }
-    const place = this.regionalPop(shieldRegion)?.code ?? shieldRegion;
+    const place = regionalPop(this.#options.fleet, shieldRegion)?.code ?? shieldRegion;
     const cache = this.#regionalCache('shield', shieldRegion, (asked, its) =>
       this.#toOrigin(place, asked, its),
     );

@@ -83,7 +83,8 @@ test('requests of real clients are load, and demand of their networks for a serv
     await Promise.all(Array.from({ length: 20 }, () => get(stage, 'NRT', '/static/load', asked)));
     return load().rps > 0;
   }, 'a window is over');
-  const { rps, demand, connections, mbps } = load();
+  const { rps, demand, mbps } = load();
+  const connections = stage.pops.connections(index);
   assert.deepEqual(
     demand.map(({ network, service }) => [network, service]),
     [['203.0.113.0/24', 'web']],

@@ -31,7 +31,7 @@ export interface ExchangeOptions {
   readonly tier: Tier;
   readonly clock: Clock;
   /** What the POP itself answers, whatever is configured: health, the beacon's object; undefined: nothing. */
-  readonly own: (request: PopRequest, context: RequestContext) => PopResponse | undefined;
+  readonly own: (request: PopRequest, context: RequestContext) => Promise<PopResponse> | undefined;
   /** Whether the POP is to be left: connections end with their answers. */
   readonly isDraining: (popIndex: number) => boolean;
   /** Whether clients of this machine may say in whose place they ask. */
