@@ -45,6 +45,7 @@ PATH="$PWD/node_modules/.bin:$PATH"
 export NODE_COMPILE_CACHE="$PWD/node_modules/.cache/isochrone"
 echo "node $(node --version)"
 tsc --noEmit
+tsc --noEmit -p src/console/web
 biome check --error-on-warnings .
 # Those end-to-end tests that hold whole programs to times that people see do not share the machine.
 # The small real network and Redis's troubles take minutes, and are commands of their own: npm run test:netns and

@@ -43,10 +43,13 @@ const IMPURE = new RegExp(
     '\\bMath\\.random\\b|\\bsetTimeout\\b|\\bsetInterval\\b|\\bprocess\\.(?:env|argv|hrtime)',
   ].join('|'),
 );
-/** Started by path, not by import: a thread's entry, the programs. */
+/** Started by path, not by import: a thread's entry, the programs, the web console and what builds it. */
 const ENTRIES = [
   'src/main.ts',
   'src/bin.mjs',
+  'src/console/build.ts',
+  'src/console/web/main.tsx',
+  'src/console/web/atlas.d.ts',
   'src/server/worker.ts',
   'src/server/mapper-thread.ts',
   'src/cli/compile-thread.ts',
