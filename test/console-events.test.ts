@@ -32,9 +32,12 @@ test('catchments and history: parameters are checked, all faults at once', async
   assert.equal((await json('/api/catchments')).places[0][1], 'Paris, FR');
   assert.equal((await json('/api/history')).points[0].drained[0], 'GRU');
   assert.equal((await json('/api/history/at?atMs=500')).pops[1].state, 'drained');
+  assert.equal((await json('/api/history?pop=GRU')).series[0].state, 'drained');
   const faults: [path: string, status: number, count: number][] = [
     ['/api/catchments?atMs=soon&colour=red&service=a&service=b', 400, 3],
     ['/api/catchments?service=other', 404, 1],
+    ['/api/history?pop=GRX&x=1', 400, 1],
+    ['/api/history?pop=GRX', 404, 1],
     ['/api/history/at', 400, 1],
     ['/api/history/at?atMs=-1&x=1', 400, 2],
   ];

@@ -11,7 +11,7 @@ import {
   weightsOfDemand,
 } from '../src/cli/client-weights.ts';
 import { createHistory, HISTORY_STEP_MS } from '../src/cli/history.ts';
-import type { LiveState } from '../src/console/api-live.ts';
+import type { LivePop, LiveState } from '../src/console/api-live.ts';
 import { BUCKETS, type ClientImage } from '../src/geo/client-image.ts';
 import { choose, openImage, rowOf } from '../src/steering/image.ts';
 import { encodeImage } from '../src/steering/image-encode.ts';
@@ -222,6 +222,9 @@ test('the history is a ring of an hour: points by time, the nearest moment, memo
   const { pops, ...moment } = history.at(300 * HISTORY_STEP_MS + 9_000);
   assert.deepEqual(moment, { atMs: 300 * HISTORY_STEP_MS, epoch: 300, queryRates: { udp: 300, tcp: 0.1 } });
   assert.deepEqual(pops, state(300).pops);
+  const { code: _, ...fra } = state(399).pops[0] as LivePop;
+  assert.deepEqual(history.series('FRA').at(-1), { atMs: 399 * HISTORY_STEP_MS, ...fra });
+  assert.deepEqual([history.series('GRU').length, history.series('ZZZ').length], [180, 0]);
   assert.equal(history.at(0).epoch, 220, 'what is older is gone');
   assert.equal(history.octets, 180 * (8 + 8 + 8 * 4 + 2 * (1 + 4 * 4)));
 });

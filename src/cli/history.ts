@@ -1,5 +1,5 @@
 import { OperatorError } from '../base/errors.ts';
-import type { HistoryMoment, HistoryPoint, HistoryView, LiveState } from '../console/api-live.ts';
+import type { HistoryMoment, HistoryPoint, HistoryView, LiveState, PopMoment } from '../console/api-live.ts';
 
 /** The last hour in this process: a point each `HISTORY_STEP_MS`, in arrays of fixed length. */
 export interface History {
@@ -7,6 +7,8 @@ export interface History {
   readonly view: (nowMs: number) => Omit<HistoryView, 'octets'>;
   /** The point nearest to a time. An `OperatorError('not-found')` while there is none. */
   readonly at: (atMs: number) => HistoryMoment;
+  /** A POP at each of the points; empty for one that is not of the fleet. */
+  readonly series: (code: string) => readonly PopMoment[];
   /** What it takes in memory, octets. */
   readonly octets: number;
 }
@@ -31,8 +33,8 @@ export function createHistory(codes: readonly string[]): History {
   const transports: string[] = [];
   let added = 0;
   const kept = (): number => Math.min(added, POINTS);
-  /** Slot of the i-th kept point, by time. */
-  const slotOf = (i: number): number => (added - kept() + i) % POINTS;
+  /** Slots of the kept points, by time. */
+  const slots = (): number[] => Array.from({ length: kept() }, (_, i) => (added - kept() + i) % POINTS);
   const ratesIn = (slot: number): Record<string, number> =>
     Object.fromEntries(transports.map((name, i) => [name, exact(rates[slot * TRANSPORTS + i])]));
   const inState = (slot: number, state: (typeof STATES)[number]): string[] => {
@@ -46,14 +48,8 @@ export function createHistory(codes: readonly string[]): History {
     down: inState(slot, 'down'),
     drained: inState(slot, 'drained'),
   });
-  const popIn = (slot: number, code: string, pop: number): HistoryMoment['pops'][number] => {
-    const at = slot * codes.length + pop;
-    const [loadRps = NaN, capacityRps = 0, priceMs = 0, share = 0] = fields.map((values) =>
-      exact(values[at]),
-    );
-    const state = STATES[states[at] as number] ?? 'up';
-    return { code, state, ...(Number.isNaN(loadRps) ? {} : { loadRps }), capacityRps, priceMs, share };
-  };
+  const popIn = (slot: number, pop: number): PopFigures =>
+    figuresAt(states, fields, slot * codes.length + pop);
   return {
     add: (state) => {
       const slot = added % POINTS;
@@ -73,24 +69,38 @@ export function createHistory(codes: readonly string[]): History {
       added++;
     },
     view: (nowMs) => {
-      const points = Array.from({ length: kept() }, (_, i) => point(slotOf(i)));
+      const points = slots().map(point);
       return { stepMs: HISTORY_STEP_MS, fromMs: points[0]?.atMs ?? nowMs, pops: codes, points };
     },
     at: (atMs) => {
       if (added === 0) throw nothingKept();
-      let best = slotOf(0);
-      for (let i = 1; i < kept(); i++)
-        if (Math.abs((times[slotOf(i)] as number) - atMs) <= Math.abs((times[best] as number) - atMs))
-          best = slotOf(i);
+      const away = (slot: number): number => Math.abs((times[slot] as number) - atMs);
+      const best = slots().reduce((one, other) => (away(other) <= away(one) ? other : one));
       return {
         atMs: times[best] as number,
         epoch: epochs[best] as number,
         queryRates: ratesIn(best),
-        pops: codes.map((code, pop) => popIn(best, code, pop)),
+        pops: codes.map((code, pop) => ({ code, ...popIn(best, pop) })),
       };
+    },
+    series: (code) => {
+      const pop = codes.indexOf(code);
+      return (pop === -1 ? [] : slots()).map((slot) => ({
+        atMs: times[slot] as number,
+        ...popIn(slot, pop),
+      }));
     },
     octets: [times, epochs, rates, states, ...fields].reduce((sum, { byteLength }) => sum + byteLength, 0),
   };
+}
+
+/** What is kept of a POP at a point. */
+type PopFigures = Omit<PopMoment, 'atMs'>;
+
+function figuresAt(states: Uint8Array, fields: readonly Float32Array[], at: number): PopFigures {
+  const [loadRps = NaN, capacityRps = 0, priceMs = 0, share = 0] = fields.map((values) => exact(values[at]));
+  const state = STATES[states[at] as number] ?? 'up';
+  return { state, ...(Number.isNaN(loadRps) ? {} : { loadRps }), capacityRps, priceMs, share };
 }
 
 /** Without the digits that a 32-bit number does not have. */

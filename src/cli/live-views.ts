@@ -1,5 +1,5 @@
 import { OperatorError } from '../base/errors.ts';
-import { type LiveApi, type LiveState, livePop } from '../console/api-live.ts';
+import { type HistoryView, type LiveApi, type LiveState, livePop } from '../console/api-live.ts';
 import type { SteeringTerms } from '../steering/terms.ts';
 import { type CatchmentSources, createCatchments } from './catchments.ts';
 import { createHistory, HISTORY_STEP_MS } from './history.ts';
@@ -38,6 +38,10 @@ export function createLiveViews(sources: LiveSources): LiveApi & { readonly clos
     catchments.keep().catch((error: unknown) => sources.log(`catchments are not kept: ${String(error)}`));
   };
   history.add(state());
+  const view = (): HistoryView => ({
+    ...history.view(clock.nowMs()),
+    octets: history.octets + catchments.octets(),
+  });
   const timer = setInterval(keep, HISTORY_STEP_MS);
   return {
     state,
@@ -49,7 +53,8 @@ export function createLiveViews(sources: LiveSources): LiveApi & { readonly clos
       const message = `there is no service ${JSON.stringify(service ?? '')}: there are ${known}`;
       return Promise.reject(new OperatorError('not-found', [{ file: 'service', message }]));
     },
-    history: () => ({ ...history.view(clock.nowMs()), octets: history.octets + catchments.octets() }),
+    history: view,
+    popHistory: (code) => ({ ...view(), series: history.series(code) }),
     historyAt: history.at,
     close: () => clearInterval(timer),
   };

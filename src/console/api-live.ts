@@ -89,6 +89,14 @@ export interface HistoryMoment {
   readonly pops: readonly Omit<LivePop, 'why'>[];
 }
 
+/** The last hour of one POP: how it was at each kept moment. */
+export interface PopHistory extends HistoryView {
+  readonly series: readonly PopMoment[];
+}
+
+/** A POP in a moment of the last hour. */
+export type PopMoment = Omit<LivePop, 'code' | 'why'> & { readonly atMs: number };
+
 /** What the console shows of now and of the last hour. */
 export interface LiveApi {
   readonly state: () => LiveState;
@@ -101,6 +109,8 @@ export interface LiveApi {
     readonly atMs?: number | undefined;
   }) => Promise<CatchmentsView>;
   readonly history: () => HistoryView;
+  /** The same with one POP's part. */
+  readonly popHistory: (code: string) => PopHistory;
   /** The kept moment nearest to a time. An `OperatorError('not-found')` while none is kept. */
   readonly historyAt: (atMs: number) => HistoryMoment;
 }

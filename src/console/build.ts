@@ -24,7 +24,7 @@ export async function buildConsole(folder: string): Promise<void> {
   await build({
     root: join(HERE, 'web'),
     configFile: false,
-    logLevel: 'warn',
+    logLevel: 'error',
     mode: 'production',
     plugins: [atlasPlugin()],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },

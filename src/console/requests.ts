@@ -127,6 +127,13 @@ export function readCatchmentsWish(query: URLSearchParams): Read<{ service?: str
   return { value: { ...(service === null ? {} : { service }), ...(atMs === undefined ? {} : { atMs }) } };
 }
 
+/** The query string of `history`: of which POP besides. */
+export function readHistoryWish(query: URLSearchParams): Read<{ readonly pop?: string }> {
+  const wrong = wrongParameters(query, ['pop']);
+  const pop = query.get('pop');
+  return wrong.length > 0 ? { wrong } : { value: pop === null ? {} : { pop } };
+}
+
 /** The query string of `history/at`: when, ms since 1970 UTC. */
 export function readMoment(query: URLSearchParams): Read<number> {
   const wrong = wrongParameters(query, ['atMs']);

@@ -8,6 +8,7 @@ import { jsonReply, problemReply, type Reply, readJson, textReply } from './repl
 import {
   readCatchmentsWish,
   readDrain,
+  readHistoryWish,
   readInvalidation,
   readModel,
   readMoment,
@@ -39,7 +40,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/demand$/, demand],
   ['GET', /^\/api\/events$/, listen],
   ['GET', /^\/api\/catchments$/, catchments],
-  ['GET', /^\/api\/history$/, ({ api }) => jsonReply(api.live.history())],
+  ['GET', /^\/api\/history$/, history],
   ['GET', /^\/api\/history\/at$/, historyAt],
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/whatif$/, whatIf],
@@ -98,6 +99,15 @@ function listen({ events }: RouteContext): Reply {
 async function catchments({ api, query }: RouteContext): Promise<Reply> {
   const read = readCatchmentsWish(query);
   return 'wrong' in read ? problemReply(400, read.wrong) : jsonReply(await api.live.catchments(read.value));
+}
+
+function history({ api, query }: RouteContext): Reply {
+  const read = readHistoryWish(query);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  const { pop } = read.value;
+  if (pop === undefined) return jsonReply(api.live.history());
+  const unknown = unknownPop(pop, api.popCodes);
+  return unknown.length > 0 ? problemReply(404, unknown, 'not-found') : jsonReply(api.live.popHistory(pop));
 }
 
 function historyAt({ api, query }: RouteContext): Reply {

@@ -138,6 +138,13 @@ const liveApi: LiveApi = {
     const points = [{ atMs: 500, epoch: 11, qps: 900, down: [], drained: ['GRU'] }];
     return { stepMs: 20_000, fromMs: 500, pops: codes, octets: 1000, points };
   },
+  popHistory: (code) => ({
+    ...liveApi.history(),
+    series: POPS.filter((one) => one.code === code).map((one) => {
+      const { code: _, why: _why, ...rest } = livePop(one);
+      return { atMs: 1000, ...rest };
+    }),
+  }),
   historyAt: (atMs) => ({ atMs, epoch, queryRates: {}, pops: POPS.map(livePop) }),
 };
 

@@ -8,14 +8,8 @@ export type {
   HistoryView,
   LivePop,
   LiveState,
+  PopHistory,
 } from '../api-live.ts';
-
-import type { HistoryView, LivePop } from '../api-live.ts';
-
-/** `/api/history?pop=CODE`: the hour, and the POP at each of its points that knew it. */
-export interface PopHistory extends HistoryView {
-  readonly series: readonly (Omit<LivePop, 'code' | 'why'> & { readonly atMs: number })[];
-}
 
 /** One bar of a waterfall, as `isochrone trace --json` prints it. */
 export interface TraceBar {

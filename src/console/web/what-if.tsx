@@ -48,12 +48,13 @@ function Outcome({ reply }: { readonly reply: WhatIfReply }) {
     .toSorted((left, right) => right.afterRps - right.beforeRps - (left.afterRps - left.beforeRps))
     .filter(({ beforeRps, afterRps }) => afterRps > beforeRps)
     .slice(0, TAKERS_MAX);
+  const moved = `${count(reply.cellsMoved)} of ${count(reply.cells)} cells`;
   return (
     <>
       <p>
-        <b>{percent(reply.demandMoved)}</b> of demand moves: {count(reply.cellsMoved)} of {count(reply.cells)}{' '}
-        cells. For those, RTT changes by <b>{signed(mean)} ms</b> on average (median {signed(p50)}, 95th
-        percentile {signed(p95)}, worst {signed(max)} ms).
+        <b>{percent(reply.demandMoved)}</b> of demand moves, {moved}. For those, RTT changes by{' '}
+        <b>{signed(mean)} ms</b> on average (median {signed(p50)}, 95th percentile {signed(p95)}, worst{' '}
+        {signed(max)} ms).
       </p>
       <p class={reply.overCapacity.length > 0 ? 'outcome bad' : 'outcome good'}>
         {reply.overCapacity.length > 0
