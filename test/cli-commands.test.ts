@@ -13,6 +13,7 @@ const api = adminApi();
 const admin = await startAdmin({
   listen: { host: '127.0.0.1', port: 0 },
   token: TOKEN,
+  tokenWhere: 'in state/admin.token',
   api,
   onError: (error) => assert.fail(String(error)),
 });

@@ -9,7 +9,8 @@ import { adminApi } from './helpers/admin.ts';
 
 const admin = await startAdmin({
   listen: { host: '127.0.0.1', port: 0 },
-  token: undefined,
+  token: 'a-token-for-the-tests',
+  tokenWhere: 'in the test',
   api: adminApi(),
   onError: (error) => assert.fail(String(error)),
 });

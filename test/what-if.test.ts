@@ -123,7 +123,8 @@ async function start(api: ReturnType<typeof adminApi>): Promise<string> {
   const listen = { host: '127.0.0.1', port: 0 };
   const admin = await startAdmin({
     listen,
-    token: undefined,
+    token: 'a-token-for-the-tests',
+    tokenWhere: 'in the test',
     api,
     onError: (error) => assert.fail(String(error)),
   });

@@ -1,4 +1,6 @@
 import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
+import { isLoopback } from '../config/scalars.ts';
+import { savedToken } from './admin-token.ts';
 import { type Command, type Flags, type Invocation, textFlag } from './command.ts';
 
 /** The flags of every command that talks to a running process. */
@@ -7,9 +9,13 @@ export const ADMIN_OPTIONS: Command['options'] = {
   token: {
     type: 'string',
     value: 'TOKEN',
-    help: 'its token (default: the environment variable ISOCHRONE_TOKEN)',
+    help: 'its token, for changes (default: ISOCHRONE_TOKEN, else that in its state folder)',
   },
+  state: { type: 'string', value: 'DIR', help: 'its state folder, where the token is (default state)' },
 };
+
+/** The state folder of a process whose configuration says nothing of it. */
+const DEFAULT_STATE = 'state';
 
 const DEFAULT_URL = 'http://127.0.0.1:5380';
 const TIMEOUT_MS = 5000;
@@ -33,7 +39,7 @@ export async function askAdmin<T>(
   invocation: Pick<Invocation, 'flags' | 'terminal'>,
 ): Promise<T> {
   const base = adminUrl(invocation.flags);
-  const token = textFlag(invocation.flags, 'token') ?? invocation.terminal.environment['ISOCHRONE_TOKEN'];
+  const token = tokenFor(request, base, invocation);
   const url = new URL(request.path, base);
   const { timeoutMs = TIMEOUT_MS } = request;
   const unreachable = (why: string): OperatorError =>
@@ -45,7 +51,7 @@ export async function askAdmin<T>(
       method: request.body === undefined ? 'GET' : 'POST',
       headers: {
         accept: 'application/json',
-        ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
@@ -63,7 +69,23 @@ export async function askAdmin<T>(
     throw unreachable(`what answers there is not Isochrone's admin API (HTTP ${response.status})`);
   }
   if (response.ok) return value as T;
-  throw refusal(value, { url: base.origin, status: response.status });
+  const refused = refusal(value, { url: base.origin, status: response.status });
+  if (response.status !== 401) throw refused;
+  const message = 'give the token with --token or ISOCHRONE_TOKEN, or say with --state DIR where it is';
+  throw new OperatorError(refused.code, [...refused.problems, { file: 'command line', message }]);
+}
+
+/** A token that nobody named is told to this machine alone, and only for changes. */
+function tokenFor(
+  { body }: AdminRequest,
+  { hostname }: URL,
+  { flags, terminal }: Pick<Invocation, 'flags' | 'terminal'>,
+): string | undefined {
+  const named = textFlag(flags, 'token') ?? terminal.environment['ISOCHRONE_TOKEN'] ?? '';
+  if (named !== '') return named;
+  const isHere = hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  if (body === undefined || !isHere) return undefined;
+  return savedToken(textFlag(flags, 'state') ?? DEFAULT_STATE, terminal.readText);
 }
 
 function adminUrl(flags: Flags): URL {

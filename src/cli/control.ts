@@ -4,13 +4,14 @@ import type { Admin } from '../console/admin.ts';
 import type { AdminApi } from '../console/api.ts';
 import type { Control } from '../control/loop.ts';
 import type { StoreState } from '../store/store.ts';
+import { adminToken } from './admin-token.ts';
 import { type ClientsInUse, clientsInUse } from './clients-in-use.ts';
 import { type Command, EXIT_OK, type Terminal } from './command.ts';
 import { createControlApi } from './control-api.ts';
 import { controlMetrics } from './control-metrics.ts';
 import { deciderOf, expectedOf, savedTable } from './first-table.ts';
 import { formatCount, formatSpan } from './format.ts';
-import { loadGround } from './ground.ts';
+import { loadGround, stateFolder } from './ground.ts';
 import { rereadAtHangup } from './hangup.ts';
 import { startHealth } from './health.ts';
 import { createHeldTable } from './held-table.ts';
@@ -143,9 +144,11 @@ async function openConsole(
   const { admin: listen } = config.listen;
   if (listen === 'off') return undefined;
   const { startAdmin } = await import('../console/admin.ts');
+  const { token, where } = adminToken(config, { ...parts, folder: stateFolder(config) });
   return startAdmin({
     listen,
-    token: parts.terminal.environment['ISOCHRONE_TOKEN'] ?? config.admin.token,
+    token,
+    tokenWhere: where,
     api: parts.api,
     onError: (error) => parts.log(`console: ${error instanceof Error ? error.stack : String(error)}`),
   });

@@ -3,6 +3,8 @@ import type { Endpoint } from '../config/scalars.ts';
 import { type Admin, startAdmin } from '../console/admin.ts';
 import type { TakenSockets } from '../server/handover-take.ts';
 import { createAdminApi } from './admin-api.ts';
+import { adminToken } from './admin-token.ts';
+import { stateFolder } from './ground.ts';
 import type { Live, LiveOptions } from './live.ts';
 import { createLiveViews } from './live-views.ts';
 import { packedFrom } from './packed.ts';
@@ -58,9 +60,11 @@ export async function startConsole(
     explain: options.explain,
     packed: packedFrom(options),
   });
+  const { token, where } = adminToken(world.config, { folder: stateFolder(world.config), terminal, log });
   const admin = await startAdmin({
     listen,
-    token: terminal.environment['ISOCHRONE_TOKEN'] ?? world.config.admin.token,
+    token,
+    tokenWhere: where,
     api,
     inherit: inheritedConsole(options.inherit, listen),
     onError: (error) => log(`console: ${error instanceof Error ? error.stack : String(error)}`),

@@ -146,7 +146,8 @@ const adminSchema = z
       .optional()
       .describe(
         'Secret that changes (`drain`, `model` …) must carry; the environment variable ' +
-          'ISOCHRONE_TOKEN wins. Required where the admin address is not of this machine.',
+          'ISOCHRONE_TOKEN wins. Without either one is made at the start, and kept in `admin.token` of the ' +
+          'state folder, where the commands find it.',
       ),
   })
   .prefault({})

@@ -3,7 +3,7 @@ import { type Endpoint, isLoopback } from '../config/scalars.ts';
 import type { AdminApi } from './api.ts';
 import { createEvents, type Events } from './events.ts';
 import { type Guard, refusalOf } from './guard.ts';
-import { type HttpServer, listenFault, serveReplies } from './http-server.ts';
+import { type HttpServer, serveReplies } from './http-server.ts';
 import { createMetricsPage } from './metrics.ts';
 import { errorReply, problemReply, type Reply } from './reply.ts';
 import { answerRoute } from './routes.ts';
@@ -11,8 +11,9 @@ import { answerRoute } from './routes.ts';
 /** What the console needs to run. */
 export interface AdminOptions {
   readonly listen: Endpoint;
-  /** Secret that changes must carry; mandatory where others than this machine can reach the address. */
-  readonly token: string | undefined;
+  /** Secret that changes must carry, and where whoever may make them finds it, in words. */
+  readonly token: string;
+  readonly tokenWhere: string;
   readonly api: AdminApi;
   /** Descriptor of a socket that listens there already, of the process that this one replaces. */
   readonly inherit?: number | undefined;
@@ -24,19 +25,12 @@ export interface AdminOptions {
 export type Admin = HttpServer;
 
 /**
- * Starts the console, `/metrics` and the admin API. Throws `OperatorError`: `bad-config` for an open
- * address without a token, `port-in-use`, `not-permitted`.
+ * Starts the console, `/metrics` and the admin API. Throws `OperatorError`: `port-in-use`, `not-permitted`,
+ * `bad-config` for an address that this machine does not have.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { listen, token } = options;
-  const loopback = isLoopback(listen.host);
-  if (!loopback && (token === undefined || token === ''))
-    throw listenFault(
-      'bad-config',
-      listen,
-      'others can reach this address: set admin.token or ISOCHRONE_TOKEN',
-    );
-  const guard: Guard = { token: token === '' ? undefined : token, loopback };
+  const { listen, token, tokenWhere } = options;
+  const guard: Guard = { token, tokenWhere, loopback: isLoopback(listen.host) };
   const metrics = createMetricsPage();
   const events = createEvents(() => JSON.stringify(options.api.live.state()));
   const { inherit, onError } = options;

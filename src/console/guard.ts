@@ -4,8 +4,10 @@ import { parseAddress } from '../base/address.ts';
 
 /** Who may ask what: set once at start. */
 export interface Guard {
-  /** Changes must carry it; undefined: they need none. */
-  readonly token: string | undefined;
+  /** Changes must carry it. */
+  readonly token: string;
+  /** Where whoever may make changes finds it, in words: `in state/admin.token`. */
+  readonly tokenWhere: string;
   /** Only this machine can reach the console. */
   readonly loopback: boolean;
 }
@@ -35,11 +37,30 @@ export function refusalOf(request: IncomingMessage, path: string, guard: Guard):
   const { origin } = request.headers;
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
     return { status: 403, message: `Origin ${JSON.stringify(origin)} is another site` };
-  if (request.method !== 'POST' || guard.token === undefined) return undefined;
+  const site = request.headers['sec-fetch-site'] ?? 'none';
+  if (
+    !['same-origin', 'none'].includes(String(site)) &&
+    (request.method === 'POST' || !isVisit(request, path))
+  )
+    return { status: 403, message: `Sec-Fetch-Site ${JSON.stringify(site)}: another site asks` };
+  return request.method === 'POST' ? tokenRefusal(request, guard) : undefined;
+}
+
+/** Why a request may change nothing; undefined where it carries the token. */
+export function tokenRefusal(request: IncomingMessage, guard: Guard): Refusal | undefined {
   const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (given === undefined)
-    return { status: 401, message: 'changes need the token: Authorization: Bearer TOKEN' };
-  return sameSecret(given, guard.token) ? undefined : { status: 401, message: 'the token is wrong' };
+    return {
+      status: 401,
+      message: `changes need the token, which is ${guard.tokenWhere}: Authorization: Bearer TOKEN`,
+    };
+  if (sameSecret(given, guard.token)) return undefined;
+  return { status: 401, message: `the token is wrong: the right one is ${guard.tokenWhere}` };
+}
+
+/** A link on another site may lead here; what its pages ask for by themselves is not for them. */
+function isVisit(request: IncomingMessage, path: string): boolean {
+  return request.headers['sec-fetch-mode'] === 'navigate' || MONITORING.has(path);
 }
 
 function isAddressOrLocalhost(host: string): boolean {

@@ -98,7 +98,7 @@ function listenOn(server: Server, listen: Endpoint, inherit: number | undefined)
 }
 
 /** An error about an address to listen on. */
-export function listenFault(
+function listenFault(
   code: 'bad-config' | 'port-in-use' | 'not-permitted',
   listen: Endpoint,
   message: string,

@@ -84,7 +84,10 @@ async function trouble(up: Program): Promise<void> {
   for (let i = 0; i < 20; i++) await dig(up.port, 'www.cdn.example', '+tcp', `+subnet=5.9.${i}.0/24`);
   await fetch(`${up.admin}/api/model`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${readFileSync(join(up.state, 'admin.token'), 'utf8').trim()}`,
+    },
     body: JSON.stringify({ pop: 'FRA', outage: true }),
   });
 }

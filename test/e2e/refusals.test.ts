@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../../src/base/errors.ts';
@@ -39,8 +41,9 @@ test('rubbish for the admin API is answered or cut off, and is no news', async (
   const long = await fetch(`${program.admin}/?${'a'.repeat(20_000)}`);
   assert.equal(long.status, 431);
   const socket = connect(Number(port), hostname);
-  const head = `POST /api/model HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\n`;
-  socket.write(`${head}content-length: 50\r\n\r\n{`);
+  const token = readFileSync(join(program.state, 'admin.token'), 'utf8').trim();
+  const head = `POST /api/model HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n`;
+  socket.write(`${head}content-type: application/json\r\ncontent-length: 50\r\n\r\n{`);
   await sleep(50);
   socket.destroy();
   await sleep(50);
@@ -58,7 +61,7 @@ test('POPs and values that nobody knows', async () => {
     ['drain FRA --for -3h', 2, '--for "-3h" is not a time such as 90s'],
     ['status --prot 5', 2, 'no such flag: --prot'],
   ] as const) {
-    const ended = await runProgram(...line.split(' '), '--admin', program.admin);
+    const ended = await runProgram(...line.split(' '), '--admin', program.admin, '--state', program.state);
     assert.equal(ended.code, code, `${line}: ${ended.err}`);
     assert.ok(ended.err.includes(words), `${line}: ${ended.err}`);
     assert.doesNotMatch(ended.err, /too much/);

@@ -124,7 +124,7 @@ export async function untilDig(
 
 /** Runs a command against a program; it must succeed. */
 export async function command(program: Program, ...args: string[]): Promise<string> {
-  const { code, out, err } = await runProgram(...args, '--admin', program.admin);
+  const { code, out, err } = await runProgram(...args, '--admin', program.admin, '--state', program.state);
   assert.equal(code, 0, `isochrone ${args.join(' ')}: ${err}`);
   return out;
 }

@@ -227,7 +227,7 @@ test('zones go to and come from NSD, Knot and BIND, signed, whole and as differe
     const zone = join(state, '..', 'own.zone');
     const before = readFileSync(zone, 'utf8');
     writeFileSync(zone, `${before.replace(' 2 3600', ' 3 3600')}broken IN A 300.1.1.1\n`);
-    const admin = ['--admin', program.admin];
+    const admin = ['--admin', program.admin, '--state', program.state];
     const broken = await runProgram('zone', 'reload', 'own.example', ...admin);
     assert.equal(broken.code, 1);
     assert.match(broken.out, /own\.zone:\d+.*300\.1\.1\.1/);
