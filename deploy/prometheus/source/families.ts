@@ -10,6 +10,7 @@ import { certificateFamilies } from '../../../src/cli/certificate.ts';
 import { demandCounters } from '../../../src/cli/demand-view.ts';
 import { ingestCounters } from '../../../src/cli/ingest-metrics.ts';
 import { queryLogCounters } from '../../../src/cli/query-log.ts';
+import { zoneCounters } from '../../../src/cli/zone-metrics.ts';
 import { familiesOf } from '../../../src/console/metrics.ts';
 import type { MetricsView, ProcessFacts } from '../../../src/console/metrics-view.ts';
 import { DELAY_LAYOUT } from '../../../src/delays/counters.ts';
@@ -108,6 +109,7 @@ function sources(): readonly Source[] {
     { roles: servers, snapshot: families(crewFamilies(crew, { kind: 'native' } as never)) },
     { roles: servers, snapshot: families(createLoadReader(crew, [block])(layout)) },
     { roles: servers, snapshot: demandOfNobody() },
+    { roles: servers, snapshot: zonesOfAllKinds() },
     { roles: servers, snapshot: families(certificateFamilies({ notAfterMs: 0 } as never, {})) },
     { roles: servers, snapshot: queryLogCounters({ logged: 0, lost: 0 }) },
     {
@@ -119,6 +121,14 @@ function sources(): readonly Source[] {
     { roles: ['up', 'pop'], snapshot: readCounters(DELAY_LAYOUT, [delays]), layout: DELAY_LAYOUT },
     { roles: ['agent'], snapshot: agentCounters({ restraints: {} } as never, state) },
   ];
+}
+
+/** One signed zone, and zones from elsewhere, of which nothing is known yet. */
+function zonesOfAllKinds(): CounterSnapshot {
+  const notes = { signed: { zone: { expiresAtS: 0, tookMs: 0 } } };
+  const fetched = { results: {}, octets: 0 };
+  const figures = { secondaries: [], fetched, notified: {}, keys: new Map() };
+  return zoneCounters({ images: { zones: { notes } } } as never, [], figures as never);
 }
 
 function demandOfNobody(): CounterSnapshot {

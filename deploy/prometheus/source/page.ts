@@ -24,6 +24,10 @@ const PARTS: readonly (readonly [begins: string, title: string])[] = [
   ['isochrone_delays_', 'Real delays (with `--real-delays`)'],
   ['isochrone_agent_', 'Agent'],
   ['isochrone_ingest_', 'What comes over HTTP from agents and browsers (with `listen.ingest`)'],
+  ['isochrone_zone_', 'Zones, transfers and signatures'],
+  ['isochrone_secondary_', 'Zones, transfers and signatures'],
+  ['isochrone_transfer', 'Zones, transfers and signatures'],
+  ['isochrone_notifies_', 'Zones, transfers and signatures'],
   ['isochrone_', 'Process, images, table and store'],
 ];
 
@@ -35,11 +39,17 @@ const OPEN: Readonly<Record<string, string>> = {
   acl: 'web ACLs',
   rule: 'rules of web ACLs',
   service: 'services',
+  zone: 'zones, 200 at most',
 };
 
 /** Metrics whose series are not the product of their labels' values. */
 const AT_MOST: Readonly<Record<string, string>> = {
   isochrone_build_info: '1',
+  isochrone_zone_sources: '3',
+  isochrone_secondary_zones: '4',
+  isochrone_notifies_out_total: '2',
+  isochrone_transfers_in_total: 'results in the code, under 10',
+  isochrone_zone_keys: 'keys of 200 zones, as many as are in use at a time',
   isochrone_dns_io: '1',
   isochrone_dns_demand_queries_per_second: '20, the busiest',
   isochrone_pop_info: 'POPs',
