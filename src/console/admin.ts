@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { type Endpoint, isLoopback } from '../config/scalars.ts';
 import type { AdminApi } from './api.ts';
+import { type Assets, readAssets } from './assets.ts';
 import { createEvents, type Events } from './events.ts';
 import { type Guard, refusalOf } from './guard.ts';
 import { type HttpServer, serveReplies } from './http-server.ts';
@@ -21,6 +23,9 @@ export interface AdminOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** What `npm run console` builds. */
+const APPLICATION = fileURLToPath(new URL('dist', import.meta.url));
+
 /** A running console. */
 export type Admin = HttpServer;
 
@@ -33,8 +38,9 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const guard: Guard = { token, tokenWhere, loopback: isLoopback(listen.host) };
   const metrics = createMetricsPage();
   const events = createEvents(() => JSON.stringify(options.api.live.state()));
+  const assets = await readAssets(APPLICATION);
   const { inherit, onError } = options;
-  return serveReplies((request) => answer(request, guard, { ...options, metrics, events }), {
+  return serveReplies((request) => answer(request, guard, { ...options, metrics, events, assets }), {
     listen,
     inherit,
     onError,
@@ -44,6 +50,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 type Answering = AdminOptions & {
   readonly metrics: ReturnType<typeof createMetricsPage>;
   readonly events: Events;
+  readonly assets: Assets;
 };
 
 /** Never rejects: what goes wrong is a reply. */
@@ -57,8 +64,7 @@ async function answer(request: IncomingMessage, guard: Guard, options: Answering
       const reply = problemReply(refusal.status, [refusal.message], 'not-permitted');
       return refusal.status === 401 ? { ...reply, headers: { 'www-authenticate': 'Bearer' } } : reply;
     }
-    const { api, metrics, events } = options;
-    return await answerRoute(url.pathname, { api, metrics, events, request, query: url.searchParams });
+    return await answerRoute(url.pathname, { ...options, request, query: url.searchParams });
   } catch (error) {
     const reply = errorReply(error);
     if (reply !== undefined) return reply;

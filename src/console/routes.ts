@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ModelChange, Override } from '../store/store.ts';
 import type { AdminApi } from './api.ts';
+import type { Assets } from './assets.ts';
 import { type Events, LISTENERS_MAX } from './events.ts';
 import type { MetricsPage } from './metrics.ts';
-import { consolePage, STYLE } from './page.ts';
 import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
 import {
   readCatchmentsWish,
@@ -22,6 +22,7 @@ interface RouteContext {
   readonly api: AdminApi;
   readonly metrics: MetricsPage;
   readonly events: Events;
+  readonly assets: Assets;
   readonly request: IncomingMessage;
   readonly query: URLSearchParams;
 }
@@ -30,8 +31,7 @@ type Handler = (context: RouteContext, ...captures: readonly string[]) => Promis
 
 /** Every path and method; the captures of the pattern are the handler's further arguments. */
 const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handler: Handler])[] = [
-  ['GET', /^\/$/, page],
-  ['GET', /^\/style\.css$/, () => ({ status: 200, type: 'text/css; charset=utf-8', body: STYLE })],
+  ['GET', /^(\/|\/assets\/.{1,200}|\/licenses\.md)$/, page],
   ['GET', /^\/metrics$/, ({ metrics, api }) => metrics.render(api)],
   ['GET', /^\/healthz$/, () => textReply('alive')],
   ['GET', /^\/readyz$/, readiness],
@@ -69,10 +69,8 @@ export async function answerRoute(path: string, context: RouteContext): Promise<
   return { ...reply, headers: { allow: allowed.join(', ') } };
 }
 
-async function page({ api, request }: RouteContext): Promise<Reply> {
-  // The guard let an address or localhost through only.
-  const body = consolePage(await api.status(), `http://${request.headers.host}`);
-  return { status: 200, type: 'text/html; charset=utf-8', body };
+function page({ assets, request }: RouteContext, path = '/'): Reply {
+  return assets.reply(path, request);
 }
 
 /** Rows of /api/demand: without `max`, and at most. */
