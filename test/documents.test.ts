@@ -48,6 +48,13 @@ test('files that documents name are there', () => {
   assert.deepEqual(missingFiles('`deploy/no-such.yaml`, `docs/architecture.md`'), ['deploy/no-such.yaml']);
 });
 
+test('the page of the architecture has every room', () => {
+  const page = read('docs/architecture.md');
+  const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((one) => one.isDirectory());
+  for (const { name } of rooms)
+    assert.match(page, new RegExp(`^\\| (?:\`\\w+\`, )*\`${name}\`[,| ]`, 'm'), name);
+});
+
 test('links between documents lead to files and sections', () => {
   const wrong: string[] = [];
   for (const path of documents)
