@@ -23,6 +23,8 @@ const TEXT = `$TTL 300
 @ NS ns1
 ns1 A 127.0.0.1
 www STEER edge
+www HTTPS 1 . alpn=h2 ipv4hint=auto ipv6hint=auto
+_dns.www SVCB 1 www alpn=dot ipv4hint=auto
 *.any STEER edge
 a.b TXT "x"
 sub NS ns.sub
@@ -137,6 +139,14 @@ for (const denial of ['nsec', 'nsec3'] as const)
     const exported = await runCli('zone', 'export', 'edge.test', ...from);
     assert.equal(exported.code, 0, exported.err);
     assert.match(exported.out, /^www\.edge\.test\. 30 IN A 192\.0\.2\.2$/m);
+    assert.match(
+      exported.out,
+      /^www\.edge\.test\. 30 IN HTTPS 1 \. alpn="h2" ipv4hint=192\.0\.2\.2 ipv6hint=/m,
+    );
+    assert.match(
+      exported.out,
+      /^_dns\.www\.edge\.test\. 30 IN SVCB 1 www\.edge\.test\. .*ipv4hint=192\.0\.2\.2$/m,
+    );
     const file = join(state, 'exported');
     writeFileSync(file, exported.out);
     for (const how of [from, ['--file', file, '--config', own]]) {

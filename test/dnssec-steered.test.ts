@@ -9,7 +9,6 @@ import { promisify } from 'node:util';
 import { compileService } from '../src/answer/service.ts';
 import type { Fleet } from '../src/base/fleet.ts';
 import { popStateWords } from '../src/base/pop-state.ts';
-import { setsTogether } from '../src/cli/candidate-sets.ts';
 import { openZoneImage } from '../src/zone/image.ts';
 import { createWorld, tableOf } from './helpers/answer-world.ts';
 import { hasProgram } from './helpers/daemon.ts';
@@ -54,6 +53,13 @@ mx MX 10 every
 mx MX 20 web
 srv SRV 0 0 443 a.wild
 https HTTPS 0 web
+hinted STEER every
+hinted HTTPS 1 . alpn=h3 ipv4hint=auto ipv6hint=auto
+hinted HTTPS 2 . alpn=h2 ipv6hint=auto
+_dns.web SVCB 1 web alpn=dot ipv4hint=auto ipv6hint=auto
+*.hw STEER web
+*.hw HTTPS 1 . ipv4hint=auto ipv6hint=auto
+hintalias HTTPS 0 a.hw
 `;
 const fleet: Fleet = {
   pops: [],
@@ -159,6 +165,22 @@ test('aliases, additional data, names with _ and what signing made are secure', 
       '2.0.0.0/24',
       (message) => dataOf(message.sections[2], 'HTTPS').length === 1,
     );
+    await check('hinted', 'HTTPS', '2.0.0.0/24', answers('HTTPS', '2 . alpn="h2" ipv6hint=2001:db8::1'));
+    const dot = '1 web.ORIGIN alpn="dot" ipv4hint=192.0.2.3 ipv6hint=2001:db8::3'.replace('ORIGIN', origin);
+    await check('_dns.web', 'SVCB', '2.0.0.0/24', answers('SVCB', dot));
+    await check(
+      '_dns.web',
+      'SVCB',
+      '3.0.0.0/24',
+      answers('SVCB', `1 web.${origin} alpn="dot" ipv4hint=192.0.2.4`),
+    );
+    await check(
+      'x.hw',
+      'HTTPS',
+      '2.0.0.0/24',
+      answers('HTTPS', '1 . ipv4hint=192.0.2.3 ipv6hint=2001:db8::3'),
+    );
+    await check('hintalias', 'HTTPS', '3.0.0.0/24', adds('HTTPS', '1 . ipv4hint=192.0.2.4'));
     await check('srv', 'SRV', '2.0.0.0/24', answers('SRV', `0 0 443 a.wild.${origin}`));
     // A client of a POP with addresses; of the one without IPv6; and of the alias.
     await check('mixed', 'A', '2.0.0.0/24', answers('A', '192.0.2.3'));
@@ -251,35 +273,4 @@ test('delv agrees', async (context) => {
       assert.match(`${stdout}${stderr}`, said, `${name} ${qtype}`);
     }),
   );
-});
-
-test('sets begin with the whole, lack more and more, and are bounded', () => {
-  const limits = { max: 256, membersMax: 30 };
-  const sets = setsTogether([[0], [1], [2]], limits);
-  assert.deepEqual(sets, [
-    [0, 1, 2],
-    [1, 2],
-    [0, 2],
-    [0, 1],
-  ]);
-  const seven = setsTogether(
-    Array.from({ length: 7 }, (_, i) => [i]),
-    limits,
-  );
-  assert.equal(seven.length, 127 - 7);
-  const twice = setsTogether(
-    Array.from({ length: 7 }, (_, i) => [2 * i, 2 * i + 1]),
-    limits,
-  );
-  assert.equal(twice.length, 256);
-  assert.ok(
-    twice.slice(0, 128).every((set) => set.length === 7),
-    'every whole set comes first',
-  );
-  const many = setsTogether(
-    Array.from({ length: 150 }, (_, i) => [i]),
-    limits,
-  );
-  assert.ok(many.length <= 256 && new Set(many.flat()).size <= 30 && many.every((set) => set.length <= 7));
-  assert.deepEqual(setsTogether([[0]], limits), []);
 });

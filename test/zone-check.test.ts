@@ -44,10 +44,6 @@ const bad: readonly (readonly [zone: string, ...problems: string[]])[] = [
     '5 error a.x.example. has STEER and AAAA: the steered service makes the answers',
   ],
   [
-    'a STEER web\n HTTPS 0 b.example.',
-    '5 error a.x.example. has STEER and HTTPS: the steered service makes the answers',
-  ],
-  [
     'a STEER web\n CNAME b.example.',
     '5 error a.x.example. has STEER and CNAME: the steered service makes the answers',
   ],

@@ -27,7 +27,6 @@ test('what cannot be served is told, all of it, each with its line', () => {
     ['*.a DNAME ns', 4, /DNAME at a wildcard/],
     ['a STEER web\na A 192.0.2.1', 5, /both STEER and A/],
     ['a STEER web\na AAAA ::1', 5, /both STEER and AAAA/],
-    ['a STEER web\na HTTPS 1 .', 5, /both STEER and HTTPS/],
     ['a STEER web\na CNAME b', 5, /a CNAME and other records/],
     ['a STEER nope', 4, /there is no service "nope"/],
     ['a STEER web\na STEER plain', 4, /more than one STEER/],
@@ -43,6 +42,21 @@ test('what cannot be served is told, all of it, each with its line', () => {
     `${APEX}${faults.map(([text], i) => text.replace(/^a\b|^\*\.a/gm, `$&${i}`)).join('\n')}\n`,
   );
   assert.equal(all.length, faults.length);
+});
+
+test('hints are filled from one service, which is steered', () => {
+  for (const [text, line, message] of [
+    ['a A 192.0.2.1\na HTTPS 1 . ipv4hint=auto', 5, /a hint "auto", but its target is not steered/],
+    [
+      'a STEER web\nb STEER plain\na HTTPS 1 . ipv4hint=auto\na HTTPS 2 b ipv4hint=auto',
+      6,
+      /are filled from one service/,
+    ],
+  ] as const) {
+    const [problem, ...more] = problemsOf(`${APEX}${text}\n`);
+    assert.deepEqual([problem?.line, more], [line, []]);
+    assert.match(problem?.message ?? '', message);
+  }
 });
 
 test('a zone needs SOA and NS at its apex', () => {

@@ -2,6 +2,7 @@ import type { Address } from '../base/address.ts';
 import { ADDITIONAL, LINKS, NODE, RRSET, RRSET_FLAG } from '../zone/image.ts';
 import { hasRecord, PUT, putChosen } from './chosen.ts';
 import type { AnswerContext } from './context.ts';
+import { formsOf, putFilled, resolveFilled } from './filled.ts';
 import { putRun, SECTION, takeBack } from './message.ts';
 import { trySignSet } from './proof.ts';
 import { isAlias, type Service, STEERED_KIND, STEERED_KINDS } from './service.ts';
@@ -9,7 +10,7 @@ import { clientOf, resolveSteered } from './steered.ts';
 
 // What other modules export is loaded and checked at each use; constants of a module itself become part of
 // its code.
-const { ADDITIONAL: RRSET_FLAG_ADDITIONAL } = RRSET_FLAG;
+const { ADDITIONAL: RRSET_FLAG_ADDITIONAL, FILLED: RRSET_FLAG_FILLED } = RRSET_FLAG;
 const {
   A: ADDITIONAL_A,
   AAAA: ADDITIONAL_AAAA,
@@ -84,7 +85,12 @@ function putTarget(
   const other = words[at + ADDITIONAL_OTHER] as number;
   if (other !== 0) {
     const start = message.at;
-    if (putSet(context, other, owner)) furtherAt[index] = start;
+    const entry = hit.block + (other >>> 2);
+    const isFilled = ((words[entry] as number) & RRSET_FLAG_FILLED) !== 0;
+    const isThere = isFilled
+      ? putFilledBeside(context, entry, owner, resolver)
+      : putSet(context, other, owner);
+    if (isThere) furtherAt[index] = start;
   }
   const steer = words[at + ADDITIONAL_STEER] as number;
   if (steer !== 0) {
@@ -131,13 +137,26 @@ export function putSteered(
   return putKind(context, node, KIND_AAAA, owner);
 }
 
+/** Puts an RRset whose hints are filled for the client, whole, or leaves it out. */
+function putFilledBeside(context: AnswerContext, entry: number, owner: number, resolver: Address): boolean {
+  const { beside, hit, message } = context;
+  const forms = formsOf(context.zones.words, hit.block, entry);
+  if (!resolveFilled(context, forms, clientOf(context, resolver), beside)) return false;
+  const { at } = message;
+  const count = message.counts[SECTION_ADDITIONAL] as number;
+  const put = putFilled(context, entry, forms, beside, owner);
+  if (put === PUT_WHOLE) noteBeside(context);
+  else takeBack(message, at, count);
+  return put === PUT_WHOLE;
+}
+
 function choose(context: AnswerContext, serviceIndex: number, ttl: number, resolver: Address): boolean {
   return resolveSteered(context, serviceIndex, clientOf(context, resolver), context.beside, ttl);
 }
 
 /** Puts what was decided last, whole, or leaves it out; false if it does not fit. */
 function putKind(context: AnswerContext, node: number, kind: number, owner: number): boolean {
-  const { beside, message, outcome } = context;
+  const { beside, message } = context;
   const service = context.services[beside.serviceIndex] as Service;
   // An alias is no address: whoever wants one asks for it.
   if (!hasRecord(context, kind, beside) || isAlias(service, beside.linkIndex * KINDS + kind)) return true;
@@ -148,11 +167,14 @@ function putKind(context: AnswerContext, node: number, kind: number, owner: numb
     takeBack(message, at, count);
     return false;
   }
-  outcome.steeredBeside = true;
-  const { edns } = context.query;
-  if (edns.ecs && edns.ecsSourceLength > 0) {
-    outcome.usedEcs = true;
-    if (beside.scopeLength > outcome.scopeLength) outcome.scopeLength = beside.scopeLength;
-  }
+  noteBeside(context);
   return true;
+}
+
+/** The response is for the clients alone that what was decided beside is for. */
+function noteBeside({ beside, outcome, query: { edns } }: AnswerContext): void {
+  outcome.steeredBeside = true;
+  if (!edns.ecs || edns.ecsSourceLength === 0) return;
+  outcome.usedEcs = true;
+  if (beside.scopeLength > outcome.scopeLength) outcome.scopeLength = beside.scopeLength;
 }

@@ -1,9 +1,9 @@
 import type { Address } from '../base/address.ts';
 import { CLASS, RCODE, TYPE } from '../wire/constants.ts';
-import { BLOCK, FLAG, NODE, RECORD_HEAD } from '../zone/image.ts';
+import { BLOCK, FLAG, NODE, RECORD_HEAD, RRSET_FLAG } from '../zone/image.ts';
 import { findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
 import { putAdditional } from './additional.ts';
-import { answerSteered } from './answer-steered.ts';
+import { answerFilled, answerSteered } from './answer-steered.ts';
 import { type AnswerContext, CHAIN_MAX, NOTE, OUTCOME } from './context.ts';
 import { deny, fail, mayBeAlias } from './deny.ts';
 import { goOnWith, putRun, SECTION, suffixAt } from './message.ts';
@@ -39,6 +39,7 @@ const {
 const { CNAME: FLAG_CNAME, STEER: FLAG_STEER } = FLAG;
 const { COUNTS: NODE_COUNTS, NAME: NODE_NAME } = NODE;
 const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
+const { FILLED: RRSET_FLAG_FILLED } = RRSET_FLAG;
 const HEAD = RECORD_HEAD;
 const CHAIN_LIMIT = CHAIN_MAX;
 /** A chain of signed aliases ends behind so much: pointers must reach all names of a message. */
@@ -121,14 +122,16 @@ function putAlias(context: AnswerContext, entry: number): boolean {
 function answerAt(context: AnswerContext, node: number, resolver: Address): number {
   const { qtype } = context.query;
   const { words } = context.zones;
-  if (
-    ((words[node] as number) & FLAG_STEER) !== 0 &&
-    (qtype === TYPE_A || qtype === TYPE_AAAA || qtype === TYPE_HTTPS || qtype === TYPE_ANY)
-  )
-    return answerSteered(context, node, resolver);
+  if (((words[node] as number) & FLAG_STEER) !== 0) {
+    const isChosen = qtype === TYPE_A || qtype === TYPE_AAAA || qtype === TYPE_ANY;
+    // A record of the zone's own says more than what the service makes.
+    if (isChosen || (qtype === TYPE_HTTPS && rrsetOf(words, node, TYPE_HTTPS) === 0))
+      return answerSteered(context, node, resolver);
+  }
   // ANY gets one RRset (RFC 8482 §4.1): docs/decisions/0005.
   const entry = qtype === TYPE_ANY ? firstRRset(words, node) : rrsetOf(words, node, qtype);
   if (entry === 0) return answerMade(context, node, resolver);
+  if (((words[entry] as number) & RRSET_FLAG_FILLED) !== 0) return answerFilled(context, entry, resolver);
   const { message } = context;
   const start = message.at;
   if (!putNeeded(context, entry, message.nameAt)) return RCODE_NOERROR;

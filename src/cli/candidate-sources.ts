@@ -1,4 +1,6 @@
 import { compileService, isAlias, type Service, type ServiceSpec, STEERED_KINDS } from '../answer/service.ts';
+import { parseAddress } from '../base/address.ts';
+import { must } from '../base/assert.ts';
 import type { Fleet } from '../base/fleet.ts';
 import { TYPE } from '../wire/constants.ts';
 import { CANDIDATE_TYPES, type CandidateSource, SET_MEMBERS_MAX, STEERED_TYPES } from '../zone/candidates.ts';
@@ -49,6 +51,7 @@ export function candidateSources(ground: SigningGround): ReadonlyMap<string, Can
     sources.set(name, {
       linkCount: fleet.links.length,
       rdata: (link, kind) => answers[kind]?.rdata(link),
+      hints: hintsOf(services[own] as SigningService, fleet),
       sets: answers.map(({ sets }) => sets),
       ttlBounds,
       kinds: kindsOf(answers),
@@ -103,6 +106,21 @@ function answersOf(
         );
       });
   return { links: serves.filter(Boolean).length, count: answering.length, rdata, sets: bounded(sets) };
+}
+
+/** Hints are of the link that the service chooses, whoever answers AAAA. */
+function hintsOf({ popIndexes }: SigningService, { links }: Fleet): CandidateSource['hints'] {
+  return (index) => {
+    const { popIndex, ipv4, ipv6 } = links[index] as Fleet['links'][number];
+    if (!popIndexes.includes(popIndex)) return undefined;
+    return { ipv4: octetsOf(ipv4, 4), ipv6: octetsOf(ipv6, 16) };
+  };
+}
+
+function octetsOf(text: string | undefined, size: number): Uint8Array {
+  return text === undefined
+    ? new Uint8Array(0)
+    : must(parseAddress(text), 'an address of a checked link').octets.slice(0, size);
 }
 
 /** Sets of several policies, each once and not too many, of links that fit into one word. */

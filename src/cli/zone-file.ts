@@ -4,6 +4,7 @@ import type { Place } from '../config/document.ts';
 import { TYPE, typeName } from '../wire/constants.ts';
 import { namesEqual, parseName } from '../wire/name.ts';
 import { checkZone } from '../zone/check.ts';
+import { fillStaticHints } from '../zone/hints.ts';
 import { createZoneImageBuilder } from '../zone/image-build.ts';
 import { parseMaster } from '../zone/master.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
@@ -64,9 +65,11 @@ export function readZone(wanted: ZoneToRead, reader: ZoneReader): ReadZone {
     included.push(path);
     return textOf(path, reader);
   };
-  const { records, problems } = parseMaster({ text, file, origin, read });
+  const parsed = parseMaster({ text, file, origin, read });
+  const { records, problems: hints } = fillStaticHints(parsed.records);
   const found = [
-    ...problems,
+    ...parsed.problems,
+    ...hints.map((problem): ZoneProblem => ({ ...problem, severity: 'error' })),
     ...checkZone(records, origin),
     ...(wanted.services === undefined ? [] : unknownServices(records, wanted.services)),
     ...misplacedAliases(records, origin, wanted.aliases ?? []),

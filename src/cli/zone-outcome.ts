@@ -111,7 +111,7 @@ function withSteered(name: Uint8Array, block: PackedBlock, services: readonly st
     const text = new TextEncoder().encode(services[serviceIndex]);
     return { owner, type: TYPE.STEER, ttl, rdata: Uint8Array.of(text.length, ...text) };
   });
-  const packed = packRecords(name, steers);
+  const packed = packRecords(name, [...steers, ...block.hinted]);
   const whole = new Uint8Array(block.records.length + packed.length);
   whole.set(block.records);
   whole.set(packed, block.records.length);

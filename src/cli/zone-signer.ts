@@ -157,13 +157,13 @@ function later(left: number, right: number): number {
   return ((left - right) | 0) > 0 ? left : right;
 }
 
-function contentDigest({ records, steered, lacking }: SignedZone): string {
+function contentDigest({ records, steered, filled, lacking }: SignedZone): string {
   const digest = createHash('sha256');
   for (const record of [...records, ...lacking]) {
     if (record.type === TYPE.SOA || coveredBy(record) === TYPE.SOA) continue;
     digest.update(record.owner).update(Int32Array.of(record.type, record.ttl)).update(record.rdata);
   }
-  for (const { kinds } of steered)
+  for (const kinds of [...steered.map((one) => one.kinds), filled.map(({ kind }) => kind)])
     for (const { head, signatures, sets } of kinds) {
       digest.update(head).update(signatures);
       for (const { signature } of sets) digest.update(signature);

@@ -11,7 +11,7 @@ import { CLASS, TYPE } from '../wire/constants.ts';
 import { lowerName, namesEqual, parseName } from '../wire/name.ts';
 import { type MessageRecord, readSections } from '../wire/records.ts';
 import { diffPacked, type Packed, type PackedZone, packRecords, unpack } from '../zone/packed.ts';
-import { type PackedBlock, packBlock, type SteeredName } from '../zone/packed-block.ts';
+import { type PackedBlock, packBlock } from '../zone/packed-block.ts';
 import type { World } from './world.ts';
 
 /** A zone that goes elsewhere or comes from there. */
@@ -24,8 +24,6 @@ export interface TransferSettings {
 
 /** Types that steering makes. */
 const STEERED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS];
-/** What such a name may have been given with. */
-const GIVEN: readonly number[] = [...STEERED, TYPE.CNAME, TYPE.RRSIG];
 const OPT_OCTETS = 11;
 const MESSAGE_MAX = 65_535;
 
@@ -93,15 +91,29 @@ export function versionToGive(
   if (block === undefined) return undefined;
   if (before !== undefined && isThatBlock(before, block, origin)) return before;
   const seen: MessageRecord[] = [];
-  for (const name of block.steered)
-    for (const type of STEERED) {
-      const records = askAs(world, transfer.view, name, type);
-      if (records === undefined) return undefined;
-      seen.push(...records);
-      // An alias answers all types, and stands there once.
-      if (records.some((record) => record.type === TYPE.CNAME)) break;
-    }
+  for (const set of chosenSets(block)) {
+    const records = askAs(world, transfer.view, set.owner, set.type);
+    if (records === undefined) return undefined;
+    // An alias answers all types, and stands there once.
+    const isAlias = records.some((record) => record.type === TYPE.CNAME);
+    if (!isAlias || set.type === TYPE.A) seen.push(...records);
+  }
   return { serial: block.serial, soa: block.soa, records: joined(block.records, packRecords(origin, seen)) };
+}
+
+/** An RRset that is chosen for each client. */
+type ChosenSet = Pick<MessageRecord, 'owner' | 'type'>;
+
+/** What is chosen for each client: what steering makes, and RRsets whose hints are filled. Each once. */
+function chosenSets({ steered, hinted }: PackedBlock): readonly ChosenSet[] {
+  const made = steered.flatMap(({ owner, makesHttps }) =>
+    STEERED.filter((type) => type !== TYPE.HTTPS || makesHttps).map((type) => ({ owner, type })),
+  );
+  return [...new Map([...made, ...hinted].map((set) => [keyOf(set), set])).values()];
+}
+
+function keyOf({ owner, type }: ChosenSet): string {
+  return `${owner.join('.')} ${type}`;
 }
 
 /** Whether what was given before is this block, whatever its steered names were answered with. */
@@ -109,20 +121,23 @@ function isThatBlock(before: PackedZone, block: PackedBlock, origin: Uint8Array)
   if (before.serial !== block.serial || diffPacked(before.soa, block.soa).added.length > 0) return false;
   const { removed, added } = diffPacked(before.records, block.records);
   if (added.length > 0) return false;
-  const steered = new Set(block.steered.map(({ owner }) => owner.join('.')));
-  const found = new Set<string>();
+  const chosen = chosenSets(block);
+  const sets = new Set(chosen.map(keyOf));
+  const missing = new Set(chosen.map(({ owner }) => owner.join('.')));
+  const owners = new Set(missing);
   for (const { owner, type } of unpack(origin, removed)) {
-    if (!steered.has(owner.join('.')) || !GIVEN.includes(type)) return false;
-    found.add(owner.join('.'));
+    const isGiven = sets.has(keyOf({ owner, type })) || type === TYPE.CNAME || type === TYPE.RRSIG;
+    if (!isGiven || !owners.has(owner.join('.'))) return false;
+    missing.delete(owner.join('.'));
   }
-  return found.size === steered.size;
+  return missing.size === 0;
 }
 
 /** What a client at this address is answered for a steered name; undefined while there is no table. */
 function askAs(
   world: World,
   view: string,
-  { owner }: SteeredName,
+  owner: Uint8Array,
   type: number,
 ): readonly MessageRecord[] | undefined {
   const query = new Uint8Array(12 + owner.length + 4 + OPT_OCTETS);

@@ -7,9 +7,11 @@ import { type Endpoint, parseEndpoint } from '../config/scalars.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName, namesEqual } from '../wire/name.ts';
 import { readSections } from '../wire/records.ts';
-import { STEERED_TYPES } from '../zone/candidates.ts';
+import { type CandidateSource, STEERED_TYPES } from '../zone/candidates.ts';
 import { serviceName } from '../zone/draft-check.ts';
+import { emptyHints, hintedName } from '../zone/hints.ts';
 import type { ZoneRecord } from '../zone/record.ts';
+import { nameKey } from '../zone/secured.ts';
 import { candidateSources } from './candidate-sources.ts';
 import { type Invocation, textFlag } from './command.ts';
 import { readConfig } from './config-file.ts';
@@ -66,37 +68,73 @@ export async function signedView(zone: string, invocation: Invocation): Promise<
   return { origin, signed };
 }
 
-/** The records with what a client gets in place of each STEER record. */
+/** The records with what a client gets in place of each STEER record, and of hints that are filled. */
 async function answered(
   records: readonly ZoneRecord[],
   config: Config,
   { flags, terminal }: Invocation,
 ): Promise<ZoneRecord[]> {
-  const steered = records.filter(({ type }) => type === TYPE.STEER);
-  if (steered.length === 0) return [...records];
+  if (!records.some(({ type }) => type === TYPE.STEER)) return [...records];
   const client = parsePrefix(textFlag(flags, 'client') ?? '127.0.0.1');
   if (typeof client === 'string') throw usage(`--client ${client}`);
   const server = serverOf(textFlag(flags, 'server'), config);
-  const sources = candidateSources(must(signingGround(config), 'a zone that is signed'));
-  const plain = records.filter(({ type }) => type !== TYPE.STEER);
-  for (const steer of steered) {
-    const source = must(sources.get(serviceName(steer)), 'a service');
-    for (const [kind, type] of STEERED_TYPES.entries()) {
-      const name = formatName(steer.owner).slice(0, -1);
-      const reply = await askStub({ server, name, type, client, tcp: true, stop: terminal.stop });
-      const sections = readSections(reply.octets);
-      if (typeof sections === 'string') throw usage(`${name}: ${sections}`);
-      const { min, max } = must(source.ttlBounds[kind], 'bounds');
-      // What is signed is the longest TTL that an answer may have.
-      const ttl = Math.max(min, Math.min(steer.ttl, max));
-      for (const { owner, type: got, rdata } of sections.answer) {
-        // An alias answers all types, and stands there once.
-        const isWanted = got === type || (got === TYPE.CNAME && kind === 0);
-        if (isWanted && namesEqual(owner, steer.owner)) plain.push({ ...steer, type: got, ttl, rdata });
-      }
+  const asked = chosenSets(records, candidateSources(must(signingGround(config), 'a zone that is signed')));
+  const plain = records.filter((record) => record.type !== TYPE.STEER && !asked.has(keyOf(record)));
+  for (const { record, type, ttl } of asked.values()) {
+    const name = formatName(record.owner).slice(0, -1);
+    const reply = await askStub({ server, name, type, client, tcp: true, stop: terminal.stop });
+    const sections = readSections(reply.octets);
+    if (typeof sections === 'string') throw usage(`${name}: ${sections}`);
+    for (const { owner, type: got, rdata } of sections.answer) {
+      // An alias answers all types, and stands there once.
+      const isWanted = got === type || (got === TYPE.CNAME && type === TYPE.A);
+      if (isWanted && namesEqual(owner, record.owner)) plain.push({ ...record, type: got, ttl, rdata });
     }
   }
   return plain;
+}
+
+/** An RRset that is chosen for each client; its TTL is the signed one, the longest of an answer. */
+interface ChosenSet {
+  readonly record: ZoneRecord;
+  readonly type: number;
+  readonly ttl: number;
+}
+
+/** By owner and type, what steering makes and what has hints to be filled. */
+function chosenSets(
+  records: readonly ZoneRecord[],
+  sources: ReadonlyMap<string, CandidateSource>,
+): ReadonlyMap<string, ChosenSet> {
+  const sets = new Map<string, ChosenSet>();
+  const steers = new Map(
+    records.flatMap((record) => (record.type === TYPE.STEER ? [[nameKey(record.owner), record]] : [])),
+  );
+  const put = (steer: ZoneRecord, set: Omit<ChosenSet, 'ttl'>, leastTtl: number): void => {
+    const source = must(sources.get(serviceName(steer)), 'a service');
+    // SVCB has the bounds of A, as HTTPS.
+    const kind = set.type === TYPE.AAAA ? STEERED_TYPES.indexOf(TYPE.AAAA) : 0;
+    const { min, max } = must(source.ttlBounds[kind], 'bounds');
+    sets.set(keyOf({ ...set.record, type: set.type }), {
+      ...set,
+      ttl: Math.max(min, Math.min(leastTtl, max)),
+    });
+  };
+  const own = new Set(records.map(keyOf));
+  for (const steer of steers.values())
+    for (const type of STEERED_TYPES)
+      if (!own.has(keyOf({ ...steer, type }))) put(steer, { record: steer, type }, steer.ttl);
+  for (const record of records) {
+    const steer = emptyHints(record) === 0 ? undefined : steers.get(nameKey(hintedName(record)));
+    if (steer === undefined) continue;
+    const set = records.filter((one) => keyOf(one) === keyOf(record));
+    put(steer, { record, type: record.type }, Math.min(...set.map(({ ttl }) => ttl)));
+  }
+  return sets;
+}
+
+function keyOf({ owner, type }: Pick<ZoneRecord, 'owner' | 'type'>): string {
+  return `${nameKey(owner)} ${type}`;
 }
 
 function serverOf(text: string | undefined, config: Config): Endpoint {

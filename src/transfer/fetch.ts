@@ -2,6 +2,7 @@ import { CLASS, RCODE, TYPE, typeName } from '../wire/constants.ts';
 import { formatName, lowerName, namesEqual } from '../wire/name.ts';
 import { type MessageRecord, readSections } from '../wire/records.ts';
 import { checkZone } from '../zone/check.ts';
+import { emptyHints } from '../zone/hints.ts';
 import { applyDifference, type PackedZone, packRecords, packZone, serialOf, unpack } from '../zone/packed.ts';
 import type { ZoneRecord } from '../zone/record.ts';
 import { isNewer } from '../zone/serial.ts';
@@ -205,6 +206,8 @@ function checkRecord(record: MessageRecord, apex: Uint8Array, isFirst: boolean):
   // Ours alone: what it means is in our configuration, so that nobody else can say it.
   if (type === TYPE.STEER || type === TYPE.OPT || type === 0 || (type >= 128 && type <= 255))
     throw new TransferError(`${what} cannot be in a zone`);
+  // Where it comes from a zone file it is no record of the wire (RFC 9460 §7.3).
+  if (emptyHints(record) !== 0) throw new TransferError(`${what} has a hint without addresses`);
   const below = owner.length - apex.length;
   if (below < 0 || !namesEqual(owner.subarray(below), apex) || !isLabelStart(owner, below))
     throw new TransferError(`${what} is outside the zone`);

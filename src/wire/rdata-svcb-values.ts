@@ -110,11 +110,15 @@ function twoOctets(value: Uint8Array): number[] {
   return numbers;
 }
 
-/** Addresses with commas between them; the text has no escapes to speak of (RFC 9460 §7.3). */
+/** Stands for the addresses of the target, which are filled in later: a value without octets. */
+const AUTO = 'auto';
+
+/** Addresses with commas between them; the text has no escapes to speak of (RFC 9460 §7.3). Or `auto`. */
 function hints(size: 4 | 16): ValueCodec {
   const put = size === 4 ? putIpv4 : putIpv6;
   return {
     parse(value, sink) {
+      if (latin1(value) === AUTO) return undefined;
       for (const text of latin1(value).split(','))
         if (!put(text, sink)) return `${quote(text)} is not an IPv${size === 4 ? 4 : 6} address`;
       return undefined;
@@ -125,10 +129,9 @@ function hints(size: 4 | 16): ValueCodec {
         const octets = value.subarray(i, i + size);
         texts.push(size === 4 ? octets.join('.') : formatIpv6(octets));
       }
-      return texts.join(',');
+      return value.length === 0 ? AUTO : texts.join(',');
     },
-    check: (value) =>
-      value.length > 0 && value.length % size === 0 ? undefined : `must have addresses of ${size} octets`,
+    check: (value) => (value.length % size === 0 ? undefined : `must have addresses of ${size} octets`),
   };
 }
 

@@ -64,14 +64,21 @@ export function addAdditional(
 /** The targets of an RRset, glue that a referral needs first; then those of what they bring along. */
 function targetsOf(listing: Listing, entry: number, namings: readonly Naming[]): Target[] {
   const found: Target[] = [];
-  for (const naming of namings) add(found, targetOf(listing, naming, 0));
+  const isFilled = ((listing.buffer.words[entry] as number) & RRSET_FLAG.FILLED) !== 0;
+  for (const [i, naming] of namings.entries()) {
+    const target = targetOf(listing, naming, 0);
+    // Behind a hint that is filled nothing has a place that is known here.
+    if (!isFilled || i === 0 || target?.at === ADDITIONAL.SELF) add(found, target);
+  }
   const targets = [...found.filter(({ required }) => required), ...found.filter(({ required }) => !required)];
-  for (const [i, { other }] of [...targets.entries()])
+  for (const [i, { other }] of [...targets.entries()]) {
+    if (((listing.buffer.words[other] as number) & RRSET_FLAG.FILLED) !== 0) continue;
     for (const naming of (other === entry ? undefined : listing.namings.get(other)) ?? []) {
       const target = targetOf(listing, naming, i + 1);
       // One level: what a target of a target brings along is for who asks for it.
       add(targets, target && { ...target, other: 0, withHttps: false });
     }
+  }
   return targets;
 }
 

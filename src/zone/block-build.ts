@@ -5,8 +5,11 @@ import { compressibleNames } from '../wire/rdata.ts';
 import { addAdditional } from './additional.ts';
 import { alignTo, type BlockBuffer, reserve, takeWords } from './block-buffer.ts';
 import { addChain, putSignatures } from './block-denial.ts';
+import type { FilledSignatures } from './candidates.ts';
 import { findInDraft, isWildcardNode, ownerOf, recordsOf, type ZoneDraft } from './draft.ts';
 import { checkNode, checkOutside, serviceName } from './draft-check.ts';
+import { addFilled, type HintedSet } from './filled.ts';
+import { emptyHints } from './hints.ts';
 import { BLOCK, FLAG, LINKS, NODE, RRSET, SLOT, shiftOf } from './image.ts';
 import { apexOf, nextSlot } from './image-find.ts';
 import type { ZoneRecord } from './record.ts';
@@ -26,6 +29,9 @@ interface Making {
   readonly wildcards: Map<number, number>;
   readonly steers: Map<number, ZoneRecord>;
   readonly namings: Naming[];
+  /** RRsets whose hints are filled for each client. */
+  readonly hinted: HintedSet[];
+  readonly filled: readonly FilledSignatures[];
   /** RRSIGs of a signed zone, by node. */
   readonly signatures: ReadonlyMap<number, readonly ZoneRecord[]>;
   /** By node: whether it has words for links. */
@@ -58,6 +64,8 @@ export function writeBlock(
     wildcards: new Map(),
     steers: new Map(),
     namings: [],
+    hinted: [],
+    filled: secured?.filled ?? [],
     signatures: signaturesByNode(draft, secured),
     wantsLinks: secured !== undefined,
     recordCount: (secured?.signatures.length ?? 0) + (secured?.denials.length ?? 0),
@@ -74,6 +82,7 @@ export function writeBlock(
   for (let node = 0; node < nodeCount; node++) writeNode(making, node, shift);
   if (making.problems.length > 0) return making.problems;
   for (let node = 0; node < nodeCount; node++) writeLinks(making, node);
+  addFilled(buffer, making);
   addAdditional(buffer, draft.records, making.namings);
   writeNegative(making);
   if (secured !== undefined) addChain(buffer, draft, secured, making, making.problems);
@@ -160,6 +169,7 @@ function writeRRsets(making: Making, node: number, entries: number): number {
       const source = { records, indexes, from, to, owner, ttl: type === TYPE.RRSIG ? undefined : least };
       writeRun(buffer, { entry, node: places[node] as number }, source, making.namings);
       writeSignatures(making, node, { entry, type, ttl: least });
+      if (type === TYPE.HTTPS || type === TYPE.SVCB) noteHinted(making, entry, { from, to, ttl: least });
       entry += RRSET.WORDS;
       if (type === TYPE.CNAME) flags |= FLAG.CNAME;
       if (type === TYPE.DNAME) flags |= FLAG.DNAME;
@@ -168,6 +178,18 @@ function writeRRsets(making: Making, node: number, entries: number): number {
     from = to;
   }
   return flags;
+}
+
+/** Notes an RRset with hints that are to be filled for each client. */
+function noteHinted(
+  { draft, hinted }: Making,
+  entry: number,
+  { from, to, ttl }: { readonly from: number; readonly to: number; readonly ttl: number },
+): void {
+  const isEmpty = (index: number): boolean => emptyHints(draft.records[index] as ZoneRecord) !== 0;
+  if (!indexes.slice(from, to).some(isEmpty)) return;
+  const records = indexes.slice(from, to).map((index) => draft.records[index] as ZoneRecord);
+  hinted.push({ entry, records, ttl });
 }
 
 /** Writes the signatures over an RRset, where there are any, with its TTL (RFC 4034 §3). */

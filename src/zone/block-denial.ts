@@ -2,13 +2,15 @@ import type { Problem } from '../base/errors.ts';
 import { TYPE } from '../wire/constants.ts';
 import { emptyNameView, readWireName } from '../wire/name-view.ts';
 import { alignTo, type BlockBuffer, putOctets, reserve, takeWords } from './block-buffer.ts';
-import type { SignedSet, SteeredSignatures } from './candidates.ts';
+import { writeCandidates } from './block-candidates.ts';
+import type { SteeredSignatures } from './candidates.ts';
 import type { Placed } from './chain-parts.ts';
 import { findInDraft, type ZoneDraft } from './draft.ts';
-import { CANDIDATES, DENIAL, LINKS, NODE, SET_SLOT, SETS, SIGNATURES, setSlot } from './image.ts';
+import { DENIAL, LINKS, NODE, SIGNATURES } from './image.ts';
 import { nsecChain } from './nsec-chain.ts';
 import { nsec3Chain } from './nsec3-chain.ts';
 import type { ZoneRecord } from './record.ts';
+import { putHead } from './run.ts';
 import type { SecuredZone, SignedDenial } from './secured.ts';
 
 /**
@@ -18,7 +20,6 @@ import type { SecuredZone, SignedDenial } from './secured.ts';
 
 /** Octets of an RRSIG before its RDATA, and of padding, at most. */
 const SLACK = 64;
-const QUESTION_POINTER = 0xc00c;
 const view = emptyNameView();
 
 /** Writes RRSIGs as in a run, with this TTL. Gives where they begin: `SIGNATURES` words, then octets. */
@@ -28,7 +29,7 @@ export function putSignatures(buffer: BlockBuffer, records: readonly ZoneRecord[
   const start = buffer.at;
   for (const { type, rdata } of records) {
     reserve(buffer, rdata.length + SLACK);
-    putHead(buffer, type, ttl, rdata.length);
+    putHead(buffer, { type, ttl, rdataOctets: rdata.length });
     putOctets(buffer, rdata);
   }
   buffer.words[at + SIGNATURES.COUNT] = records.length;
@@ -80,13 +81,13 @@ function putDenial(
   const at = takeWords(buffer, DENIAL.WORDS);
   const start = buffer.at;
   putOctets(buffer, owner, 0, labels);
-  putHead(buffer, type, ttl, rdata.length);
+  putHead(buffer, { type, ttl, rdataOctets: rdata.length });
   putOctets(buffer, rdata);
   const { words } = buffer;
   words[at + DENIAL.OWNER] = labels;
   words[at + DENIAL.RECORD] = buffer.at - start;
   for (const signature of signatures) {
-    putHead(buffer, TYPE.RRSIG, ttl, signature.rdata.length);
+    putHead(buffer, { type: TYPE.RRSIG, ttl, rdataOctets: signature.rdata.length });
     putOctets(buffer, signature.rdata);
   }
   words[at + DENIAL.OCTETS] = buffer.at - start;
@@ -108,79 +109,12 @@ function addCandidates(
     byNode.set(node, [...(byNode.get(node) ?? []), one]);
   }
   for (const [node, sets] of byNode) {
-    const at = writeCandidates(buffer, sets);
+    const at = writeCandidates(
+      buffer,
+      sets.map(({ kinds }) => kinds),
+    );
     buffer.words[linksOf(buffer.words, places[node] as number) + LINKS.CANDIDATES] = at;
   }
-}
-
-function writeCandidates(buffer: BlockBuffer, keys: readonly SteeredSignatures[]): number {
-  const count = keys.length * CANDIDATES.KINDS;
-  reserve(buffer, (1 + count * CANDIDATES.WORDS) * 4);
-  const at = takeWords(buffer, 1 + count * CANDIDATES.WORDS);
-  buffer.words[at] = keys.length;
-  let to = at + 1;
-  for (const { head, ttl, signatures, sets } of keys.flatMap(({ kinds }) => kinds)) {
-    const octets = signatures.length * 4;
-    reserve(buffer, octets + head.length + SLACK);
-    if (head.length === 0) {
-      to += CANDIDATES.WORDS;
-      continue;
-    }
-    const headAt = buffer.at;
-    // RDLENGTH is that of the whole.
-    putHead(buffer, TYPE.RRSIG, ttl, head.length + SIGNATURE_SIZE);
-    putOctets(buffer, head);
-    const headOctets = buffer.at - headAt;
-    alignTo(buffer, 4);
-    buffer.words[to + CANDIDATES.HEAD] = headAt;
-    buffer.words[to + CANDIDATES.OCTETS] = headOctets;
-    buffer.words[to + CANDIDATES.SIGNATURES] = buffer.at;
-    buffer.words.set(signatures, buffer.at >> 2);
-    buffer.at += octets;
-    const setsAt = sets.length === 0 ? 0 : writeSets(buffer, sets);
-    buffer.words[to + CANDIDATES.SETS] = setsAt;
-    to += CANDIDATES.WORDS;
-  }
-  return at * 4;
-}
-
-/** Writes the signatures over sets of links, to be found by the links' bits. */
-function writeSets(buffer: BlockBuffer, sets: readonly SignedSet[]): number {
-  const members = [...new Set(sets.flatMap(({ links }) => links))];
-  let slots = 4;
-  while (slots * 3 < sets.length * 4) slots *= 2;
-  const octets = sets.reduce((sum, { signature }) => sum + signature.length * 4, 0);
-  const words = SETS.WORDS + members.length + slots * SET_SLOT.WORDS;
-  reserve(buffer, words * 4 + octets);
-  const at = takeWords(buffer, words);
-  buffer.words[at + SETS.MEMBERS] = members.length;
-  buffer.words[at + SETS.SLOTS] = slots;
-  buffer.words.set(members, at + SETS.WORDS);
-  const first = at + SETS.WORDS + members.length;
-  for (const { links, signature } of sets) {
-    const mask = links.reduce((bits, link) => bits | (1 << members.indexOf(link)), 0);
-    let slot = setSlot(mask, slots);
-    while (buffer.words[first + slot * SET_SLOT.WORDS] !== 0) slot = (slot + 1) & (slots - 1);
-    buffer.words[first + slot * SET_SLOT.WORDS + SET_SLOT.MASK] = mask;
-    buffer.words[first + slot * SET_SLOT.WORDS + SET_SLOT.SIGNATURE] = buffer.at;
-    buffer.words.set(signature, buffer.at >> 2);
-    buffer.at += signature.length * 4;
-  }
-  return at * 4;
-}
-
-const SIGNATURE_SIZE = 64;
-
-/** A record before its RDATA, the owner being a pointer. There must be room. */
-function putHead(buffer: BlockBuffer, type: number, ttl: number, rdataOctets: number): void {
-  for (const [value, size] of [
-    [QUESTION_POINTER, 2],
-    [type, 2],
-    [1, 2],
-    [ttl, 4],
-    [rdataOctets, 2],
-  ] as const)
-    for (let shift = (size - 1) * 8; shift >= 0; shift -= 8) buffer.octets[buffer.at++] = value >>> shift;
 }
 
 function linksOf(words: Int32Array, place: number): number {

@@ -1,5 +1,6 @@
 import { TYPE } from '../wire/constants.ts';
 import { joinOctets } from './canonical.ts';
+import { fillHints } from './hints.ts';
 import { SIGNATURE_OCTETS } from './key.ts';
 import type { ZoneRecord } from './record.ts';
 import { canonicalRecords, rrsigHead, type Signing, type SigningKey, signCandidate } from './rrsig.ts';
@@ -21,6 +22,8 @@ export interface CandidateSource {
   readonly linkCount: number;
   /** RDATA by link and position in `CANDIDATE_TYPES`; undefined: no such record. */
   readonly rdata: (linkIndex: number, kind: number) => Uint8Array | undefined;
+  /** Addresses of a link that fill hints, none where it has none; undefined: it never serves. */
+  readonly hints: (linkIndex: number) => { ipv4: Uint8Array; ipv6: Uint8Array } | undefined;
   /** By position: links that may be answered together, two and more, the likeliest first. */
   readonly sets: readonly (readonly (readonly number[])[])[];
   /** Bounds of the TTL by position, seconds: what is signed is the greatest that an answer may have. */
@@ -46,15 +49,25 @@ export interface SignedSet {
 export interface SteeredSignatures {
   readonly owner: Uint8Array;
   /** By position in `CANDIDATE_TYPES`. */
-  readonly kinds: readonly {
-    /** RDATA of the RRSIGs before the signature, times 0. */
-    readonly head: Uint8Array;
-    /** Seconds, of an RRSIG that is asked for by itself: answers have the TTL of what they choose. */
-    readonly ttl: number;
-    /** By link `CANDIDATE_WORDS` words, octets as on the wire; all 0 where there is no candidate. */
-    readonly signatures: Int32Array;
-    readonly sets: readonly SignedSet[];
-  }[];
+  readonly kinds: readonly KindSignatures[];
+}
+
+/** Signatures by one key of what answers one type. */
+export interface KindSignatures {
+  /** RDATA of the RRSIGs before the signature, times 0. */
+  readonly head: Uint8Array;
+  /** Seconds, of an RRSIG that is asked for by itself: answers have the TTL of what they choose. */
+  readonly ttl: number;
+  /** By link `CANDIDATE_WORDS` words, octets as on the wire; all 0 where there is no candidate. */
+  readonly signatures: Int32Array;
+  readonly sets: readonly SignedSet[];
+}
+
+/** Signatures by one key of an RRset whose hints are filled for each client. */
+export interface FilledSignatures {
+  readonly owner: Uint8Array;
+  readonly type: number;
+  readonly kind: KindSignatures;
 }
 
 /** The zone and the key that candidates are signed for. */
@@ -94,6 +107,28 @@ export function signCandidates(by: By, steer: ZoneRecord, source: CandidateSourc
     return { head, ttl, signatures, sets };
   });
   return { owner, kinds };
+}
+
+/** Signs an RRset with empty hints as it is answered for each link of the service that fills them. */
+export function signFilled(
+  by: By,
+  rrset: { readonly owner: Uint8Array; readonly type: number; readonly ttl: number },
+  rdatas: readonly Uint8Array[],
+  source: CandidateSource,
+): FilledSignatures {
+  const { owner, type } = rrset;
+  const [{ min, max }] = source.ttlBounds as [CandidateSource['ttlBounds'][0]];
+  const ttl = Math.max(min, Math.min(rrset.ttl, max));
+  const head = rrsigHead(by.key, by.origin, { owner, type, ttl });
+  const signatures = new Int32Array(source.linkCount * CANDIDATE_WORDS);
+  for (let link = 0; link < source.linkCount; link++) {
+    const hints = source.hints(link);
+    if (hints === undefined) continue;
+    const filled = rdatas.map((rdata) => fillHints(rdata, hints.ipv4, hints.ipv6).rdata);
+    const octets = joinOctets(head, ...canonicalRecords({ owner, type, ttl, rdatas: filled }));
+    put(by, octets, signatures, link * CANDIDATE_WORDS);
+  }
+  return { owner, type, kind: { head, ttl, signatures, sets: [] } };
 }
 
 /** Signs octets, or finds their signature, and puts it at a word; false if they have to wait. */

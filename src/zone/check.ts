@@ -54,7 +54,7 @@ function checkApex(index: ZoneIndex, origin: Uint8Array, problems: ZoneProblem[]
 
 const SINGLE: readonly number[] = [TYPE.SOA, TYPE.CNAME, TYPE.DNAME, TYPE.STEER];
 const BESIDE_CNAME: readonly number[] = [TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC];
-const NOT_BESIDE_STEER: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS, TYPE.CNAME];
+const NOT_BESIDE_STEER: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME];
 const AT_CUT: readonly number[] = [TYPE.NS, TYPE.DS, TYPE.RRSIG, TYPE.NSEC, TYPE.NSEC3];
 const GLUE: readonly number[] = [TYPE.A, TYPE.AAAA];
 

@@ -6,7 +6,7 @@ import type { ZoneRecord } from './record.ts';
 
 const BESIDE_CNAME: readonly number[] = [TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC];
 const SINGLE: readonly number[] = [TYPE.SOA, TYPE.CNAME, TYPE.DNAME, TYPE.STEER];
-const MADE_BY_STEER: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS];
+const MADE_BY_STEER: readonly number[] = [TYPE.A, TYPE.AAAA];
 const ASTERISK = 0x2a;
 const latin1 = new TextDecoder('latin1');
 

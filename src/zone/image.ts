@@ -166,7 +166,23 @@ export const RRSET_FLAG = {
    * each.
    */
   ADDITIONAL: 2 << 16,
+  /**
+   * In the word before that: where the forms are in which the RRset is answered, its hints filled for each
+   * client (`FILLED`). The run itself has them empty.
+   */
+  FILLED: 4 << 16,
 } as const;
+
+/**
+ * Words of an RRset whose hints are filled from a steered name. SERVICE: position in the list of services;
+ * TTL: of the RRset, seconds; CANDIDATES: signatures, laid out as those of a steered name, of one kind, 0
+ * for none. Then for each set of families that a link may have addresses of (none, IPv4, IPv6, both) `FORM`
+ * words: a run's place and octets, and where its gaps are listed: how many, and for each its place in the
+ * run, with `GAP_IPV6` for 16 octets in place of 4.
+ */
+export const FILLED = { SERVICE: 0, TTL: 1, CANDIDATES: 2, WORDS: 3, FORMS: 4 } as const;
+export const FORM = { RUN: 0, OCTETS: 1, GAPS: 2, WORDS: 3 } as const;
+export const GAP_IPV6 = 1 << 16;
 
 /**
  * A patch: the upper 16 bits say where in the run the pointer stands. With OWNER, ARGUMENT is how many octets

@@ -19,7 +19,7 @@ import {
   SLOT,
   type ZoneImage,
 } from './image.ts';
-import { emptyHit, findZone, rrsetsOf } from './image-find.ts';
+import { emptyHit, findZone, rrsetOf, rrsetsOf } from './image-find.ts';
 import { type Packed, type PackedZone, packRecords, serialOf } from './packed.ts';
 import type { ZoneRecord } from './record.ts';
 
@@ -34,11 +34,15 @@ export interface SteeredName {
   readonly serviceIndex: number;
   /** Seconds. */
   readonly ttl: number;
+  /** The zone has no HTTPS record of its own there. */
+  readonly makesHttps: boolean;
 }
 
 /** A zone as an image has it: what is answered to all, and the names that are steered. */
 export interface PackedBlock extends PackedZone {
   readonly steered: readonly SteeredName[];
+  /** RRsets whose hints are filled for each client, as a file has them: they are not among `records`. */
+  readonly hinted: readonly BareRecord[];
 }
 
 /** Packs the zone at this apex; undefined if the image has none, or one without data to serve. */
@@ -46,21 +50,30 @@ export function packBlock(image: ZoneImage, origin: Uint8Array): PackedBlock | u
   const found = blockOf(image, origin);
   if (found === undefined || image.words[found.block + BLOCK.WITHHELD] !== 0) return undefined;
   const records: BareRecord[] = [];
+  const hinted: BareRecord[] = [];
   const steered: SteeredName[] = [];
   let soa: BareRecord | undefined;
   for (const node of nodesOf(image.words, found)) {
     const owner = ownerOf(image.words, node);
     for (const record of recordsOf(image, found.block, node, owner))
       if (record.type === TYPE.SOA && owner.length === origin.length) soa = record;
-      else records.push(record);
+      else (isFilled(image.words, node, record.type) ? hinted : records).push(record);
     if (((image.words[node] as number) & FLAG.STEER) === 0) continue;
     const links = found.block + ((image.words[node + NODE.LINKS] as number) >>> 2);
     const serviceIndex = image.words[links + LINKS.SERVICE] as number;
-    steered.push({ owner, serviceIndex, ttl: image.words[links + LINKS.TTL] as number });
+    const ttl = image.words[links + LINKS.TTL] as number;
+    const makesHttps = rrsetOf(image.words, node, TYPE.HTTPS) === 0;
+    steered.push({ owner, serviceIndex, ttl, makesHttps });
   }
   records.push(...denialsOf(image, found.block, origin));
   const packedSoa: Packed = packRecords(origin, soa === undefined ? [] : [soa]);
-  return { serial: serialOf(packedSoa), soa: packedSoa, records: packRecords(origin, records), steered };
+  const own = { serial: serialOf(packedSoa), soa: packedSoa, records: packRecords(origin, records) };
+  return { ...own, steered, hinted };
+}
+
+function isFilled(words: Int32Array, node: number, type: number): boolean {
+  const entry = rrsetOf(words, node, type);
+  return entry !== 0 && ((words[entry] as number) & RRSET_FLAG.FILLED) !== 0;
 }
 
 /** Where the block of the zone at this very apex begins, as a word, and its shift. */

@@ -62,7 +62,7 @@ export function writeRun(
   const { entry, node } = place;
   const names = TARGET_AT.has(type);
   reserve(buffer, SLACK);
-  if (names) takeWords(buffer, 1);
+  if (names) takeWords(buffer, isBinding(type) ? 2 : 1);
   const start = buffer.at;
   const patches: number[] = [];
   const compressor = compressibleNames(type) === 'none' ? undefined : createCompressor(source.owner, patches);
@@ -87,6 +87,11 @@ export function writeRun(
   buffer.words[entry + RRSET.COUNT] = to - from;
   buffer.words[entry + RRSET.RUN] = start;
   buffer.words[entry + RRSET.OCTETS] = octets;
+}
+
+/** SVCB and those like it, whose hints may be filled for each client. */
+function isBinding(type: number): boolean {
+  return type === TYPE.SVCB || type === TYPE.HTTPS;
 }
 
 function targetAt({ type, rdata }: ZoneRecord): number {
@@ -121,11 +126,7 @@ function putRecord(
   compressor: Compressor | undefined,
 ): void {
   const { type, rdata } = record;
-  putNumber(buffer, QUESTION_POINTER, 2);
-  putNumber(buffer, type, 2);
-  putNumber(buffer, 1, 2);
-  putNumber(buffer, ttl, 4);
-  putNumber(buffer, rdata.length, 2);
+  putHead(buffer, { type, ttl, rdataOctets: rdata.length });
   if (compressor === undefined) {
     if (rdata.length > SLACK) {
       buffer.octets.set(rdata, buffer.at);
@@ -190,6 +191,18 @@ function findSuffix(compressor: Compressor, label: number): number {
   const other = known.get(name.hashes[label] as number);
   if (other === undefined || !suffixIs(name, label, other.words, 0, other.words.length)) return -1;
   return other.at;
+}
+
+/** Appends a record up to its RDATA, the owner being a pointer to the question's name. There must be room. */
+export function putHead(
+  buffer: BlockBuffer,
+  head: { readonly type: number; readonly ttl: number; readonly rdataOctets: number },
+): void {
+  putNumber(buffer, QUESTION_POINTER, 2);
+  putNumber(buffer, head.type, 2);
+  putNumber(buffer, 1, 2);
+  putNumber(buffer, head.ttl, 4);
+  putNumber(buffer, head.rdataOctets, 2);
 }
 
 function putNumber(buffer: BlockBuffer, value: number, size: number): void {

@@ -1,6 +1,6 @@
 import { TYPE } from '../wire/constants.ts';
 import { lowerName, namesEqual } from '../wire/name.ts';
-import type { SteeredSignatures } from './candidates.ts';
+import type { FilledSignatures, SteeredSignatures } from './candidates.ts';
 import type { ZoneRecord } from './record.ts';
 
 /** A record of denial, and its signatures. */
@@ -20,11 +20,13 @@ export interface SecuredZone {
   /** Denials of steered names without the types that only some clients get. */
   readonly lacking: readonly SignedDenial[];
   readonly steered: readonly SteeredSignatures[];
+  readonly filled: readonly FilledSignatures[];
 }
 
 /** What signing adds for names that are answered differently to each client. */
 export interface SteeredParts {
   readonly steered: readonly SteeredSignatures[];
+  readonly filled: readonly FilledSignatures[];
   readonly lacking: readonly ZoneRecord[];
 }
 
@@ -35,7 +37,7 @@ export interface SteeredParts {
 export function secureZone(
   origin: Uint8Array,
   records: readonly ZoneRecord[],
-  parts: SteeredParts = { steered: [], lacking: [] },
+  parts: SteeredParts = { steered: [], filled: [], lacking: [] },
 ): SecuredZone | undefined {
   const atApex = (record: ZoneRecord): boolean => namesEqual(record.owner, origin);
   const isSigned = records.some((record) => coveredBy(record) === TYPE.SOA && atApex(record));
@@ -55,6 +57,7 @@ export function secureZone(
     denials: denialsOf(records, kind),
     lacking: denialsOf(parts.lacking, kind),
     steered: parts.steered,
+    filled: parts.filled,
   };
 }
 

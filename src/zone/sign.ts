@@ -1,9 +1,17 @@
 import { TYPE } from '../wire/constants.ts';
 import { lowerName } from '../wire/name.ts';
-import { type CandidateSource, type SteeredSignatures, signCandidates } from './candidates.ts';
+import { emptyNameView, readWireName } from '../wire/name-view.ts';
+import {
+  type CandidateSource,
+  type FilledSignatures,
+  type SteeredSignatures,
+  signCandidates,
+  signFilled,
+} from './candidates.ts';
 import { addDenials } from './denial.ts';
-import { createDraft, fillDraft, ownerOf, recordsOf, type ZoneDraft } from './draft.ts';
+import { createDraft, fillDraft, findInDraft, ownerOf, recordsOf, type ZoneDraft } from './draft.ts';
 import { serviceName } from './draft-check.ts';
+import { emptyHints, hintedName } from './hints.ts';
 import { dsRdata, isEntryPoint } from './key.ts';
 import type { ZoneRecord } from './record.ts';
 import type { Signing } from './rrsig.ts';
@@ -16,6 +24,8 @@ export interface SignedZone {
   readonly records: readonly ZoneRecord[];
   /** Signatures of what is chosen for each client, one for each STEER record. */
   readonly steered: readonly SteeredSignatures[];
+  /** Signatures of RRsets whose hints are filled for each client. */
+  readonly filled: readonly FilledSignatures[];
   /** Denials of steered names without the types that only some clients get; and their signatures. */
   readonly lacking: readonly ZoneRecord[];
 }
@@ -41,16 +51,18 @@ export function signZone(
     records: [],
     lacking: [],
     steered: [],
+    filled: [],
     nodes: [],
   };
   const hidden = new Uint8Array(draft.nodeCount);
   for (let node = 0; node < draft.nodeCount; node++) signNode(zone, draft, node, hidden);
   addDenials(zone, negativeTtl(draft));
-  const { records: all, steered, lacking } = zone;
-  return { records: all, steered, lacking };
+  const { records: all, steered, filled, lacking } = zone;
+  return { records: all, steered, filled, lacking };
 }
 
 const indexes: number[] = [];
+const view = emptyNameView();
 
 function signNode(zone: ZoneInHand, draft: ZoneDraft, node: number, hidden: Uint8Array): void {
   recordsOf(draft, node, indexes);
@@ -69,14 +81,16 @@ function signNode(zone: ZoneInHand, draft: ZoneDraft, node: number, hidden: Uint
     if (isHidden || type === TYPE.STEER || (isCut && type !== TYPE.DS)) continue;
     signedTypes.push(type);
     const rdatas = rrset.map(({ rdata }) => rdata);
-    addSignatures(zone, zone.records, { owner, type, ttl }, rdatas);
+    const hinted = rrset.find((record) => emptyHints(record) !== 0);
+    if (hinted !== undefined) signHinted(zone, draft, hinted, { ttl, rdatas });
+    else addSignatures(zone, zone.records, { owner, type, ttl }, rdatas);
   }
   if (isHidden) return;
   const steer = here.find(({ type }) => type === TYPE.STEER);
   const steered = steer === undefined ? undefined : signSteer(zone, steer);
   zone.nodes.push({
     owner,
-    types: isCut ? [TYPE.NS, ...signedTypes] : [...signedTypes, ...(steered?.types ?? [])],
+    types: isCut ? [TYPE.NS, ...signedTypes] : [...new Set([...signedTypes, ...(steered?.types ?? [])])],
     isSigned: signedTypes.length > 0 || steered !== undefined,
     partial: steered?.partial ?? [],
   });
@@ -90,6 +104,25 @@ function signSteer(zone: ZoneInHand, steer: ZoneRecord): CandidateSource['kinds'
   for (const { key, signsData } of zone.plan.keys)
     if (signsData) zone.steered.push(signCandidates({ ...zone, key }, steer, source));
   return source.kinds;
+}
+
+/** Signs an RRset whose hints are filled from a steered name; of another it is not answered. */
+function signHinted(
+  zone: ZoneInHand,
+  draft: ZoneDraft,
+  hinted: ZoneRecord,
+  { ttl, rdatas }: { readonly ttl: number; readonly rdatas: readonly Uint8Array[] },
+): void {
+  readWireName(view, hintedName(hinted), 0);
+  const node = findInDraft(draft, view, 0);
+  for (let i = node < 0 ? -1 : (draft.firsts[node] as number); i >= 0; i = draft.nexts[i] as number) {
+    const record = draft.records[i] as ZoneRecord;
+    const source = record.type === TYPE.STEER ? zone.plan.services.get(serviceName(record)) : undefined;
+    if (source === undefined) continue;
+    const rrset = { owner: hinted.owner, type: hinted.type, ttl };
+    for (const { key, signsData } of zone.plan.keys)
+      if (signsData) zone.filled.push(signFilled({ ...zone, key }, rrset, rdatas, source));
+  }
 }
 
 /** DNSKEY, CDS and CDNSKEY of the plan. */

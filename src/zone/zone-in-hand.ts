@@ -1,6 +1,6 @@
 import { TYPE } from '../wire/constants.ts';
 import { namesEqual } from '../wire/name.ts';
-import type { CandidateSource, SteeredSignatures } from './candidates.ts';
+import type { CandidateSource, FilledSignatures, SteeredSignatures } from './candidates.ts';
 import type { ZoneRecord } from './record.ts';
 import { type Signing, type SigningKey, signRRset } from './rrsig.ts';
 
@@ -53,6 +53,7 @@ export interface ZoneInHand {
   /** Denials without the types that only some clients get, and their signatures. */
   readonly lacking: ZoneRecord[];
   readonly steered: SteeredSignatures[];
+  readonly filled: FilledSignatures[];
   readonly nodes: SignedNode[];
 }
 

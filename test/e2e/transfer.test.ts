@@ -66,8 +66,9 @@ async function stage(context: TestContext) {
   const secondaries = KINDS.map(
     (kind) => `  - { origin: ${kind}.example, primary: ['127.0.0.1:${portsOf(kind)[0]} key ${KEY.name}'] }\n`,
   );
+  const WWW = 'www 60 IN STEER web\nwww 60 IN HTTPS 1 . alpn=h3 ipv4hint=auto\n';
   const steered = (serial: number, hosts: Record<string, number>): string =>
-    `${zoneText('own.example', serial, hosts)}www 60 IN STEER web\n`;
+    `${zoneText('own.example', serial, hosts)}${WWW}`;
   const write = (serial: number, hosts: Record<string, number>): void =>
     writeFileSync(file, steered(serial, hosts));
   write(1, { a: 1, b: 2 });
@@ -140,6 +141,7 @@ test('zones go to and come from NSD, Knot and BIND, signed, whole and as differe
       assert.equal(await short(port, 'b.own.example', 'A'), '192.0.2.2');
       assert.equal(await short(port, 'www.own.example', 'A'), '198.51.100.1');
       assert.equal(await short(port, 'www.own.example', 'AAAA'), '2001:db8:1::1');
+      assert.equal(await short(port, 'www.own.example', 'HTTPS'), '1 . alpn="h3" ipv4hint=198.51.100.1');
     }
   });
 

@@ -57,6 +57,16 @@ steersvcb SVCB 1 steer alpn=h2
 *.wildsteer STEER web
 mailwild MX 10 any.wildsteer
 mailwild MX 20 a.b.wildsteer
+hinted 30 STEER web
+hinted HTTPS 1 . alpn=h3 ipv4hint=auto ipv6hint=auto
+hinted HTTPS 2 . alpn=h2 ipv6hint=auto port=8443
+hintother 40 HTTPS 1 steer alpn=h2 ipv4hint=auto
+_dns.steer SVCB 1 steer alpn=dot ipv4hint=auto ipv6hint=auto
+hintalias HTTPS 0 hinted
+aliasmode STEER web
+aliasmode HTTPS 0 svc
+*.hintwild STEER web
+*.hintwild HTTPS 1 . alpn=h2 ipv4hint=auto
 `;
 
 /** When the vectors' cookies are judged, and with which secrets: those of RFC 9018 appendix A. */

@@ -10,6 +10,7 @@ import type { AnswerData } from '../../src/server/answering.ts';
 import { TYPE } from '../../src/wire/constants.ts';
 import { parseName } from '../../src/wire/name.ts';
 import { formatRecord } from '../../src/zone/format.ts';
+import { fillStaticHints } from '../../src/zone/hints.ts';
 import { createZoneImageBuilder } from '../../src/zone/image-build.ts';
 import { dsRdata } from '../../src/zone/key.ts';
 import { parseMaster } from '../../src/zone/master.ts';
@@ -66,7 +67,8 @@ export function signText(zone: ZoneToSign, ground: SigningGround): SignedByFiles
   const own = { ...dnssec, keys: join(ground.folder, 'keys') };
   const nowS = zone.nowS ?? Math.floor(Date.now() / 1000);
   const { candidatesMax } = zone;
-  const signed = signByFiles({ origin, records: parsed.records, dnssec: own, candidatesMax }, ground, nowS);
+  const { records } = fillStaticHints(parsed.records);
+  const signed = signByFiles({ origin, records, dnssec: own, candidatesMax }, ground, nowS);
   assert.ok('records' in signed, JSON.stringify(signed));
   return signed;
 }
