@@ -22,7 +22,7 @@ export interface SigningGround {
   readonly folder: string;
 }
 
-/** Sets of addresses that are signed for a service and type, at most (decision 0095). */
+/** Sets of addresses that are signed for a service and type, at most (decision 0100). */
 const SETS_MAX = 256;
 /** Octets of a record in front of its RDATA. */
 const RECORD_HEAD = 12;

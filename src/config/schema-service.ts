@@ -127,9 +127,7 @@ export const serviceSchema = z
         port: whole({ min: 1, max: 65_535 }, 'Port, where it is not 443.').optional(),
       })
       .optional()
-      .describe(
-        'What the HTTPS record says (RFC 9460), unless the zone has its own. Absent: none is made.',
-      ),
+      .describe('What the HTTPS record says (RFC 9460), unless the zone has its own. Absent: none is made.'),
   })
   .superRefine(({ policy, pops, biasMs: biases }, context) => {
     const report = (path: string, message: string): void =>
