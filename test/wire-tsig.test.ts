@@ -69,7 +69,7 @@ function signed(qname: string, type: number, key: TsigKey, nowS = NOW_S, udpSize
 }
 
 /** A name server that gives zone.test to whom has signed with KEY, on this side of all sockets. */
-function server() {
+function server(tlsOnly = false) {
   const world = createWorld([['zone.test.', ZONE]]);
   const version = packBlock(world.context.zones, ORIGIN);
   const allow = accessList([parseAccessRule(`key ${KEY.name}`)].filter((rule) => typeof rule !== 'string'));
@@ -82,7 +82,7 @@ function server() {
       context: world.context,
       book: openTransferBook({
         keys: [KEY],
-        zones: [{ origin: ORIGIN, allow, notifiers: allow, version, steps: [] }],
+        zones: [{ origin: ORIGIN, allow, tlsOnly, notifiers: allow, version, steps: [] }],
       }),
       counters: openCounters(layout, block),
       onNotify: (key) => notified.push(key),
@@ -241,4 +241,16 @@ test('NOTIFY is taken from whom the rules name, and passed on once a second', ()
   const query = octets.slice(0, exchange.sign(octets, length, NOW_S));
   for (let i = 0; i < 3; i++) assert.equal(rcodeOf(first(send(query))), RCODE.NOERROR);
   assert.deepEqual(notified, [Buffer.from(ORIGIN).toString('latin1')]);
+});
+
+test('a zone for TLS alone goes out over TLS, to whom it may; all is counted', () => {
+  const { send, counted } = server(true);
+  const rcodes = (['tcp', 'tls'] as const).map((transport) =>
+    rcodeOf(first(send(signed('zone.test.', TYPE.AXFR, KEY).query, transport))),
+  );
+  assert.deepEqual(rcodes, [RCODE.REFUSED, RCODE.NOERROR]);
+  const { octets, length } = question('zone.test.', TYPE.AXFR);
+  assert.equal(rcodeOf(first(send(octets.slice(0, length), 'tls'))), RCODE.REFUSED);
+  assert.equal(rcodeOf(first(send(signed('zone.test.', TYPE.IXFR, KEY).query, 'udp'))), RCODE.REFUSED);
+  assert.deepEqual(counted('isochrone_transfers_out_total'), ['axfr sent 1', 'axfr refused 2']);
 });

@@ -23,6 +23,7 @@ import {
 } from './explain-view.ts';
 import type { Health } from './health.ts';
 import { imagesView, servingView, tableView } from './image-views.ts';
+import { allZones } from './members.ts';
 import { popViews } from './pop-views.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
@@ -89,7 +90,9 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         cluster: config.cluster,
         startedAtMs,
         dns: parts.dns,
-        zones: config.zones.slice(0, ZONES_SHOWN).map(({ origin }) => origin),
+        zones: allZones(world)
+          .slice(0, ZONES_SHOWN)
+          .map(({ origin }) => origin),
         serving: servingView(nameServer),
         images: imagesView(world),
         store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
@@ -161,7 +164,7 @@ export async function explain(
 /** Reads zones again: those named, in any case, with or without the final dot; else all with files. */
 async function reloadZones({ world, care }: AdminApiParts, { zone, force, dry }: ZoneReloadWish) {
   const bare = (name: string): string => name.toLowerCase().replace(/\.$/, '');
-  const { zones } = world.config;
+  const zones = allZones(world);
   const found = zone === undefined ? undefined : zones.find(({ origin }) => bare(origin) === bare(zone));
   const wrong = (message: string): never => {
     throw new OperatorError('not-found', [{ file: 'zone', message }]);

@@ -19,6 +19,7 @@ import { dropListProblems } from './drop-list.ts';
 import { geoProblems } from './geo-files.ts';
 import { measureProblems } from './measure-files.ts';
 import { securityProblems } from './security-files.ts';
+import { transferTlsProblems } from './transfer-tls.ts';
 import { compileToCheck, readZone, type ZoneToRead } from './zone-file.ts';
 import { signingProblems } from './zone-signers.ts';
 
@@ -111,6 +112,7 @@ export function checkAll(operands: readonly string[], flags: Flags, terminal: Te
       ...(inspected?.config === undefined ? [] : cookieProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : dropListProblems(inspected.config, terminal)),
       ...(inspected?.config === undefined ? [] : certificateProblems(inspected.config, terminal)),
+      ...(inspected?.config === undefined ? [] : transferTlsProblems(inspected.config)),
       ...read.problems.filter(isError).map(plain),
     ],
     warnings: read.problems.filter((problem) => !isError(problem)).map(plain),

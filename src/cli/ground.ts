@@ -7,6 +7,7 @@ import { serviceGroups } from '../steering/groups.ts';
 import { createMaintenance, type Maintenance } from '../steering/maintenance.ts';
 import type { ServiceGroup } from '../steering/units.ts';
 import { readGeoData } from './geo-files.ts';
+import { type MemberZones, readMembers } from './members.ts';
 
 /** What is known before any image is: enough to decide on, not to answer from. */
 export interface Ground {
@@ -22,6 +23,8 @@ export interface Ground {
   /** Who alone writes them. */
   readonly words: PopWords;
   readonly maintenance: Maintenance;
+  /** Zones that catalogs name, as they are now. */
+  readonly members: MemberZones;
 }
 
 /** Reads the places and sorts the services into groups. */
@@ -41,6 +44,7 @@ export function loadGround(config: Config): Ground {
     popState,
     words: createPopWords(fleet, popState),
     maintenance: createMaintenance(config.maintenance),
+    members: readMembers(config),
   };
 }
 

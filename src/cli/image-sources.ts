@@ -15,7 +15,7 @@ import { signingPaths } from './zone-signer.ts';
 
 /** What a zone image is made from. */
 export interface ZoneSources {
-  readonly zones: readonly (Pick<ZoneSource, 'origin' | 'file' | 'dnssec'> & {
+  readonly zones: readonly (Pick<ZoneSource, 'origin' | 'file' | 'dnssec' | 'catalog'> & {
     readonly withheld?: boolean;
   })[];
   /** Names of the services, in order. */
@@ -37,8 +37,8 @@ export interface Maker {
 export function zoneDigest(maker: Maker, sources: ZoneSources, state: (path: string) => string): string {
   const hash = createHash('sha256');
   hash.update(JSON.stringify(['zones', maker.programVersion, maker.imageVersion, sources.services]));
-  for (const { origin, file, withheld = false } of sources.zones)
-    hash.update(`\n${origin} ${file} ${withheld ? 'withheld' : state(file)}`);
+  for (const { origin, file, catalog = '', withheld = false } of sources.zones)
+    hash.update(`\n${origin} ${file} ${withheld ? 'withheld' : state(file)} ${catalog}`);
   for (const file of sources.included) hash.update(`\n+${file} ${state(file)}`);
   const { signing } = sources;
   if (signing !== undefined) hash.update(`\n${JSON.stringify([signing.services, signing.fleet.links])}`);

@@ -12,6 +12,7 @@ import { clientSources } from './geo-files.ts';
 import { type Ground, stateFolder } from './ground.ts';
 import { type ImageFile, type ImageNotes, readImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
+import { allZones } from './members.ts';
 import { programVersion } from './version.ts';
 import { haveKeysMoved, signingGround } from './zone-signers.ts';
 
@@ -185,9 +186,9 @@ function createTurns(): Turns {
 }
 
 /** Whether the zone files are so long that making their image takes as much memory as that of the clients. */
-function areZonesLarge({ config }: Ground): boolean {
+function areZonesLarge(ground: Ground): boolean {
   let octets = 0;
-  for (const { file } of config.zones) {
+  for (const { file } of allZones(ground)) {
     octets += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     if (octets > LARGE_ZONES_OCTETS) return true;
   }
@@ -212,16 +213,14 @@ function warnUnsaved(kind: Kind, terminal: Pick<Terminal, 'err'>): (reason: stri
 }
 
 /** The zone image, and how it is made. */
-export function zoneKind(
-  { config }: Ground,
-  terminal: Pick<Terminal, 'readText'>,
-  othersAnswer: boolean,
-): Kind {
+export function zoneKind(ground: Ground, terminal: Pick<Terminal, 'readText'>, othersAnswer: boolean): Kind {
+  const { config } = ground;
   const services = config.services.map(({ name }) => name);
   const signing = signingGround(config);
   const nowMs = Date.now();
-  const zones = config.zones.map((zone) => {
-    return zone.isSecondary && !isServable(zone.file, nowMs) ? { ...zone, withheld: true } : zone;
+  const zones = allZones(ground).map((zone) => {
+    const isThere = zone.catalog === 'produced' || !zone.isSecondary || isServable(zone.file, nowMs);
+    return isThere ? zone : { ...zone, withheld: true };
   });
   const path = join(stateFolder(config), 'zones.image');
   const version = programVersion(terminal);

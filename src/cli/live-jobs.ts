@@ -8,6 +8,7 @@ import { rereadAtHangup } from './hangup.ts';
 import type { LoadedImage } from './images.ts';
 import type { loadLater } from './later.ts';
 import type { LiveOptions } from './live.ts';
+import { allZones } from './members.ts';
 import { renewZones } from './renew-zones.ts';
 import { watchStaleness } from './staleness.ts';
 import type { TableInUse } from './table-in-use.ts';
@@ -60,7 +61,7 @@ export function startLiveJobs(
   closeLater(keyCare.close);
   closeLater(watchStaleness(world, table, clock));
   const zones = (): CounterSnapshot =>
-    zoneCounters(world, config.zones, { ...care.figures(), keys: keyCare.keys });
+    zoneCounters(world, allZones(world), { ...care.figures(), keys: keyCare.keys });
   if (secure === undefined) return { care, counters: () => [zones()] };
   const pair = secure.credentials;
   const use = server.setCredentials;

@@ -5,6 +5,7 @@ import type { Allocate } from '../base/image-file.ts';
 import type { ZoneSource } from '../config/zone-sources.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName, parseName } from '../wire/name.ts';
+import { catalogFace } from '../zone/catalog.ts';
 import { openZoneImage, ZONE_IMAGE_VERSION, type ZoneImage } from '../zone/image.ts';
 import { createZoneImageBuilder, type ZoneImageBuilder } from '../zone/image-build.ts';
 import type { ZoneProblem } from '../zone/problem.ts';
@@ -116,7 +117,9 @@ function makeZone(making: Making, zone: ZoneSource & { readonly withheld?: boole
   }
   const wanted = { origin, file, services: job.services, namedAt: { file: job.configFile, ...place } };
   let outcome: ZoneOutcome = { origin, kind: 'changed', problems: [], included: [] };
-  const compile = (name: Uint8Array, records: readonly ZoneRecord[]): readonly Problem[] => {
+  const compile = (name: Uint8Array, all: readonly ZoneRecord[]): readonly Problem[] => {
+    const isCatalog = zone.catalog === 'consumed' || zone.catalog === 'produced';
+    const records = isCatalog ? catalogFace(name, all) : all;
     const compared =
       job.reload === undefined
         ? undefined

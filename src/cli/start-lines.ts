@@ -2,6 +2,7 @@ import type { StoreState } from '../store/store.ts';
 import { formatCount, formatSpan } from './format.ts';
 import type { LoadedImage } from './images.ts';
 import type { Live } from './live.ts';
+import { allZones } from './members.ts';
 import type { World } from './world.ts';
 import { zonesText } from './zones-text.ts';
 
@@ -46,7 +47,7 @@ export function imagesText({ answering, images }: World): string {
 
 /** The same for scripts, in the `ready` line of --json. */
 export function readyFacts(world: World, live: Live): object {
-  const { answering, images, config } = world;
+  const { answering, images } = world;
   const { zones } = answering.context;
   const { v4, v6, siteCount } = answering.clients();
   const facts = ({ bytes, origin, tookMs }: LoadedImage): object => {
@@ -60,7 +61,7 @@ export function readyFacts(world: World, live: Live): object {
     workers: live.workers,
     sockets: live.io.kind,
     ...(live.io.kind === 'portable' && { socketsWhy: live.io.reason }),
-    zones: { ...facts(images.zones), zones: config.zones.length, names: zones.nameCount },
+    zones: { ...facts(images.zones), zones: allZones(world).length, names: zones.nameCount },
     clients: { ...facts(images.clients), ranges: v4.count + v6.count, sites: siteCount },
     table: { origin: live.table.origin(), buildMs: Math.round(live.table.rowMap().buildMs) },
   };

@@ -8,6 +8,7 @@ import { createDescriber, type Describer } from './describer.ts';
 import type { Ground } from './ground.ts';
 import { type LoadedImage, type LoadingImages, loadImages } from './images.ts';
 import type { CloseLater } from './long-running.ts';
+import { produceCatalogs } from './produce-catalogs.ts';
 import { serverFacts } from './server-facts.ts';
 import { transferData } from './zone-transfers.ts';
 
@@ -45,9 +46,19 @@ export function startImages(
   },
 ): LoadingImages {
   const { terminal, othersAnswer = false, closeLater } = options;
+  writeCatalogs(ground, terminal);
   const loading = loadImages(ground, terminal, othersAnswer);
   closeLater(loading.cancel);
   return loading;
+}
+
+/** Catalogs of ours are among the zones. */
+function writeCatalogs({ config }: Ground, terminal: Terminal): void {
+  try {
+    produceCatalogs(config);
+  } catch (error) {
+    terminal.err(`warning: a catalog cannot be written: ${(error as Error).message}`);
+  }
 }
 
 /** Waits for the images and opens them. Throws `OperatorError` with every problem of their sources. */
@@ -75,7 +86,7 @@ export async function openWorld(
     popState,
     stale: new Int32Array(new SharedArrayBuffer(4)),
     udpSizeMax: config.dns.udpSizeMax,
-    transfers: transferData(config),
+    transfers: transferData(ground),
     cookies: cookieWords(),
     insistsOnCookies: config.dns.cookies.insist,
     facts: serverFacts(config, terminal),

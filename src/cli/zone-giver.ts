@@ -14,6 +14,10 @@ export interface Giver {
   readonly give: (one: TransferSettings, version: PackedZone, tell: boolean) => void;
   /** Gives what is served now; later, where that is not known yet. */
   readonly publish: (one: TransferSettings, tell: boolean) => void;
+  /** Gives a zone that was not there before, as far as its journal is kept. */
+  readonly adopt: (one: TransferSettings) => void;
+  /** Gives a zone to nobody any more; its journal stays on disk. */
+  readonly forget: (one: TransferSettings) => void;
   /** Peers that were told, by whether they answered. */
   readonly notified: () => Readonly<Record<'answered' | 'failed', number>>;
   readonly close: () => void;
@@ -69,6 +73,15 @@ export function createGiver(options: GiverOptions, settings: ReadonlyMap<string,
     journals,
     give,
     publish,
+    adopt: (one) => {
+      const journal = readOne(options, one);
+      if (journal !== undefined) journals.set(one.zone.origin, journal);
+      server.setTransferZone(transferZone(one, journal));
+    },
+    forget: (one) => {
+      journals.delete(one.zone.origin);
+      server.dropTransferZone(one.origin);
+    },
     notified: notifier.counts,
     close: () => {
       clearInterval(retry);
@@ -78,14 +91,20 @@ export function createGiver(options: GiverOptions, settings: ReadonlyMap<string,
 }
 
 function readJournals(
-  { world, log }: GiverOptions,
+  options: GiverOptions,
   settings: ReadonlyMap<string, TransferSettings>,
 ): Map<string, Journal> {
   const journals = new Map<string, Journal>();
-  for (const { zone } of settings.values()) {
-    const read = readJournal(journalPath(stateFolder(world.config), zone.origin));
-    if (typeof read === 'string') log(`the journal of ${zone.origin} is not used: ${read}`);
-    else if (read !== undefined) journals.set(zone.origin, read);
+  for (const one of settings.values()) {
+    const read = readOne(options, one);
+    if (read !== undefined) journals.set(one.zone.origin, read);
   }
   return journals;
+}
+
+function readOne({ world, log }: GiverOptions, { zone }: TransferSettings): Journal | undefined {
+  const read = readJournal(journalPath(stateFolder(world.config), zone.origin));
+  if (typeof read !== 'string') return read;
+  log(`the journal of ${zone.origin} is not used: ${read}`);
+  return undefined;
 }

@@ -68,11 +68,14 @@ function counter(
 }
 
 function zoneKinds(zones: readonly ZoneSource[]): FamilySnapshot {
-  const counts = { file: 0, secondary: 0, signed: 0 };
-  for (const { isSecondary, dnssec } of zones)
-    counts[isSecondary ? 'secondary' : dnssec === undefined ? 'file' : 'signed']++;
+  const counts = { file: 0, signed: 0, secondary: 0, catalog: 0, member: 0 };
+  for (const { isSecondary, dnssec, catalog } of zones) {
+    if (catalog !== undefined) counts[catalog === 'member' ? 'member' : 'catalog']++;
+    else counts[isSecondary ? 'secondary' : dnssec === undefined ? 'file' : 'signed']++;
+  }
   const samples = Object.entries(counts).map(([kind, value]) => ({ values: [kind], value }));
-  const help = 'Zones by where they come from: a file, a file signed here, elsewhere.';
+  const help =
+    'Zones by where they come from: a file, one signed here, elsewhere; catalogs, and zones by catalogs.';
   return gauge('isochrone_zone_sources', help, samples, ['source']);
 }
 

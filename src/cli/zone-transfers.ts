@@ -12,6 +12,8 @@ import { lowerName, namesEqual, parseName } from '../wire/name.ts';
 import { type MessageRecord, readSections } from '../wire/records.ts';
 import { diffPacked, type Packed, type PackedZone, packRecords, unpack } from '../zone/packed.ts';
 import { type PackedBlock, packBlock } from '../zone/packed-block.ts';
+import type { Ground } from './ground.ts';
+import { readPeerTls } from './transfer-tls.ts';
 import type { World } from './world.ts';
 
 /** A zone that goes elsewhere or comes from there. */
@@ -27,16 +29,24 @@ const STEERED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.HTTPS];
 const OPT_OCTETS = 11;
 const MESSAGE_MAX = 65_535;
 
-/** All zones of the configuration that go elsewhere or come from there. */
-export function transferSettings({ transfers }: Config): TransferSettings[] {
-  return transfers.map(({ zone, transfer }) => ({ zone, transfer, origin: apexOf(zone) }));
+/** All zones that go elsewhere or come from there. */
+export function transferSettings({
+  config,
+  members,
+}: Pick<Ground, 'config' | 'members'>): TransferSettings[] {
+  return [...config.transfers, ...members.list].map(settingsOf);
+}
+
+/** The same of one zone. */
+export function settingsOf({ zone, transfer }: Omit<TransferSettings, 'origin'>): TransferSettings {
+  return { zone, transfer, origin: apexOf(zone) };
 }
 
 /** What threads know before any zone is to be given. */
-export function transferData(config: Config): TransferData {
+export function transferData(ground: Pick<Ground, 'config' | 'members'>): TransferData {
   return {
-    keys: config.keys,
-    zones: transferSettings(config).map((settings) => transferZone(settings, undefined)),
+    keys: ground.config.keys,
+    zones: transferSettings(ground).map((settings) => transferZone(settings, undefined)),
   };
 }
 
@@ -49,6 +59,7 @@ export function transferZone(
   return {
     origin,
     allow: transfer.allow ?? accessList([]),
+    tlsOnly: transfer.tlsOnly,
     notifiers,
     version: given?.version,
     steps: given?.steps ?? [],
@@ -56,10 +67,11 @@ export function transferZone(
 }
 
 /** Peers with their keys. */
-export function peersOf(peers: readonly Peer[], { keys }: Config): PeerAddress[] {
-  return peers.map(({ host, port, key }) => ({
+export function peersOf(peers: readonly Peer[], { keys, transferTls }: Config): PeerAddress[] {
+  return peers.map(({ host, port, key, tls }) => ({
     host,
     port,
+    tls: tls === undefined ? undefined : () => readPeerTls(must(transferTls[tls], `transferTls.${tls}`)),
     key:
       key === undefined
         ? undefined

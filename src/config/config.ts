@@ -233,7 +233,7 @@ function assemble(
     store: parsed.store,
     state: path(parsed.state),
     zones: zones.map((zone) => withDnssec(zone, parsed.zones[zone.entry]?.dnssec, path)),
-    ...transfersOf(parsed, zones),
+    ...transfersOf(parsed, zones, path),
     services: Object.entries(parsed.services).map(([name, service]) =>
       assembleService(service, { name, names, fleet, policy: policies.of(name) }),
     ),

@@ -8,6 +8,8 @@ import { accessRule, type Endpoint, ipAddress, parseEndpoint, read } from './sca
 export interface Peer extends Endpoint {
   /** Name of the key for it, as access lists have it. */
   readonly key?: string;
+  /** Name in `transferTls` of how TLS is spoken with it; absent: it is not. */
+  readonly tls?: string;
 }
 
 /** What is said of a zone's way from and to elsewhere. */
@@ -20,6 +22,8 @@ export interface ZoneTransfer {
   readonly notify: readonly Peer[];
   /** Who may tell that it changed, besides those it comes from. */
   readonly notifiers: AccessList;
+  /** AXFR and IXFR go out over TLS alone. */
+  readonly tlsOnly: boolean;
   /** Address of the client whose answers stand for steered names. */
   readonly view: string;
 }
@@ -28,6 +32,7 @@ export interface ZoneTransfer {
 const SECRET_OCTETS_MIN = 8;
 const PEERS_MAX = 32;
 const PORT = 53;
+const TLS_PORT = 853;
 /** An address that is in no database: what is answered to a client of whom nothing is known. */
 const VIEW_DEFAULT = '0.0.0.0';
 
@@ -36,16 +41,31 @@ export function keyName(text: string): string {
   return text.toLowerCase().replace(/\.$/, '');
 }
 
-/** `ADDRESS`, `ADDRESS:PORT`, perhaps followed by `key NAME`. A text says what is wrong. */
+/** `ADDRESS`, `ADDRESS:PORT`, perhaps followed by `key NAME`, `tls NAME`. A text says what is wrong. */
 export function parsePeer(text: string): Peer | string {
-  const [where = '', word, key, ...rest] = text.trim().split(/\s+/);
-  if ((word !== undefined && (word !== 'key' || key === undefined)) || rest.length > 0)
-    return `${JSON.stringify(text)} is not ADDRESS, ADDRESS:PORT, or one of these and key NAME`;
+  const [where = '', ...words] = text.trim().split(/\s+/);
+  const said = new Map<string, string>();
+  const isPaired = words.every((word, i) => {
+    if (i % 2 === 1) return true;
+    const value = words[i + 1];
+    if ((word !== 'key' && word !== 'tls') || value === undefined || said.has(word)) return false;
+    said.set(word, value);
+    return true;
+  });
+  if (!isPaired)
+    return `${JSON.stringify(text)} is not ADDRESS or ADDRESS:PORT, perhaps with key NAME and tls NAME`;
+  const key = said.get('key');
+  const tls = said.get('tls');
+  const port = tls === undefined ? PORT : TLS_PORT;
   const bare = parseAddress(where);
-  const endpoint = bare === undefined ? parseEndpoint(where) : { host: where, port: PORT };
+  const endpoint = bare === undefined ? parseEndpoint(where) : { host: where, port };
   if (typeof endpoint === 'string') return endpoint;
   if (endpoint.port === 0) return `${JSON.stringify(text)}: port 0 is none`;
-  return key === undefined ? endpoint : { ...endpoint, key: keyName(key) };
+  return {
+    ...endpoint,
+    ...(key === undefined ? {} : { key: keyName(key) }),
+    ...(tls === undefined ? {} : { tls }),
+  };
 }
 
 export const keySchema = z
@@ -61,48 +81,55 @@ export const keySchema = z
   .describe('A key that zone transfers are signed with (TSIG, RFC 8945).');
 
 const peers = z.array(read<Peer>(parsePeer)).min(1).max(PEERS_MAX);
+const rules = z.array(accessRule).max(ACCESS_RULES_MAX);
 
-/** Keys of a zone that say where it comes from and goes to. */
-export const zoneTransferShape = {
+/** Where a zone comes from and goes to. */
+export const wayShape = {
   primary: peers
     .optional()
     .describe(
-      'In place of `file`: name servers that the zone comes from: `192.0.2.1`, `192.0.2.1:5353 key NAME`. ' +
-        'The next is asked where one fails. It is kept in the state folder.',
+      'In place of `file`: name servers that the zone comes from: `192.0.2.1`, `192.0.2.1:5353 key NAME`, ' +
+        '`192.0.2.1 tls NAME` (port 853). The next is asked where one fails. It is kept in the state folder.',
     ),
-  transfer: z
-    .array(accessRule)
-    .max(ACCESS_RULES_MAX)
+  transfer: rules
     .optional()
     .describe(
       'Who may have the zone by AXFR and IXFR: `192.0.2.0/24`, `key NAME`, `192.0.2.1 key NAME`; with `!` ' +
         'before it, who may not. The first that speaks of a client decides. Absent: nobody.',
     ),
   notify: peers.optional().describe('Name servers that are told when the zone changes: as in `primary`.'),
-  acceptNotify: z
-    .array(accessRule)
-    .max(ACCESS_RULES_MAX)
+  acceptNotify: rules
     .optional()
     .describe('Who else than those in `primary` may tell that the zone changed there: as in `transfer`.'),
-  view: ipAddress
-    .optional()
-    .describe(
-      'Address of a client: what it is answered for steered names goes out with the zone. Absent: what a ' +
-        'client is answered of whom nothing is known.',
-    ),
+  transferTlsOnly: z
+    .boolean()
+    .default(false)
+    .describe('The zone goes out over TLS alone (`listen.dot`, RFC 9103): over TCP it is refused.'),
 };
 
-type Said = z.output<z.ZodObject<typeof zoneTransferShape>>;
+const view = ipAddress
+  .optional()
+  .describe(
+    'Address of a client: what it is answered for steered names goes out with the zone. Absent: what a ' +
+      'client is answered of whom nothing is known.',
+  );
+
+/** Keys of a zone that say where it comes from and goes to. */
+export const zoneTransferShape = { ...wayShape, view };
+
+type Said = z.output<z.ZodObject<typeof wayShape>> & { readonly view?: string | undefined };
 
 /** What a zone says of transfers; undefined where it says nothing. */
 export function zoneTransfer(zone: Said): ZoneTransfer | undefined {
   const { primary = [], transfer = [], notify = [], acceptNotify = [], view = VIEW_DEFAULT } = zone;
+  const { transferTlsOnly: tlsOnly } = zone;
   if (primary.length + transfer.length + notify.length === 0) return undefined;
   return {
     primary,
     allow: accessList(transfer),
     notify,
     notifiers: accessList([...acceptNotify, ...primary.map(ruleOf)]),
+    tlsOnly,
     view,
   };
 }

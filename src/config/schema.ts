@@ -17,6 +17,7 @@ import {
   storeAddress,
 } from './scalars.ts';
 
+import { catalogProblems, catalogShape } from './schema-catalog.ts';
 import { dnsSchema } from './schema-dns.ts';
 import { dnssecSchema } from './schema-dnssec.ts';
 
@@ -31,6 +32,7 @@ import { securitySchema } from './schema-security.ts';
 import { biasMs, NAME, NOT_A_NAME, serviceSchema } from './schema-service.ts';
 import { steeringSchema } from './schema-steering.ts';
 import { keySchema, zoneTransferShape } from './schema-transfer.ts';
+import { transferTlsSchema } from './schema-transfer-tls.ts';
 
 const latitude = real({ min: -90, max: 90, unit: 'degrees' }, 'Latitude, north positive.');
 const longitude = real({ min: -180, max: 180, unit: 'degrees' }, 'Longitude, east positive.');
@@ -80,16 +82,19 @@ const zoneSchema = z
       ),
     dnssec: dnssecSchema.optional(),
     ...zoneTransferShape,
+    ...catalogShape,
   })
-  .superRefine(({ origin, file, dir, primary }, context) => {
+  .superRefine((zone, context) => {
+    const { origin, file, dir, primary, produce } = zone;
     const report = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (dir === undefined && origin === undefined) report('origin', 'is missing');
-    if (dir === undefined && file === undefined && primary === undefined) report('file', 'is missing');
+    if ((dir ?? file ?? primary ?? produce) === undefined) report('file', 'is missing');
     if (primary !== undefined && (dir !== undefined || file !== undefined))
       report('primary', 'stands without file and dir: the zone comes from there');
     if (dir !== undefined && (origin !== undefined || file !== undefined))
       report('dir', 'stands alone, without origin and file');
+    catalogProblems(zone, report);
   });
 
 /** More are better kept in a CSV file. */
@@ -183,6 +188,10 @@ export const configSchema = z
       .record(z.string().regex(/^[a-z0-9_.-]{1,253}$/i, { error: 'is not the name of a key' }), keySchema)
       .default({})
       .describe('Keys by name, for `primary`, `transfer` and `notify` of zones.'),
+    transferTls: z
+      .record(z.string().regex(NAME, NOT_A_NAME), transferTlsSchema)
+      .default({})
+      .describe('How TLS is spoken, by name, for `primary` of zones: `192.0.2.1 tls NAME`.'),
     services: z
       .record(z.string().regex(NAME, NOT_A_NAME), serviceSchema)
       .default({})

@@ -1,4 +1,5 @@
 import { OperatorError, type Problem } from '../base/errors.ts';
+import { fileNameOf } from '../base/file-name.ts';
 import type { Path, Place, YamlText } from './document.ts';
 import { folderOf, joinPath } from './paths.ts';
 import { quote } from './problems.ts';
@@ -18,6 +19,11 @@ export interface ZoneSource {
   readonly dnssec?: Dnssec;
   /** It comes from elsewhere: its file is written by transfers, and may not be there yet. */
   readonly isSecondary: boolean;
+  /**
+   * It is a catalog (RFC 9432): one from elsewhere whose zones are fetched too, or one made of zones here,
+   * whose file is written as those from elsewhere are. Or a member: a catalog names it.
+   */
+  readonly catalog?: 'consumed' | 'produced' | 'member';
 }
 
 /** Folder of the zones that come from elsewhere, in the state folder. */
@@ -30,7 +36,7 @@ const ENDING = '.zone';
 
 /** Where the copy of a zone that comes from elsewhere is kept. */
 export function secondaryFile(state: string, origin: string): string {
-  return `${state}/${SECONDARY_FOLDER}/${origin.toLowerCase().replace(/\.?$/, ENDING)}`;
+  return `${state}/${SECONDARY_FOLDER}/${fileNameOf(origin.replace(/\.$/, ''))}${ENDING}`;
 }
 
 /** How zones are found. */
@@ -67,7 +73,7 @@ export function zoneSources(
     else report(path, `the zone ${quote(name)} stands on line ${before.line} already`);
   };
   for (const [i, zone] of Array.isArray(zones) ? zones.entries() : []) {
-    const { origin, file: named, dir, primary } = fieldsOf(zone);
+    const { origin, file: named, dir, primary, produce, consume } = fieldsOf(zone);
     if (typeof origin === 'string') enter(origin, ['zones', i, 'origin']);
     if (typeof origin === 'string' && typeof named === 'string')
       found.push({
@@ -77,13 +83,15 @@ export function zoneSources(
         entry: i,
         isSecondary: false,
       });
-    else if (typeof origin === 'string' && primary !== undefined)
+    else if (typeof origin === 'string' && (primary !== undefined || produce !== undefined))
       found.push({
         origin,
         file: secondaryFile(folderOfState, origin),
-        place: yaml.valuePlace(['zones', i, 'primary']),
+        place: yaml.valuePlace(['zones', i, primary === undefined ? 'produce' : 'primary']),
         entry: i,
         isSecondary: true,
+        ...(produce !== undefined && { catalog: 'produced' as const }),
+        ...(consume !== undefined && { catalog: 'consumed' as const }),
       });
     if (typeof dir !== 'string' || dir === '') continue;
     const path = ['zones', i, 'dir'];

@@ -107,6 +107,8 @@ export type ToWorker =
   | { readonly kind: 'drain' }
   /** What is given of one zone to those who transfer it. */
   | { readonly kind: 'transfer-zone'; readonly zone: TransferZone }
+  /** The zone at this apex is given to nobody any more. */
+  | { readonly kind: 'drop-transfer-zone'; readonly origin: Uint8Array }
   | { readonly kind: 'stop' };
 
 /** Worker to supervisor. */

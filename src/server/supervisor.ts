@@ -27,8 +27,9 @@ import {
 } from './supervisor-secure.ts';
 import type { Crew, CrewEvent, CrewPlace } from './supervisor-state.ts';
 import { WATCH_MS, watchCrew } from './supervisor-watch.ts';
+import { dropZone, giveZone } from './supervisor-zones.ts';
 import { TCP_LIMITS, type TcpLimits } from './tcp-limits.ts';
-import { type TransferZone, withTransferZone } from './transfer-book.ts';
+import type { TransferZone } from './transfer-book.ts';
 
 export interface NameServerOptions {
   readonly listen: readonly ListenAddress[];
@@ -93,6 +94,8 @@ export interface NameServer {
   readonly setZones: (bytes: Uint8Array<SharedArrayBuffer>) => void;
   /** Gives those who transfer the zone this from now on. */
   readonly setTransferZone: (zone: TransferZone) => void;
+  /** Gives the zone at this apex to nobody any more, and takes no word of its changes. */
+  readonly dropTransferZone: (origin: Uint8Array) => void;
   /** Locates clients with this client image, that the caller has opened, once a table is built for it. */
   readonly setClients: (bytes: Uint8Array<SharedArrayBuffer>) => void;
   /** Drops what comes from these addresses from now on. */
@@ -239,6 +242,7 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
       tellAll(crew, { kind: 'zones', bytes });
     },
     setTransferZone: (zone) => giveZone(crew, zone),
+    dropTransferZone: (origin) => dropZone(crew, origin),
     setClients: (bytes) => {
       crew.data = { ...crew.data, clients: bytes };
       tellAll(crew, { kind: 'clients', bytes });
@@ -260,12 +264,6 @@ async function startAnswering(parts: Parts): Promise<NameServer> {
     drain: () => drainCrew(crew),
     close: () => closeAll(parts),
   };
-}
-
-/** To threads that run, and to those that begin later. */
-function giveZone(crew: Crew, zone: TransferZone): void {
-  crew.data = { ...crew.data, transfers: withTransferZone(crew.data.transfers, zone) };
-  tellAll(crew, { kind: 'transfer-zone', zone });
 }
 
 const DROPS_EVERY_MS = 1000;

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { AccessList } from '../base/access-list.ts';
-import { lowerName } from '../wire/name.ts';
+import { lowerName, namesEqual } from '../wire/name.ts';
 import type { Hmac, TsigKey } from '../wire/tsig.ts';
 import type { Packed, PackedZone } from '../zone/packed.ts';
 
@@ -18,6 +18,8 @@ export interface TransferZone {
   readonly origin: Uint8Array;
   /** Who may have it. */
   readonly allow: AccessList;
+  /** It goes out over TLS alone (RFC 9103). */
+  readonly tlsOnly?: boolean;
   /** Who may tell that it changed; undefined where it does not come from elsewhere. */
   readonly notifiers?: AccessList | undefined;
   /** What is given; undefined: nothing yet. */
@@ -45,9 +47,14 @@ export function openTransferBook({ keys, zones }: TransferData): TransferBook {
 
 /** The same with this in place of what was given of the zone before. */
 export function withTransferZone(data: TransferData | undefined, zone: TransferZone): TransferData {
-  const key = transferKey(zone.origin);
-  const others = (data?.zones ?? []).filter(({ origin }) => transferKey(origin) !== key);
-  return { keys: data?.keys ?? [], zones: [...others, zone] };
+  const { keys, zones } = withoutTransferZone(data, zone.origin);
+  return { keys, zones: [...zones, zone] };
+}
+
+/** The same without the zone at this apex. */
+export function withoutTransferZone(data: TransferData | undefined, origin: Uint8Array): TransferData {
+  const zones = (data?.zones ?? []).filter((zone) => !namesEqual(zone.origin, origin));
+  return { keys: data?.keys ?? [], zones };
 }
 
 /** What a zone is found by: its name in any case. */

@@ -158,8 +158,7 @@ function noted(state: State, { client, key }: Asked, zone: TransferZone): number
 /** Over UDP only the version is told: with more to tell the client comes over TCP (RFC 1995 §2). */
 function answerIxfrOverUdp(state: State, asked: Asked, zone: TransferZone, out: Uint8Array): number {
   const reply = replyTo(state, asked, asked.query);
-  if (!permits(zone.allow, asked.client.address, asked.key?.name))
-    return writeReply(reply, out, RCODE.REFUSED);
+  if (!mayHave(zone, asked)) return writeReply(reply, out, RCODE.REFUSED);
   if (zone.version === undefined) return writeReply(reply, out, RCODE.SERVFAIL);
   return writeReply(reply, out, RCODE.NOERROR, zone.version.soa);
 }
@@ -181,14 +180,19 @@ function signAnswer(state: State, asked: Asked, out: Uint8Array, written: number
   return createExchange(key, hmac, record.mac).sign(out, written, nowSeconds());
 }
 
+/** Whether who asks may have the zone, and the way it comes. */
+function mayHave({ allow, tlsOnly = false }: TransferZone, { client, key }: Asked): boolean {
+  return (!tlsOnly || client.transport === 'tls') && permits(allow, client.address, key?.name);
+}
+
 function beginTransfer(state: State, asked: Asked): Transfer {
-  const { zone, qtype, client, key, query } = asked;
+  const { zone, qtype, query } = asked;
   const reply = replyTo(state, asked, query);
   const refuse = (rcode: number): Transfer => {
     countTransfer(state.counters, qtype === IXFR ? 'ixfr' : 'axfr', 'refused');
     return sendRefusal(reply, rcode);
   };
-  if (zone === undefined || !permits(zone.allow, client.address, key?.name) || state.open >= TRANSFERS_MAX)
+  if (zone === undefined || !mayHave(zone, asked) || state.open >= TRANSFERS_MAX)
     return refuse(RCODE.REFUSED);
   const { version } = zone;
   if (version === undefined) return refuse(RCODE.SERVFAIL);

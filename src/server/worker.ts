@@ -83,10 +83,11 @@ function end(error: unknown): void {
   port.close();
 }
 
-type ImageMessage = Extract<ToWorker, { kind: 'table' | 'zones' | 'clients' | 'drops' | 'transfer-zone' }>;
+const IMAGES = ['table', 'zones', 'clients', 'drops', 'transfer-zone', 'drop-transfer-zone'] as const;
+type ImageMessage = Extract<ToWorker, { kind: (typeof IMAGES)[number] }>;
 
 function isImage(message: ToWorker): message is ImageMessage {
-  return ['table', 'zones', 'clients', 'drops', 'transfer-zone'].includes(message.kind);
+  return IMAGES.some((kind) => kind === message.kind);
 }
 
 /** Replaces an image, and tells how that went: what is bad is not used, and what was before stays. */
@@ -101,6 +102,10 @@ function take(answering: Answering, message: ImageMessage): void {
   if (message.kind === 'transfer-zone') {
     answering.transfers.zones.set(transferKey(message.zone.origin), message.zone);
     collectGarbage('all');
+    return;
+  }
+  if (message.kind === 'drop-transfer-zone') {
+    answering.transfers.zones.delete(transferKey(message.origin));
     return;
   }
   if (message.kind === 'drops') {

@@ -8,6 +8,7 @@ import type { ZoneRecord } from '../zone/record.ts';
 import { isNewer } from '../zone/serial.ts';
 import { askZone, hasQuestion, type PeerAddress, type Question, replyFault } from './message.ts';
 import { type MessageStream, openStream } from './stream.ts';
+import type { PeerTls } from './tls.ts';
 
 /** What a fetch of a zone brought. */
 export type Fetched =
@@ -51,7 +52,8 @@ interface Fetching {
 export async function fetchZone(options: Fetching, known: PackedZone | undefined): Promise<Fetched> {
   const { peer, limits } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.totalMs)]);
-  const stream = openStream({ ...peer, silenceMs: limits.silenceMs, signal });
+  const tls = tlsOf(peer);
+  const stream = openStream({ ...peer, tls, silenceMs: limits.silenceMs, signal });
   try {
     const serial = await askSerial(options, stream);
     if (known !== undefined && !isNewer(serial, known.serial)) return { kind: 'current', serial };
@@ -65,13 +67,21 @@ export async function fetchZone(options: Fetching, known: PackedZone | undefined
     stream.close();
   }
   // On a connection of its own: what a failed IXFR left on the other is nobody's.
-  const whole = openStream({ ...peer, silenceMs: limits.silenceMs, signal });
+  const whole = openStream({ ...peer, tls, silenceMs: limits.silenceMs, signal });
   try {
     return await fetchWhole(options, whole);
   } catch (error) {
     throw asTransferError(error);
   } finally {
     whole.close();
+  }
+}
+
+function tlsOf({ tls }: PeerAddress): PeerTls | undefined {
+  try {
+    return tls?.();
+  } catch (error) {
+    throw asTransferError(error);
   }
 }
 

@@ -2,12 +2,15 @@ import { createHmac, randomInt } from 'node:crypto';
 import { CLASS, OPCODE } from '../wire/constants.ts';
 import { createExchange, type Hmac, type TsigExchange, type TsigKey, tsigSize } from '../wire/tsig.ts';
 import { nextPacked, type Packed, packedCursor } from '../zone/packed.ts';
+import type { PeerTls } from './tls.ts';
 
 /** A name server that is asked, and the key that both sides have. */
 export interface PeerAddress {
   readonly host: string;
   readonly port: number;
   readonly key?: TsigKey | undefined;
+  /** How TLS is spoken with it; throws where that cannot be read now. Absent: it is not. */
+  readonly tls?: (() => PeerTls) | undefined;
 }
 
 /** A question that is on its way, signed where there is a key. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { fileNameOf } from '../base/file-name.ts';
 import { replaceFile } from '../store/replace-file.ts';
 import { formatRecord } from '../zone/format.ts';
 import { type PackedZone, unpack } from '../zone/packed.ts';
@@ -44,9 +45,23 @@ export function writeSecondaryZone(file: string, origin: Uint8Array, zone: Packe
   replaceFile(file, masterText(origin, zone, from), ZONE_FILE_MODE);
 }
 
+/** Takes away all that is kept of a zone: its copy, what is known of it, its journal. */
+export function forgetSecondary(
+  folder: string,
+  { origin, file }: { readonly origin: string; readonly file: string },
+  log: (message: string) => void,
+): void {
+  for (const path of [file, statePath(file), journalPath(folder, origin)])
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      log(`${path} cannot be removed: ${(error as Error).message}`);
+    }
+}
+
 /** Where a zone's journal lies. */
 export function journalPath(folder: string, origin: string): string {
-  return `${folder}/transfer/${origin.toLowerCase().replace(/\.?$/, '.journal')}`;
+  return `${folder}/transfer/${fileNameOf(origin.replace(/\.$/, ''))}.journal`;
 }
 
 function statePath(file: string): string {

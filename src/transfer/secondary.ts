@@ -48,6 +48,10 @@ export interface FetchCounts {
 
 /** Zones that are kept as new as their primaries have them. */
 export interface Secondaries {
+  /** Looks after one more zone, from the next turn on. */
+  readonly add: (source: SecondarySource) => void;
+  /** Looks no longer after the zone in this file; what is under way is given up. */
+  readonly remove: (file: string) => void;
   /** Has the zone looked for at once: somebody says that it changed. Unknown names are ignored. */
   readonly look: (origin: string) => void;
   /** The same of every zone. */
@@ -72,6 +76,7 @@ const JITTER = 0.1;
 
 interface Entry {
   readonly source: SecondarySource;
+  readonly stop: AbortController;
   zone: PackedZone | undefined;
   confirmedAtMs: number | undefined;
   nextLookMs: number;
@@ -85,33 +90,19 @@ interface Entry {
 
 /** Starts to look after the zones: each at once, and then as its SOA says (RFC 1034 §4.3.5). */
 export function startSecondaries(options: SecondaryOptions): Secondaries {
-  const { sources, nowMs } = options;
-  const stop = new AbortController();
-  const entries = sources.map((source): Entry => {
-    const zone = options.known(source);
-    const state = zone === undefined ? undefined : readSecondaryState(source.file);
-    const confirmedAtMs = state?.confirmedAtMs;
-    return {
-      source,
-      zone,
-      confirmedAtMs,
-      nextLookMs: nowMs(),
-      failures: 0,
-      isExpired: zone === undefined || confirmedAtMs === undefined || isPast(zone, confirmedAtMs, nowMs()),
-      isOpen: false,
-      again: false,
-      fault: undefined,
-    };
-  });
+  const { nowMs } = options;
+  const entries = new Map<string, Entry>();
+  const add = (source: SecondarySource): void => void entries.set(source.file, begin(source, options));
+  for (const source of options.sources) add(source);
   let open = 0;
   const counts = { results: { axfr: 0, ixfr: 0, current: 0, failed: 0 }, octets: 0 };
   const turn = (): void => {
-    for (const entry of entries) {
+    for (const entry of entries.values()) {
       expire(entry, options);
       if (entry.isOpen || open >= OPEN_MAX || entry.nextLookMs > nowMs()) continue;
       open++;
       entry.isOpen = true;
-      void look(entry, { ...options, counts }, stop.signal).finally(() => {
+      void look(entry, { ...options, counts }).finally(() => {
         open--;
         entry.isOpen = false;
         if (entry.again) entry.nextLookMs = nowMs();
@@ -126,17 +117,39 @@ export function startSecondaries(options: SecondaryOptions): Secondaries {
     entry.again = entry.isOpen;
   };
   return {
+    add,
+    remove: (file) => {
+      entries.get(file)?.stop.abort();
+      entries.delete(file);
+    },
     look: (origin) => {
-      const entry = entries.find(({ source }) => nameOf(source) === origin);
-      if (entry !== undefined) wake(entry);
+      const name = origin.toLowerCase();
+      for (const entry of entries.values()) if (nameOf(entry.source) === name) wake(entry);
     },
     lookAll: () => entries.forEach(wake),
-    views: () => entries.map((entry) => viewOf(entry)),
+    views: () => [...entries.values()].map((entry) => viewOf(entry)),
     counts: () => counts,
     close: () => {
       clearInterval(timer);
-      stop.abort();
+      for (const entry of entries.values()) entry.stop.abort();
     },
+  };
+}
+
+function begin(source: SecondarySource, { known, nowMs }: SecondaryOptions): Entry {
+  const zone = known(source);
+  const confirmedAtMs = zone === undefined ? undefined : readSecondaryState(source.file)?.confirmedAtMs;
+  return {
+    source,
+    stop: new AbortController(),
+    zone,
+    confirmedAtMs,
+    nextLookMs: nowMs(),
+    failures: 0,
+    isExpired: zone === undefined || confirmedAtMs === undefined || isPast(zone, confirmedAtMs, nowMs()),
+    isOpen: false,
+    again: false,
+    fault: undefined,
   };
 }
 
@@ -147,8 +160,9 @@ interface Looking extends SecondaryOptions {
 const FETCHED_BY = { AXFR: 'axfr', IXFR: 'ixfr' } as const;
 
 /** Asks one primary after the other until one has an answer. */
-async function look(entry: Entry, options: Looking, signal: AbortSignal): Promise<void> {
+async function look(entry: Entry, options: Looking): Promise<void> {
   const { counts } = options;
+  const { signal } = entry.stop;
   const onOctets = (octets: number): void => {
     counts.octets += octets;
   };
@@ -159,6 +173,8 @@ async function look(entry: Entry, options: Looking, signal: AbortSignal): Promis
   for (const peer of primaries) {
     try {
       const fetched = await fetchZone({ origin, peer, limits, signal, onOctets }, entry.zone);
+      // It may have been removed while the last of it came.
+      if (signal.aborted) return;
       counts.results[fetched.kind === 'current' ? 'current' : FETCHED_BY[fetched.how]]++;
       if (fetched.kind === 'zone') {
         writeSecondaryZone(source.file, origin, fetched.zone, `${peer.host} port ${peer.port}`);
@@ -167,7 +183,7 @@ async function look(entry: Entry, options: Looking, signal: AbortSignal): Promis
         entry.isExpired = false;
       }
       confirm(entry, options);
-      if (fetched.kind === 'zone') options.onZone(source, fetched.zone, `${fetched.how} from ${peer.host}`);
+      if (fetched.kind === 'zone') options.onZone(source, fetched.zone, wayOf(fetched.how, peer));
       return;
     } catch (error) {
       if (signal.aborted) return;
@@ -176,6 +192,10 @@ async function look(entry: Entry, options: Looking, signal: AbortSignal): Promis
     }
   }
   fail(entry, faults.join('; '), options);
+}
+
+function wayOf(how: 'AXFR' | 'IXFR', { host, tls }: PeerAddress): string {
+  return `${how} from ${host}${tls === undefined ? '' : ' over TLS'}`;
 }
 
 /** A primary has confirmed the copy: its time begins anew. */

@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { connectTls, type PeerTls, tlsFault } from './tls.ts';
 
-/** A TCP connection to a name server, message by message. */
+/** A connection to a name server, over TCP or TLS, message by message. */
 export interface MessageStream {
   /** Sends one message. */
   readonly send: (message: Uint8Array) => void;
@@ -12,6 +14,8 @@ export interface MessageStream {
 export interface StreamOptions {
   readonly host: string;
   readonly port: number;
+  /** Absent: TCP alone. */
+  readonly tls?: PeerTls | undefined;
   /** Time for the connection, and then for each message, ms. */
   readonly silenceMs: number;
   /** Aborted when the whole takes too long, or is no longer wanted. */
@@ -23,8 +27,10 @@ const WAITING_MAX = 16;
 const LENGTH_OCTETS = 2;
 
 /** Connects. What goes wrong is told by `next`. */
-export function openStream({ host, port, silenceMs, signal }: StreamOptions): MessageStream {
-  const socket = connect({ host, port });
+export function openStream({ host, port, tls, silenceMs, signal }: StreamOptions): MessageStream {
+  const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port }, tls);
+  /** What waits until it is known who has answered. */
+  let unsent: Uint8Array[] | undefined = tls === undefined ? undefined : [];
   const waiting: Uint8Array[] = [];
   let held = Buffer.alloc(0);
   let ended: Error | undefined;
@@ -40,6 +46,13 @@ export function openStream({ host, port, silenceMs, signal }: StreamOptions): Me
   signal.addEventListener('abort', abort, { once: true });
   socket.setTimeout(silenceMs, () => end(new Error(`no message within ${silenceMs / 1000} s`)));
   socket.on('error', end);
+  if (tls !== undefined && socket instanceof TLSSocket)
+    socket.on('secureConnect', () => {
+      const fault = tlsFault(socket, tls);
+      if (fault !== undefined) return end(new Error(fault));
+      for (const message of unsent ?? []) write(socket, message);
+      unsent = undefined;
+    });
   socket.on('close', () => {
     signal.removeEventListener('abort', abort);
     end(new Error('the other side ended the connection'));
@@ -63,7 +76,10 @@ export function openStream({ host, port, silenceMs, signal }: StreamOptions): Me
     wanted = undefined;
   };
   return {
-    send: (message) => write(socket, message),
+    send: (message) => {
+      if (unsent === undefined) write(socket, message);
+      else unsent.push(message);
+    },
     next: () => {
       if (ended !== undefined && waiting.length === 0) return Promise.reject(ended);
       wanted = Promise.withResolvers<Uint8Array>();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { freePorts } from '../../src/server/listeners.ts';
+import { testAuthority } from '../helpers/certificates.ts';
 import { runProgram, runTool, startProgram, until } from '../helpers/program.ts';
 import { smallGeo } from '../helpers/small-geo.ts';
 import { hasPeer, KEY, type Peer, type PeerKind, startPeer } from '../helpers/transfer-peers.ts';
@@ -56,15 +57,27 @@ async function statusOf(port: number, name: string): Promise<string> {
 async function stage(context: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-transfer-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const free = await freePorts(Array.from({ length: 8 }, () => ({ host: '127.0.0.1', port: 0 })));
-  const [own = 0, ...others] = free.map(({ port }) => port);
+  const free = await freePorts(Array.from({ length: 10 }, () => ({ host: '127.0.0.1', port: 0 })));
+  const [own = 0, dot = 0, bindTls = 0, ...others] = free.map(({ port }) => port);
+  const authority = testAuthority(context);
+  const pair = authority.issue();
+  const files = { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key'), ca: authority.caFile };
+  writeFileSync(files.certificate, pair.certificate);
+  writeFileSync(files.key, pair.key);
+  /** BIND is spoken with over TLS, the others are not. */
+  const tlsOf = (kind: PeerKind, port: number) =>
+    kind === 'bind' ? { tls: { ...files, port, hostname: 'edge.test' } } : {};
+  const primaryOf = (kind: PeerKind): string =>
+    kind === 'bind'
+      ? `127.0.0.1:${bindTls} tls bind key ${KEY.name}`
+      : `127.0.0.1:${portsOf(kind)[0]} key ${KEY.name}`;
   const ports = new Map(
     KINDS.map((kind, i) => [kind, [others[2 * i], others[2 * i + 1]] as [number, number]]),
   );
   const portsOf = (kind: PeerKind): [number, number] => ports.get(kind) as [number, number];
   const file = join(folder, 'own.zone');
   const secondaries = KINDS.map(
-    (kind) => `  - { origin: ${kind}.example, primary: ['127.0.0.1:${portsOf(kind)[0]} key ${KEY.name}'] }\n`,
+    (kind) => `  - { origin: ${kind}.example, primary: ['${primaryOf(kind)}'] }\n`,
   );
   const WWW = 'www 60 IN STEER web\nwww 60 IN HTTPS 1 . alpn=h3 ipv4hint=auto\n';
   const steered = (serial: number, hosts: Record<string, number>): string =>
@@ -75,7 +88,9 @@ async function stage(context: TestContext) {
   const config = join(folder, 'isochrone.yaml');
   writeFileSync(
     config,
-    `listen: { dns: ['127.0.0.1:${own}'], admin: '127.0.0.1:0' }
+    `listen: { dns: ['127.0.0.1:${own}'], dot: ['127.0.0.1:${dot}'], admin: '127.0.0.1:0' }
+tls: { certificate: tls.crt, key: tls.key }
+transferTls: { bind: { hostname: edge.test, ca: ${files.ca} } }
 keys: { ${KEY.name}: { algorithm: ${KEY.algorithm}, secret: ${KEY.secret} } }
 zones:
   - origin: own.example
@@ -92,18 +107,21 @@ pops:
 `,
   );
   const state = join(folder, 'state');
-  return { folder, own, portsOf, write, config, state };
+  return { folder, own, portsOf, tlsOf, dot, bindTls, write, config, state };
 }
 
 test('zones go to and come from NSD, Knot and BIND, signed, whole and as differences', async (context) => {
   if (KINDS.length === 0) return context.skip('neither NSD nor Knot nor BIND is installed');
-  const { own, portsOf, write, config, state } = await stage(context);
+  const { own, portsOf, tlsOf, dot, bindTls, write, config, state } = await stage(context);
   const primaries = new Map<PeerKind, Peer>();
   for (const kind of KINDS) {
     const zone = `${kind}.example`;
     const [primary] = portsOf(kind);
     const text = zoneText(zone, 10, { a: 1, b: 2 });
-    primaries.set(kind, await startPeer(context, kind, { port: primary, other: own, zone, text }));
+    primaries.set(
+      kind,
+      await startPeer(context, kind, { port: primary, other: own, zone, text, ...tlsOf(kind, bindTls) }),
+    );
   }
   const start = () => startProgram(['serve', '--config', config, '--workers', '1'], { state, port: own });
   let program = await start();
@@ -111,7 +129,7 @@ test('zones go to and come from NSD, Knot and BIND, signed, whole and as differe
   // Those that come before their primary would wait before they come again.
   const secondaries = new Map<PeerKind, Peer>();
   for (const kind of KINDS) {
-    const setup = { port: portsOf(kind)[1], other: own, zone: 'own.example' };
+    const setup = { port: portsOf(kind)[1], other: own, zone: 'own.example', ...tlsOf(kind, dot) };
     secondaries.set(kind, await startPeer(context, kind, setup));
   }
   const log = (): string => program.output();
@@ -194,6 +212,7 @@ test('zones go to and come from NSD, Knot and BIND, signed, whole and as differe
     assert.ok(value('transfers_out_total{kind="axfr",result="sent"}') >= count);
     assert.ok(value('transfers_out_total{kind="ixfr",result="sent"}') >= 1);
     assert.ok(value('transfer_out_octets_total') > 1000);
+    if (KINDS.includes('bind')) assert.ok(value('dns_tls_accepted_total{transport="tls"}') >= 1);
     assert.ok(value('notifies_in_total{result="taken"}') >= count);
     assert.ok(value('notifies_out_total{result="answered"}') >= count);
     const nowS = Date.now() / 1000;

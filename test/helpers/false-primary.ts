@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { CLASS } from '../../src/wire/constants.ts';
 import type { Hmac, TsigKey } from '../../src/wire/tsig.ts';
 import { algorithmName, appendTsig, findTsig, joined, number, seconds } from '../../src/wire/tsig-record.ts';
@@ -40,14 +41,18 @@ export function records(origin: Uint8Array, text: string): Sent[] {
   return [...read.records];
 }
 
-/** A name server that answers questions of each type as it is told, honest or not; gives its port. */
+/**
+ * A name server that answers questions of each type as it is told, honest or not, over TCP, or TLS with these
+ * options; gives its port.
+ */
 export async function startPrimary(
   context: TestContext,
   script: (qtype: number) => readonly Reply[] | Generator<Reply>,
   key?: TsigKey,
+  tls?: TlsOptions,
 ): Promise<number> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => undefined);
     let held = Buffer.alloc(0);
@@ -59,7 +64,8 @@ export async function startPrimary(
         void answer(socket, query, script, key);
       }
     });
-  });
+  };
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   context.after(() => {

@@ -25,12 +25,25 @@ export interface PeerSetup {
   readonly zone: string;
   /** Text of the zone where the peer is its primary. */
   readonly text?: string;
+  /** BIND alone: transfers go over TLS. */
+  readonly tls?: PeerTlsSetup;
+}
+
+/** Files, PEM, of both sides: the peer's own, and the authority of the other's certificate. */
+interface PeerTlsSetup {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Where the peer, as a primary, speaks TLS, or where the server under test does. */
+  readonly port: number;
+  /** Name in the certificate of the server under test. */
+  readonly hostname: string;
 }
 
 /** A running peer. */
 export interface Peer {
-  /** Replaces the zone's file, and has it read. */
-  readonly change: (text: string) => Promise<void>;
+  /** Replaces a file, that of its zone where no other is named, and has zones read. */
+  readonly change: (text: string, name?: string) => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly log: () => string;
 }
@@ -41,13 +54,26 @@ export function hasPeer(kind: PeerKind): boolean {
 }
 
 /** Starts it: the primary with a text, else a secondary of the server under test. */
-export async function startPeer(context: TestContext, kind: PeerKind, setup: PeerSetup): Promise<Peer> {
+export function startPeer(context: TestContext, kind: PeerKind, setup: PeerSetup): Promise<Peer> {
+  const files = setup.text === undefined ? {} : { zone: setup.text };
+  return startServer(context, kind, { files, conf: (folder) => CONFIGURATIONS[kind](folder, setup) });
+}
+
+/** Starts one with a configuration of the caller's own, and files in its folder. */
+export async function startServer(
+  context: TestContext,
+  kind: PeerKind,
+  setup: {
+    readonly conf: (folder: string) => string;
+    readonly files: Readonly<Record<string, string>>;
+  },
+): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), `isochrone-${kind}-`));
   chmodSync(folder, 0o777);
   mkdirSync(join(folder, 'db'));
-  if (setup.text !== undefined) writeFileSync(join(folder, 'zone'), setup.text);
+  for (const [name, text] of Object.entries(setup.files)) writeFileSync(join(folder, name), text);
   const file = join(folder, 'conf');
-  writeFileSync(file, CONFIGURATIONS[kind](folder, setup));
+  writeFileSync(file, setup.conf(folder));
   const child = spawn(PROGRAMS[kind], ARGUMENTS[kind](file), {
     env: { PATH, TZ: 'UTC' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,8 +95,8 @@ export async function startPeer(context: TestContext, kind: PeerKind, setup: Pee
     rmSync(folder, { recursive: true, force: true });
   });
   return {
-    change: async (text) => {
-      writeFileSync(join(folder, 'zone'), text);
+    change: async (text, name = 'zone') => {
+      writeFileSync(join(folder, name), text);
       await reread(kind, { child, file, folder });
     },
     stop,
@@ -156,10 +182,17 @@ zone:
     acl: other
     journal-content: changes
 ${text === undefined ? '    master: other\n' : '    notify: other\n    zonefile-load: difference\n'}`,
-  bind: (folder, { port, other, zone, text }) => `
+  bind: (folder, { port, other, zone, text, tls }) => `
+${
+  tls === undefined
+    ? ''
+    : `tls own { cert-file "${tls.certificate}"; key-file "${tls.key}"; };
+tls other { ca-file "${tls.ca}"; remote-hostname "${tls.hostname}"; };`
+}
 options {
   directory "${folder}";
   listen-on port ${port} { 127.0.0.1; };
+${tls === undefined || text === undefined ? '' : `  listen-on port ${tls.port} tls own { 127.0.0.1; };`}
   listen-on-v6 { none; };
   pid-file "${folder}/pid";
   session-keyfile "${folder}/session";
@@ -175,7 +208,9 @@ server 127.0.0.1 { keys { "${KEY.name}"; }; };
 zone "${zone}" {
 ${
   text === undefined
-    ? `  type secondary; primaries port ${other} { 127.0.0.1 key "${KEY.name}"; };
+    ? `  type secondary; primaries port ${tls?.port ?? other} { 127.0.0.1 key "${KEY.name}" ${
+        tls === undefined ? '' : 'tls other'
+      }; };
   file "zone"; masterfile-format text; allow-notify { key "${KEY.name}"; };`
     : `  type primary; file "zone"; allow-transfer { key "${KEY.name}"; }; ixfr-from-differences yes;
   notify explicit; also-notify { 127.0.0.1 port ${other} key "${KEY.name}"; };`
