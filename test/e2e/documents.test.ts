@@ -28,7 +28,7 @@ before(async () => {
   const { held } = await until(
     async () => printed,
     (text) => text.includes('Stop with Ctrl-C') || demo.exitCode !== null,
-    20_000,
+    90_000,
   );
   assert.ok(held && demo.exitCode === null, `the demo needs its default ports to be free: ${printed}`);
 });

@@ -226,15 +226,11 @@ const LOAD = [
     ],
   }),
   series({
-    title: 'Delay of the event loop, p99',
-    says: 'What a request waits for other work of the process. Tens of ms: it has too much.',
-    unit: 's',
-    queries: [
-      {
-        expr: `nodejs_eventloop_lag_p99_seconds{${OF}} and on (instance) isochrone_pop_connections`,
-        legend: '{{instance}}',
-      },
-    ],
+    title: 'Requests by result',
+    says: 'As X-Cache says it: Hit, Miss, RefreshHit, Error, Redirect, LimitExceeded, or made by edge code.',
+    unit: 'reqps',
+    stacked: true,
+    queries: [{ expr: per(REQUESTS, { by: 'result' }), legend: '{{result}}' }],
   }),
   series({
     title: 'Octets to clients',
