@@ -29,6 +29,12 @@ export function controlMetrics({ places }: Pick<Ground, 'places'>): {
         refusedSamples: stats.refusedSamples,
         moves: stats.movesByReason,
         cells: places.count + stats.networkCells,
+        cellsByDepth: { place: places.count, network: stats.networkCells, single: stats.leafCells },
+        estimates: stats.estimates,
+        alarms: stats.alarms,
+        keptBack: stats.keptBack,
+        failOpen: stats.failOpen.length,
+        shortRps: stats.shortRps,
         election: { standing, token, changes, fenced, takeovers, lastTakeoverMs },
       };
     },

@@ -52,7 +52,34 @@ export function controlFamilies(control: ControlMetrics): Family[] {
     ),
     counter('moves_total', 'Cells that were given another POP, by why.', byLabel('reason', control.moves)),
     single(gauge, 'cells', 'Cells in the steering table.', control.cells),
+    ...decisionFamilies(control),
     ...electionFamilies(control.election),
+  ];
+}
+
+/** How the last decision stands. */
+function decisionFamilies(control: ControlMetrics): Family[] {
+  const now = (name: string, help: string, value: number): Family => single(gauge, name, help, value);
+  const total = (name: string, help: string, value: number): Family => single(counter, name, help, value);
+  return [
+    gauge(
+      'cells_by_depth',
+      'Cells by depth: places, networks at a place, and single networks (/24, /48).',
+      byLabel('depth', control.cellsByDepth),
+    ),
+    now('estimates', 'Pairs of cell and POP that were measured.', control.estimates),
+    total('alarms_total', 'Times that a POP was seen to get slower for many cells.', control.alarms),
+    total('control_kept_back_total', 'Tables that the guard kept back.', control.keptBack),
+    now(
+      'services_fail_open',
+      'Service groups that are answered as if all were up, since all their POPs are out.',
+      control.failOpen,
+    ),
+    now(
+      'capacity_short_rps',
+      'Demand beyond what the POPs that are answered can serve, requests a second.',
+      control.shortRps,
+    ),
   ];
 }
 

@@ -42,6 +42,18 @@ export interface ControlMetrics {
   /** Cells that were given another POP, by why. */
   readonly moves: Readonly<Record<string, number>>;
   readonly cells: number;
+  /** The same by depth, and single networks besides: `place`, `network`, `single`. */
+  readonly cellsByDepth: Readonly<Record<string, number>>;
+  /** Pairs of cell and POP that were measured. */
+  readonly estimates: number;
+  /** POPs that were seen to get slower for many cells. */
+  readonly alarms: number;
+  /** Tables that the guard kept back: part of `failedTicks`. */
+  readonly keptBack: number;
+  /** Service groups answered although all their POPs are out. */
+  readonly failOpen: number;
+  /** Demand beyond what the POPs that are answered can serve, requests/s. */
+  readonly shortRps: number;
   readonly election: ElectionMetrics;
 }
 

@@ -28,12 +28,15 @@ export interface ControlStats {
   /** Of the last table. */
   readonly epoch: number;
   readonly madeAtMs: number;
-  /** Cells: network cells on top of the places, and (cell, POP) pairs measured. */
+  /** Cells: network cells on top of the places, single networks, and (cell, POP) pairs measured. */
   readonly networkCells: number;
+  readonly leafCells: number;
   readonly estimates: number;
   /** How often this process became the one that decides, and how long the last time took, ms. */
   readonly takeovers: number;
   readonly lastTakeoverMs: number;
+  /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s. */
+  readonly shortRps: number;
   /** Service groups answered although all their POPs are out. */
   readonly failOpen: readonly string[];
 }
@@ -53,7 +56,9 @@ export function account(stats: RunningStats, ticked: TickStats, isLeading: boole
   if (isLeading) stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
   stats.alarms += ticked.alarms.length;
   stats.networkCells = ticked.networkCells;
+  stats.leafCells = ticked.leafCells;
   stats.estimates = ticked.estimates;
+  stats.shortRps = ticked.shortRps;
   stats.failOpen = ticked.failOpen;
 }
 
@@ -78,7 +83,9 @@ export function emptyStats(): RunningStats {
     epoch: 0,
     madeAtMs: 0,
     networkCells: 0,
+    leafCells: 0,
     estimates: 0,
+    shortRps: 0,
     takeovers: 0,
     lastTakeoverMs: 0,
     failOpen: [],

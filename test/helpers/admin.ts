@@ -10,6 +10,7 @@ import type {
 } from '../../src/console/api.ts';
 import { type LiveApi, livePop } from '../../src/console/api-live.ts';
 import type { WhatIfView } from '../../src/console/api-what-if.ts';
+import type { ControlMetrics } from '../../src/console/metrics-view.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -160,6 +161,27 @@ const WHAT_IF: WhatIfView = {
   overCapacity: [],
 };
 
+const CONTROL: ControlMetrics = {
+  ticks: 3,
+  lastTickMs: 4,
+  totalTickMs: 15,
+  totalPlanMs: 4,
+  plannedBursts: { FRA: 12 },
+  lostBursts: 1,
+  failedTicks: 0,
+  samples: 100,
+  refusedSamples: { 'too-fast': 2 },
+  moves: { gain: 5 },
+  cells: 6,
+  cellsByDepth: { place: 4, network: 2, single: 0 },
+  estimates: 9,
+  alarms: 1,
+  keptBack: 0,
+  failOpen: 0,
+  shortRps: 0,
+  election: ELECTION,
+};
+
 /** The admin API of two POPs, Frankfurt and São Paulo, on a memory store; its clock stands at 1000 ms. */
 export function adminApi(
   options: { counters?: readonly CounterSnapshot[] } = {},
@@ -211,20 +233,7 @@ export function adminApi(
       pops: POPS,
       store: { connected: true, errors: 0 },
       health: HEALTH,
-      control: {
-        ticks: 3,
-        lastTickMs: 4,
-        totalTickMs: 15,
-        totalPlanMs: 4,
-        plannedBursts: { FRA: 12 },
-        lostBursts: 1,
-        failedTicks: 0,
-        samples: 100,
-        refusedSamples: { 'too-fast': 2 },
-        moves: { gain: 5 },
-        cells: 6,
-        election: ELECTION,
-      },
+      control: CONTROL,
     }),
   };
 }

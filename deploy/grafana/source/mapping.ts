@@ -26,6 +26,21 @@ const THE_TABLE = [
   }),
 ];
 
+const DEPTH = [
+  series({
+    title: 'Cells by depth',
+    says: 'Places, networks at a place, and single networks that get another row than these.',
+    unit: 'short',
+    queries: [{ expr: `max by (depth) (isochrone_cells_by_depth${OF})`, legend: '{{depth}}' }],
+  }),
+  series({
+    title: 'Pairs of cell and POP that were measured',
+    says: 'It rises while clients are explored, and then stays: what is not measured any more is forgotten.',
+    unit: 'short',
+    queries: [{ expr: `max(isochrone_estimates${OF})`, legend: 'pairs' }],
+  }),
+];
+
 const WHAT_MOVES = [
   series({
     title: 'Moves by reason',
@@ -44,6 +59,21 @@ const WHAT_MOVES = [
         legend: 'moves a cell-hour',
       },
     ],
+  }),
+];
+
+const ALARMS = [
+  series({
+    title: 'Alarms',
+    says: 'POPs that got slower for many cells at once: these are measured and moved faster.',
+    unit: 'none',
+    queries: [{ expr: `sum(increase(isochrone_alarms_total${OF}[$__rate_interval]))`, legend: 'alarms' }],
+  }),
+  series({
+    title: 'Demand without room',
+    says: 'Requests a second beyond what the POPs that are answered can serve. It is shed in proportion.',
+    unit: 'reqps',
+    queries: [{ expr: `max(isochrone_capacity_short_rps${OF})`, legend: 'short' }],
   }),
 ];
 
@@ -97,7 +127,8 @@ export function mapping(): DashboardBuilder {
     }),
     [
       ['The table', THE_TABLE],
-      ['What moves', WHAT_MOVES],
+      ['Cells', DEPTH],
+      ['What moves', [...WHAT_MOVES, ...ALARMS]],
       ['What is measured', WHAT_IS_MEASURED],
       ['What tells clients apart', WHAT_TELLS_CLIENTS_APART],
     ],

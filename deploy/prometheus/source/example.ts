@@ -55,5 +55,11 @@ export const CONTROL: ControlMetrics = {
   refusedSamples: ONE,
   moves: ONE,
   cells: 0,
+  cellsByDepth: ONE,
+  estimates: 0,
+  alarms: 0,
+  keptBack: 0,
+  failOpen: 0,
+  shortRps: 0,
   election: { standing: 'leading', token: 0, changes: 0, fenced: 0, takeovers: 0, lastTakeoverMs: 0 },
 };
