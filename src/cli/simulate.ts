@@ -7,7 +7,15 @@ import { reportHtml } from '../lab/report.ts';
 import { POLICIES, type Policy, type RunOptions, type RunResult, startRun } from '../lab/run.ts';
 import { WORLD_FILES, type World, type WorldFile } from '../lab/world.ts';
 import { decisionsText, probesText, summaryOf } from '../lab/write-run.ts';
-import { type Command, EXIT_FAILED, EXIT_OK, type Flags, type Terminal, textFlag } from './command.ts';
+import {
+  type Command,
+  EXIT_FAILED,
+  EXIT_OK,
+  type Flags,
+  hasFlag,
+  type Terminal,
+  textFlag,
+} from './command.ts';
 import { formatShare } from './format.ts';
 import { readGeoData } from './geo-files.ts';
 import { valueReader } from './values.ts';
@@ -34,6 +42,10 @@ export const simulateCommand: Command = {
       value: 'K',
       help: 'bursts that a cell may spend in the whole run (default: as the policy sees fit)',
     },
+    foresee: {
+      type: 'boolean',
+      help: 'whenever POPs go, foresee the load of the others before, and measure it after',
+    },
     ticks: { type: 'string', value: 'N', help: 'ticks to run (default: those of the world)' },
     seed: { type: 'string', value: 'N', help: 'seed of pings and clients (default: that of the world)' },
   },
@@ -50,12 +62,12 @@ export const simulateCommand: Command = {
     const world = readWorld(sourceOf(folder, terminal));
     const { ticks = world.head.ticks } = wishes;
     if (ticks * world.cells.length > DECISIONS_MAX) throw tooLarge(world, ticks);
-    const options = { ...wishes, world };
+    const options = { ...wishes, world, foresees: hasFlag(flags, 'foresee') };
     const run = await simulate(options, terminal, `${wishes.policy}, tick`);
     const geo =
       run === undefined || run.policy === 'geo'
         ? run
-        : await simulate({ ...options, policy: 'geo' }, terminal, 'to compare: geo, tick');
+        : await simulate({ ...options, policy: 'geo', foresees: false }, terminal, 'to compare: geo, tick');
     if (run === undefined || geo === undefined) {
       terminal.err(`stopped before all ${ticks} ticks were done: nothing was written`);
       return EXIT_FAILED;
@@ -160,6 +172,10 @@ function resultLines(
     `bursts a cell        ${burstsPerCell.toFixed(2)}`,
     `flaps a cell-hour    ${flapsPerCellHour.toFixed(3)}`,
     `demand over capacity ${formatShare(overflowMax)} at the worst tick`,
+    ...run.foreseen.map(({ tick, without, worstError, measuredTick }) => {
+      const which = `without ${without.join(', ')} from tick ${tick}`;
+      return `foreseen             ${which}: at worst ${formatShare(worstError)} off at tick ${measuredTick}`;
+    }),
     `report               ${join(out, 'report.html')}`,
   ];
 }

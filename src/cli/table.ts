@@ -101,6 +101,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./simulate.ts')).simulateCommand,
   },
   {
+    name: 'replay',
+    summary: 'run a log of queries through another configuration, or without a POP; compare',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
     name: 'make-world',
     summary: 'make a world of round-trip times, from a seed, to try the decisions on',
     load: async () => (await import('./make-world.ts')).makeWorldCommand,

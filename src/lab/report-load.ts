@@ -1,4 +1,4 @@
-import { escapeHtml, formatNumber, px, svg } from './chart.ts';
+import { escapeHtml, formatNumber, px, svg } from '../base/chart.ts';
 import type { PopFigures } from './judge.ts';
 import type { RunResult } from './run.ts';
 import type { World } from './world.ts';

@@ -1,4 +1,4 @@
-import { escapeHtml, px, svg } from './chart.ts';
+import { escapeHtml, px, svg } from '../base/chart.ts';
 import { CLOSE_MS } from './numbers.ts';
 import type { RunResult } from './run.ts';
 import type { World, WorldPop } from './world.ts';

@@ -1,8 +1,8 @@
-import { columnChart, escapeHtml, formatNumber, lineChart, niceTicks, type Series } from './chart.ts';
+import { columnChart, escapeHtml, formatNumber, lineChart, niceTicks, type Series } from '../base/chart.ts';
+import { REPORT_STYLE } from '../base/report-style.ts';
 import type { Figures } from './judge.ts';
 import { loadChart } from './report-load.ts';
 import { type LandPoints, mapChart } from './report-map.ts';
-import { REPORT_STYLE } from './report-style.ts';
 import type { RunResult } from './run.ts';
 import type { World } from './world.ts';
 

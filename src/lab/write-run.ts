@@ -67,6 +67,7 @@ export function summaryOf(world: World, run: RunResult): Readonly<Record<string,
       clientsEnd: figures.ticks.at(-1)?.clientOverflow ?? 0,
     },
     reactions: figures.reactions.map((reaction) => ({ ...reaction, pop: nameOf(reaction.pop) })),
+    ...(run.foreseen.length === 0 ? {} : { foreseen: run.foreseen }),
     load: figures.pops.map((pop, index) => ({ pop: nameOf(index), ...pop })),
     byTick: {
       meanRegretMs: figures.ticks.map(({ meanRegretMs }) => meanRegretMs),

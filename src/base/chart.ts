@@ -20,6 +20,8 @@ export interface ChartOptions {
   readonly xLog?: boolean;
   readonly xFormat?: (value: number) => string;
   readonly yFormat?: (value: number) => string;
+  /** What a column is called; by default by its tick. */
+  readonly xName?: (value: number) => string;
 }
 
 const WIDTH = 720;
@@ -122,6 +124,7 @@ export function lineChart(options: ChartOptions, series: readonly Series[]): str
 /** A column for each x; of many, each stands for several and shows the largest. */
 export function columnChart(options: ChartOptions, series: Series): string {
   const scales = scalesOf(options);
+  const { xName = (x) => `tick ${x}` } = options;
   const bottom = HEIGHT - BOX.bottom;
   const points = largestOf(series.points, 240);
   const width = Math.max(1, Math.min(14, (WIDTH - BOX.left - BOX.right) / Math.max(1, points.length) - 2));
@@ -131,7 +134,8 @@ export function columnChart(options: ChartOptions, series: Series): string {
       const top = scales.y(y);
       const left = Math.max(BOX.left, Math.min(WIDTH - BOX.right - width, scales.x(x) - width / 2));
       const box = `x="${px(left)}" y="${px(top)}" width="${px(width)}" height="${px(bottom - top)}"`;
-      return `<rect class="column ${series.tone}" ${box}><title>tick ${x}: ${formatNumber(y)}</title></rect>`;
+      const title = `<title>${escapeHtml(xName(x))}: ${formatNumber(y)}</title>`;
+      return `<rect class="column ${series.tone}" ${box}>${title}</rect>`;
     });
   return svg(options.title, SIZE, axes(options, scales) + columns.join(''));
 }

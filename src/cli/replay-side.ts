@@ -1,0 +1,166 @@
+import { constants, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { answer } from '../answer/answer.ts';
+import type { Outcome } from '../answer/context.ts';
+import { buildRowMap } from '../answer/row-map.ts';
+import { parsePrefix } from '../base/address.ts';
+import { popStateWords } from '../base/pop-state.ts';
+import type { Config } from '../config/config.ts';
+import { createForesight, type ForesightGround, type SavedCell } from '../replay/foresee.ts';
+import type { LoggedQuestion } from '../replay/questions.ts';
+import { createRttView, type RttView } from '../replay/rtt.ts';
+import { type Answering, createAnswering } from '../server/answering.ts';
+import type { LocatedDemand } from '../steering/decider-state.ts';
+import type { SteeringImage } from '../steering/image.ts';
+import { decodeTerms, type SteeringTerms } from '../steering/terms.ts';
+import type { Terminal } from './command.ts';
+import { savedTable } from './first-table.ts';
+import { formatCount } from './format.ts';
+import { loadGround } from './ground.ts';
+import type { CloseLater } from './long-running.ts';
+import { openStore } from './open-store.ts';
+import { openWorld, startImages, type World } from './world.ts';
+
+/** A configuration with what is known of its world. */
+export interface Ground {
+  readonly world: World;
+  /** The saved table, if there is one for this fleet. */
+  readonly image: SteeringImage | undefined;
+  readonly estimates: ReadonlyMap<string, Uint8Array>;
+  readonly nowMs: number;
+}
+
+/** One of the worlds that are compared. */
+export interface Side {
+  readonly name: string;
+  readonly world: World;
+  /** Answers from the side's table. */
+  readonly answering: Answering;
+  readonly terms: SteeringTerms;
+  readonly rtt: RttView;
+  /** What its answers were decided with, in words. */
+  readonly basis: string;
+}
+
+const port = 53;
+
+/** Opens a configuration: zones, geo data, and what the state folder and the store know. */
+export async function openGround(
+  config: Config,
+  from: {
+    readonly state: string | undefined;
+    readonly store: string | undefined;
+    readonly terminal: Terminal;
+    readonly closeLater: CloseLater;
+  },
+): Promise<Ground> {
+  const { state, store, terminal, closeLater } = from;
+  // Nothing is written to where a server may be at work; what was made there before is of use.
+  const scratch = mkdtempSync(join(tmpdir(), 'isochrone-replay-'));
+  closeLater(() => rmSync(scratch, { recursive: true, force: true }));
+  const made = join(state ?? config.state, 'clients.image');
+  if (existsSync(made)) copyFileSync(made, join(scratch, 'clients.image'), constants.COPYFILE_FICLONE);
+  const ground = loadGround({ ...config, state: scratch });
+  const loading = startImages(ground, { terminal, othersAnswer: true, closeLater });
+  const saved =
+    state === undefined ? undefined : await savedTable({ ...ground, config: { ...config, state } });
+  if (typeof saved === 'string') terminal.err(`the saved table is not used: ${saved}`);
+  const estimates = store === undefined ? new Map<string, Uint8Array>() : await estimatesIn(config, store);
+  const world = await openWorld(ground, loading, { terminal, closeLater });
+  const image = typeof saved === 'object' ? saved.image : undefined;
+  return { world, image, estimates, nowMs: image?.madeAtMs ?? Date.now() };
+}
+
+async function estimatesIn(config: Config, url: string): Promise<Map<string, Uint8Array>> {
+  const store = await openStore({ ...config, store: url });
+  const found = new Map<string, Uint8Array>();
+  try {
+    for await (const [key, packed] of store.allEstimates()) found.set(key, packed);
+  } finally {
+    await store.close();
+  }
+  return found;
+}
+
+/** Decides for the demand of a log, and makes that the table of a side. `without`: POPs that are away. */
+export function decideSide(
+  ground: Ground,
+  demand: readonly LocatedDemand[],
+  how: { readonly name: string; readonly without: readonly string[] },
+): Side {
+  const { world, image, estimates, nowMs } = ground;
+  const { config, places } = world;
+  const decided =
+    estimates.size === 0 && image !== undefined ? asSaved(image) : anew(ground, demand, how.without);
+  const popState = popStateWords(config.fleet.pops.length);
+  for (const { code, index } of config.fleet.pops) if (how.without.includes(code)) popState[index] = 1;
+  const answering = createAnswering({ ...world.answerData, popState });
+  const rows = buildRowMap(answering.clients(), decided.image);
+  const table = answering.setTable(decided.image.bytes, rows);
+  if (typeof table === 'string') throw new Error(`the table that was decided is refused: ${table}`);
+  const { terms, basis } = decided;
+  const { fleet } = config;
+  const rtt = createRttView({ fleet, geometry: places, terms, packed: estimates, nowMs });
+  return { name: how.name, world, answering, terms, rtt, basis };
+}
+
+/** The saved table as it is: what is out goes to the next in each row. */
+function asSaved(image: SteeringImage) {
+  const basis =
+    `the saved table of epoch ${image.epoch} as it is: clients of a POP that is away get the next of their ` +
+    'row, whatever its load; round-trip times by distance (modelled), for no estimates were given (--store)';
+  return { image, terms: decodeTerms(image.termsText), basis };
+}
+
+function anew(
+  { world, image, estimates, nowMs }: Ground,
+  demand: readonly LocatedDemand[],
+  without: readonly string[],
+) {
+  const { config, groups, places, policyNetworks, locator } = world;
+  const located = { placeId: 0, asn: 0, known: false };
+  const saved: SavedCell[] = [...estimates].map(([key, packed]) => {
+    const prefix = parsePrefix(key);
+    if (typeof prefix === 'string') return { key, packed };
+    locator.locate(prefix.address, located);
+    return { key, packed, at: { placeId: located.placeId, asn: located.asn } };
+  });
+  const foresight = createForesight(
+    {
+      fleet: config.fleet,
+      geometry: places,
+      placesDigest: places.digest,
+      groups,
+      params: config.steering,
+      networks: policyNetworks,
+    } satisfies ForesightGround,
+    { nowMs, image, estimates: saved, demand, overrides: [] },
+  );
+  const whole = foresight.settle([]);
+  const {
+    image: decided,
+    terms,
+    ticks,
+    isSettled,
+  } = without.length === 0 ? whole : foresight.settle(without);
+  const known =
+    estimates.size === 0
+      ? 'geography alone (modelled)'
+      : `the estimates of ${formatCount(estimates.size)} cells in the store`;
+  const rest = isSettled ? 'at rest' : 'not at rest';
+  const basis =
+    `decided by the production engine from ${known}, for the demand of the log's busiest window; ` +
+    `${rest} after ${ticks} ticks`;
+  return { image: decided, terms, basis };
+}
+
+/** Answers a question as this side; gives the length of the answer in `out`, and the outcome. */
+export function answerAs(
+  { context }: Answering,
+  { octets, client: address, transport }: LoggedQuestion,
+  out: Uint8Array,
+): { readonly length: number; readonly outcome: Readonly<Outcome> } {
+  const length = answer(context, octets, octets.length, { address, port, transport }, out);
+  return { length, outcome: context.outcome };
+}
