@@ -39,7 +39,7 @@ const {
 const { CNAME: FLAG_CNAME, STEER: FLAG_STEER } = FLAG;
 const { COUNTS: NODE_COUNTS, NAME: NODE_NAME } = NODE;
 const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
-const { FILLED: RRSET_FLAG_FILLED } = RRSET_FLAG;
+const { ADDITIONAL: RRSET_FLAG_ADDITIONAL, FILLED: RRSET_FLAG_FILLED } = RRSET_FLAG;
 const HEAD = RECORD_HEAD;
 const CHAIN_LIMIT = CHAIN_MAX;
 /** A chain of signed aliases ends behind so much: pointers must reach all names of a message. */
@@ -137,7 +137,9 @@ function answerAt(context: AnswerContext, node: number, resolver: Address): numb
   if (!putNeeded(context, entry, message.nameAt)) return RCODE_NOERROR;
   if (context.secure && context.hit.kind === HIT_WILDCARD) proveExpansion(context);
   putProofs(context);
-  if (qtype !== TYPE_ANY && !context.outcome.truncated)
+  // Few RRsets name something: the others go without a call.
+  const names = ((words[entry] as number) & RRSET_FLAG_ADDITIONAL) !== 0;
+  if (names && qtype !== TYPE_ANY && !context.outcome.truncated)
     putAdditional(context, entry, start, message.nameAt, resolver);
   return RCODE_NOERROR;
 }
