@@ -73,19 +73,23 @@ export function waterfall(parts: TraceParts): Waterfall {
       : []),
     measured('client', 'last octet read', probed.transferMs),
   ];
-  const modelledMs = bars.reduce((sum, { source, ms }) => sum + (source === 'modelled' ? ms : 0), 0);
   const { dnsMs = 0 } = parts;
   const wallMs = dnsMs + probed.tcpMs + probed.tlsMs + probed.headMs + probed.transferMs;
   return {
     title,
     pop: path.pop,
-    bars: bars.filter(({ ms, roundTrips }) => ms > 0 || roundTrips > 0 || ms === 0),
-    totalMs: wallMs + modelledMs,
+    bars,
+    totalMs: wallMs + modelledMs({ bars }),
     clientRoundTrips: tcpTrips + tlsTrips + 1 + moreTrips,
     skipped: told.filter(({ name }) => name.startsWith('iso-skip-')).map(skipText),
     cache: String(probed.headers['x-cache'] ?? 'answered by the POP itself'),
     tls: `${probed.tlsVersion} ${probed.cipher}${probed.resumed ? ', resumed' : ''}`,
   };
+}
+
+/** Of all bars, what is modelled, ms. */
+export function modelledMs({ bars }: Pick<Waterfall, 'bars'>): number {
+  return bars.reduce((sum, { source, ms }) => sum + (source === 'modelled' ? ms : 0), 0);
 }
 
 function dnsBars({ view, manner, dnsMs = 0 }: TraceParts): Bar[] {

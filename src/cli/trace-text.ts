@@ -1,6 +1,6 @@
 import { formatTable } from '../base/text-table.ts';
 import { formatMs, styled } from './format.ts';
-import type { Waterfall } from './trace-bars.ts';
+import { modelledMs, type Waterfall } from './trace-bars.ts';
 
 const WIDTH = 46;
 const SIGN = { measured: '█', modelled: '▒' } as const;
@@ -42,9 +42,9 @@ export function comparisonLines(falls: readonly Waterfall[], colour: boolean): s
     { title: 'total ms', right: true },
   ];
   const rows = falls.map((fall) => {
-    const modelledMs = fall.bars.reduce((sum, { source, ms }) => sum + (source === 'modelled' ? ms : 0), 0);
+    const modelled = modelledMs(fall);
     const { title, pop, clientRoundTrips, totalMs } = fall;
-    const figures = [modelledMs, totalMs - modelledMs, totalMs].map(formatMs);
+    const figures = [modelled, totalMs - modelled, totalMs].map(formatMs);
     return [title, pop, String(clientRoundTrips), ...figures];
   });
   const [head = '', ...lines] = formatTable(columns, rows);

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Waterfall } from '../../src/cli/trace-bars.ts';
+import { runCli } from '../helpers/cli.ts';
 import { openGeoTruth } from '../helpers/geo-truth.ts';
-import { dig, type Ended, type Program, runTool, startProgram } from '../helpers/program.ts';
+import { dig, type Ended, type Program, runTool, startProgram, until } from '../helpers/program.ts';
 import { freePort } from '../helpers/redis.ts';
 
 /** curl fetches the page over HTTPS from the POP that dig gave, trusting the development authority alone. */
@@ -80,6 +83,66 @@ test('other names under the zone are served, others are not, and no other author
   const wrong = await fetched(NAME, '--cacert', join(program.state, 'other.crt'));
   assert.equal(wrong.code, 60, wrong.err);
 });
+
+test('trace: five clients on five continents, cold and warm, bar by bar', async () => {
+  const file = join(program.state, 'trace.html');
+  for (const [i, client] of CLIENTS.entries()) {
+    const url = `https://${NAME}:${port}/static/${i}`;
+    const cold = await traced(url, client, '--cold', '--tls1.2', '--html', file);
+    assert.deepEqual(
+      cold.others.map(({ title, clientRoundTrips }) => [title, clientRoundTrips]),
+      [
+        ['another POP', 4],
+        ['the farthest POP', 4],
+        ['with TLS 1.3', 3],
+      ],
+    );
+    const farthest = cold.others[1]?.bars.find(({ name }) => name === 'TCP handshake')?.ms ?? 0;
+    const own = cold.bars.find(({ name }) => name === 'TCP handshake')?.ms ?? 0;
+    assert.ok(farthest > 150 && farthest > own, `${client}: ${own} ms, ${farthest} ms`);
+    assert.ok(
+      !cold.tls.endsWith('resumed') && cold.cache === 'Miss from isochrone',
+      `${cold.tls} ${cold.cache}`,
+    );
+    const warm = await traced(url, client, '--warm', ...(i === 0 ? [] : ['--alone']));
+    assert.ok(
+      warm.tls.endsWith('resumed') && warm.cache === 'Hit from isochrone',
+      `${warm.tls} ${warm.cache}`,
+    );
+    assert.equal(warm.others.length, i === 0 ? 4 : 0);
+    const unresumed = warm.others.find(({ title }) => title === 'without resumption');
+    assert.ok(i > 0 || (unresumed?.clientRoundTrips === 2 && !unresumed.tls.endsWith('resumed')));
+    for (const fall of [cold, ...cold.others, warm, ...warm.others]) {
+      const sum = fall.bars.reduce((total, { ms }) => total + ms, 0);
+      assert.ok(Math.abs(sum - fall.totalMs) < 1, `${client}, ${fall.title}: ${sum}, ${fall.totalMs}`);
+    }
+    for (const [fall, trips] of [
+      [cold, 4],
+      [warm, 2],
+    ] as const) {
+      const way = fall.bars.filter(({ layer }) => layer === 'network');
+      const of = (what: 'roundTrips' | 'ms'): number => way.reduce((sum, bar) => sum + bar[what], 0);
+      assert.deepEqual([fall.clientRoundTrips, of('roundTrips')], [trips, trips], client);
+      assert.ok(Math.abs(of('ms') - trips * own) < 1, `${client}: ${of('ms')} ms, ${trips} times ${own}`);
+    }
+  }
+  const page = readFileSync(file, 'utf8');
+  assert.equal(page.match(/<svg class="fall"/g)?.length, 4);
+  assert.doesNotMatch(page, /(?:src|href)=|<script|@import|url\((?!#hatch-)/);
+});
+
+/** What `trace` says as JSON. */
+async function traced(url: string, client: string, ...flags: string[]) {
+  const line = ['trace', url, '--client', client, ...flags, '--json', '--admin', program.admin];
+  // The console of a busy machine may take longer than a command waits.
+  const { value, held } = await until(
+    () => runCli(...line),
+    ({ code }) => code === 0,
+    30_000,
+  );
+  assert.ok(held, `${client}: ${value.out}${value.err}`);
+  return JSON.parse(value.out) as Waterfall & { readonly others: readonly Waterfall[] };
+}
 
 /** The page for a client, from the address that dig gave for it, asked again where that changed meanwhile. */
 async function fetchedFrom(

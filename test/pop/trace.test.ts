@@ -111,5 +111,5 @@ test('as text and as a page that loads nothing', () => {
   assert.match(lines.join('\n'), /network +TLSv1\.2 handshake +560\.00 +2 +modelled +▒+/);
   const page = tracePage('a <b>', 'why', [fall]);
   assert.ok(page.includes('a &#60;b&#62;') && page.includes('<svg'));
-  assert.doesNotMatch(page, /(?:src|href)=|<script/);
+  assert.doesNotMatch(page, /(?:src|href)=|<script|url\((?!#hatch-)/);
 });
