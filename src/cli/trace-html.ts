@@ -29,7 +29,8 @@ const coloursOf = (paper: 0 | 1): string =>
   LAYERS.map((layer) => `--${layer}: ${COLOURS[layer][paper]}`).join('; ');
 
 const STYLE = `
-:root { color-scheme: light dark; --page: #fff; --ink: #1c2430; --soft: #5b6776; --grid: #dfe4ea; ${coloursOf(0)} }
+:root { color-scheme: light dark; --page: #fff; --ink: #1c2430; --soft: #5b6776; --grid: #dfe4ea;
+  ${coloursOf(0)} }
 @media (prefers-color-scheme: dark) { :root { --page: #14181f; --ink: #eef1f5; --soft: #a5b0be;
   --grid: #2f3743; ${coloursOf(1)} } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem;
@@ -149,9 +150,10 @@ function barRow(bar: Bar, place: { readonly x: number; readonly y: number; reado
   const box = `x="${x.toFixed(1)}" y="${place.y + 4}" width="${width.toFixed(1)}" height="14"`;
   const trips = roundTrips === 0 ? '' : roundTrips === 1 ? ', 1 trip' : `, ${roundTrips} trips`;
   const figure = escapeText(`${ms.toFixed(2)} ms ${source}${trips}`);
+  const fill = source === 'modelled' ? `modelled ${layer}` : layer;
   return [
     `<text x="0" y="${place.y + 15}">${escapeText(short)}<title>${escapeText(label)}</title></text>`,
-    `<rect ${box} class="${source === 'modelled' ? 'modelled ' : ''}${layer}"><title>${figure}</title></rect>`,
+    `<rect ${box} class="${fill}"><title>${figure}</title></rect>`,
     `<text x="${(x + width + 5).toFixed(1)}" y="${place.y + 15}">${ms.toFixed(1)}${trips}</text>`,
   ].join('\n');
 }

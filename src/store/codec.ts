@@ -11,7 +11,16 @@ import {
   TIME_MAX_MS,
   thousandths,
 } from './read-json.ts';
-import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
+import type {
+  Demand,
+  Invalidation,
+  LinkReport,
+  ModelChange,
+  Override,
+  PopReport,
+  Sample,
+  SampleBatch,
+} from './store.ts';
 
 /**
  * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can
@@ -117,6 +126,16 @@ export function decodeOverride(text: string): Override | undefined {
   if (!isNumber(sinceMs, 0, TIME_MAX_MS)) return undefined;
   if (untilMs === undefined) return { pop, state, reason, sinceMs };
   return isNumber(untilMs, 0, TIME_MAX_MS) ? { pop, state, reason, sinceMs, untilMs } : undefined;
+}
+
+/** Reads an invalidation. */
+export function decodeInvalidation(text: string): Invalidation | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value)) return undefined;
+  const { pattern, distribution } = value;
+  if (typeof pattern !== 'string' || !/^\/[\x21-\x7e]{0,2047}$/.test(pattern)) return undefined;
+  if (distribution === undefined) return { pattern };
+  return isText(distribution) ? { pattern, distribution } : undefined;
 }
 
 /** Reads a change of the modelled internet. */

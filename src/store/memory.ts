@@ -11,13 +11,16 @@ import {
 } from './bounds.ts';
 import { sumDemand } from './demand.ts';
 import { createMemoryEstimates, type MemoryEstimates } from './memory-estimates.ts';
+import { createMemoryInvalidations, type MemoryInvalidations } from './memory-invalidations.ts';
 import { createMemoryLease, type MemoryLease } from './memory-lease.ts';
 import {
   type ClockSkew,
   type Demand,
   type HealthView,
+  type Invalidation,
   type Lease,
   type ModelChange,
+  type NewInvalidations,
   type Override,
   type PopReport,
   type PublishedImage,
@@ -46,6 +49,8 @@ export interface MemoryStoreOptions {
   readonly healthExpiryMs?: number;
   /** Instead of `ESTIMATES_EXPIRY_MS`. */
   readonly estimatesExpiryMs?: number;
+  /** Instead of `INVALIDATIONS_KEPT`. */
+  readonly invalidationsKept?: number;
 }
 
 /** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
@@ -77,6 +82,7 @@ class MemoryStore implements Store {
   readonly #overrides = new Map<string, Override>();
   readonly #model = new Map<string, ModelChange>();
   readonly #estimates: MemoryEstimates;
+  readonly #invalidations: MemoryInvalidations;
   readonly #listeners = new Set<(topic: StoreTopic) => void>();
   #image: PublishedImage | undefined;
   #closed = false;
@@ -88,6 +94,7 @@ class MemoryStore implements Store {
     this.#targetsExpiryMs = options.targetsExpiryMs ?? TARGETS_EXPIRY_MS;
     this.#healthExpiryMs = options.healthExpiryMs ?? HEALTH_EXPIRY_MS;
     this.#estimates = createMemoryEstimates(options.clock, options.estimatesExpiryMs);
+    this.#invalidations = createMemoryInvalidations(options.invalidationsKept);
     this.#lease = createMemoryLease(options.clock);
   }
 
@@ -204,6 +211,17 @@ class MemoryStore implements Store {
   async modelChanges(): Promise<readonly ModelChange[]> {
     this.#open();
     return [...this.#model.values()];
+  }
+
+  async addInvalidation(invalidation: Invalidation): Promise<void> {
+    this.#open();
+    this.#invalidations.add(invalidation);
+    this.#nudge('invalidations');
+  }
+
+  async readInvalidations(cursor: string): Promise<NewInvalidations> {
+    this.#open();
+    return this.#invalidations.read(cursor);
   }
 
   async publishImage(image: PublishedImage, fence?: number): Promise<boolean> {

@@ -28,12 +28,22 @@ const RIGHTS: Readonly<Record<AclRole, Rights>> = {
   },
   control: {
     keys: [
-      ...['lease', 'leader', 'image', 'estimates:*', 'targets:*', 'overrides', 'model', 'health'],
+      ...[
+        'lease',
+        'leader',
+        'image',
+        'estimates:*',
+        'targets:*',
+        'overrides',
+        'model',
+        'health',
+        'invalidations',
+      ],
       ...['%Rsamples:*', '%Rreport:*', '%Rdemand:*', '%Rhealth:agent:*', '%Rclock'],
     ],
     topics: ['*'],
     commands:
-      '+xread +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan ' +
+      '+xread +xadd +xrevrange +hset +hdel +hget +hmget +hvals +hgetall +hscan ' +
       '+pexpire +pttl +set +get +del +mget +eval',
   },
   serve: {
@@ -53,9 +63,17 @@ const RIGHTS: Readonly<Record<AclRole, Rights>> = {
       '+xread +xrange +xrevrange +xlen +strlen +hlen',
   },
   agent: {
-    keys: ['samples:POP', 'report:POP', 'demand:POP', 'health:agent:POP', 'targets:POP', '%Rclock'],
-    topics: ['news', 'reports', 'health', 'targets'],
-    commands: '+xadd +xtrim +pexpire +set +getdel',
+    keys: [
+      'samples:POP',
+      'report:POP',
+      'demand:POP',
+      'health:agent:POP',
+      'targets:POP',
+      '%Rclock',
+      '%Rinvalidations',
+    ],
+    topics: ['news', 'reports', 'health', 'targets', 'invalidations'],
+    commands: '+xadd +xtrim +xread +xrevrange +pexpire +set +getdel',
   },
 };
 

@@ -7,6 +7,7 @@ import { keyOf, nudge, type RedisContext } from './redis-context.ts';
 import { createRedisEstimates } from './redis-estimates.ts';
 import { readFields } from './redis-hash.ts';
 import { createRedisHealth } from './redis-health.ts';
+import { createRedisInvalidations } from './redis-invalidations.ts';
 import { createRedisLease, fencedScript, writeFenced } from './redis-lease.ts';
 import { createRedisPops } from './redis-pops.ts';
 import { createRedisSamples } from './redis-samples.ts';
@@ -30,6 +31,8 @@ export interface RedisStoreOptions {
   readonly healthExpiryMs?: number;
   /** Instead of `ESTIMATES_EXPIRY_MS`. */
   readonly estimatesExpiryMs?: number;
+  /** Instead of `INVALIDATIONS_KEPT`. */
+  readonly invalidationsKept?: number;
 }
 
 /**
@@ -75,6 +78,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...operatorPart(context),
     ...imagePart(context),
     ...createRedisEstimates(context, options.estimatesExpiryMs),
+    ...createRedisInvalidations(context, options.invalidationsKept),
     ...handlePart(connection, listeners),
   };
 }

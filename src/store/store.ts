@@ -145,6 +145,24 @@ export interface ModelChange {
   readonly outage?: boolean;
 }
 
+/** What is to be dropped from the caches of all POPs. */
+export interface Invalidation {
+  /** A path with its query, or with a trailing `*` all that begin so. */
+  readonly pattern: string;
+  /** Of this distribution; absent: of all. */
+  readonly distribution?: string;
+}
+
+/** Invalidations that a reader had not seen yet. */
+export interface NewInvalidations {
+  /** In order; at most `INVALIDATIONS_KEPT`. */
+  readonly invalidations: readonly Invalidation[];
+  /** There were others, which are gone: all may be stale. */
+  readonly missed: boolean;
+  /** To go on with. */
+  readonly cursor: string;
+}
+
 /** A published steering image. */
 export interface PublishedImage {
   readonly epoch: number;
@@ -164,6 +182,7 @@ export const STORE_TOPICS = [
   'targets',
   'health',
   'lease',
+  'invalidations',
 ] as const;
 
 /**
@@ -224,6 +243,13 @@ export interface Store {
   /** Sets the change of one POP in the modelled internet, or with undefined undoes it. */
   setModelChange(pop: string, change: ModelChange | undefined): Promise<void>;
   modelChanges(): Promise<readonly ModelChange[]>;
+  /** Tells all POPs, also those that are away now, to drop something. Nudges `invalidations`. */
+  addInvalidation(invalidation: Invalidation): Promise<void>;
+  /**
+   * What was added after `cursor`; each reader gets each at least once. '' stands for now: nothing, and the
+   * cursor to go on with.
+   */
+  readInvalidations(cursor: string): Promise<NewInvalidations>;
   /** Publishes an image if its epoch is greater than the one published; says whether it did. */
   publishImage(image: PublishedImage, fence?: number): Promise<boolean>;
   /** Epoch of the published image; 0 when there is none. */

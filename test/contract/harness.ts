@@ -9,6 +9,7 @@ export interface Bounds {
   readonly targetsExpiryMs?: number;
   readonly healthExpiryMs?: number;
   readonly estimatesExpiryMs?: number;
+  readonly invalidationsKept?: number;
 }
 
 /** Codes of the fleet that the store is opened for. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type PopReport, type Store, StoreError } from '../../src/store/store.ts';
 import { type Bounds, type Check, heard, type StoreHarness, until } from './harness.ts';
 import { healthContract, viewOf } from './store-health.ts';
+import { invalidationContract } from './store-invalidations.ts';
 import { leaseContract } from './store-lease.ts';
 import { batchAt, sampleContract } from './store-samples.ts';
 import { targetContract } from './store-targets.ts';
@@ -37,6 +38,8 @@ export function everyCall(store: Store): Promise<unknown>[] {
     store.overrides(),
     store.setModelChange('FRA', undefined),
     store.modelChanges(),
+    store.addInvalidation({ pattern: '/*' }),
+    store.readInvalidations(''),
     store.publishImage({ epoch: 1, bytes: Uint8Array.of(1) }),
     store.imageEpoch(),
     store.image(),
@@ -61,6 +64,7 @@ export function storeContract(harness: StoreHarness): void {
   sampleContract(check);
   reportContract(check, harness);
   targetContract(check, harness);
+  invalidationContract(check);
   healthContract(check, harness);
   leaseContract(check, harness);
   operatorContract(check);
