@@ -81,6 +81,8 @@ const CALLS: readonly (readonly [
       for await (const [cell] of store.allEstimates()) assert.ok(cell);
     },
   ],
+  ['invalidate', ['control'], (store) => store.addInvalidation({ pattern: '/a' })],
+  ['read invalidations', ['control', 'operator', 'agent'], (store) => store.readInvalidations('')],
   ['drain', ['control', 'operator'], (store) => store.setOverride('FRA', drain)],
   ['restore', ['control', 'operator'], (store) => store.setOverride('FRA', undefined)],
   ['read overrides', ['control', 'serve', 'operator'], (store) => store.overrides()],
@@ -165,7 +167,7 @@ test('isochrone acl makes users that enter with the passwords that it tells', { 
   const made = await runCli('acl', 'agent', '--pop', 'fra', '--pop', 'AMS', '--cluster', 'edge');
   assert.equal(made.code, 0, made.err);
   const [line = '', other = ''] = made.out.trimEnd().split('\n');
-  assert.match(line, /^user edge-agent-FRA on #[0-9a-f]{64} resetkeys ~\{edge\}:samples:FRA /);
+  assert.match(line, /^user edge-agent-FRA on #[0-9a-f]{64} resetkeys %W~\{edge\}:samples:FRA /);
   assert.match(other, /^user edge-agent-AMS /);
   const [[user, password] = []] = made.err
     .trimEnd()

@@ -25,6 +25,7 @@ import type { Health } from './health.ts';
 import { imagesView, servingView, tableView } from './image-views.ts';
 import { allZones } from './members.ts';
 import { popViews } from './pop-views.ts';
+import { invalidationsOf } from './pops-api.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import { createWhatIf, type WhatIfParts } from './what-if.ts';
@@ -113,6 +114,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
     pops: parts.pops,
+    invalidations: invalidationsOf(config, store),
     notReady: parts.notReady,
     metrics: async () => {
       const { connected, errors } = store.state();

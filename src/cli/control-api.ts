@@ -13,6 +13,7 @@ import type { HeldTable } from './held-table.ts';
 import { clientsView } from './image-views.ts';
 import { systemClock } from './live.ts';
 import { popViews } from './pop-views.ts';
+import { invalidationsOf } from './pops-api.ts';
 import { programVersion } from './version.ts';
 import { createWhatIf } from './what-if.ts';
 import { currentLocator } from './world.ts';
@@ -63,6 +64,7 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => store.modelChanges(),
     setModelChange: (pop, change) => store.setModelChange(pop, change),
+    invalidations: invalidationsOf(ground.config, store),
     live: parts.live,
     notReady: parts.notReady,
     metrics: facts.metrics,

@@ -10,6 +10,7 @@ import { createNetModel } from '../netmodel/model.ts';
 import { type ClientNetwork, readClientNetworks } from '../netmodel/networks.ts';
 import { developmentCertificate, type PopCertificate } from '../pop/authority.ts';
 import { BEACON_OBJECT_PATH } from '../pop/beacon-page.ts';
+import { followInvalidations } from '../pop/invalidations.ts';
 import { followOutages } from '../pop/outages.ts';
 import type { Choice } from '../pop/page.ts';
 import type { Ingest } from '../probe/ingest-server.ts';
@@ -100,6 +101,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     closeLater,
   });
   closeLater(followOutages({ store, fleet, pops, log }));
+  const follower = followInvalidations({ store, invalidate: pops.invalidate, log });
+  closeLater(follower.stop);
   const file = readGeoData('networks.csv');
   const networks = readClientNetworks(file.text, file.file);
   const { places } = world;
@@ -120,7 +123,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   });
   closeLater(agents.close);
   const { caFile } = popCertificate;
-  const popsApi = createPopsApi({ world, store, pops, model, port: popPort, caFile });
+  const popsApi = createPopsApi({ world, store, pops, follower, model, port: popPort, caFile });
   return {
     caFile,
     popAddresses: pops.addressCount,

@@ -5,6 +5,7 @@ import { nearest } from '../base/nearest.ts';
 import { POP_DRAINED, popStateWords, setPopBit } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
+import { followInvalidations } from '../pop/invalidations.ts';
 import type { Store } from '../store/store.ts';
 import { clientsInUse } from './clients-in-use.ts';
 import { type Command, EXIT_OK, textFlag } from './command.ts';
@@ -119,6 +120,7 @@ export const popCommand: Command = {
         drains.drainAll();
         return pops.finish(GRACE_MS);
       });
+      closeLater(followInvalidations({ store, invalidate: pops.invalidate, log }).stop);
       closeLater(reportPops(own, { pops, store, wish: drains.wish }));
       const delayCounters = await startDelays({
         wanted: delays,

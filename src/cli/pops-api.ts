@@ -1,10 +1,12 @@
 import { formatAddress, parsePrefix } from '../base/address.ts';
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { NetworkPathsView, PopPathView, PopsApi } from '../console/api-pops.ts';
+import type { Config } from '../config/config.ts';
+import type { InvalidationsApi, NetworkPathsView, PopPathView, PopsApi } from '../console/api-pops.ts';
 import { emptyLocated, locate } from '../geo/client-image.ts';
 import type { NetModel, Weather } from '../netmodel/model.ts';
 import { BUILT_IN_ID } from '../pop/built-in.ts';
+import type { InvalidationFollower } from '../pop/invalidations.ts';
 import { regionalPop } from '../pop/regions.ts';
 import type { Store } from '../store/store.ts';
 import type { PopTier } from './pop-tier.ts';
@@ -15,6 +17,7 @@ export interface PopsApiOptions {
   readonly world: World;
   readonly store: Store;
   readonly pops: PopTier;
+  readonly follower: InvalidationFollower;
   readonly model: NetModel;
   readonly port: number;
   readonly caFile: string;
@@ -22,12 +25,33 @@ export interface PopsApiOptions {
 
 /** What the admin API may ask of the POPs of `up`. */
 export function createPopsApi(options: PopsApiOptions): PopsApi {
-  const { world, pops } = options;
+  const { world, store, follower } = options;
+  const others = store.kind !== 'memory';
   return {
-    distributions: [...Object.keys(world.config.edge.distributions), BUILT_IN_ID],
-    invalidate: ({ pattern, distribution }) => pops.invalidate({ scope: distribution, pattern }),
+    distributions: distributionsOf(world.config),
+    invalidate: async (wanted) => {
+      const before = await follower.catchUp();
+      await store.addInvalidation(wanted);
+      return { dropped: (await follower.catchUp()) - before, others };
+    },
     paths: (client) => pathsOf(options, client),
   };
+}
+
+/** How a process without POPs tells those of others; nobody would hear of it from a store in memory. */
+export function invalidationsOf(config: Config, store: Store): InvalidationsApi | undefined {
+  if (store.kind === 'memory') return undefined;
+  return {
+    distributions: distributionsOf(config),
+    invalidate: async (wanted) => {
+      await store.addInvalidation(wanted);
+      return { others: true };
+    },
+  };
+}
+
+function distributionsOf({ edge }: Config): string[] {
+  return [...Object.keys(edge.distributions), BUILT_IN_ID];
 }
 
 async function pathsOf(options: PopsApiOptions, text: string): Promise<NetworkPathsView> {

@@ -1,15 +1,27 @@
-/** What can be asked of the POPs that run in this process. */
-export interface PopsApi {
+/** How objects are dropped from caches. */
+export interface InvalidationsApi {
   /**
-   * Drops objects from all caches of all POPs and regions here: of one path (with its query), or with a
-   * trailing `*` all that begin so. Gives the number of keys that were dropped.
+   * Drops objects from all caches of all POPs and regions: of one path (with its query), or with a trailing
+   * `*` all that begin so; here at once, in other processes of the store as soon as they hear of it.
    */
   readonly invalidate: (wanted: {
     readonly pattern: string;
     readonly distribution?: string;
-  }) => Promise<number>;
+  }) => Promise<InvalidatedView>;
   /** Names of the distributions. */
   readonly distributions: readonly string[];
+}
+
+/** What an invalidation did. */
+export interface InvalidatedView {
+  /** Keys that were dropped here; absent: no POPs run here. */
+  readonly dropped?: number;
+  /** The POPs of other processes are told, through the store. */
+  readonly others: boolean;
+}
+
+/** What can be asked of the POPs that run in this process. */
+export interface PopsApi extends InvalidationsApi {
   /** How far everything is for a client, modelled. */
   readonly paths: (client: string) => Promise<NetworkPathsView>;
 }

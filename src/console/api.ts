@@ -5,7 +5,7 @@
 import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
-import type { PopsApi } from './api-pops.ts';
+import type { InvalidationsApi, PopsApi } from './api-pops.ts';
 import type { WhatIfView } from './api-what-if.ts';
 import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
 import type { MetricsView } from './metrics-view.ts';
@@ -265,6 +265,8 @@ export interface AdminApi {
   readonly setModelChange: (pop: string, change: ModelChange | undefined) => Promise<void>;
   /** The POPs, where they run in this process. */
   readonly pops?: () => PopsApi | undefined;
+  /** Tells the POPs of other processes, where none run in this one. */
+  readonly invalidations?: InvalidationsApi | undefined;
   /** Why the process cannot answer as it should yet (no zones, no table); undefined when ready. */
   readonly notReady: () => string | undefined;
   /** What `/metrics` shows, read now. */

@@ -186,11 +186,11 @@ async function paths({ api, query }: RouteContext): Promise<Reply> {
 async function invalidate({ api, request }: RouteContext): Promise<Reply> {
   const body = await readJson(request);
   if ('status' in body) return body;
-  const pops = api.pops?.();
-  if (pops === undefined) return problemReply(404, [NO_POPS], 'not-found');
-  const read = readInvalidation(body.value, pops.distributions);
+  const invalidations = api.pops?.() ?? api.invalidations;
+  if (invalidations === undefined) return problemReply(404, [NO_POPS], 'not-found');
+  const read = readInvalidation(body.value, invalidations.distributions);
   if ('wrong' in read) return problemReply(400, read.wrong);
-  return jsonReply({ dropped: await pops.invalidate(read.value) });
+  return jsonReply(await invalidations.invalidate(read.value));
 }
 
 async function drain({ api, request }: RouteContext, code = ''): Promise<Reply> {

@@ -1,3 +1,4 @@
+import type { Invalidation } from './invalidations.ts';
 import {
   isMeasureMethod,
   isNumber,
@@ -11,16 +12,7 @@ import {
   TIME_MAX_MS,
   thousandths,
 } from './read-json.ts';
-import type {
-  Demand,
-  Invalidation,
-  LinkReport,
-  ModelChange,
-  Override,
-  PopReport,
-  Sample,
-  SampleBatch,
-} from './store.ts';
+import type { Demand, LinkReport, ModelChange, Override, PopReport, Sample, SampleBatch } from './store.ts';
 
 /**
  * How values are written in Redis: JSON, because its parser is the fastest that Node has and `redis-cli` can

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { INVALIDATIONS_KEPT } from './bounds.ts';
-import type { Invalidation, NewInvalidations } from './store.ts';
+import type { Invalidation, NewInvalidations } from './invalidations.ts';
+import type {} from './store.ts';
 
 /** The invalidations of a memory store, numbered from 0; a cursor is the number of the next. */
 export interface MemoryInvalidations {

@@ -10,6 +10,8 @@ import {
   TARGETS_MAX,
 } from './bounds.ts';
 import { sumDemand } from './demand.ts';
+import type { Invalidation, NewInvalidations } from './invalidations.ts';
+import { type Aged, youngOf } from './memory-aged.ts';
 import { createMemoryEstimates, type MemoryEstimates } from './memory-estimates.ts';
 import { createMemoryInvalidations, type MemoryInvalidations } from './memory-invalidations.ts';
 import { createMemoryLease, type MemoryLease } from './memory-lease.ts';
@@ -17,10 +19,8 @@ import {
   type ClockSkew,
   type Demand,
   type HealthView,
-  type Invalidation,
   type Lease,
   type ModelChange,
-  type NewInvalidations,
   type Override,
   type PopReport,
   type PublishedImage,
@@ -56,11 +56,6 @@ export interface MemoryStoreOptions {
 /** A store inside this process: same contract as Redis, but gone with the process and seen by nobody else. */
 export function createMemoryStore(options: MemoryStoreOptions): Store {
   return new MemoryStore(options);
-}
-
-interface Aged<T> {
-  readonly atMs: number;
-  readonly value: T;
 }
 
 class MemoryStore implements Store {
@@ -130,7 +125,7 @@ class MemoryStore implements Store {
 
   async reports(): Promise<readonly PopReport[]> {
     this.#open();
-    return this.#young(this.#reports, this.#expiryMs);
+    return youngOf(this.#reports, this.#clock.nowMs() - this.#expiryMs);
   }
 
   async putDemand(pop: string, demand: readonly Demand[]): Promise<void> {
@@ -141,7 +136,7 @@ class MemoryStore implements Store {
 
   async demand(): Promise<readonly Demand[]> {
     this.#open();
-    return sumDemand(this.#young(this.#demand, this.#expiryMs));
+    return sumDemand(youngOf(this.#demand, this.#clock.nowMs() - this.#expiryMs));
   }
 
   async putHealth(view: HealthView, isChange: boolean): Promise<void> {
@@ -153,7 +148,7 @@ class MemoryStore implements Store {
 
   async healthViews(): Promise<readonly HealthView[]> {
     this.#open();
-    return this.#young(this.#health, this.#healthExpiryMs);
+    return youngOf(this.#health, this.#clock.nowMs() - this.#healthExpiryMs);
   }
 
   async takeLease(holder: string, ttlMs: number): Promise<Lease> {
@@ -290,15 +285,5 @@ class MemoryStore implements Store {
         if (this.#listeners.has(listener)) listener(topic);
       });
     }
-  }
-
-  #young<T>(map: Map<string, Aged<T>>, expiryMs: number): T[] {
-    const oldestMs = this.#clock.nowMs() - expiryMs;
-    const values: T[] = [];
-    for (const [pop, { atMs, value }] of map) {
-      if (atMs < oldestMs) map.delete(pop);
-      else values.push(value);
-    }
-    return values;
   }
 }

@@ -12,7 +12,10 @@ const COMMON =
   '+cluster|slots +cluster|info +readonly +readwrite +asking';
 
 interface Rights {
-  /** Names of keys, as patterns; `%R` before what may only be read. `POP` stands for the agent's own. */
+  /**
+   * Names of keys, as patterns; `%R` before what may only be read, `%W` before what may only be written.
+   * `POP` stands for the agent's own.
+   */
   readonly keys: readonly string[];
   readonly topics: readonly string[];
   readonly commands: string;
@@ -64,7 +67,7 @@ const RIGHTS: Readonly<Record<AclRole, Rights>> = {
   },
   agent: {
     keys: [
-      'samples:POP',
+      '%Wsamples:POP',
       'report:POP',
       'demand:POP',
       'health:agent:POP',
@@ -84,8 +87,8 @@ const RIGHTS: Readonly<Record<AclRole, Rights>> = {
 export function aclRules(role: AclRole, cluster: string, pop = ''): string {
   const { keys, topics, commands } = RIGHTS[role];
   const patterns = keys.map((key) => {
-    const name = keyOf(cluster, key.replace(/^%R/, '').replace('POP', pop));
-    return key.startsWith('%R') ? `%R~${name}` : `~${name}`;
+    const [, right = '', bare = ''] = /^(%[RW])?(.*)$/.exec(key) ?? [];
+    return `${right}~${keyOf(cluster, bare.replace('POP', pop))}`;
   });
   const channels = topics.map((topic) => `&${keyOf(cluster, `nudge:${topic}`)}`);
   return ['resetkeys', ...patterns, 'resetchannels', ...channels, '-@all', COMMON, commands].join(' ');

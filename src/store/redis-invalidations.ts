@@ -1,8 +1,9 @@
 import { assert } from '../base/assert.ts';
 import { INVALIDATIONS_EXPIRY_MS, INVALIDATIONS_KEPT } from './bounds.ts';
 import { decodeInvalidation } from './codec.ts';
+import type { Invalidation } from './invalidations.ts';
 import type { RedisContext } from './redis-context.ts';
-import type { Invalidation, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 /**
  * Adds an entry that says which one it follows: who read that one last missed none. Numbers are Redis' time,

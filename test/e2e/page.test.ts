@@ -133,7 +133,18 @@ test('trace: five clients on five continents, cold and warm, bar by bar', async 
 
 /** What `trace` says as JSON. */
 async function traced(url: string, client: string, ...flags: string[]) {
-  const line = ['trace', url, '--client', client, ...flags, '--json', '--admin', program.admin];
+  const line = [
+    'trace',
+    url,
+    '--client',
+    client,
+    ...flags,
+    '--json',
+    '--admin',
+    program.admin,
+    '--state',
+    program.state,
+  ];
   // The console of a busy machine may take longer than a command waits.
   const { value, held } = await until(
     () => runCli(...line),
