@@ -27,6 +27,7 @@ import { allZones } from './members.ts';
 import { popViews } from './pop-views.ts';
 import { invalidationsOf } from './pops-api.ts';
 import type { TableInUse } from './table-in-use.ts';
+import { traceHere } from './trace-here.ts';
 import { programVersion } from './version.ts';
 import { createWhatIf, type WhatIfParts } from './what-if.ts';
 import type { World } from './world.ts';
@@ -114,6 +115,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
     pops: parts.pops,
+    trace: traceHere({ ...parts, explain: (question) => explain(parts, question) }),
     invalidations: invalidationsOf(config, store),
     notReady: parts.notReady,
     metrics: async () => {

@@ -41,7 +41,8 @@ export async function catchmentOf(parts: CatchmentParts): Promise<Catchment> {
     if (placeId[i + 1] === place || place >= image.placeCount) continue;
     const { pop, part } = heaviest(weightOf);
     popOf[place] = pop;
-    share[place] = Math.round(part * SHARE_STEPS);
+    // Rounded down: the whole is there only where all get the POP.
+    share[place] = Math.floor(part * SHARE_STEPS);
     weightOf.clear();
   }
   return { popOf, share };

@@ -1,31 +1,7 @@
 import type { NetworkPathsView, PopPathView } from '../console/api-pops.ts';
+import type { Bar, Waterfall } from '../console/api-trace.ts';
 import { backboneRttMs } from '../netmodel/backbone.ts';
 import type { ProbedRequest } from './trace-probe.ts';
-
-/** One bar of the waterfall: one part of the way, from one source. */
-export interface Bar {
-  readonly layer: 'DNS' | 'network' | 'L1' | 'L2' | 'REC' | 'shield' | 'L3' | 'origin' | 'client';
-  readonly name: string;
-  readonly ms: number;
-  /** Round trips between the two places that the bar names. */
-  readonly roundTrips: number;
-  readonly source: 'measured' | 'modelled';
-}
-
-/** A request, bar by bar. */
-export interface Waterfall {
-  readonly title: string;
-  readonly pop: string;
-  readonly bars: readonly Bar[];
-  /** What was measured from begin to end, and what was modelled, together; the bars add up to it. */
-  readonly totalMs: number;
-  /** Round trips between client and POP, from TCP to the last octet. */
-  readonly clientRoundTrips: number;
-  /** Layers that were left out, and why. */
-  readonly skipped: readonly string[];
-  readonly cache: string;
-  readonly tls: string;
-}
 
 /** How the client comes. */
 export interface Manner {

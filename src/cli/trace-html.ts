@@ -1,4 +1,5 @@
-import { type Bar, modelledMs, type Waterfall } from './trace-bars.ts';
+import type { Bar, Waterfall } from '../console/api-trace.ts';
+import { modelledMs } from './trace-bars.ts';
 
 /** Geometry of a waterfall, in the SVG's own units. */
 const ROW = 22;

@@ -1,6 +1,7 @@
 import { formatTable } from '../base/text-table.ts';
+import type { Waterfall } from '../console/api-trace.ts';
 import { formatMs, styled } from './format.ts';
-import { modelledMs, type Waterfall } from './trace-bars.ts';
+import { modelledMs } from './trace-bars.ts';
 
 const WIDTH = 46;
 const SIGN = { measured: '█', modelled: '▒' } as const;

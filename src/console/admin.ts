@@ -4,7 +4,7 @@ import { type Endpoint, isLoopback } from '../config/scalars.ts';
 import type { AdminApi } from './api.ts';
 import { type Assets, readAssets } from './assets.ts';
 import { createEvents, type Events } from './events.ts';
-import { type Guard, refusalOf } from './guard.ts';
+import { type Guard, type Refusal, refusalOf, tokenRefusal } from './guard.ts';
 import { type HttpServer, serveReplies } from './http-server.ts';
 import { createMetricsPage } from './metrics.ts';
 import { errorReply, problemReply, type Reply } from './reply.ts';
@@ -60,15 +60,22 @@ async function answer(request: IncomingMessage, guard: Guard, options: Answering
     const url = URL.canParse(request.url ?? '', base) ? new URL(request.url ?? '', base) : undefined;
     if (url === undefined) return problemReply(400, ['the request target is not a path']);
     const refusal = refusalOf(request, url.pathname, guard);
-    if (refusal !== undefined) {
-      const reply = problemReply(refusal.status, [refusal.message], 'not-permitted');
-      return refusal.status === 401 ? { ...reply, headers: { 'www-authenticate': 'Bearer' } } : reply;
-    }
-    return await answerRoute(url.pathname, { ...options, request, query: url.searchParams });
+    if (refusal !== undefined) return refusalReply(refusal);
+    const mayNotChange = (): Reply | undefined => {
+      const why = tokenRefusal(request, guard);
+      return why && refusalReply(why);
+    };
+    const query = url.searchParams;
+    return await answerRoute(url.pathname, { ...options, request, query, mayNotChange });
   } catch (error) {
     const reply = errorReply(error);
     if (reply !== undefined) return reply;
     options.onError(error);
     return problemReply(500, ['an internal error, which is in the log']);
   }
+}
+
+function refusalReply({ status, message }: Refusal): Reply {
+  const reply = problemReply(status, [message], 'not-permitted');
+  return status === 401 ? { ...reply, headers: { 'www-authenticate': 'Bearer' } } : reply;
 }

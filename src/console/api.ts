@@ -6,6 +6,7 @@ import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
 import type { InvalidationsApi, PopsApi } from './api-pops.ts';
+import type { TraceView, TraceWish } from './api-trace.ts';
 import type { WhatIfView } from './api-what-if.ts';
 import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
 import type { MetricsView } from './metrics-view.ts';
@@ -263,6 +264,11 @@ export interface AdminApi {
   readonly setOverride: (pop: string, override: Override | undefined) => Promise<void>;
   readonly modelChanges: () => Promise<readonly ModelChange[]>;
   readonly setModelChange: (pop: string, change: ModelChange | undefined) => Promise<void>;
+  /**
+   * Traces a request, where the POPs run in this process; undefined while others are traced. An
+   * `OperatorError('bad-usage')` for a host that is not steered here.
+   */
+  readonly trace?: (wish: TraceWish) => Promise<TraceView | undefined>;
   /** The POPs, where they run in this process. */
   readonly pops?: () => PopsApi | undefined;
   /** Tells the POPs of other processes, where none run in this one. */

@@ -4,6 +4,7 @@ import { nearest } from '../base/nearest.ts';
 import type { ModelChange } from '../store/store.ts';
 import { parseName } from '../wire/name.ts';
 import type { AdminApi, ExplainQuestion } from './api.ts';
+import type { TraceWish } from './api-trace.ts';
 
 /** A value, or everything that is wrong with what should have been it. */
 type Read<T> = { readonly value: T } | { readonly wrong: readonly string[] };
@@ -147,6 +148,29 @@ function timeOf(query: URLSearchParams, wrong: string[]): number {
   else if (!/^\d{1,15}$/.test(text))
     wrong.push(`atMs: ${JSON.stringify(text)} is no time in ms since 1970 UTC`);
   return Number(text);
+}
+
+/** The query string of `trace`: what is asked for, by whom, and what knows it already. */
+export function readTraceWish(query: URLSearchParams): Read<TraceWish> {
+  const wrong = wrongParameters(query, ['url', 'client', 'mode', 'alone']);
+  const text = query.get('url') ?? '';
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const client = query.get('client') ?? '';
+  const prefix = parsePrefix(client);
+  const mode = query.get('mode');
+  if (url?.protocol !== 'https:')
+    wrong.push(`url: ${JSON.stringify(text)} is not a URL such as https://www.cdn.example/`);
+  if (client === '') wrong.push('client: is missing: an IP address or a prefix');
+  else if (typeof prefix === 'string') wrong.push(`client: ${prefix}`);
+  if (mode !== null && mode !== 'cold' && mode !== 'warm')
+    wrong.push(`mode: ${JSON.stringify(mode)} is neither cold nor warm`);
+  const alone = query.get('alone') ?? 'false';
+  if (alone !== 'true' && alone !== 'false')
+    wrong.push(`alone: ${JSON.stringify(alone)} is neither true nor false`);
+  if (wrong.length > 0 || url === undefined) return { wrong };
+  const isWarm = mode === 'warm';
+  const manner = { isCold: mode === 'cold', isWarm, tls12: false, resume: isWarm, fastOpen: isWarm };
+  return { value: { url, client, ...manner, isAlone: alone === 'true' } };
 }
 
 /** Parameters that nobody knows, or that are given twice. */

@@ -14,6 +14,7 @@ import {
   readMoment,
   readQuestion,
   readReload,
+  readTraceWish,
   unknownPop,
 } from './requests.ts';
 
@@ -25,6 +26,8 @@ interface RouteContext {
   readonly assets: Assets;
   readonly request: IncomingMessage;
   readonly query: URLSearchParams;
+  /** Why this request may change nothing; undefined: it may. */
+  readonly mayNotChange: () => Reply | undefined;
 }
 
 type Handler = (context: RouteContext, ...captures: readonly string[]) => Promise<Reply> | Reply;
@@ -49,6 +52,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/model$/, listModel],
   ['POST', /^\/api\/model$/, changeModel],
   ['GET', /^\/api\/paths$/, paths],
+  ['GET', /^\/api\/trace$/, trace],
   ['POST', /^\/api\/invalidations$/, invalidate],
   ['POST', /^\/api\/pops\/([^/]{1,64})\/drain$/, drain],
   ['POST', /^\/api\/pops\/([^/]{1,64})\/restore$/, restore],
@@ -133,10 +137,7 @@ async function whatIf({ api, query }: RouteContext): Promise<Reply> {
   if (without.length > WITHOUT_MAX) return problemReply(400, [`without: at most ${WITHOUT_MAX} POPs`]);
   const unknown = without.flatMap((code) => unknownPop(code, api.popCodes));
   if (unknown.length > 0) return problemReply(404, unknown, 'not-found');
-  const view = await api.whatIf(without);
-  if (view !== undefined) return jsonReply(view);
-  const busy = problemReply(503, ['others ask the same kind of question: ask again in a few seconds']);
-  return { ...busy, headers: { 'retry-after': '5' } };
+  return orBusy(await api.whatIf(without), 'others ask the same kind of question');
 }
 
 async function reloadZones({ api, request }: RouteContext): Promise<Reply> {
@@ -181,6 +182,21 @@ async function paths({ api, query }: RouteContext): Promise<Reply> {
   return client === null
     ? problemReply(400, ['client: is missing: an IP address or a prefix'])
     : jsonReply(await pops.paths(client));
+}
+
+async function trace({ api, query, mayNotChange }: RouteContext): Promise<Reply> {
+  if (api.trace === undefined || api.pops?.() === undefined) return problemReply(404, [NO_POPS], 'not-found');
+  const read = readTraceWish(query);
+  if ('wrong' in read) return problemReply(400, read.wrong);
+  // Dropping what caches hold is a change, also here.
+  const refused = read.value.isCold ? mayNotChange() : undefined;
+  return refused ?? orBusy(await api.trace(read.value), 'other requests are traced');
+}
+
+/** A view, or that nobody had time to make it. */
+function orBusy(view: object | undefined, why: string): Reply {
+  if (view !== undefined) return jsonReply(view);
+  return { ...problemReply(503, [`${why}: ask again in a few seconds`]), headers: { 'retry-after': '5' } };
 }
 
 async function invalidate({ api, request }: RouteContext): Promise<Reply> {

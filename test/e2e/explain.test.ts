@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ExplainView } from '../../src/console/api.ts';
+import type { CatchmentsView, HistoryMoment, HistoryView } from '../../src/console/api-live.ts';
+import type { TraceView } from '../../src/console/api-trace.ts';
+import { demoNetworks } from '../helpers/answers.ts';
 import { ask } from '../helpers/ask.ts';
 import type { Message } from '../helpers/message.ts';
-import { type Program, runProgram, startProgram } from '../helpers/program.ts';
+import { type Program, runProgram, startProgram, until } from '../helpers/program.ts';
 import { randomClients } from '../helpers/random-clients.ts';
 import { freePort } from '../helpers/redis.ts';
 
@@ -58,6 +63,70 @@ test('the command says the same as the API', async () => {
     assert.deepEqual(timeless(said), timeless(api));
   }
 });
+
+test('catchments are what explain says of the networks there; the last hour has begun', async () => {
+  const isSame = async (): Promise<string[]> => {
+    const { places, pops } = (await json('/api/catchments')) as CatchmentsView;
+    assert.ok(places.length > 500 && places.length <= 4000);
+    const shares = places.map(([, , , , weight]) => weight);
+    assert.ok(
+      isDeepStrictEqual(
+        shares,
+        shares.toSorted((one, other) => other - one),
+      ),
+    );
+    assert.ok(Math.abs(shares.reduce((sum, weight) => sum + weight, 0) - 1) < 0.05);
+    // Where all clients of a place get one POP, so does each network.
+    const whole = new Map(
+      places.flatMap(([key, , , , , pop, share]) => (share === 1 ? [[key, pops[pop]] as const] : [])),
+    );
+    const wrong: string[] = [];
+    let compared = 0;
+    for (const { prefix } of demoNetworks.slice(0, 30)) {
+      const view = await explained(prefix);
+      const place = (view.cell.inherits ?? view.cell.key).replace(/^AS\d+\//, '');
+      const pop = whole.get(place);
+      if (pop === undefined) continue;
+      compared++;
+      if (view.chosen.pop !== pop) wrong.push(`${prefix} in ${place}: ${view.chosen.pop}, not ${pop}`);
+    }
+    assert.ok(compared >= 5, `${compared}`);
+    return wrong;
+  };
+  const { value, held } = await until(isSame, (wrong) => wrong.length === 0, 30_000);
+  assert.ok(held, value.join('\n'));
+  const { points, octets, pops } = (await json('/api/history')) as HistoryView;
+  assert.ok(points.length >= 1 && pops.length === 150 && octets < 2 << 20);
+  const moment = (await json(`/api/history/at?atMs=${points.at(-1)?.atMs}`)) as HistoryMoment;
+  assert.deepEqual([moment.epoch, moment.pops.length], [points.at(-1)?.epoch, 150]);
+});
+
+test('a trace over the API is that of the command; a cold one needs the token', async () => {
+  const trace = (fields: Record<string, string>, headers: Record<string, string> = {}) => {
+    const query = new URLSearchParams({
+      url: `https://${NAME}/static/a`,
+      client: '200.147.0.0/16',
+      ...fields,
+    });
+    return fetch(`${program.admin}/api/trace?${query}`, { headers });
+  };
+  const warm = (await (await trace({ mode: 'warm', alone: 'true' })).json()) as TraceView;
+  const sum = warm.bars.reduce((total, { ms }) => total + ms, 0);
+  assert.ok(Math.abs(sum - warm.totalMs) < 1, `${sum} of ${warm.totalMs}`);
+  assert.deepEqual([warm.cache, warm.clientRoundTrips, warm.others], ['Hit from isochrone', 2, []]);
+  assert.equal((await trace({ mode: 'cold' })).status, 401);
+  const authorization = `Bearer ${readFileSync(join(program.state, 'admin.token'), 'utf8').trim()}`;
+  const cold = (await (await trace({ mode: 'cold', alone: 'true' }, { authorization })).json()) as TraceView;
+  assert.equal(cold.cache, 'Miss from isochrone');
+  const faults = [{ url: 'https://www.example.org/' }, { url: 'http://x/', client: 'y', mode: 'z' }];
+  for (const [i, fields] of faults.entries()) {
+    const refused = await trace(fields);
+    const { problems } = (await refused.json()) as { problems: unknown[] };
+    assert.deepEqual([refused.status, problems.length], [400, i === 0 ? 1 : 3]);
+  }
+});
+
+const json = async (path: string): Promise<unknown> => (await fetch(program.admin + path)).json();
 
 /** What was said of a client while the API said one and the same before and after. */
 async function atRest(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Waterfall } from '../../src/cli/trace-bars.ts';
+import type { Waterfall } from '../../src/console/api-trace.ts';
 import { runCli } from '../helpers/cli.ts';
 import { openGeoTruth } from '../helpers/geo-truth.ts';
 import { dig, type Ended, type Program, runTool, startProgram, until } from '../helpers/program.ts';

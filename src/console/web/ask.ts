@@ -7,9 +7,13 @@ export type Answer<T> =
 
 const PATIENCE_MS = 20_000;
 
-/** GET of a JSON reply. Never rejects, but for `signal`: then it is `ok: false` with status 0. */
-export function ask<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
-  return exchange<T>(path, { headers: { accept: 'application/json' } }, signal);
+/**
+ * GET of a JSON reply, with the token where it is given. Never rejects, but for `signal`: then it is
+ * `ok: false` with status 0.
+ */
+export function ask<T>(path: string, signal?: AbortSignal, token?: string): Promise<Answer<T>> {
+  const permit = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return exchange<T>(path, { headers: { accept: 'application/json', ...permit } }, signal);
 }
 
 /** POST of a change with the token that permits it. Never rejects. */

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { ask } from './ask.ts';
 import { ms } from './format.ts';
 import type { TraceBar, TraceReply } from './replies.ts';
+import { useToken } from './token.tsx';
 
 type Traced =
   | { readonly step: 'not-asked' | 'asking' }
@@ -15,14 +16,21 @@ interface TraceProps {
 
 /** A whole request of this client, bar by bar. */
 export function Trace({ name, client }: TraceProps) {
+  const token = useToken();
   const [path, setPath] = useState('/static/a');
   const [mode, setMode] = useState('cold');
   const [traced, setTraced] = useState<Traced>({ step: 'not-asked' });
   const onSubmit = async (event: Event): Promise<void> => {
     event.preventDefault();
+    // Cold drops the object from the caches: a change.
+    const secret = mode === 'cold' ? await token.want('drop the object from all caches') : undefined;
+    if (mode === 'cold' && secret === undefined)
+      return setTraced({ step: 'refused', status: 401, words: 'no token was given; warm needs none' });
     setTraced({ step: 'asking' });
     const url = `https://${name.replace(/\.$/, '')}${path.startsWith('/') ? path : `/${path}`}`;
-    const answer = await ask<TraceReply>(`/api/trace?${new URLSearchParams({ url, client, mode })}`);
+    const query = new URLSearchParams({ url, client, mode, alone: 'true' });
+    const answer = await ask<TraceReply>(`/api/trace?${query}`, undefined, secret);
+    if (!answer.ok && answer.status === 401) token.forget();
     if (answer.ok) setTraced({ step: 'told', reply: answer.value });
     else setTraced({ step: 'refused', status: answer.status, words: answer.words });
   };

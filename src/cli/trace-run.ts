@@ -1,0 +1,129 @@
+import { parsePrefix } from '../base/address.ts';
+import { OperatorError } from '../base/errors.ts';
+import { parseEndpoint } from '../config/scalars.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { NetworkPathsView, PopPathView } from '../console/api-pops.ts';
+import type { TraceView, TraceWish, Waterfall } from '../console/api-trace.ts';
+import { TYPE } from '../wire/constants.ts';
+import { formatRdata } from '../wire/rdata.ts';
+import { readSections } from '../wire/records.ts';
+import { formatMs } from './format.ts';
+import { askStub } from './stub.ts';
+import { waterfall } from './trace-bars.ts';
+import { probeRequest } from './trace-probe.ts';
+
+/** A process that answers queries and runs POPs: this one, or another over its admin API. */
+export interface TracedProcess {
+  readonly paths: (client: string) => Promise<NetworkPathsView>;
+  readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
+  /** Where it answers queries: `127.0.0.1:5300`. */
+  readonly dns: () => Promise<readonly string[]>;
+  /** Drops an object from all caches, by its path with query. */
+  readonly invalidate: (pattern: string) => Promise<unknown>;
+  /** Ends what is under way. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Sends a request as a client elsewhere would. Rejects with `OperatorError`: `not-found` for a name that is
+ * not steered, `server-unreachable` for a POP that gives no answer.
+ */
+export async function traceRequest(process: TracedProcess, asked: TraceWish): Promise<TraceView> {
+  const ground = await lookAround(process, asked);
+  const main = await traced(process, { asked, ground }, { title: 'this request', path: ground.path });
+  const others = asked.isAlone ? [] : await beside(process, { asked, ground });
+  return { url: asked.url.href, client: ground.view.client, why: ground.why, ...main, others };
+}
+
+/** Where everything is for this client, and which POP it gets. */
+interface Around {
+  readonly view: NetworkPathsView;
+  readonly path: PopPathView;
+  readonly address: string;
+  readonly dnsMs: number;
+  /** Why that POP, in a line. */
+  readonly why: string;
+  readonly runnerUp: string | undefined;
+}
+
+async function lookAround(process: TracedProcess, asked: TraceWish): Promise<Around> {
+  const { client, url } = asked;
+  const view = await process.paths(client);
+  const explained = await process.explain({ name: url.hostname, type: 'A', client });
+  const dns = await process.dns();
+  const server = parseEndpoint(dns[0] ?? '');
+  const prefix = parsePrefix(client);
+  if (typeof server === 'string' || typeof prefix === 'string')
+    throw new OperatorError('admin-unreachable', [
+      { file: 'DNS', message: 'that process answers no queries' },
+    ]);
+  const { stop } = process;
+  const reply = await askStub({ server, name: url.hostname, type: TYPE.A, client: prefix, tcp: false, stop });
+  const sections = readSections(reply.octets);
+  const record =
+    typeof sections === 'string' ? undefined : sections.answer.find(({ type }) => type === TYPE.A);
+  if (record === undefined)
+    throw new OperatorError('not-found', [
+      { file: url.hostname, message: 'the name server gives no address' },
+    ]);
+  const address = formatRdata(record.type, record.rdata);
+  const { chosen, runnerUp } = explained;
+  const path = view.pops.find(({ pop }) => pop === chosen.pop) ?? view.pops[0];
+  if (path === undefined) throw new OperatorError('not-found', [{ file: 'POPs', message: 'there are none' }]);
+  const margin =
+    runnerUp === undefined ? '' : `; ${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
+  const why = `DNS gives ${chosen.pop} (${path.city}) over ${chosen.link}, ${address}${margin}`;
+  return { view, path, address, dnsMs: reply.tookMs, why, runnerUp: runnerUp?.pop };
+}
+
+/** One request to a POP, as a waterfall. */
+async function traced(
+  process: TracedProcess,
+  { asked, ground }: { readonly asked: TraceWish; readonly ground: Around },
+  to: { readonly title: string; readonly path: PopPathView; readonly change?: Partial<TraceWish> },
+): Promise<Waterfall> {
+  const how = { ...asked, ...to.change };
+  const { url, isCold, isWarm, tls12, resume, fastOpen } = how;
+  const { view } = ground;
+  const isChosen = to.path.pop === ground.path.pop;
+  const address = isChosen ? ground.address : to.path.ipv4;
+  const options = { url, address, port: view.port, caFile: view.caFile, client: view.client.address, tls12 };
+  if (isCold) await process.invalidate(url.pathname + url.search);
+  // What is warm was asked for before: then its caches have it.
+  if (isWarm) await probeRequest({ ...options, resume: false });
+  const probed = await probeRequest({ ...options, resume });
+  const manner = { hasAnswer: isWarm, fastOpen };
+  return waterfall({
+    title: to.title,
+    probed,
+    path: to.path,
+    view,
+    manner,
+    dnsMs: isWarm ? undefined : ground.dnsMs,
+  });
+}
+
+/** The same for the next best POP, for the farthest, and with another handshake. */
+async function beside(
+  process: TracedProcess,
+  known: { readonly asked: TraceWish; readonly ground: Around },
+): Promise<Waterfall[]> {
+  const { asked, ground } = known;
+  const { pops } = ground.view;
+  const isOther = ({ pop, ipv4 }: PopPathView): boolean => pop !== ground.path.pop && ipv4.startsWith('127.');
+  const next = pops.find(({ pop }) => pop === ground.runnerUp) ?? pops.find(isOther);
+  const farthest = pops.findLast(isOther);
+  const falls: Waterfall[] = [];
+  if (next !== undefined && isOther(next))
+    falls.push(await traced(process, known, { title: 'another POP', path: next }));
+  if (farthest !== undefined)
+    falls.push(await traced(process, known, { title: 'the farthest POP', path: farthest }));
+  const path = ground.path;
+  if (asked.resume)
+    falls.push(
+      await traced(process, known, { title: 'without resumption', path, change: { resume: false } }),
+    );
+  const other = asked.tls12 ? 'with TLS 1.3' : 'with TLS 1.2';
+  falls.push(await traced(process, known, { title: other, path, change: { tls12: !asked.tls12 } }));
+  return falls;
+}
