@@ -18,7 +18,8 @@ export const ADMIN_OPTIONS: Command['options'] = {
 const DEFAULT_STATE = 'state';
 
 const DEFAULT_URL = 'http://127.0.0.1:5380';
-const TIMEOUT_MS = 5000;
+/** `explain` opens the geo databases first: some seconds on a machine that is busy. */
+const TIMEOUT_MS = 15_000;
 
 /** A request to the admin API. */
 interface AdminRequest {

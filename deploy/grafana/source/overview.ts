@@ -114,6 +114,18 @@ const OVER_TIME = [
     ],
   }),
   series({
+    title: 'HTTPS requests at POPs, by the layer that answered',
+    says: 'Where POPs run in these processes; empty elsewhere. More: dashboard Request path.',
+    unit: 'reqps',
+    stacked: true,
+    queries: [
+      {
+        expr: 'sum by (layer) (rate(isochrone_pop_requests_total{instance=~"$instance"}[$__rate_interval]))',
+        legend: '{{layer}}',
+      },
+    ],
+  }),
+  series({
     title: 'Time that a query takes here',
     says: 'From the reading of a UDP query to the kernel having its response; sampled, measured.',
     unit: 's',
