@@ -45,6 +45,8 @@ export async function startProgram(
     readonly env?: Record<string, string>;
     /** DNS port; absent: a free one. */
     readonly port?: number;
+    /** How long the start may take, ms. */
+    readonly startMs?: number;
   } = {},
 ): Promise<Program> {
   const state = options.state ?? mkdtempSync(join(tmpdir(), 'isochrone-test-'));
@@ -61,7 +63,7 @@ export async function startProgram(
     stream.setEncoding('utf8').on('data', (text: string) => {
       printed += text;
     });
-  const ready = await readyLine(child, () => printed);
+  const ready = await readyLine(child, () => printed, options.startMs);
   const dns = ready.dns?.[0] ?? '';
   return {
     port: Number(dns.slice(dns.lastIndexOf(':') + 1)),
@@ -139,8 +141,9 @@ function endOf(child: ChildProcess): Promise<number | string> {
 async function readyLine(
   child: ChildProcess,
   printed: () => string,
+  startMs = START_MS,
 ): Promise<{ dns?: string[]; admin: string }> {
-  const deadline = performance.now() + START_MS;
+  const deadline = performance.now() + startMs;
   while (performance.now() < deadline && child.exitCode === null) {
     const line = printed()
       .split('\n')
