@@ -42,8 +42,8 @@ export interface PopTierOptions
   readonly threads?: number;
   /** What threads cannot know; absent: nobody does. */
   readonly answer?: (question: PopQuestion) => PopAnswer;
-  /** The client image in use now, and the places that it speaks of. */
-  readonly clients: () => Uint8Array;
+  /** The client image in use now, where clients are located; and the places that it speaks of. */
+  readonly clients: () => Uint8Array | undefined;
   readonly places: Pick<Places, 'country' | 'digest'>;
   readonly log: (line: string) => void;
   readonly closeLater: CloseLater;
@@ -65,7 +65,7 @@ export async function startPopTier(options: PopTierOptions): Promise<PopTier> {
     await Promise.all(threads.map((thread) => thread.close()));
   });
   const opened = await openAll(threads);
-  if (needsClients(config)) closeLater(watchClients(clients, threads));
+  if (locatesClients(config)) closeLater(watchClients(clients, threads));
   const threadOf = new Map(
     partsOf(options).flatMap((pops, at) => pops.map(({ index }) => [index, threads[at] as PopThread])),
   );
@@ -98,9 +98,8 @@ function dataOf(options: PopTierOptions): readonly PopThreadData[] {
   const { config, clients, places } = options;
   const { fleet, edge, security, services } = config;
   const { anyAddress, port, certificate, beaconScript, believesClients, popState, answer } = options;
-  const where = needsClients(config)
-    ? { clients: clients(), placesDigest: places.digest, country: places.country }
-    : undefined;
+  const image = locatesClients(config) ? clients() : undefined;
+  const where = image && { clients: image, placesDigest: places.digest, country: places.country };
   return partsOf(options).map((pops) => ({
     config: { fleet, edge, security, services },
     only: pops.map(({ index }) => index),
@@ -135,9 +134,11 @@ function partsOf({ config, only, threads }: PopTierOptions): readonly (readonly 
   return parts.map(({ pops }) => pops);
 }
 
-/** Only steps that are configured ask where clients are. */
-function needsClients({ edge }: Pick<Config, 'edge'>): boolean {
-  return Object.keys(edge.distributions).length > 0;
+/** Whether any step of the configuration asks where clients are. */
+export function locatesClients({ edge }: Pick<Config, 'edge'>): boolean {
+  return Object.values(edge.distributions).some(
+    ({ webAcl, geoRestriction }) => webAcl !== undefined || geoRestriction !== undefined,
+  );
 }
 
 /** Waits for all; what several refuse is told together. */
@@ -156,11 +157,11 @@ async function openAll(threads: readonly PopThread[]) {
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
-function watchClients(clients: () => Uint8Array, threads: readonly PopThread[]): () => void {
+function watchClients(clients: () => Uint8Array | undefined, threads: readonly PopThread[]): () => void {
   let known = clients();
   const timer = setInterval(() => {
     const now = clients();
-    if (now === known) return;
+    if (now === known || now === undefined) return;
     known = now;
     for (const thread of threads) thread.setClients(now);
   }, LOOK_EVERY_MS);

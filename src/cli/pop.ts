@@ -19,7 +19,7 @@ import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
 import { reportPops } from './pop-report.ts';
-import { startPopTier } from './pop-tier.ts';
+import { locatesClients, startPopTier } from './pop-tier.ts';
 import {
   DELAY_OPTIONS,
   SEED_OPTION,
@@ -93,13 +93,14 @@ export const popCommand: Command = {
     await runUntilStopped(terminal, async (closeLater) => {
       closeLater(rereadAtHangup(terminal, log, []));
       const ground = loadGround(config);
-      const loading = loadClients(ground, terminal);
-      closeLater(loading.cancel);
+      // Loading takes seconds where the image must be made: not for nothing.
+      const loading = locatesClients(config) ? loadClients(ground, terminal) : undefined;
+      if (loading !== undefined) closeLater(loading.cancel);
       const store = await openStore(config);
       closeLater(() => store.close());
       const popState = popStateWords(config.fleet.pops.length);
       const drains = followOwnDrains(store, own, { popState, closeLater });
-      const clients = clientsInUse(ground, await loading.clients);
+      const clients = loading && clientsInUse(ground, await loading.clients);
       const certificate = demoCertificate(config, log);
       const popPort = port ?? portOf(config);
       const pops = await startPopTier({
@@ -110,7 +111,7 @@ export const popCommand: Command = {
         anyAddress: true,
         popState,
         believesClients: false,
-        clients: () => clients.loaded().bytes,
+        clients: () => clients?.loaded().bytes,
         places: ground.places,
         log,
         closeLater,
