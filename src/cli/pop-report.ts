@@ -23,6 +23,7 @@ export function reportPops(
       figures: {
         report: (nowMs) => reportOf(pop, nowMs, { pops, drain: wish() }),
         demand: () => pops.load(pop.index).demand,
+        servedRps: () => pops.load(pop.index).rps,
       },
       turn,
     }),

@@ -33,8 +33,13 @@ const BATCHES_PER_READ = 500;
  * much; a store keeps minutes of them, ms.
  */
 const BEFORE_START_MS = 15_000;
-/** Demand is read every so many ticks, once there is some: it changes slowly, and is long. */
+/**
+ * Demand is read every so many ticks, once there is some: it changes slowly, and is long. Sooner where a POP
+ * that is filled to so much rose by this share of its capacity since it was read.
+ */
 const DEMAND_TICKS = 5;
+const FILLED_SHARE = 0.5;
+const RISE_SHARE = 0.05;
 /** What a network to be measured counts for that nobody was seen to ask from, requests/s. */
 const QUIET_RPS = 0.1;
 
@@ -92,8 +97,15 @@ export function createInputs(options: {
   };
   const overridesNow = (): readonly FleetOverride[] =>
     withMaintenance(overrides, [...maintenance.drains(clock.nowMs()), ...wishes]);
+  /** What POPs reported when demand was read last, requests/s. */
+  let loads: ReadonlyMap<string, number> = new Map();
+  const noteLoads = (reports: readonly PopReport[]): void => {
+    loads = new Map(reports.map(({ pop, loadRps }) => [pop, loadRps]));
+  };
+  const isSteep = ({ pop, loadRps, capacityRps }: PopReport): boolean =>
+    loadRps > FILLED_SHARE * capacityRps && loadRps - (loads.get(pop) ?? 0) > RISE_SHARE * capacityRps;
+  const isDemandDue = (): boolean => !hasDemand || reads % DEMAND_TICKS === 0;
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
-    if (hasDemand && reads % DEMAND_TICKS !== 0) return undefined;
     const demand = await attempt(() => store.demand());
     hasDemand ||= (demand?.length ?? 0) > 0;
     return demand?.concat(quiet(demand)).map(({ network, rps, service = '' }) => {
@@ -107,13 +119,16 @@ export function createInputs(options: {
   };
   return {
     read: async () => {
-      const [hasSamples, reports, demand, hasOverrides] = await Promise.all([
+      const isDue = isDemandDue();
+      const [hasSamples, reports, dueDemand, hasOverrides] = await Promise.all([
         readSamples(),
         attempt<readonly PopReport[]>(() => store.reports()),
-        readDemand(),
+        isDue ? readDemand() : undefined,
         readOverrides(),
       ]);
       if (!hasSamples || reports === undefined || !hasOverrides) return undefined;
+      const demand = !isDue && reports.some(isSteep) ? await readDemand() : dueDemand;
+      if (demand !== undefined) noteLoads(reports);
       reads++;
       wishes = drainWishes(reports);
       const bursts = samples;

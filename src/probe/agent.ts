@@ -7,7 +7,7 @@ import { BATCH_SAMPLES_MAX } from '../store/bounds.ts';
 import type { Demand, PopReport, Sample, SampleBatch, Target } from '../store/store.ts';
 import { createNews } from './news.ts';
 import type { Outbox } from './outbox.ts';
-import { isReportNews } from './report-news.ts';
+import { isReportNews, isSteep } from './report-news.ts';
 import { type Sink, storeTimeMs } from './sink.ts';
 import { createTargetList } from './targets.ts';
 
@@ -54,6 +54,8 @@ export type Outcome = Omit<Sample, 'network'> | 'unknown' | 'held-back' | 'silen
 export interface Figures {
   readonly report: (nowMs: number) => PopReport;
   readonly demand: () => readonly Demand[];
+  /** Load that may rise within moments, requests/s; absent: none does. A steep rise is told at once. */
+  readonly servedRps?: () => number;
 }
 
 /** What `createAgent` needs. */
@@ -80,6 +82,8 @@ const STEP_MAX_MS = 200;
 const BATCH_EVERY_MS = 300;
 const REPORT_EVERY_MS = 1_000;
 const DEMAND_EVERY_MS = 2_000;
+/** Steep rises are told so far apart, ms. */
+const RISES_APART_MS = 250;
 
 /** Makes an agent. Its first step reports at once. */
 export function createAgent(options: AgentOptions): Agent {
@@ -113,12 +117,23 @@ export function createAgent(options: AgentOptions): Agent {
     if (!sink.state().connected) counts.reportsLost++;
     else send().catch(() => counts.reportsLost++);
   };
+  let servedRps = 0;
+  let reportedMs = -Infinity;
   const report = (nowMs: number): void => {
+    servedRps = figures.servedRps?.() ?? 0;
+    reportedMs = nowMs;
     const said = figures.report(nowMs);
     const now = { ...said, atMs: storeTimeMs(sink, said.atMs) };
     const isNews = isReportNews(lastReport, now);
     lastReport = now;
     sendLatest(() => sink.putReport(now, isNews));
+  };
+  const sendDemand = (): void => sendLatest(() => sink.putDemand(pop, figures.demand()));
+  const isRising = (nowMs: number): boolean => {
+    const nowRps = figures.servedRps?.();
+    if (nowRps === undefined || lastReport === undefined || nowMs - reportedMs < RISES_APART_MS) return false;
+    const { loadRps, capacityRps } = lastReport;
+    return isSteep(loadRps, loadRps + nowRps - servedRps, capacityRps);
   };
   const sendBatch = (nowMs: number, isNews: boolean): void => {
     const samples = pending;
@@ -135,8 +150,10 @@ export function createAgent(options: AgentOptions): Agent {
       for (const network of news.doubted(nowMs)) measure({ network }, nowMs);
       const isNews = news.take(nowMs);
       if (isNews || isTurn(BATCH_EVERY_MS)) sendBatch(nowMs, isNews);
-      if (isFirst || isTurn(REPORT_EVERY_MS)) report(nowMs);
-      if (isFirst || isTurn(DEMAND_EVERY_MS)) sendLatest(() => sink.putDemand(pop, figures.demand()));
+      const isSteepNow = isRising(nowMs);
+      // Before the report: whoever hears of that reads the demand.
+      if (isFirst || isSteepNow || isTurn(DEMAND_EVERY_MS)) sendDemand();
+      if (isFirst || isSteepNow || isTurn(REPORT_EVERY_MS)) report(nowMs);
       lastMs = nowMs;
     },
     readTargets: list.read,

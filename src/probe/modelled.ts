@@ -119,6 +119,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
         figures: {
           report: (nowMs) => withServed(reportOf(pop, nowMs, situation), options.served?.(pop.index)),
           demand: () => allDemand(traffic.demandOf(pop.index), options.served?.(pop.index).demand),
+          ...(options.served && { servedRps: () => options.served?.(pop.index).rps ?? 0 }),
         },
         turn: pop.index,
       }),

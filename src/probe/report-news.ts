@@ -3,6 +3,9 @@ import type { LinkReport, PopReport } from '../store/store.ts';
 /** A change of load by this share of the capacity is news, of a link's use likewise. */
 const LOAD_SHARE = 0.2;
 const LINK_SHARE = 0.2;
+/** Of a POP that is filled to this share, a rise by so much of its capacity. */
+const FILLED_SHARE = 0.6;
+const RISE_SHARE = 0.05;
 const QUEUE_MS = 5;
 const LOSS_RATE = 0.01;
 
@@ -11,8 +14,14 @@ export function isReportNews(before: PopReport | undefined, now: PopReport): boo
   if (before === undefined) return false;
   const capacityRps = Math.max(1, Math.min(before.capacityRps, now.capacityRps));
   if (Math.abs(now.loadRps - before.loadRps) > LOAD_SHARE * capacityRps) return true;
+  if (isSteep(before.loadRps, now.loadRps, capacityRps)) return true;
   if (Math.abs(now.capacityRps - before.capacityRps) > LOAD_SHARE * capacityRps) return true;
   return now.links.some((link, i) => isLinkNews(before.links[i], link));
+}
+
+/** Whether a POP may be full before the next tick: it is well filled, and that rose by much. */
+export function isSteep(beforeRps: number, nowRps: number, capacityRps: number): boolean {
+  return nowRps > FILLED_SHARE * capacityRps && nowRps - beforeRps > RISE_SHARE * capacityRps;
 }
 
 function isLinkNews(before: LinkReport | undefined, now: LinkReport): boolean {

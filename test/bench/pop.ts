@@ -1,15 +1,14 @@
 /**
- * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian in one
- * run, by processor time a request; and good clients while 5,000 slow connections hold on to the POP.
+ * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian, and beside
+ * Varnish with hitch for TLS where they are installed, in one run, by processor time a request.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { Agent, request } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { askFor, startLonePop } from '../helpers/lone-pop.ts';
 import { freePort } from '../helpers/redis.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,7 +16,6 @@ const folder = mkdtempSync(join(tmpdir(), 'isochrone-bench-pop-'));
 const ADDRESS = '127.96.1.1';
 const SECONDS = 5;
 const CONNECTIONS = 32;
-const SLOW = 5_000;
 const children: ChildProcess[] = [];
 
 function start(command: string, args: readonly string[]): ChildProcess {
@@ -40,15 +38,23 @@ function cpuSeconds(pid: number): number {
   return sum / ticks;
 }
 
+/** What serves, and what else works for it. */
+interface Server {
+  readonly pid: number;
+  readonly port: number;
+  readonly others?: readonly number[];
+}
+
 interface Result {
   readonly rps: number;
   readonly cpuMicros: number;
 }
 
-async function load(pid: number, port: number): Promise<Result> {
+async function load({ pid, port, others = [] }: Server): Promise<Result> {
   const url = `https://${ADDRESS}:${port}/object`;
-  await ask(port, new Agent({ keepAlive: false }));
-  const before = cpuSeconds(pid);
+  await ask(port);
+  const cpu = () => [pid, ...others].reduce((sum, one) => sum + cpuSeconds(one), 0);
+  const before = cpu();
   const args = ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '-H', 'Host: bench.example', url];
   const text = await new Promise<string>((resolve, reject) => {
     const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -61,57 +67,24 @@ async function load(pid: number, port: number): Promise<Result> {
   });
   const count = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
   if (/Non-2xx/.test(text) || count === 0) throw new Error(text);
-  return { rps: count / SECONDS, cpuMicros: ((cpuSeconds(pid) - before) / count) * 1e6 };
+  return { rps: count / SECONDS, cpuMicros: ((cpu() - before) / count) * 1e6 };
 }
 
-function ask(port: number, agent: Agent): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const options = { host: ADDRESS, port, path: '/object', headers: { host: 'bench.example' }, agent };
-    const asked = request({ ...options, rejectUnauthorized: false, timeout: 10_000 }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode ?? 0));
-    });
-    asked.on('timeout', () => asked.destroy(new Error('no answer in 10 s')));
-    asked.on('error', reject);
-    asked.end();
-  });
+function ask(port: number): Promise<number> {
+  return askFor({ host: ADDRESS, port, agent: new Agent({ keepAlive: false }) });
 }
 
 async function answers(port: number): Promise<void> {
   for (let i = 0; i < 300; i++) {
     try {
-      if ((await ask(port, new Agent({ keepAlive: false }))) === 200) return;
+      if ((await ask(port)) === 200) return;
     } catch {}
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error(`nothing answers on port ${port}`);
 }
 
-async function startPop(origin: number): Promise<{ pid: number; port: number }> {
-  const port = await freePort();
-  writeFileSync(
-    join(folder, 'zone'),
-    '$ORIGIN bench.example.\n@ 60 SOA ns hostmaster 1 60 60 60 60\n@ 60 NS ns\n',
-  );
-  writeFileSync(
-    join(folder, 'c.yaml'),
-    `state: state
-zones: [{origin: bench.example, file: zone}]
-pops:
-  - {code: FRA, city: F, country: DE, region: eu, latitude: 50, longitude: 8, capacityRps: 10000,
-     links: [{transit: t, capacityMbps: 1000, ipv4: ${ADDRESS}}]}
-popTier: {limits: {connectionsMax: 8000, connectionsPerClientMax: 8000}}
-origins: {o: {url: 'http://127.0.0.1:${origin}', region: eu}}
-distributions: {d: {domains: ['*'], behaviours: [{origin: o, compress: false}]}}
-`,
-  );
-  const args = ['pop', '--config', join(folder, 'c.yaml'), '--store', 'memory', '--port', String(port)];
-  const child = start(process.execPath, [join(root, 'src/main.ts'), ...args]);
-  await answers(port);
-  return { pid: child.pid ?? 0, port };
-}
-
-async function startNginx(origin: number): Promise<{ pid: number; port: number }> {
+async function startNginx(origin: number): Promise<Server> {
   const port = await freePort();
   mkdirSync(join(folder, 'nginx'));
   const file = join(folder, 'nginx.conf');
@@ -137,73 +110,47 @@ http {
   return { pid: child.pid ?? 0, port };
 }
 
-/** Half of them never end a request head, half drip a body; each from an address of its own. */
-const ATTACK = `
-const tls = require('node:tls'), net = require('node:net');
-const [address, port, count] = process.argv.slice(1); let open = 0;
-for (let i = 0; i < Number(count); i++) setTimeout(() => {
-  const from = '127.97.' + (i >> 7) + '.' + ((i & 127) + 1);
-  const tcp = net.connect({ host: address, port: Number(port), localAddress: from });
-  tcp.on('error', () => {});
-  const socket = tls.connect({ socket: tcp, rejectUnauthorized: false });
-  socket.on('error', () => {});
-  const head = 'Host: bench.example\\r\\n';
-  const first = i % 2 ? 'GET /object HTTP/1.1\\r\\n' + head
-    : 'POST /object HTTP/1.1\\r\\n' + head + 'Content-Length: 100000\\r\\n\\r\\n';
-  socket.once('secureConnect', () => {
-    socket.write(first);
-    const timer = setInterval(() => socket.write(i % 2 ? 'x-a: b\\r\\n' : 'a'), 1000);
-    socket.once('close', () => clearInterval(timer));
-  });
-}, i * 2);
-`;
-
-async function underAttack(port: number): Promise<string> {
-  start(process.execPath, ['-e', ATTACK, ADDRESS, String(port), String(SLOW)]);
-  const agent = new Agent({ keepAlive: false });
-  const times: number[] = [];
-  let failed = 0;
-  const untilMs = performance.now() + 25_000;
-  while (performance.now() < untilMs) {
-    const beganMs = performance.now();
+/** Varnish behind hitch, as it speaks no TLS; undefined where one is not installed. */
+async function startVarnish(origin: number): Promise<Server | undefined> {
+  for (const command of ['varnishd', 'hitch'])
     try {
-      if ((await ask(port, agent)) !== 200) failed++;
-      else times.push(performance.now() - beganMs);
+      execFileSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' });
     } catch {
-      failed++;
+      console.log(`varnish is left out: there is no ${command}`);
+      return undefined;
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  times.sort((one, other) => one - other);
-  const at = (share: number): string => (times[Math.floor(times.length * share)] ?? 0).toFixed(0);
-  return `${times.length} new connections served, ${failed} failed; median ${at(0.5)} ms, p99 ${at(0.99)} ms`;
+  const [port, plain] = [await freePort(), await freePort()];
+  const own = ['-a', `127.0.0.1:${plain}`, '-b', `127.0.0.1:${origin}`, '-n', join(folder, 'varnish')];
+  const varnish = start('varnishd', ['-F', ...own, '-s', 'malloc,64m', '-j', 'none']);
+  const parts = ['pop.crt', 'pop.key'].map((name) => readFileSync(join(folder, 'state', name), 'utf8'));
+  writeFileSync(join(folder, 'hitch.pem'), parts.join('\n'), { mode: 0o600 });
+  const ends = [`--frontend=[${ADDRESS}]:${port}`, `--backend=[127.0.0.1]:${plain}`];
+  const hitch = start('hitch', [...ends, '--workers=1', '--quiet', join(folder, 'hitch.pem')]);
+  await answers(port);
+  return { pid: varnish.pid ?? 0, port, others: [hitch.pid ?? 0] };
 }
 
-const body = Buffer.alloc(1024, 'a');
-const origin = createServer((_request, response) => {
-  response.writeHead(200, { 'content-length': '1024', 'cache-control': 'max-age=3600' });
-  response.end(body);
-});
-await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve));
-const { port: originPort } = origin.address() as AddressInfo;
+const pop = await startLonePop(folder, ADDRESS);
 try {
-  const pop = await startPop(originPort);
-  const nginx = await startNginx(originPort);
+  const isochrone = { pid: pop.child.pid ?? 0, port: pop.port };
+  const nginx = await startNginx(pop.originPort);
+  const varnish = await startVarnish(pop.originPort);
   for (const [name, of] of [
-    ['warm-up', pop],
-    ['isochrone', pop],
+    ['warm-up', isochrone],
+    ['isochrone', isochrone],
     ['nginx', nginx],
-    ['isochrone', pop],
+    ['varnish', varnish],
+    ['isochrone', isochrone],
     ['nginx', nginx],
+    ['varnish', varnish],
   ] as const) {
-    const { rps, cpuMicros } = await load(of.pid, of.port);
+    if (of === undefined) continue;
+    const { rps, cpuMicros } = await load(of);
     const each = `${cpuMicros.toFixed(1)} µs of processor a request`;
     console.log(`${name.padEnd(10)} ${rps.toFixed(0).padStart(7)} requests/s  ${each}`);
   }
-  console.log(`while ${SLOW} slow connections come: ${await underAttack(pop.port)}`);
 } finally {
   for (const child of children) child.kill();
-  origin.close();
-  origin.closeAllConnections();
+  await pop.close();
   rmSync(folder, { recursive: true, force: true });
 }
