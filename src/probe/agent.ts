@@ -117,24 +117,16 @@ export function createAgent(options: AgentOptions): Agent {
     if (!sink.state().connected) counts.reportsLost++;
     else send().catch(() => counts.reportsLost++);
   };
-  let servedRps = 0;
-  let reportedMs = -Infinity;
+  const rises = watchRises(figures);
   const report = (nowMs: number): void => {
-    servedRps = figures.servedRps?.() ?? 0;
-    reportedMs = nowMs;
     const said = figures.report(nowMs);
     const now = { ...said, atMs: storeTimeMs(sink, said.atMs) };
     const isNews = isReportNews(lastReport, now);
     lastReport = now;
+    rises.told(now, nowMs);
     sendLatest(() => sink.putReport(now, isNews));
   };
   const sendDemand = (): void => sendLatest(() => sink.putDemand(pop, figures.demand()));
-  const isRising = (nowMs: number): boolean => {
-    const nowRps = figures.servedRps?.();
-    if (nowRps === undefined || lastReport === undefined || nowMs - reportedMs < RISES_APART_MS) return false;
-    const { loadRps, capacityRps } = lastReport;
-    return isSteep(loadRps, loadRps + nowRps - servedRps, capacityRps);
-  };
   const sendBatch = (nowMs: number, isNews: boolean): void => {
     const samples = pending;
     pending = [];
@@ -150,7 +142,7 @@ export function createAgent(options: AgentOptions): Agent {
       for (const network of news.doubted(nowMs)) measure({ network }, nowMs);
       const isNews = news.take(nowMs);
       if (isNews || isTurn(BATCH_EVERY_MS)) sendBatch(nowMs, isNews);
-      const isSteepNow = isRising(nowMs);
+      const isSteepNow = rises.isSteep(nowMs);
       // Before the report: whoever hears of that reads the demand.
       if (isFirst || isSteepNow || isTurn(DEMAND_EVERY_MS)) sendDemand();
       if (isFirst || isSteepNow || isTurn(REPORT_EVERY_MS)) report(nowMs);
@@ -161,6 +153,24 @@ export function createAgent(options: AgentOptions): Agent {
     take,
     reportNow: report,
     counts: () => counts,
+  };
+}
+
+/** Whether the POP's load rose steeply since it was told last. */
+function watchRises({ servedRps }: Figures) {
+  let last: PopReport | undefined;
+  let toldRps = 0;
+  let toldMs = -Infinity;
+  return {
+    told: (report: PopReport, nowMs: number): void => {
+      last = report;
+      toldMs = nowMs;
+      toldRps = servedRps?.() ?? 0;
+    },
+    isSteep: (nowMs: number): boolean => {
+      if (servedRps === undefined || last === undefined || nowMs - toldMs < RISES_APART_MS) return false;
+      return isSteep(last.loadRps, last.loadRps + servedRps() - toldRps, last.capacityRps);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian, and beside
- * Varnish with hitch for TLS where they are installed, in one run, by processor time a request.
+ * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian, and
+ * beside Varnish with hitch for TLS where they are installed, in one run, by processor time a request.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
