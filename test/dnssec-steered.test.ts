@@ -60,6 +60,7 @@ _dns.web SVCB 1 web alpn=dot ipv4hint=auto ipv6hint=auto
 *.hw STEER web
 *.hw HTTPS 1 . ipv4hint=auto ipv6hint=auto
 hintalias HTTPS 0 a.hw
+hintother HTTPS 1 web ipv6hint=auto
 `;
 const fleet: Fleet = {
   pops: [],
@@ -213,6 +214,9 @@ test('signatures are asked for: one RRset of a steered name, TTLs as in its answ
     assert.ok(asked.sections[0].length >= 1);
     assert.equal(asked.ecs?.scope, 8);
   }
+  const filled = askDirectly('hintother.nsec.test.', 'RRSIG', { subnet: '2.0.0.0/24' });
+  assert.match(filled.sections[0].join(), /^hintother\S+ 60 RRSIG HTTPS /);
+  assert.deepEqual([filled.sections[0].length, filled.sections[2].length], [1, 0]);
   const several = askDirectly('every.nsec.test.', 'RRSIG');
   assert.match(several.sections[0].join(), /RRSIG TXT/);
 });

@@ -73,7 +73,8 @@ export function answerFilled(context: AnswerContext, entry: number, resolver: Ad
     return notReady(context);
   }
   finishChosen(context, put);
-  if (!outcome.truncated && context.query.qtype !== TYPE_ANY)
+  const { qtype } = context.query;
+  if (!outcome.truncated && qtype !== TYPE_ANY && qtype !== TYPE_RRSIG)
     putAdditional(context, entry, start, message.nameAt, resolver);
   return RCODE_NOERROR;
 }

@@ -1,4 +1,5 @@
 import type { Address } from '../base/address.ts';
+import { TYPE } from '../wire/constants.ts';
 import { HEADER_SIZE } from '../wire/query.ts';
 import { BLOCK, CANDIDATES, FILLED, FORM, GAP_IPV6, RECORD_HEAD, RRSET } from '../zone/image.ts';
 import { PUT } from './chosen.ts';
@@ -26,6 +27,7 @@ const { GAPS: FORM_GAPS, OCTETS: FORM_OCTETS, RUN: FORM_RUN, WORDS: FORM_WORDS }
 const { COUNT: RRSET_COUNT, RUN: RRSET_RUN } = RRSET;
 const { CUT: PUT_CUT, UNSIGNED: PUT_UNSIGNED, WHOLE: PUT_WHOLE } = PUT;
 const { A: KIND_A, AAAA: KIND_AAAA } = STEERED_KIND;
+const { RRSIG: TYPE_RRSIG } = TYPE;
 const KINDS = STEERED_KINDS;
 const GAP_OF_IPV6 = GAP_IPV6;
 const HEAD = RECORD_HEAD;
@@ -55,7 +57,8 @@ export function resolveFilled(
 
 /**
  * Puts an RRset with its hints filled with the addresses of the link that was chosen, and its signatures if
- * they are asked for; its owner's name stands at `ownerAt`. Returns a `PUT` value.
+ * they are asked for, or these alone if they are the question; its owner's name stands at `ownerAt`. Returns
+ * a `PUT` value.
  */
 export function putFilled(
   context: AnswerContext,
@@ -64,9 +67,10 @@ export function putFilled(
   chosen: Outcome,
   ownerAt: number,
 ): number {
-  const { message, hit } = context;
+  const { message, hit, query } = context;
   const { words } = context.zones;
   const { block } = hit;
+  if (query.qtype === TYPE_RRSIG) return signFilled(context, forms, chosen, ownerAt);
   const service = context.services[chosen.serviceIndex] as Service;
   const ipv4 = addressOf(service, chosen.linkIndex, KIND_A);
   const ipv6 = addressOf(service, chosen.linkIndex, KIND_AAAA);

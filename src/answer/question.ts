@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts';
 import { CLASS, RCODE, TYPE } from '../wire/constants.ts';
-import { BLOCK, FLAG, NODE, RECORD_HEAD, RRSET_FLAG } from '../zone/image.ts';
+import { BLOCK, FLAG, NODE, RECORD_HEAD, RRSET, RRSET_FLAG } from '../zone/image.ts';
 import { findNode, findZone, HIT, rrsetOf, rrsetsOf } from '../zone/image-find.ts';
 import { putAdditional } from './additional.ts';
 import { answerFilled, answerSteered } from './answer-steered.ts';
@@ -40,6 +40,7 @@ const { CNAME: FLAG_CNAME, STEER: FLAG_STEER } = FLAG;
 const { COUNTS: NODE_COUNTS, NAME: NODE_NAME } = NODE;
 const { DELEGATION: HIT_DELEGATION, DNAME: HIT_DNAME, NXDOMAIN: HIT_NXDOMAIN, WILDCARD: HIT_WILDCARD } = HIT;
 const { ADDITIONAL: RRSET_FLAG_ADDITIONAL, FILLED: RRSET_FLAG_FILLED } = RRSET_FLAG;
+const { WORDS: RRSET_WORDS } = RRSET;
 const HEAD = RECORD_HEAD;
 const CHAIN_LIMIT = CHAIN_MAX;
 /** A chain of signed aliases ends behind so much: pointers must reach all names of a message. */
@@ -153,11 +154,23 @@ function answerMade(context: AnswerContext, node: number, resolver: Address): nu
     putProofs(context);
     return RCODE_NOERROR;
   }
+  const isMade = query.qtype === TYPE_RRSIG && words[hit.block + BLOCK_CHAIN] !== 0;
+  const filled = isMade ? filledRRset(words, node) : 0;
+  if (filled !== 0) return answerFilled(context, filled, resolver);
   if (((words[node] as number) & FLAG_STEER) !== 0) {
-    const isMade = query.qtype === TYPE_RRSIG && words[hit.block + BLOCK_CHAIN] !== 0;
     if (isMade || mayBeAlias(context, node)) return answerSteered(context, node, resolver);
   }
   return deny(context, RCODE_NOERROR);
+}
+
+/** The entry of an RRset of the node whose hints are filled; 0 if none are. */
+function filledRRset(words: Int32Array, node: number): number {
+  let entry = rrsetsOf(words, node);
+  for (let left = (words[node + NODE_COUNTS] as number) & 0xffff; left > 0; left--) {
+    if (((words[entry] as number) & RRSET_FLAG_FILLED) !== 0) return entry;
+    entry += RRSET_WORDS;
+  }
+  return 0;
 }
 
 function firstRRset(words: Int32Array, node: number): number {
