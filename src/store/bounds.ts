@@ -24,5 +24,3 @@ export const TARGETS_MAX = 10_000;
 export const TARGETS_EXPIRY_MS = 5_000;
 /** Invalidations that are kept for POPs that were away; who missed older ones empties its caches. */
 export const INVALIDATIONS_KEPT = 1_000;
-/** Invalidations go when nobody made one for so long, ms: a week. */
-export const INVALIDATIONS_EXPIRY_MS = 7 * 86_400_000;

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { INVALIDATIONS_EXPIRY_MS, INVALIDATIONS_KEPT } from './bounds.ts';
+import { INVALIDATIONS_KEPT } from './bounds.ts';
 import { decodeInvalidation } from './codec.ts';
 import type { Invalidation } from './invalidations.ts';
 import type { RedisContext } from './redis-context.ts';
@@ -15,8 +15,7 @@ local after = last[1] and last[1][1] or '0-0'
 local time = redis.call('TIME')
 local ms = math.max(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(string.match(after, '^%d+')) + 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], string.format('%.0f-0', ms), 'i', ARGV[1], 'after', after)
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PUBLISH', ARGV[4], 'invalidations')
+redis.call('PUBLISH', ARGV[3], 'invalidations')
 return 1`;
 
 /** Invalidations: one stream; a cursor is the id of the last entry read. */
@@ -34,7 +33,7 @@ export function createRedisInvalidations(
   return {
     addInvalidation: async (invalidation) => {
       const text = JSON.stringify(invalidation);
-      const values = [text, kept, INVALIDATIONS_EXPIRY_MS, channel];
+      const values = [text, kept, channel];
       await connection.call((redis) => redis.eval(ADD_SCRIPT, 1, key, ...values));
     },
     readInvalidations: async (cursor) => {
@@ -44,6 +43,12 @@ export function createRedisInvalidations(
         redis.xread('COUNT', INVALIDATIONS_KEPT, 'STREAMS', key, cursor),
       );
       const entries = reply?.[0]?.[1] ?? [];
+      if (entries.length === 0) {
+        // The entry read last is the newest still, unless Redis lost its data, and others with it.
+        const newest = await newestId();
+        const missed = millisOf(newest) < millisOf(cursor);
+        return { invalidations: [], missed, cursor: missed ? newest : cursor };
+      }
       const invalidations: Invalidation[] = [];
       let last = cursor;
       let missed = false;
@@ -63,6 +68,10 @@ export function createRedisInvalidations(
 
 /** Before all ids. */
 const NOTHING = '0-0';
+
+function millisOf(id: string): number {
+  return Number(id.split('-')[0]);
+}
 
 function* pairs(fields: readonly string[]): Generator<[string, string]> {
   for (let at = 0; at + 1 < fields.length; at += 2) yield [fields[at] ?? '', fields[at + 1] ?? ''];
