@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startProgram } from '../helpers/program.ts';
+import { permit, startProgram } from '../helpers/program.ts';
 import { startDataServer } from './data-client.ts';
 import { offer } from './loads.ts';
 import { LOAD_CORE, median, progress, sleep } from './machine.ts';
@@ -76,7 +76,7 @@ export async function measureVerdict(stand: Stand): Promise<string> {
     const startMs = Date.now();
     await fetch(`${up.admin}/api/model`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...permit(up) },
       body: JSON.stringify({ pop: VICTIM, outage: true }),
     });
     const isDown = async (): Promise<boolean> =>

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { opened } from '../e2e/steps.ts';
 import { strangers } from '../helpers/metric-names.ts';
 import { startPopLoad, startPopWorld } from '../helpers/pop-load.ts';
-import { dig, type Program, runTool } from '../helpers/program.ts';
+import { dig, type Program, permit, runTool } from '../helpers/program.ts';
 import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
 import { startLoad } from '../helpers/steady-load.ts';
 
@@ -89,10 +89,7 @@ async function trouble(up: Program): Promise<void> {
   for (let i = 0; i < 20; i++) await dig(up.port, 'www.cdn.example', '+tcp', `+subnet=5.9.${i}.0/24`);
   await fetch(`${up.admin}/api/model`, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${readFileSync(join(up.state, 'admin.token'), 'utf8').trim()}`,
-    },
+    headers: { 'content-type': 'application/json', ...permit(up) },
     body: JSON.stringify({ pop: 'FRA', outage: true }),
   });
 }

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem } from '../../src/base/errors.ts';
-import { type Program, runProgram, startProgram } from '../helpers/program.ts';
+import { type Program, permit, runProgram, startProgram } from '../helpers/program.ts';
 import { freePort } from '../helpers/redis.ts';
 
 /** What is asked wrongly of a running program: it says why not, and goes on. */
@@ -41,8 +39,8 @@ test('rubbish for the admin API is answered or cut off, and is no news', async (
   const long = await fetch(`${program.admin}/?${'a'.repeat(20_000)}`);
   assert.equal(long.status, 431);
   const socket = connect(Number(port), hostname);
-  const token = readFileSync(join(program.state, 'admin.token'), 'utf8').trim();
-  const head = `POST /api/model HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n`;
+  const { authorization } = permit(program);
+  const head = `POST /api/model HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: ${authorization}\r\n`;
   socket.write(`${head}content-type: application/json\r\ncontent-length: 50\r\n\r\n{`);
   await sleep(50);
   socket.destroy();

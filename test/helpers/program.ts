@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,6 +82,11 @@ export async function startProgram(
       return result;
     },
   };
+}
+
+/** The header that changes of a program need. */
+export function permit({ state }: Pick<Program, 'state'>): { readonly authorization: string } {
+  return { authorization: `Bearer ${readFileSync(join(state, 'admin.token'), 'utf8').trim()}` };
 }
 
 /** Runs `isochrone …` to its end. */

@@ -3,6 +3,7 @@
  * root), and draws what the terminal showed as docs/session.svg.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,11 +32,18 @@ const COMMANDS: readonly (readonly [says: string, command: string])[] = [
   ['And back.', 'npx isochrone restore GIG'],
 ];
 
+/** The demo's token is here: its state folder is not where the commands look. */
+const ENV = { ...process.env, ISOCHRONE_TOKEN: randomUUID() };
+
 if (!runsInOwnNetwork(fileURLToPath(import.meta.url))) await record();
 
 async function record(): Promise<void> {
   const state = mkdtempSync(join(tmpdir(), 'isochrone-session-'));
-  const demo = spawn(process.execPath, [main, 'up', '--state', state], { cwd: root, stdio: 'pipe' });
+  const demo = spawn(process.execPath, [main, 'up', '--state', state], {
+    cwd: root,
+    env: ENV,
+    stdio: 'pipe',
+  });
   try {
     await started(demo);
     await known();
@@ -80,7 +88,7 @@ async function known(): Promise<void> {
 /** What a terminal shows of a command, with its colours. */
 function typed(command: string): string {
   const env = {
-    ...process.env,
+    ...ENV,
     COLUMNS: String(COLUMNS),
     TERM: 'xterm-256color',
     npm_config_progress: 'false',
