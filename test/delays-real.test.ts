@@ -7,11 +7,12 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { DelayStageFacts } from './helpers/delay-stage.ts';
 import { runTool, until } from './helpers/program.ts';
+import { netnsMissing } from './netns/net.ts';
 
 /** Real delays with real programs, in a network namespace of their own: curl, and kill -9. */
 
-const noNamespaces =
-  process.platform !== 'linux' || process.getuid?.() !== 0 ? 'needs root on Linux' : undefined;
+/** Why it cannot be tried here; undefined: it can. */
+let missing = netnsMissing();
 /** The namespace, kept by a program that does nothing; the POPs in it. */
 let keeper: ChildProcess | undefined;
 let stage: ChildProcess | undefined;
@@ -20,14 +21,16 @@ let facts: DelayStageFacts;
 const inside = (...args: string[]): string[] => ['-t', String(keeper?.pid), '-n', ...args];
 
 before(async () => {
-  if (noNamespaces !== undefined) return;
+  if (missing !== undefined) return;
   keeper = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo up && exec sleep 600']);
   await once(keeper.stdout ?? assert.fail(), 'data');
   const script = fileURLToPath(new URL('helpers/delay-stage.ts', import.meta.url));
   stage = spawn('nsenter', inside(process.execPath, script), { stdio: ['pipe', 'pipe', 'inherit'] });
   said = createInterface({ input: stage.stdout ?? assert.fail() });
   const [line] = await Promise.race([once(said, 'line'), once(stage, 'exit')]);
-  facts = JSON.parse(String(line));
+  const told = JSON.parse(String(line)) as DelayStageFacts | { readonly refused: string };
+  if ('refused' in told) missing = told.refused;
+  else facts = told;
 });
 after(async () => {
   if (stage?.exitCode === null && stage.signalCode === null) stage.kill('SIGKILL');
@@ -52,7 +55,7 @@ async function curl(client: string, pop: string, ...more: string[]) {
 }
 
 test('curl feels the model: five clients on five continents, each round trip', async (t) => {
-  if (noNamespaces !== undefined) return t.skip(noNamespaces);
+  if (missing !== undefined) return t.skip(missing);
   const told = facts.clients.map(async ({ address, country, rttMs }) => {
     for (const [pop, more, tlsTrips] of [
       ['FRA', [], 1],
@@ -80,7 +83,7 @@ test('curl feels the model: five clients on five continents, each round trip', a
 });
 
 test('a change of the model is felt at once; what is no stand-in is not delayed', async (t) => {
-  if (noNamespaces !== undefined) return t.skip(noNamespaces);
+  if (missing !== undefined) return t.skip(missing);
   const { address = '', rttMs = {} } = facts.clients.find(({ country }) => country === 'DE') ?? {};
   stage?.stdin?.write('FRA 300\n');
   const slow = await until(
@@ -103,7 +106,7 @@ test('a change of the model is felt at once; what is no stand-in is not delayed'
 });
 
 test('after kill -9 the kernel has neither the queue nor the rules', async (t) => {
-  if (noNamespaces !== undefined) return t.skip(noNamespaces);
+  if (missing !== undefined) return t.skip(missing);
   const queues = (): string => readFileSync(`/proc/${keeper?.pid}/net/netfilter/nfnetlink_queue`, 'utf8');
   assert.match(queues(), /^ *53\d\d /);
   assert.ok(stage !== undefined);
@@ -137,7 +140,7 @@ test('a wrong client is refused, and so is the option where the kernel says no',
   const wrong = await runTool(process.execPath, [main, 'up', '--here', '127.9.9.9', '--real-delays']);
   assert.equal(wrong.code, 2);
   assert.match(wrong.err, /--here "127\.9\.9\.9" is no address or network of `isochrone clients`/);
-  if (noNamespaces !== undefined) return;
+  if (missing !== undefined) return;
   const flags = ['--inh-caps=-net_admin', '--bounding-set=-net_admin'];
   const refused = await runTool('setpriv', [...flags, process.execPath, main, 'up', '--real-delays']);
   assert.equal(refused.code, 1);

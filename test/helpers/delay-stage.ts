@@ -12,7 +12,7 @@ import { startPopStage } from './pop-stage.ts';
  * line says where everything is, and how far; lines that it reads change the modelled internet, and end it.
  */
 
-/** What the first line says. */
+/** What the first line says, unless it is `{"refused": REASON}`: this kernel cannot do it. */
 export interface DelayStageFacts {
   readonly port: number;
   readonly caFile: string;
@@ -48,6 +48,9 @@ const counters = await startDelays({
   store,
   log: console.error,
   closeLater: (close) => closers.push(close),
+}).catch((error: Error) => {
+  console.log(JSON.stringify({ refused: error.message }));
+  process.exit(0);
 });
 const facts: DelayStageFacts = {
   port,
