@@ -60,9 +60,13 @@ test('keys are made, shown, and rolled; the DS is that of dnssec-dsfromkey', asy
   const shown = await run('keys', 'edge.test');
   assert.match(shown.out, /ksk +active/);
   assert.match(shown.out, /zsk +active/);
+  const change = async (algorithm: string) => (await run('roll', 'edge.test', '--algorithm', algorithm)).err;
+  assert.match(await change('rsa'), /--algorithm "rsa" is not ecdsap256sha256 or ed25519/);
+  assert.match(await change('ed25519'), /the zone has that algorithm/);
   const rolled = await run('roll', 'edge.test', '--role', 'zsk');
   assert.match(rolled.out, /zsk +published .*to be served/);
   assert.match((await run('roll', 'edge.test', '--role', 'zsk')).err, /one rollover at a time/);
+  assert.match(await change('ecdsap256sha256'), /one rollover at a time/);
   assert.match((await run('roll', 'edge.test', '--ds-published')).err, /no key waits for that/);
   assert.match((await run('nothing', 'edge.test')).err, /no such action: "nothing"/);
   if (!hasProgram(context, 'dnssec-dsfromkey')) return;

@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { generateKey, readKeys } from '../src/cli/key-files.ts';
+import { type AlgorithmName, generateKey, readKeys } from '../src/cli/key-files.ts';
 import { TYPE } from '../src/wire/constants.ts';
 import { parseName } from '../src/wire/name.ts';
+import { addAlgorithm, whyNoAlgorithm } from '../src/zone/algorithm-roll.ts';
 import { joinOctets } from '../src/zone/canonical.ts';
 import { dsRdata, isEntryPoint, keyTag } from '../src/zone/key.ts';
-import { initialStates, type KeyRole, type KeyState, plannedKeys } from '../src/zone/key-state.ts';
+import { initialStates, type KeyRole, type KeyState, plannedKeys, roleOf } from '../src/zone/key-state.ts';
 import { parseMaster } from '../src/zone/master.ts';
 import type { ZoneRecord } from '../src/zone/record.ts';
 import { addKey, type RolloverTimes, stepKeys, whyNotNow } from '../src/zone/rollover.ts';
@@ -67,8 +68,14 @@ function signedWith(keys: readonly SigningKey[], states: readonly KeyState[], no
 function isValid(ds: readonly Uint8Array[], keysAt: Minute, dataAt: Minute, type: number): boolean {
   const keys = rrset(keysAt.records, TYPE.DNSKEY);
   const trusted = keys.filter((key) => ds.some((one) => equal(one, dsOf(key))));
-  if (!isSigned(keysAt.records, TYPE.DNSKEY, trusted)) return false;
-  return isSigned(dataAt.records, type, keys);
+  const own = (of: readonly Uint8Array[], algorithm: number) => of.filter((key) => key[3] === algorithm);
+  // As strictly as a validator may: each algorithm that a DS or a key tells of must be good (RFC 6840 §5.11).
+  const told = new Set(ds.map((rdata) => rdata[2] as number));
+  const used = new Set(keys.map((rdata) => rdata[3] as number));
+  return (
+    [...told].every((algorithm) => isSigned(keysAt.records, TYPE.DNSKEY, own(trusted, algorithm))) &&
+    [...used].every((algorithm) => isSigned(dataAt.records, type, own(keys, algorithm)))
+  );
 }
 
 function isSigned(records: readonly ZoneRecord[], type: number, keys: readonly Uint8Array[]): boolean {
@@ -83,7 +90,10 @@ function isSigned(records: readonly ZoneRecord[], type: number, keys: readonly U
       ...canonicalRecords({ owner: origin, type, ttl, rdatas: set.map((record) => record.rdata) }),
     );
     return keys.some(
-      (key) => keyTag(key) === view.getUint16(16) && isBy(key, octets, rdata.subarray(rdata.length - 64)),
+      (key) =>
+        keyTag(key) === view.getUint16(16) &&
+        key[3] === rdata[2] &&
+        isBy(key, octets, rdata.subarray(rdata.length - 64)),
     );
   });
 }
@@ -91,6 +101,10 @@ function isSigned(records: readonly ZoneRecord[], type: number, keys: readonly U
 function isBy(key: Uint8Array, octets: Uint8Array, signature: Uint8Array): boolean {
   const part = (from: number, to?: number): string =>
     Buffer.from(key.subarray(from, to)).toString('base64url');
+  if (key[3] === 15) {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: part(4) };
+    return verify(null, octets, createPublicKey({ key: jwk, format: 'jwk' }), signature);
+  }
   const jwk = { kty: 'EC', crv: 'P-256', x: part(4, 36), y: part(36) };
   const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
   return verify('sha256', octets, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
@@ -100,14 +114,49 @@ const equal = (left: Uint8Array, right: Uint8Array): boolean => Buffer.from(left
 const rrset = (records: readonly ZoneRecord[], type: number): Uint8Array[] =>
   records.filter((record) => record.type === type).map(({ rdata }) => rdata);
 const dsOf = (rdata: Uint8Array): Uint8Array =>
-  dsRdata(origin, { flags: 257, algorithm: 13, rdata, tag: keyTag(rdata) }, sha256);
+  dsRdata(origin, { flags: 257, algorithm: rdata[3] as number, rdata, tag: keyTag(rdata) }, sha256);
 
-/** Rolls one key over; gives the phases that were gone through, and every minute. */
-function roll(role: KeyRole, split: boolean, times: RolloverTimes = TIMES) {
-  const own = mkdtempSync(join(folder, `${role}-`));
-  const make = (isKsk: boolean): void => {
+/** Makes what is to come, and the states with it; while one rollover goes on no other begins. */
+function begin(
+  what: KeyRole | 'algorithm',
+  split: boolean,
+  by: {
+    readonly states: readonly KeyState[];
+    readonly make: (isKsk: boolean, algorithm?: AlgorithmName) => void;
+    readonly read: () => readonly SigningKey[];
+    readonly nowS: number;
+  },
+): KeyState[] {
+  const { states, make, read, nowS } = by;
+  const isNew = ({ tag }: SigningKey): boolean => !states.some((state) => state.tag === tag);
+  let next: KeyState[];
+  if (what === 'algorithm') {
+    assert.equal(whyNoAlgorithm(states, 15), undefined);
+    assert.match(whyNoAlgorithm(states, 13) ?? '', /has that algorithm/);
+    make(true, 'ed25519');
+    if (split) make(false, 'ed25519');
+    const keys = read();
+    const added = keys.filter(isNew);
+    const states15 = added.map((key) => ({ tag: key.tag, algorithm: 15, role: roleOf(key, keys) }));
+    next = addAlgorithm(states, states15, nowS);
+    assert.match(whyNotNow(next, 'zsk') ?? '', /the algorithm changes/);
+  } else {
+    assert.equal(whyNotNow(states, what), undefined);
+    make(what !== 'zsk');
+    const added = read().find(isNew) as SigningKey;
+    next = addKey(states, { tag: added.tag, algorithm: 13, role: what }, nowS);
+    assert.match(whyNotNow(next, what) ?? '', /one rollover at a time/);
+  }
+  assert.match(whyNoAlgorithm(next, 15) ?? '', /one rollover at a time/);
+  return next;
+}
+
+/** Rolls one key over, or all to another algorithm; gives the phases gone through, and every minute. */
+function roll(what: KeyRole | 'algorithm', split: boolean, times: RolloverTimes = TIMES) {
+  const own = mkdtempSync(join(folder, `${what}-`));
+  const make = (isKsk: boolean, algorithm: AlgorithmName = 'ecdsap256sha256'): void => {
     const taken = readKeys(own, origin).keys.map(({ tag }) => tag);
-    generateKey({ origin, algorithm: 'ecdsap256sha256', isEntryPoint: isKsk, folder: own, taken });
+    generateKey({ origin, algorithm, isEntryPoint: isKsk, folder: own, taken });
   };
   make(true);
   if (split) make(false);
@@ -131,12 +180,8 @@ function roll(role: KeyRole, split: boolean, times: RolloverTimes = TIMES) {
     while ((pendingDs[0]?.atS ?? Number.POSITIVE_INFINITY) <= nowS) ds = pendingDs.shift()?.ds ?? ds;
     minutes.push({ atS: nowS, ds, records });
     if (nowS === 600) {
-      assert.equal(whyNotNow(states, role), undefined);
-      make(role !== 'zsk');
+      states = begin(what, split, { states, make, read: () => readKeys(own, origin).keys, nowS });
       keys = readKeys(own, origin).keys;
-      const added = keys.find(({ tag }) => !states.some((state) => state.tag === tag)) as SigningKey;
-      states = addKey(states, { tag: added.tag, algorithm: 13, role }, nowS);
-      assert.match(whyNotNow(states, role) ?? '', /one rollover at a time/);
     } else {
       const dsTags = ds.map((rdata) => ((rdata[0] as number) << 8) | (rdata[1] as number));
       const isServed = digest(served) === digest(states);
@@ -150,7 +195,7 @@ function roll(role: KeyRole, split: boolean, times: RolloverTimes = TIMES) {
       pendingServe.push({ atS: nowS + SERVE_S, states });
       seen.push(
         states
-          .filter((state) => state.role === role)
+          .filter((state) => what === 'algorithm' || state.role === what)
           .map(({ phase }) => phase)
           .join(' '),
       );
@@ -200,9 +245,28 @@ for (const [role, split] of [
     assert.equal(firstBroken(minutes), undefined);
   });
 
+for (const split of [false, true])
+  test(`another algorithm, ${split ? 'KSK and ZSK' : 'a CSK'}: all caches validate strictly`, () => {
+    const { seen, minutes, states } = roll('algorithm', split);
+    const of = (...phases: readonly string[]): string =>
+      [...phases].flatMap((phase) => (split ? phase.split('/') : [phase.split('/')[0]])).join(' ');
+    assert.deepEqual(
+      seen.map((text) => text.split(' ').sort().join(' ')),
+      [
+        of('active/active', 'signing/signing'),
+        of('active/active', 'joining/joining'),
+        of('active/active', 'offered/joining'),
+        ...['leaving', 'fading', 'removed'].map((phase) => of(`${phase}/${phase}`, 'active/active')),
+      ].map((text) => text.split(' ').sort().join(' ')),
+    );
+    assert.ok(states.every(({ phase, algorithm }) => phase === (algorithm === 15 ? 'active' : 'removed')));
+    assert.equal(firstBroken(minutes), undefined);
+  });
+
 test('a rollover that does not wait is seen to break: the check can fail', () => {
   const hasty = { ...TIMES, keyTtlS: 0, zoneTtlMaxS: 0, dsTtlS: 0, propagationS: 0 };
   assert.match(firstBroken(roll('zsk', true, hasty).minutes) ?? '', /^minute /);
+  assert.match(firstBroken(roll('algorithm', false, hasty).minutes) ?? '', /^minute /);
 });
 
 test('a key is replaced after its lifetime, and nothing happens while the parent has no DS', () => {

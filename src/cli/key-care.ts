@@ -4,7 +4,7 @@ import type { Dnssec } from '../config/schema-dnssec.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatName, namesEqual, parseName } from '../wire/name.ts';
 import { readSections } from '../wire/records.ts';
-import type { KeyState } from '../zone/key-state.ts';
+import type { KeyPhase, KeyState } from '../zone/key-state.ts';
 import { addKey, type RolloverNews, type RolloverTimes, stepKeys } from '../zone/rollover.ts';
 import { ALGORITHM_NAMES, generateKey } from './key-files.ts';
 import { readSaved, writeSaved } from './saved-files.ts';
@@ -135,15 +135,16 @@ export function rolloverTimes({ keyTtlS, rollover }: Dnssec, served: Served | un
   };
 }
 
+/** Entry points in these wait for the parent. */
+const OF_DS: readonly KeyPhase[] = ['published', 'retiring', 'offered', 'leaving'];
+
 /** Tags of the DS records that the parent's servers have, where a key waits for that. */
 async function seenDs(
   { origin, dnssec }: SignedZone,
   states: readonly KeyState[],
   stop: AbortSignal,
 ): Promise<RolloverNews['ds']> {
-  const waits = states.some(
-    ({ role, phase }) => role !== 'zsk' && (phase === 'published' || phase === 'retiring'),
-  );
+  const waits = states.some(({ role, phase }) => role !== 'zsk' && OF_DS.includes(phase));
   const { parent } = dnssec.rollover;
   if (!waits || parent.length === 0) return undefined;
   const question = { name: formatName(origin).slice(0, -1), type: TYPE.DS, tcp: false, stop };

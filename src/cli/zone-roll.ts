@@ -1,6 +1,8 @@
 import { OperatorError } from '../base/errors.ts';
 import { formatTable } from '../base/text-table.ts';
-import type { KeyRole, KeyState } from '../zone/key-state.ts';
+import { addAlgorithm, whyNoAlgorithm } from '../zone/algorithm-roll.ts';
+import { ALGORITHM } from '../zone/key.ts';
+import type { KeyPhase, KeyRole, KeyState } from '../zone/key-state.ts';
 import { addKey, type RolloverTimes, waitOf, whyNotNow } from '../zone/rollover.ts';
 import { EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
 import { readConfig } from './config-file.ts';
@@ -30,21 +32,30 @@ export const rollAction: ZoneAction = {
     'replaces a key: makes the next one, which a running server then brings into use step by step.\n' +
     "           --ds-published and --ds-withdrawn say what the parent has, where the server can't ask it",
   options: {
+    algorithm: {
+      type: 'string',
+      value: 'NAME',
+      help: `of roll: another algorithm for the zone, all keys at once: ${ALGORITHM_NAMES.join(' or ')}`,
+    },
     role: { type: 'string', value: 'ROLE', help: 'of roll: csk, ksk or zsk (default: the only one, or zsk)' },
     'ds-published': { type: 'boolean', help: "of roll: the parent has the new key's DS" },
     'ds-withdrawn': { type: 'boolean', help: "of roll: the parent's DS of the old key is gone" },
   },
   examples: [
     ['zone roll example.com --role ksk --config isochrone.yaml', 'begin to replace the KSK'],
+    ['zone roll example.com --algorithm ed25519 --config isochrone.yaml', 'begin to change the algorithm'],
     ['zone roll example.com --ds-published --config isochrone.yaml', 'go on: the registrar has the new DS'],
   ],
   run: async (zone, invocation) => {
-    const { origin, paths, states, times } = open(zone, invocation);
+    const opened = open(zone, invocation);
+    const { origin, paths, states, times } = opened;
     const { flags, json, terminal } = invocation;
     const nowS = Math.floor(Date.now() / 1000);
     let next: readonly KeyState[];
-    if (hasFlag(flags, 'ds-published')) next = withDs(states, 'published', nowS);
-    else if (hasFlag(flags, 'ds-withdrawn')) next = withDs(states, 'retiring', nowS);
+    const algorithmName = textFlag(flags, 'algorithm');
+    if (hasFlag(flags, 'ds-published')) next = withDs(states, ['published', 'offered'], nowS);
+    else if (hasFlag(flags, 'ds-withdrawn')) next = withDs(states, ['retiring', 'leaving'], nowS);
+    else if (algorithmName !== undefined) next = withAlgorithm(opened, algorithmName, nowS);
     else {
       const role = roleOf(textFlag(flags, 'role'), states);
       const why = whyNotNow(states, role);
@@ -100,9 +111,34 @@ function roleOf(text: string | undefined, states: readonly KeyState[]): KeyRole 
   return role;
 }
 
-function withDs(states: readonly KeyState[], phase: 'published' | 'retiring', nowS: number): KeyState[] {
+/** Makes keys of another algorithm, in the roles that those of now have. */
+function withAlgorithm({ origin, paths, states }: OpenKeys, name: string, nowS: number): KeyState[] {
+  const algorithmName = ALGORITHM_NAMES.find((one) => one === name.toLowerCase());
+  if (algorithmName === undefined)
+    throw usage(`--algorithm ${JSON.stringify(name)} is not ${ALGORITHM_NAMES.join(' or ')}`);
+  const algorithm = algorithmName === 'ed25519' ? ALGORITHM.ED25519 : ALGORITHM.ECDSAP256SHA256;
+  const why = whyNoAlgorithm(states, algorithm);
+  if (why !== undefined) throw usage(why);
+  const roles = new Set(states.filter(({ phase }) => phase === 'active').map(({ role }) => role));
+  const taken = states.map(({ tag }) => tag);
+  const made = [...roles].map((role) => {
+    const isEntryPoint = role !== 'zsk';
+    const { key } = generateKey({
+      origin,
+      algorithm: algorithmName,
+      isEntryPoint,
+      folder: paths.keys,
+      taken: [...taken],
+    });
+    taken.push(key.tag);
+    return { tag: key.tag, algorithm, role };
+  });
+  return addAlgorithm(states, made, nowS);
+}
+
+function withDs(states: readonly KeyState[], phases: readonly KeyPhase[], nowS: number): KeyState[] {
   const isMeant = (state: KeyState): boolean =>
-    state.phase === phase && state.role !== 'zsk' && state.dsS === undefined;
+    phases.includes(state.phase) && state.role !== 'zsk' && state.dsS === undefined;
   if (!states.some(isMeant)) throw usage('no key waits for that');
   return states.map((state) => (isMeant(state) ? { ...state, dsS: nowS } : state));
 }

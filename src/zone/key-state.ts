@@ -9,8 +9,21 @@ export type KeyRole = 'csk' | 'ksk' | 'zsk';
  * Where a key stands in its life. `published`: in the DNSKEY RRset, so that caches come to know it; nothing
  * but that RRset is signed with it. `active`: signs. `retiring`: signs no more, but caches hold signatures by
  * it, and perhaps a DS. `removed`: not in the zone.
+ *
+ * Where a zone gets another algorithm (algorithm-roll.ts), keys of the new one are `signing`: everything, and
+ * not in the DNSKEY RRset; `joining`: in it too; `offered`: the parent is to have their DS; then active.
+ * Those of the old one are `leaving`: as before, but for the DS; `fading`: as `signing`; then removed.
  */
-export type KeyPhase = 'published' | 'active' | 'retiring' | 'removed';
+export type KeyPhase =
+  | 'published'
+  | 'active'
+  | 'retiring'
+  | 'removed'
+  | 'signing'
+  | 'joining'
+  | 'offered'
+  | 'leaving'
+  | 'fading';
 
 /** One key's place in the life of a zone's keys. */
 export interface KeyState {
@@ -41,6 +54,9 @@ export function roleOf(key: SigningKey, all: readonly SigningKey[]): KeyRole {
   return split ? 'ksk' : 'csk';
 }
 
+/** The parent is to have a DS for entry points in these. */
+const WANTED: readonly KeyPhase[] = ['published', 'active', 'offered'];
+
 /** What the keys do now. Keys without a state, and removed ones, do nothing. */
 export function plannedKeys(keys: readonly SigningKey[], states: readonly KeyState[]): PlannedKey[] {
   return keys.flatMap((key) => {
@@ -51,8 +67,9 @@ export function plannedKeys(keys: readonly SigningKey[], states: readonly KeySta
       {
         key,
         signsKeys: role !== 'zsk',
-        signsData: role !== 'ksk' && phase === 'active',
-        isWanted: role !== 'zsk' && phase !== 'retiring',
+        signsData: role !== 'ksk' && phase !== 'published' && phase !== 'retiring',
+        isPublished: phase !== 'signing' && phase !== 'fading',
+        isWanted: role !== 'zsk' && WANTED.includes(phase),
       },
     ];
   });

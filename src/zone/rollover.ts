@@ -1,3 +1,4 @@
+import { algorithmDueS, isChanging, stepAlgorithm } from './algorithm-roll.ts';
 import type { KeyRole, KeyState } from './key-state.ts';
 
 /**
@@ -50,7 +51,8 @@ export function stepKeys(
       ? { ...begun(state, news.nowS), phase: 'removed' as const }
       : state,
   );
-  return { states: next, wanted: wantedKeys(next, times, news) };
+  const changed = stepAlgorithm(next, times, news);
+  return { states: changed, wanted: wantedKeys(changed, times, news) };
 }
 
 /** A key that was just made, beside the others. */
@@ -65,6 +67,8 @@ export function addKey(
 
 /** Why no new key of the role may be introduced; undefined if one may. */
 export function whyNotNow(states: readonly KeyState[], role: KeyRole): string | undefined {
+  const changing = states.find(isChanging);
+  if (changing !== undefined) return `key ${changing.tag} is ${changing.phase}: the algorithm changes`;
   const own = states.filter((state) => state.role === role);
   if (!own.some(({ phase }) => phase === 'active')) return `no ${role} is active`;
   const busy = own.find(({ phase }) => phase === 'published' || phase === 'retiring');
@@ -74,6 +78,7 @@ export function whyNotNow(states: readonly KeyState[], role: KeyRole): string | 
 /** What a key waits for, in words; undefined if it waits for nothing. */
 export function waitOf(state: KeyState, times: RolloverTimes): string | undefined {
   const { phase, servedS, dsS, role, tag } = state;
+  if (isChanging(state)) return algorithmWait(state, times);
   if (phase !== 'published' && phase !== 'retiring') return undefined;
   if (servedS === undefined) return 'to be served';
   if (role !== 'zsk' && dsS === undefined)
@@ -82,16 +87,24 @@ export function waitOf(state: KeyState, times: RolloverTimes): string | undefine
   return `caches, until ${new Date(untilS * 1000).toISOString()}`;
 }
 
+function algorithmWait(state: KeyState, times: RolloverTimes): string | undefined {
+  const { phase, servedS, dsS, role, tag } = state;
+  if (servedS === undefined) return 'to be served';
+  if (phase === 'offered' && dsS === undefined) return `the parent's DS for ${tag}`;
+  if (role !== 'zsk' && phase === 'leaving' && dsS === undefined) return `the parent's DS for ${tag} to go`;
+  return `caches, until ${new Date(algorithmDueS(state, times) * 1000).toISOString()}`;
+}
+
 function note(state: KeyState, { nowS, isServed, ds }: RolloverNews): KeyState {
   let noted = state;
   if (isServed && state.servedS === undefined) noted = { ...noted, servedS: nowS };
   if (ds === undefined || state.role === 'zsk') return noted;
   const { phase, tag } = state;
-  const isAwaited =
-    phase === 'published' ? ds.everywhere.includes(tag) : phase === 'retiring' && !ds.anywhere.includes(tag);
+  const comes = phase === 'published' || phase === 'offered';
+  const goes = phase === 'retiring' || phase === 'leaving';
+  const isAwaited = comes ? ds.everywhere.includes(tag) : goes && !ds.anywhere.includes(tag);
   if (isAwaited) return noted.dsS === undefined ? { ...noted, dsS: nowS } : noted;
-  if (state.phase === 'published' || state.phase === 'retiring') return withoutDs(noted);
-  return noted;
+  return comes || goes ? withoutDs(noted) : noted;
 }
 
 /** From when on every cache has the new key, and the parent's DS. */

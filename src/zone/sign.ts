@@ -130,8 +130,8 @@ function keyRecords(origin: Uint8Array, plan: SigningPlan, { sha256 }: Signing):
   const made: ZoneRecord[] = [];
   const add = (type: number, rdata: Uint8Array, ttl = plan.keyTtlS): void =>
     makeRecord(made, { owner: origin, type, ttl }, rdata);
-  for (const { key, isWanted } of plan.keys) {
-    add(TYPE.DNSKEY, key.rdata);
+  for (const { key, isPublished, isWanted } of plan.keys) {
+    if (isPublished) add(TYPE.DNSKEY, key.rdata);
     if (!isWanted || !isEntryPoint(key)) continue;
     add(TYPE.CDS, dsRdata(origin, key, sha256));
     add(TYPE.CDNSKEY, key.rdata);

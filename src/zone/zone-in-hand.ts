@@ -14,13 +14,15 @@ export interface PlannedKey {
   readonly signsKeys: boolean;
   /** Signs everything else. */
   readonly signsData: boolean;
+  /** Stands in the DNSKEY RRset. */
+  readonly isPublished: boolean;
   /** The parent is asked, by CDS and CDNSKEY, to have a DS for it (RFC 7344). */
   readonly isWanted: boolean;
 }
 
 /** How a zone is to be signed. */
 export interface SigningPlan {
-  /** All that are published. */
+  /** All that are published, or sign. */
   readonly keys: readonly PlannedKey[];
   readonly denial: Denial;
   /** TTL of DNSKEY, CDS and CDNSKEY, seconds. */

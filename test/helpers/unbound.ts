@@ -71,6 +71,7 @@ function configuration(
   module-config: "subnetcache validator iterator"
   minimal-responses: no
   trust-anchor-signaling: no
+  harden-algo-downgrade: yes
 ${zones.map((zone) => `  client-subnet-zone: "${zone}"`).join('\n')}
 ${[...top].map((name) => `  local-zone: "${name}." nodefault`).join('\n')}
 ${anchors.map((anchor) => `  trust-anchor: "${anchor}"`).join('\n')}

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ListenAddress } from '../../src/server/handler.ts';
 import { freePorts } from '../../src/server/listeners.ts';
@@ -14,42 +14,45 @@ import { ask } from '../helpers/ask.ts';
 import { loadEdge } from '../helpers/edge.ts';
 import { runTool } from '../helpers/program.ts';
 import { imageOf, makeKeys, signingGroundOf, signText, type ZoneToSign } from '../helpers/signed-zones.ts';
-import { startUnbound } from '../helpers/unbound.ts';
+import { type Resolve, startUnbound } from '../helpers/unbound.ts';
 
 /**
- * `npm run test:rollover`: a CSK is replaced by a running server, TTLs being seconds: the parent follows the
- * CDS records that it sees, late; a validating Unbound with its cache is asked all the time and must find
- * every answer secure; and at every step another process takes the server's place. One to two minutes.
+ * `npm run test:rollover`: a CSK is replaced by a running server, and then the algorithm, TTLs being seconds:
+ * the parent follows the CDS records that it sees, late; a validating Unbound with its cache, which insists
+ * on every algorithm, is asked all the time and must find every answer secure; and meanwhile one process
+ * takes the other's place again and again. Some minutes.
  */
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const PARENT =
   '$TTL 2\n@ SOA ns host 1 3600 600 86400 2\n@ NS ns\nns A 127.0.0.1\nroll NS ns.roll\nns.roll A 127.0.0.1\n';
 const CHILD =
-  '$TTL 2\n@ SOA ns host 1 3600 600 86400 2\n@ NS ns\nns A 127.0.0.1\nwww A 192.0.2.1\n*.w A 192.0.2.2\n';
+  '$TTL 2\n@ SOA ns host 1 3600 600 86400 2\n@ NS ns\nns A 127.0.0.1\n' +
+  'www A 192.0.2.1\n*.w A 192.0.2.2\ncdn STEER edge\n';
 const PARENT_LATE_MS = 3000;
 const STEP_MS = 90_000;
 
-test('a CSK is replaced, every answer secure, another process at every step', async (context) => {
+test('a CSK is replaced, every answer secure, another process at every step', (context) =>
+  replaceKeys(context, [], ['active published', 'retiring active', 'removed active']));
+
+test('the algorithm changes, every answer secure, another process at every step', (context) =>
+  replaceKeys(
+    context,
+    ['--algorithm', 'ed25519'],
+    [
+      'active signing',
+      'active joining',
+      'active offered',
+      'leaving active',
+      'fading active',
+      'removed active',
+    ],
+  ));
+
+async function replaceKeys(context: TestContext, flags: readonly string[], wanted: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-rollover-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const edge = loadEdge();
-  const ground = signingGroundOf(edge.data, join(folder, 'parent'));
-  const parent: ZoneToSign = { origin: 'test.', text: PARENT };
-  const anchor = makeKeys(parent, ground.folder);
-  const imageWith = (ds: readonly string[]) => {
-    const lines = ds.map((rdata) => `roll 2 DS ${rdata}\n`).join('');
-    const zone = { ...parent, text: `${PARENT}${lines}` };
-    const signed = signText(zone, ground);
-    signed.save();
-    return imageOf([[zone, signed]], [], ['edge']);
-  };
-  const registry = await startNameServer({
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    data: { ...edge.data, zones: imageWith([]) },
-    workers: 1,
-  });
-  context.after(() => registry.close());
+  const { registry, anchor, imageWith } = await startRegistry(context, folder);
   const above = registry.addresses[0] as ListenAddress;
   const [below] = await freePorts([{ host: '127.0.0.1', port: 0 }]);
   assert.ok(below);
@@ -87,30 +90,72 @@ test('a CSK is replaced, every answer secure, another process at every step', as
     also: { 'roll.test.': below },
   });
   if (resolve === undefined) return;
+  const asked = askAllTheTime(context, folder, resolve);
+  await zoneAction('roll', 'roll.test', ...flags);
+  const seen = watchPhases(context, folder);
+  // A start may take longer than a phase: then there is more than one step to a process.
+  while (seen.at(-1) !== 'removed active') {
+    const before = seen.length;
+    process_ = await replace(process_, config, below.port);
+    await until(() => seen.length > before);
+  }
+  process_ = await replace(process_, config, below.port);
+  await until(() => cds.length === 1);
+  await new Promise((done) => setTimeout(done, 6000));
+  assert.deepEqual(seen, wanted);
+  assert.deepEqual(asked.insecure, []);
+  assert.ok(asked.count > 100, `only ${asked.count} questions were asked`);
+  console.log(`${asked.count} answers of Unbound, all secure`);
+}
+
+/** The parent: a signed zone that has the DS records it is given. */
+async function startRegistry(context: TestContext, folder: string) {
+  const edge = loadEdge();
+  const ground = signingGroundOf(edge.data, join(folder, 'parent'));
+  const parent: ZoneToSign = { origin: 'test.', text: PARENT };
+  const anchor = makeKeys(parent, ground.folder);
+  const imageWith = (ds: readonly string[]) => {
+    const lines = ds.map((rdata) => `roll 2 DS ${rdata}\n`).join('');
+    const zone = { ...parent, text: `${PARENT}${lines}` };
+    const signed = signText(zone, ground);
+    signed.save();
+    return imageOf([[zone, signed]], [], ['edge']);
+  };
+  const registry = await startNameServer({
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    data: { ...edge.data, zones: imageWith([]) },
+    workers: 1,
+  });
+  context.after(() => registry.close());
+  return { registry, anchor, imageWith };
+}
+
+/** Asks the resolver for what is there, by a wildcard, steered, and what is not; notes what is not secure. */
+function askAllTheTime(context: TestContext, folder: string, resolve: Resolve) {
   const asked = { count: 0, insecure: [] as string[] };
   const probe = setInterval(async () => {
-    const names = ['www.roll.test.', `x${asked.count}.w.roll.test.`, `nx${asked.count}.roll.test.`];
-    const name = names[asked.count++ % 3] as string;
+    const { count } = asked;
+    const names = ['www', `x${count}.w`, `nx${count}`, 'cdn'];
+    const name = `${names[asked.count++ % names.length]}.roll.test.`;
     const answer = await resolve(name, 'A').catch((error: Error) => error.message);
     if (typeof answer === 'string') asked.insecure.push(`${name}: ${answer}`);
     else if (!answer.isSecure) asked.insecure.push(`${name}: rcode ${answer.rcode}, ${phases(folder)}`);
   }, 100);
   context.after(() => clearInterval(probe));
-  await zoneAction('roll', 'roll.test');
+  return asked;
+}
+
+/** Every state of the keys, as they come. */
+function watchPhases(context: TestContext, folder: string): string[] {
   const seen = [phases(folder)];
-  while (seen.at(-1) !== 'removed active') {
-    process_ = await replace(process_, config, below.port);
-    await until(() => phases(folder) !== seen.at(-1));
-    seen.push(phases(folder));
-  }
-  process_ = await replace(process_, config, below.port);
-  await until(() => cds.length === 1);
-  await new Promise((done) => setTimeout(done, 6000));
-  assert.deepEqual(seen, ['active published', 'retiring active', 'removed active']);
-  assert.deepEqual(asked.insecure, []);
-  assert.ok(asked.count > 100, `only ${asked.count} questions were asked`);
-  console.log(`${asked.count} answers of Unbound, all secure`);
-});
+  const timer = setInterval(() => {
+    if (seen.at(-1) === 'removed active') return clearInterval(timer);
+    const now = phases(folder);
+    if (now !== seen.at(-1)) seen.push(now);
+  }, 50);
+  context.after(() => clearInterval(timer));
+  return seen;
+}
 
 function phases(folder: string): string {
   const text = readFileSync(join(folder, 'state/dnssec/roll.test.keys.json'), 'utf8');
