@@ -23,6 +23,7 @@ const TOP_RPS = 2 * CAPACITY_RPS;
 const FLOODING = Array.from({ length: 40 }, (_, i) => `10.1.${i + 1}`);
 const SETTLE_MS = 8_000;
 const SAMPLE_MS = 100;
+const STARTS_MS = 180_000;
 
 const PLACES = {
   PA: '50.1, longitude: 8.7, country: DE',
@@ -93,7 +94,7 @@ test('a flood at one POP: new clients go elsewhere before it is full', async (t)
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
   const args = ['up', '--config', writeWorld(folder), '--pop-port', String(port)];
-  const up = await startProgram(args, { state: join(folder, 'state') });
+  const up = await startProgram(args, { state: join(folder, 'state'), startMs: STARTS_MS });
   t.after(() => up.end());
   const asker = createAsker(up.port);
   t.after(asker.close);

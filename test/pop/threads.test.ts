@@ -11,7 +11,7 @@ import { type PopTier, type PopTierOptions, startPopTier } from '../../src/cli/p
 import { type Config, loadConfig } from '../../src/config/config.ts';
 import { developmentCertificate, type PopCertificate } from '../../src/pop/authority.ts';
 import { type DemoOrigin, startDemoOrigin } from '../../src/pop/demo-origin.ts';
-import { until } from '../contract/harness.ts';
+import { until as untilWithin } from '../helpers/program.ts';
 import { freePort } from '../helpers/redis.ts';
 
 /** The POPs in threads of their own: what the main thread has of them, and what it is told. */
@@ -81,6 +81,12 @@ function optionsFor(more: Partial<PopTierOptions>): PopTierOptions {
 
 const agent = new Agent({ keepAlive: true });
 after(() => agent.destroy());
+
+/** A thread takes its time to start where others are at work on the machine. */
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const { held } = await untilWithin(async () => holds(), Boolean, 60_000);
+  assert.ok(held, what);
+}
 
 interface Got {
   readonly status: number;
