@@ -54,6 +54,7 @@ export interface AdminApiParts {
   /** The POPs, where they run here. */
   readonly pops: () => PopsApi | undefined;
   readonly health: Health;
+  readonly top: AdminApi['top'];
   readonly explain: ExplainParts;
   /** Packed estimates of a client's cells. */
   readonly packed: (keys: CellKeys) => Promise<Packed>;
@@ -107,6 +108,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     },
     demand: (max) => demandView(world, nameServer, max),
     live: parts.live,
+    top: parts.top,
     explain: (question) => explain(parts, question),
     whatIf: createWhatIf(whatIfParts(parts)),
     reloadZones: (wish) => reloadZones(parts, wish),

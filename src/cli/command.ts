@@ -40,6 +40,8 @@ export interface Terminal {
   readonly passing: (text: string) => void;
   /** Standard output is a terminal and nobody asked for no colour (https://no-color.org). */
   readonly colour: boolean;
+  /** Columns and rows of standard output now; undefined: it is no terminal. Absent: as undefined. */
+  readonly size?: () => { readonly columns: number; readonly rows: number } | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads a text file; an `OperatorError('not-found')` where it cannot. */
   readonly readText: (path: string) => string;

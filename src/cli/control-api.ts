@@ -53,6 +53,7 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
     demand: () => {
       throw notHere('demand', 'this process answers no queries');
     },
+    top: () => Promise.reject(notHere('top', 'this process answers no queries')),
     explain: () => Promise.reject(notHere('explain', 'this process answers no queries')),
     whatIf: createWhatIf({
       ground,

@@ -21,6 +21,7 @@ import type { Health } from './health.ts';
 import { loadLater } from './later.ts';
 import { startLiveJobs } from './live-jobs.ts';
 import { packedFrom } from './packed.ts';
+import { shareQueries } from './query-taps.ts';
 import { createTableInUse, type TableInUse } from './table-in-use.ts';
 import { programVersion } from './version.ts';
 import type { World } from './world.ts';
@@ -167,9 +168,10 @@ async function startRest(
     clock: systemClock,
   });
   parts.onCare(care);
+  const [logged, watched] = shareQueries(server.queries);
   const queryLog = startQueryLog({
     config,
-    queries: server.queries,
+    queries: logged,
     explain: (question) =>
       explain({ world, explain: options.explain, packed: packedFrom(options) }, question),
     version: programVersion(terminal),
@@ -193,6 +195,6 @@ async function startRest(
     clock: systemClock,
     counters: () => [...counters(), ...jobCounters(), ...(queryLog?.counters() ?? [])],
   };
-  const console = await startConsole(all, { live, care, listen: admin });
+  const console = await startConsole(all, { live, care, listen: admin, queries: watched });
   return { ...live, console, adminUrl: console.url };
 }

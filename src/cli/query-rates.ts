@@ -16,7 +16,7 @@ export function createQueryRates(counters: () => CounterSnapshot): QueryRates {
   const looks: { readonly atMs: number; readonly totals: ReadonlyMap<string, number> }[] = [];
   return {
     observe: (nowMs) => {
-      looks.push({ atMs: nowMs, totals: totalsOf(counters()) });
+      looks.push({ atMs: nowMs, totals: labelTotals(counters(), FAMILY, 'transport') });
       if (looks.length > WINDOW + 1) looks.shift();
     },
     rates: () => {
@@ -24,19 +24,34 @@ export function createQueryRates(counters: () => CounterSnapshot): QueryRates {
       const last = looks.at(-1);
       if (first === undefined || last === undefined || last.atMs <= first.atMs) return {};
       const seconds = (last.atMs - first.atMs) / 1000;
-      return Object.fromEntries(
-        [...last.totals].map(([name, total]) => [name, (total - (first.totals.get(name) ?? 0)) / seconds]),
-      );
+      return ratesBetween(first.totals, last.totals, seconds);
     },
   };
 }
 
-function totalsOf(snapshot: CounterSnapshot): Map<string, number> {
+/** Rates from two totals so many seconds apart; none while no time has passed. */
+export function ratesBetween(
+  first: ReadonlyMap<string, number>,
+  last: ReadonlyMap<string, number>,
+  seconds: number,
+): Record<string, number> {
+  if (!(seconds > 0)) return {};
+  return Object.fromEntries(
+    [...last].map(([name, total]) => [name, (total - (first.get(name) ?? 0)) / seconds]),
+  );
+}
+
+/** Totals of a family by one of its labels. */
+export function labelTotals(
+  snapshot: CounterSnapshot,
+  familyName: string,
+  label: string,
+): Map<string, number> {
   const totals = new Map<string, number>();
-  const family = snapshot.families.find(({ name }) => name === FAMILY);
-  const transport = family?.labels.indexOf('transport') ?? -1;
+  const family = snapshot.families.find(({ name }) => name === familyName);
+  const at = family?.labels.indexOf(label) ?? -1;
   for (const { values, value } of family?.samples ?? []) {
-    const name = values[transport] ?? '';
+    const name = values[at] ?? '';
     totals.set(name, (totals.get(name) ?? 0) + value);
   }
   return totals;

@@ -2,13 +2,17 @@ import type { Clock } from '../base/clock.ts';
 import type { Endpoint } from '../config/scalars.ts';
 import { type Admin, startAdmin } from '../console/admin.ts';
 import type { TakenSockets } from '../server/handover-take.ts';
+import type { QueryReader } from '../server/query-samples.ts';
 import { createAdminApi } from './admin-api.ts';
 import { adminToken } from './admin-token.ts';
+import { demandView } from './demand-view.ts';
 import { stateFolder } from './ground.ts';
 import type { Live, LiveOptions } from './live.ts';
 import { createLiveViews } from './live-views.ts';
 import { packedFrom } from './packed.ts';
+import { popViews } from './pop-views.ts';
 import { createQueryRates } from './query-rates.ts';
+import { createTopWatch, type TopWatch } from './top-view.ts';
 import type { ZoneCare } from './zone-care.ts';
 
 const RATES_EVERY_MS = 1000;
@@ -16,10 +20,15 @@ const RATES_EVERY_MS = 1000;
 /** Starts the console of a process that answers queries. Throws as `startAdmin` does. */
 export async function startConsole(
   options: LiveOptions & { readonly clock: Clock },
-  running: { readonly live: Live; readonly care: ZoneCare; readonly listen: Endpoint },
+  running: {
+    readonly live: Live;
+    readonly care: ZoneCare;
+    readonly listen: Endpoint;
+    readonly queries: QueryReader;
+  },
 ): Promise<Admin> {
   const { role, world, store, clock, terminal, log, closeLater } = options;
-  const { live, care, listen } = running;
+  const { live, care, listen, queries } = running;
   const { table, nameServer } = live;
   const rates = createQueryRates(() => nameServer.counters());
   const timer = setInterval(() => rates.observe(clock.nowMs()), RATES_EVERY_MS);
@@ -40,6 +49,8 @@ export async function startConsole(
     log,
   });
   closeLater(views.close);
+  const top = startTop(options, live, queries);
+  closeLater(top.close);
   const api = createAdminApi({
     role,
     world,
@@ -50,6 +61,7 @@ export async function startConsole(
     dns: live.dns,
     rates: rates.rates,
     live: views,
+    top: top.view,
     notReady,
     clock,
     terminal,
@@ -71,6 +83,21 @@ export async function startConsole(
   });
   closeLater(admin.close);
   return admin;
+}
+
+/** What is asked most, for whoever looks. */
+function startTop(
+  { world, clock }: LiveOptions & { readonly clock: Clock },
+  { nameServer, table }: Live,
+  queries: QueryReader,
+): TopWatch {
+  return createTopWatch({
+    counters: nameServer.counters,
+    queries,
+    demand: (max) => demandView(world, nameServer, max),
+    pops: () => popViews(world, table.terms()),
+    nowMs: clock.nowMs,
+  });
 }
 
 /** The descriptor of the console's socket in the process before, if it listens where this one is to. */

@@ -66,6 +66,11 @@ export const COMMANDS: readonly TableRow[] = [
     load: async () => (await import('./status.ts')).statusCommand,
   },
   {
+    name: 'top',
+    summary: 'show what is asked just now: names, POPs, who asks, response codes; live',
+    load: async () => (await import('./top.ts')).topCommand,
+  },
+  {
     name: 'drain',
     summary: 'send new answers elsewhere than to a POP',
     load: async () => (await import('./drain.ts')).drainCommand,

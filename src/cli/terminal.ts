@@ -19,6 +19,10 @@ export function processTerminal(
       if (stderr.isTTY === true) stderr.write(CLEAR_LINE + text);
     },
     colour: stdout.isTTY === true && (noColour === undefined || noColour === '') && env['TERM'] !== 'dumb',
+    size: () => {
+      const { columns, rows } = stdout;
+      return stdout.isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
+    },
     environment: env,
     readText: (path) => explained(() => readFileSync(path, 'utf8'), path),
     listFolder: (path) => explained(() => readdirSync(path), path),

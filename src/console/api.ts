@@ -6,6 +6,7 @@ import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
 import type { InvalidationsApi, PopsApi } from './api-pops.ts';
+import type { TopView } from './api-top.ts';
 import type { TraceView, TraceWish } from './api-trace.ts';
 import type { WhatIfView } from './api-what-if.ts';
 import type { ReloadedZone, SecondaryZone, ZoneReloadWish } from './api-zones.ts';
@@ -252,6 +253,8 @@ export interface AdminApi {
   readonly live: LiveApi;
   /** An `OperatorError('not-found')` for a name that is not steered. */
   readonly explain: (question: ExplainQuestion) => Promise<ExplainView>;
+  /** What is asked most now, at most so many of each; watching goes on for a while after each question. */
+  readonly top: (max: number) => Promise<TopView>;
   /**
    * What would happen without these POPs of the fleet; worked out beside what answers. Undefined: too many
    * such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.

@@ -41,6 +41,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/status$/, async ({ api }) => jsonReply(await api.status())],
   ['GET', /^\/api\/pops$/, async ({ api }) => jsonReply({ pops: (await api.status()).pops })],
   ['GET', /^\/api\/demand$/, demand],
+  ['GET', /^\/api\/top$/, top],
   ['GET', /^\/api\/events$/, listen],
   ['GET', /^\/api\/catchments$/, catchments],
   ['GET', /^\/api\/history$/, history],
@@ -81,12 +82,26 @@ function page({ assets, request }: RouteContext, path = '/'): Reply {
 const DEMAND_ROWS = { DEFAULT: 50, MAX: 1000 } as const;
 
 function demand({ api, query }: RouteContext): Reply {
-  const text = query.get('max') ?? String(DEMAND_ROWS.DEFAULT);
+  const max = maxOf(query, DEMAND_ROWS);
+  return typeof max === 'number' ? jsonReply(api.demand(max)) : max;
+}
+
+/** Rows of each part of /api/top: without `max`, and at most. */
+const TOP_ROWS = { DEFAULT: 20, MAX: 200 } as const;
+
+async function top({ api, query }: RouteContext): Promise<Reply> {
+  const max = maxOf(query, TOP_ROWS);
+  return typeof max === 'number' ? jsonReply(await api.top(max)) : max;
+}
+
+function maxOf(
+  query: URLSearchParams,
+  bounds: { readonly DEFAULT: number; readonly MAX: number },
+): number | Reply {
+  const text = query.get('max') ?? String(bounds.DEFAULT);
   const max = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (max >= 1 && max <= DEMAND_ROWS.MAX) return jsonReply(api.demand(max));
-  return problemReply(400, [
-    `max=${JSON.stringify(text)} is not a whole number from 1 to ${DEMAND_ROWS.MAX}`,
-  ]);
+  if (max >= 1 && max <= bounds.MAX) return max;
+  return problemReply(400, [`max=${JSON.stringify(text)} is not a whole number from 1 to ${bounds.MAX}`]);
 }
 
 function listen({ events }: RouteContext): Reply {

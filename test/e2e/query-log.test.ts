@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueryLine, QueryReason } from '../../src/cli/query-line.ts';
+import type { ReplayReport } from '../../src/replay/report.ts';
+import { runCli } from '../helpers/cli.ts';
 import { dig, type Program, runTool, until } from '../helpers/program.ts';
 import { explain, opened } from './steps.ts';
 
@@ -80,7 +82,17 @@ test('each query is a line of JSON with the reason of explain, and two dnstap fr
   assert.equal(lines.find(({ type }) => type === 'AAAA')?.rcode, 'NXDOMAIN');
   const metrics = await (await fetch(`${server.admin}/metrics`)).text();
   assert.match(metrics, new RegExp(`^isochrone_query_log_queries_total ${wanted}$`, 'm'));
+  // Whoever looks at what is asked takes nothing from the log.
+  const shown = await runCli('top', '--once', '--json', '--admin', server.admin);
+  assert.equal(shown.code, 0, shown.err);
   await server.end();
+  const config = join(folder, 'log.yaml');
+  const flags = ['--config', config, '--without', 'FRA', '--state', server.state, '--json'];
+  const replayed = await runCli('replay', '--log', join(folder, 'queries.tap'), ...flags);
+  assert.equal(replayed.code, 0, replayed.err);
+  const { comparison, before } = JSON.parse(replayed.out) as ReplayReport;
+  assert.deepEqual([comparison.queries, comparison.steered], [wanted, CLIENTS.length]);
+  assert.match(before.basis, /^the saved table of epoch|^decided by the production engine from geography/);
   const { code, out, err } = await runTool('dnstap-read', [join(folder, 'queries.tap')]);
   if (String(code) === 'ENOENT') return t.diagnostic('no dnstap-read on this machine');
   assert.equal(code, 0, err);

@@ -9,6 +9,7 @@ import type {
   TableView,
 } from '../../src/console/api.ts';
 import { type LiveApi, livePop } from '../../src/console/api-live.ts';
+import type { TopView } from '../../src/console/api-top.ts';
 import type { WhatIfView } from '../../src/console/api-what-if.ts';
 import type { ControlMetrics } from '../../src/console/metrics-view.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
@@ -149,6 +150,24 @@ const liveApi: LiveApi = {
   historyAt: (atMs) => ({ atMs, epoch, queryRates: {}, pops: POPS.map(livePop) }),
 };
 
+const TOP: TopView = {
+  atMs: 1000,
+  qps: 1000,
+  samples: 10,
+  names: [
+    { name: 'www.cdn.example.', qps: 900 },
+    { name: 'api.cdn.example.', qps: 100 },
+  ],
+  rcodes: [{ name: 'NOERROR', qps: 1000 }],
+  types: [{ name: 'A', qps: 1000 }],
+  transports: [{ name: 'udp', qps: 1000 }],
+  pops: [
+    { code: 'FRA', state: 'up', qps: 800, loadRps: 900, capacityRps: 1000, priceMs: 1.5 },
+    { code: 'GRU', state: 'drained', qps: 0, loadRps: 950, capacityRps: 1000, priceMs: 0 },
+  ],
+  cells: DEMAND.rows,
+};
+
 const WHAT_IF: WhatIfView = {
   without: [],
   basis: 'modelled: by hand',
@@ -212,6 +231,7 @@ export function adminApi(
     }),
     demand: (max) => ({ ...DEMAND, rows: DEMAND.rows.slice(0, max) }),
     live: liveApi,
+    top: async () => TOP,
     explain: async ({ name, type }) => {
       if (name === 'www.cdn.example') return explainView({ type });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
