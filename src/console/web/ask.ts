@@ -5,7 +5,7 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly status: number; readonly words: string };
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /**
  * GET of a JSON reply, with the token where it is given. Never rejects, but for `signal`: then it is

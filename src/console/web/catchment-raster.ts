@@ -41,7 +41,7 @@ export function ownersOf(places: readonly CatchmentPlace[]): Owners {
     sphere.y[index] = across * Math.sin(radians(longitude));
     sphere.z[index] = Math.sin(radians(latitude));
     const cell = rowOf(latitude) * COLUMNS + columnOf(longitude);
-    // The heaviest come first, and keep their cell.
+    // The first keeps its cell.
     if (grid[cell] === -1) grid[cell] = index;
   }
   // Twice each way: the first round of a sweep does not see across the date line.

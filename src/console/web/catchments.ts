@@ -1,13 +1,15 @@
 import type { GeoProjection } from 'd3-geo';
 import { type Owners, ownersOf } from './catchment-raster.ts';
 import { type Colours, pixelOf } from './colours.ts';
-import type { CatchmentsView } from './replies.ts';
+import type { CatchmentPlace, CatchmentsView } from './replies.ts';
 import { tintsOf, touchingPops } from './tints.ts';
 import type { Size, View } from './world.ts';
 
 /** Catchments, ready to be painted: whose each position is, and in which colour. */
 export interface Areas {
   readonly view: CatchmentsView;
+  /** The places in an order that does not change with their weights; owners are indexes into it. */
+  readonly places: readonly CatchmentPlace[];
   readonly owners: Owners;
   /** Colour of each POP, by its index. */
   readonly tints: readonly number[];
@@ -15,13 +17,14 @@ export interface Areas {
 
 /** Prepares catchments. Owners are computed anew only when places come or go; POPs keep their colours. */
 export function areasOf(view: CatchmentsView, before: Areas | undefined): Areas {
+  const places = view.places.toSorted(([left], [right]) => (left < right ? -1 : 1));
   const isSame =
     before !== undefined &&
-    before.view.places.length === view.places.length &&
-    before.view.places.every(([key], i) => key === view.places[i]?.[0]);
-  const owners = isSame ? before.owners : ownersOf(view.places);
+    before.places.length === places.length &&
+    before.places.every(([key], i) => key === places[i]?.[0]);
+  const owners = isSame ? before.owners : ownersOf(places);
   const keeps = before?.view.pops.length === view.pops.length ? before.tints : [];
-  return { view, owners, tints: tintsOf(touchingPops(owners, view.places), view.pops.length, keeps) };
+  return { view, places, owners, tints: tintsOf(touchingPops(owners, places), view.pops.length, keeps) };
 }
 
 /** What is painted, and how. */
@@ -58,7 +61,7 @@ export function areaPainter(): (canvas: OffscreenCanvas, wish: RasterWish) => vo
 /** Index of the POP whose area each pixel lies in; -1: nobody's. */
 function whosePixels(wish: RasterWish, width: number, height: number): Int16Array {
   const { areas, scale } = wish;
-  const popOf = Int16Array.from(areas.view.places, (place) => place[5]);
+  const popOf = Int16Array.from(areas.places, (place) => place[5]);
   const whose = new Int16Array(width * height).fill(-1);
   for (let row = 0; row < height; row++) {
     const line = longitudesOf(wish, (row + 0.5) / scale);

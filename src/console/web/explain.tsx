@@ -32,7 +32,12 @@ export function Explain({ question, name, explained, onAsk, onChoose, onLit }: E
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section class="scroll" tabIndex={0} aria-label="Explanation">
         <QuestionForm question={question} name={name} onAsk={onAsk} />
-        <div role="status">{failure !== undefined && <p class="outcome bad">{failure.words}.</p>}</div>
+        <div role="status">
+          {failure !== undefined && <p class="outcome bad">{failure.words}.</p>}
+          {question !== undefined && value === undefined && failure === undefined && (
+            <p class="empty">Asking…</p>
+          )}
+        </div>
         {question === undefined && (
           <p class="empty">
             Give a client's address or prefix and a name: you see the POP that the client gets, every term of

@@ -43,6 +43,10 @@ export function span(durationMs: number): string {
   return `${(durationMs / 3_600_000).toFixed(0)}${THIN}h`;
 }
 
+/** Times of ISO 8601 in a text, as clocks show them where the reader is. */
+export const withClocks = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) => clock(Date.parse(time)));
+
 /** `18:04:20`, where the reader is. */
 export function clock(atMs: number): string {
   const time = new Date(atMs);

@@ -1,4 +1,4 @@
-import { clock } from './format.ts';
+import { clock, withClocks } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import type { Happening } from './happenings.ts';
 
@@ -29,7 +29,7 @@ export function HappeningList({
                     {pop}
                   </button>
                 )}{' '}
-                {words}
+                {withClocks(words)}
               </span>
             </li>
           ))}

@@ -61,7 +61,9 @@ export function joined(
 }
 
 function popHappening(atMs: number, pop: string, state: PopStateWord, why?: string): Happening {
-  return { atMs, kind: state, pop, words: `${STATE_WORDS[state]}${why === undefined ? '' : `: ${why}`}` };
+  // `drained until …: reason` says the state itself.
+  const told = why?.startsWith(state) ? `was ${why}` : `${STATE_WORDS[state]}: ${why}`;
+  return { atMs, kind: state, pop, words: why === undefined ? STATE_WORDS[state] : told };
 }
 
 function outOf({ down, drained }: HistoryPoint): ReadonlyMap<string, PopStateWord> {

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { DrainForm } from './drain-form.tsx';
 import { type FleetPop, fullness } from './fleet.ts';
-import { count, ms, percent, short, span } from './format.ts';
+import { count, ms, percent, short, span, withClocks } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import { Meter } from './meter.tsx';
 import { PopPlot } from './pop-plot.tsx';
@@ -37,7 +37,7 @@ export function PopDetail({ pop, catchments, atMs, theme, onClose, onChanged }: 
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section class="scroll" tabIndex={0} aria-label={`Figures of ${pop.code}`}>
-        {pop.why !== undefined && <p class={`why ${pop.state}`}>{pop.why}</p>}
+        {pop.why !== undefined && <p class={`why ${pop.state}`}>{withClocks(pop.why)}</p>}
         <dl class="facts">
           <Fact name="Load">
             {pop.loadRps === undefined ? 'no report' : `${short(pop.loadRps)} requests/s`}

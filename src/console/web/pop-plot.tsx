@@ -83,7 +83,13 @@ function plotOptions(width: number, colours: Colours): UPlot.Options {
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { time: true }, '%': { range: fromZero }, ms: { range: fromZero } },
     axes: [
-      { ...axis, space: 70, size: 26, values: (_, ticks) => ticks.map(hourAndMinute) },
+      {
+        ...axis,
+        space: 70,
+        size: 26,
+        incrs: [60, 300, 600, 900, 1800],
+        values: (_, ticks) => ticks.map(hourAndMinute),
+      },
       { ...axis, scale: '%', size: 44, values: (_, ticks) => ticks.map((tick) => `${tick} %`) },
       {
         ...axis,

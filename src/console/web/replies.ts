@@ -10,6 +10,7 @@ export type {
   LiveState,
   PopHistory,
 } from '../api-live.ts';
+export type { WhatIfView } from '../api-what-if.ts';
 
 /** One bar of a waterfall, as `isochrone trace --json` prints it. */
 export interface TraceBar {
@@ -32,36 +33,4 @@ export interface TraceReply {
   readonly cache: string;
   readonly tls: string;
   readonly bars: readonly TraceBar[];
-}
-
-/** `/api/whatif`: what would happen without some POPs. */
-export interface WhatIfReply {
-  readonly without: readonly string[];
-  readonly basis: string;
-  /** Part 0..1 of the demand that would go elsewhere. */
-  readonly demandMoved: number;
-  readonly cellsMoved: number;
-  readonly cells: number;
-  /** Of those that move. */
-  readonly rttChangeMs: {
-    readonly mean: number;
-    readonly p50: number;
-    readonly p95: number;
-    readonly max: number;
-  };
-  readonly worst: readonly {
-    readonly place: string;
-    readonly fromPop: string;
-    readonly toPop: string;
-    readonly fromMs: number;
-    readonly toMs: number;
-    readonly share: number;
-  }[];
-  readonly pops: readonly {
-    readonly code: string;
-    readonly beforeRps: number;
-    readonly afterRps: number;
-    readonly capacityRps: number;
-  }[];
-  readonly overCapacity: readonly string[];
 }

@@ -32,7 +32,7 @@ export function Timeline({ history, atMs, nowMs, onAt }: TimelineProps) {
           max={steps}
           step={1}
           value={value}
-          disabled={history === undefined || history.points.length === 0}
+          disabled={history === undefined || history.points.length < 2}
           onInput={onInput}
         />
       </div>
@@ -62,10 +62,13 @@ const HEIGHT = 40;
 function Strip({ points, fromMs, toMs, atMs }: StripProps) {
   const most = Math.max(1, ...points.map(({ qps }) => qps));
   const x = (time: number): number => (WIDTH * (time - fromMs)) / Math.max(1, toMs - fromMs);
-  const y = (qps: number): number => HEIGHT - 2 - ((HEIGHT - 18) * qps) / most;
+  const y = (qps: number): number => HEIGHT - 2 - ((HEIGHT - 22) * qps) / most;
   const line = points.map(({ atMs: time, qps }) => `${x(time).toFixed(1)},${y(qps).toFixed(1)}`).join(' ');
-  const step =
-    points.length > 1 ? x((points[1] as HistoryPoint).atMs) - x((points[0] as HistoryPoint).atMs) : 4;
+  /** From the point before to this one. */
+  const until = (index: number): { readonly x: number; readonly width: number } => {
+    const [from, to] = [x(points[index - 1]?.atMs ?? fromMs), x(points[index]?.atMs ?? fromMs)];
+    return { x: from, width: to - from + 0.5 };
+  };
   return (
     <>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
@@ -76,12 +79,10 @@ function Strip({ points, fromMs, toMs, atMs }: StripProps) {
           />
         )}
         <polyline class="line" points={line} />
-        {points.map(({ atMs: time, down, drained }) => (
+        {points.map(({ atMs: time, down, drained }, index) => (
           <g key={time}>
-            {drained.length > 0 && (
-              <rect class="drained" x={x(time) - step} y={0} width={step + 0.5} height={4} />
-            )}
-            {down.length > 0 && <rect class="down" x={x(time) - step} y={5} width={step + 0.5} height={4} />}
+            {drained.length > 0 && <rect class="drained" y={0} height={4} {...until(index)} />}
+            {down.length > 0 && <rect class="down" y={5} height={4} {...until(index)} />}
           </g>
         ))}
         {atMs !== undefined && <line class="cursor" x1={x(atMs)} x2={x(atMs)} y1={0} y2={HEIGHT} />}

@@ -1,6 +1,13 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { changesBetween, HAPPENINGS_MAX, type Happening, happeningsOf, joined } from './happenings.ts';
-import type { CatchmentsView, HistoryMoment, HistoryView, LiveState, StatusView } from './replies.ts';
+import type {
+  CatchmentsView,
+  HistoryMoment,
+  HistoryView,
+  LiveState,
+  PopStateWord,
+  StatusView,
+} from './replies.ts';
 import { type Live, useLive } from './use-live.ts';
 import { usePolled } from './use-polled.ts';
 
@@ -62,7 +69,7 @@ export function useConsole(): ConsoleData {
   return {
     live,
     status: status.value,
-    history: history.value,
+    history: withPresent(history.value, live.state),
     catchments,
     happenings: useHappenings(live.state, history.value),
     atMs,
@@ -72,6 +79,21 @@ export function useConsole(): ConsoleData {
     setService,
     refresh,
   };
+}
+
+/** The kept points and, after them, how it is now. */
+function withPresent(
+  history: HistoryView | undefined,
+  state: LiveState | undefined,
+): HistoryView | undefined {
+  const last = history?.points.at(-1)?.atMs ?? 0;
+  if (history === undefined || state === undefined || state.atMs <= last) return history;
+  const { atMs, epoch, queryRates, pops } = state;
+  const inState = (word: PopStateWord): string[] =>
+    pops.filter((pop) => pop.state === word).map(({ code }) => code);
+  const qps = Object.values(queryRates).reduce((sum, rate) => sum + rate, 0);
+  const present = { atMs, epoch, qps, down: inState('down'), drained: inState('drained') };
+  return { ...history, points: [...history.points, present] };
 }
 
 function catchmentsPath(wish: Readonly<Record<string, string | undefined>>): string {

@@ -2,19 +2,19 @@ import { useState } from 'preact/hooks';
 import { ask } from './ask.ts';
 import { count, ms, percent, short } from './format.ts';
 import { Meter } from './meter.tsx';
-import type { WhatIfReply } from './replies.ts';
+import type { WhatIfView } from './replies.ts';
 
 type Asked =
   | { readonly step: 'not-asked' | 'asking' }
   | { readonly step: 'refused'; readonly status: number; readonly words: string }
-  | { readonly step: 'told'; readonly reply: WhatIfReply };
+  | { readonly step: 'told'; readonly reply: WhatIfView };
 
 /** What would happen if a POP died now. */
 export function WhatIf({ code }: { readonly code: string }) {
   const [asked, setAsked] = useState<Asked>({ step: 'not-asked' });
   const onClick = async (): Promise<void> => {
     setAsked({ step: 'asking' });
-    const answer = await ask<WhatIfReply>(`/api/whatif?without=${encodeURIComponent(code)}`);
+    const answer = await ask<WhatIfView>(`/api/whatif?without=${encodeURIComponent(code)}`);
     if (answer.ok) setAsked({ step: 'told', reply: answer.value });
     else setAsked({ step: 'refused', status: answer.status, words: answer.words });
   };
@@ -41,7 +41,7 @@ export function WhatIf({ code }: { readonly code: string }) {
 const TAKERS_MAX = 8;
 const WORST_MAX = 6;
 
-function Outcome({ reply }: { readonly reply: WhatIfReply }) {
+function Outcome({ reply }: { readonly reply: WhatIfView }) {
   const { mean, p50, p95, max } = reply.rttChangeMs;
   const takers = reply.pops
     .filter(({ code }) => !reply.without.includes(code))

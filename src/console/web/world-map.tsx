@@ -51,7 +51,7 @@ export function WorldMap(props: WorldMapProps) {
     if (event.target !== canvasIn(box.current)) return;
     const owner = event.buttons === 0 ? under(event) : -1;
     setPointed(owner);
-    onLit(areas?.view.pops[areas.view.places[owner]?.[5] ?? -1]);
+    onLit(areas?.view.pops[areas.places[owner]?.[5] ?? -1]);
   };
   const onPointerLeave = (): void => {
     setPointed(-1);
@@ -213,7 +213,7 @@ function Controls({ zoomBy, showWhole, view }: Moving) {
 
 /** Whose clients those under the pointer are. */
 function PlaceNote({ areas, owner }: { readonly areas: Areas | undefined; readonly owner: number }) {
-  const place = areas?.view.places[owner];
+  const place = areas?.places[owner];
   if (areas === undefined || place === undefined) return null;
   const [, label, , , weight, pop, share] = place;
   const code = areas.view.pops[pop];

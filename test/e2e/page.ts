@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import type { Waterfall } from '../../src/console/api-trace.ts';
 import { runCli } from '../helpers/cli.ts';
-import { openGeoTruth } from '../helpers/geo-truth.ts';
-import { dig, type Ended, type Program, runTool, startProgram, until } from '../helpers/program.ts';
-import { freePort } from '../helpers/redis.ts';
+import { dig, type Ended, type Program, runTool, until } from '../helpers/program.ts';
+import { stage } from './stage.ts';
 
-/** curl fetches the page over HTTPS from the POP that dig gave, trusting the development authority alone. */
+/**
+ * On the stage of console.test.ts: curl fetches the page over HTTPS from the POP that dig gave, trusting
+ * the development authority alone.
+ */
 
 const NAME = 'www.cdn.example';
 const CLIENTS = ['200.147.0.0/16', '91.0.0.0/16', '114.144.0.0/16', '105.208.0.0/16', '1.120.0.0/16'];
@@ -19,10 +21,8 @@ let port: string;
 let popAt: (address: string) => string | undefined;
 
 before(async () => {
-  port = String(await freePort());
-  [program, { popAt }] = await Promise.all([startProgram(['up', '--pop-port', port]), openGeoTruth()]);
+  ({ program, port, popAt } = await stage);
 });
-after(() => program.end());
 
 /** `curl` that trusts the authority of this run and writes status and protocol after the body. */
 const curl = (...args: string[]): Promise<Ended> =>
