@@ -129,7 +129,8 @@ test('drain, restore and model change what the process has', async () => {
   assert.match((await ask('model', '--reset')).out, /nothing is changed/);
   const unknown = await ask('drain', 'FRB');
   assert.deepEqual([unknown.code, unknown.err], [1, 'request: there is no POP "FRB"; did you mean FRA?\n']);
-  const refused = await runCli('restore', 'FRA', '--admin', admin.url);
+  const elsewhere = ['--state', 'test/no-such-folder'];
+  const refused = await runCli('restore', 'FRA', '--admin', admin.url, ...elsewhere);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /changes need the token/);
 });
