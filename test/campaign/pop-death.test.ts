@@ -159,14 +159,14 @@ test('a POP is drained and another is killed, under load', { skip: withoutRedis(
   await until(() => all('PA') && clients.every(({ served }) => served > 5), 'the nearest POP serves all');
   const failuresNow = () => clients.flatMap(({ failures }) => failures);
   const before = failuresNow().length;
-  const { code, err } = await runProgram('drain', 'PA', '--admin', serve.admin);
+  const { code, err } = await runProgram('drain', 'PA', '--admin', serve.admin, '--state', serve.state);
   assert.equal(code, 0, err);
   await until(() => clients.every(({ pop }) => pop !== 'PA'), 'they leave the drained POP');
   const servedAt = clients.map(({ served }) => served);
   await until(() => clients.every(({ served }, i) => served > (servedAt[i] ?? 0) + 10), 'they are served');
   const lost = failuresNow().slice(before);
   assert.deepEqual(lost, [], 'requests lost to the drain');
-  await runProgram('restore', 'PA', '--admin', serve.admin);
+  await runProgram('restore', 'PA', '--admin', serve.admin, '--state', serve.state);
   await until(() => all('PA'), 'they come back');
   for (const client of clients) client.outageMs = 0;
   const killedMs = performance.now();
