@@ -2,6 +2,7 @@
  * The composition root: the only place that reads arguments, environment and signals. Everything else is
  * handed what it needs.
  */
+import { closeSync, openSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +22,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stop.abort();
   });
 
+// A service reads things again at SIGHUP (`rereadAtHangup`). A terminal that was closed sends it too, and
+// takes with it what was started there.
+if (process.stdout.isTTY)
+  process.on('SIGHUP', () => {
+    if (!hasTerminal()) stop.abort();
+    else if (process.listenerCount('SIGHUP') === 1) process.exit(129);
+  });
+
 // The reader of a pipe may have seen enough, as in `isochrone status | head`, or a terminal may be gone: a
 // server goes on unheard, other commands end by themselves. Everything else is a fault.
 for (const stream of [process.stdout, process.stderr])
@@ -29,3 +38,13 @@ for (const stream of [process.stdout, process.stderr])
   });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(process, stop.signal));
+
+/** Whether the terminal that this was started in is still there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
