@@ -191,6 +191,10 @@ test('metrics: counters, histogram, table, POPs, control loop, as promtool accep
   block.set([7, 0, 2, 1, 1, 0.5]);
   const admin = await start({ api: adminApi({ counters: [readCounters(layout, [block])] }) });
   const { text, headers } = await get('/metrics', admin.url);
+  const plain = await fetch(`${admin.url}/metrics`, { headers: { 'accept-encoding': 'identity' } });
+  assert.deepEqual([headers.get('content-encoding'), headers.get('vary')], ['gzip', 'accept-encoding']);
+  assert.equal(plain.headers.get('content-encoding'), null);
+  assert.ok((await plain.text()).length > Number(headers.get('content-length')) * 2);
   await admin.close();
   assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   for (const line of [

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { extname, join, relative } from 'node:path';
+import { codingsOf } from './codings.ts';
 import { problemReply, type Reply } from './reply.ts';
 
 /** The web application, as it was built: read once. */
@@ -69,7 +70,7 @@ async function readFiles(folder: string): Promise<ReadonlyMap<string, File>> {
 }
 
 function fileReply({ type, octets, tag, coded }: File, path: string, { headers }: IncomingMessage): Reply {
-  const accepted = codingsOf(String(headers['accept-encoding'] ?? ''));
+  const accepted = codingsOf(headers['accept-encoding']);
   const coding = CODINGS.map(([name]) => name).find((name) => coded.has(name) && accepted.has(name));
   // Each variant has a tag of its own: they differ octet for octet (RFC 9110 §8.8.3).
   const own = `"${tag}${coding === undefined ? '' : `-${coding}`}"`;
@@ -83,14 +84,4 @@ function fileReply({ type, octets, tag, coded }: File, path: string, { headers }
   const body = coding === undefined ? octets : (coded.get(coding) ?? octets);
   const encoding = coding === undefined ? {} : { 'content-encoding': coding };
   return { status: 200, type, body, headers: { ...about, ...encoding } };
-}
-
-/** Codings that a client takes (RFC 9110 §12.5.3). */
-function codingsOf(header: string): ReadonlySet<string> {
-  const taken = header
-    .toLowerCase()
-    .split(',')
-    .map((one) => one.split(';').map((part) => part.trim()))
-    .filter(([, quality = 'q=1']) => !/^q=0(?:\.0*)?$/.test(quality));
-  return new Set(taken.map(([coding = '']) => coding));
 }

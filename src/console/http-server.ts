@@ -51,7 +51,7 @@ export async function serveReplies(
   server.on('request', (request, response) => {
     // A client that goes away while it is answered is no error of ours.
     response.on('error', () => undefined);
-    void answer(request).then((reply) => send(response, reply, request.method));
+    void answer(request).then((reply) => send(response, reply, request));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable) return void socket.destroy();

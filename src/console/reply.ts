@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
 import { StoreError } from '../store/store.ts';
+import { packed } from './codings.ts';
 
 /** What a route gives back. */
 export interface Reply {
@@ -61,8 +62,17 @@ export function errorReply(error: unknown): Reply | undefined {
   return jsonReply({ code, problems }, STATUS_BY_CODE[code] ?? 500);
 }
 
-/** Writes a reply; without the body for HEAD. */
-export function send(response: ServerResponse, reply: Reply, method: string | undefined): void {
+/** Writes a reply, packed where it is long and the client takes that; without the body for HEAD. */
+export async function send(response: ServerResponse, reply: Reply, request: IncomingMessage): Promise<void> {
+  // What has a tag has variants of its own.
+  const isPlain = reply.stream === undefined && reply.headers?.['etag'] === undefined;
+  const short = isPlain ? await packed(reply.body, request.headers['accept-encoding']) : undefined;
+  const coded = { 'content-encoding': 'gzip', vary: 'accept-encoding' };
+  if (short === undefined) write(response, reply, request.method);
+  else write(response, { ...reply, body: short, headers: { ...reply.headers, ...coded } }, request.method);
+}
+
+function write(response: ServerResponse, reply: Reply, method: string | undefined): void {
   response.writeHead(reply.status, {
     'content-type': reply.type,
     ...(reply.stream === undefined && reply.status !== 304
