@@ -14,8 +14,10 @@ export async function runCliIn(
   const printed = { out: '', err: '' };
   const stdout = { isTTY: false, write: (text: string) => (printed.out += text) !== '' };
   const stderr = { isTTY: false, write: (text: string) => (printed.err += text) !== '' };
-  // Of the streams the terminal uses what stands here.
-  const process = { stdout, stderr, env } as unknown as NodeJS.Process;
-  const code = await runCommandLine(args, processTerminal(process, new AbortController().signal));
+  const stop = new AbortController();
+  const { on, off } = process;
+  // Of the process a terminal uses what stands here.
+  const here = { stdout, stderr, env, on, off } as unknown as NodeJS.Process;
+  const code = await runCommandLine(args, processTerminal(here, stop.signal));
   return { code, ...printed };
 }
