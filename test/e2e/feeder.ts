@@ -13,7 +13,12 @@ export type Input = 'latency' | 'loss' | 'link' | 'links' | 'load' | 'health';
 type News = Input | 'well';
 
 /** More often than the demo's own agents, whose word on the same POP is replaced each time. */
-const EVERY_MS = 25;
+const EVERY_MS = 10;
+/**
+ * Every so many writes are news, which bring a tick at once. The demo's own agents share a clock with the
+ * ticks of each second: ticks that come just behind their word would never see ours.
+ */
+const NEWS_EVERY = 13;
 const NETWORKS_MAX = 60;
 const WORSE_MS = 80;
 /**
@@ -38,10 +43,11 @@ export async function feed(options: {
   const store = await openRedisStore({ url: options.url, cluster: 'isochrone' });
   const write = input === 'latency' || input === 'loss' ? writeSamples : writeReport;
   let news: News = input;
+  let writes = 0;
   let underWay = Promise.resolve();
   let stopped: Promise<void> | undefined;
   const timer = setInterval(() => {
-    underWay = write(store, { news, client }).catch(() => undefined);
+    underWay = write(store, { news, client, isNews: writes++ % NEWS_EVERY === 0 }).catch(() => undefined);
   }, EVERY_MS);
   const stop = async (): Promise<void> => {
     news = 'well';
@@ -59,12 +65,13 @@ export async function feed(options: {
 interface What {
   readonly news: News;
   readonly client: Client;
+  readonly isNews: boolean;
 }
 
 let turn = 0;
 
 /** Bursts to networks around the client, each at its own distance. */
-function writeSamples(store: Store, { news, client }: What): Promise<void> {
+function writeSamples(store: Store, { news, client, isNews }: What): Promise<void> {
   const country = demoNetworks.find(({ prefix }) => prefix === client.subnet)?.country;
   const near = demoNetworks.filter((network) => network.country === country).slice(0, NETWORKS_MAX);
   const others = Array.from({ length: OTHERS }, () => near[turn++ % near.length]?.prefix ?? '');
@@ -74,10 +81,10 @@ function writeSamples(store: Store, { news, client }: What): Promise<void> {
     const rttMs = (demoTruth().get(network)?.rttMs.get(client.pop) ?? 0) + worseMs;
     return { network, rttMs, sent: 3, lost };
   });
-  return store.appendSamples({ pop: client.pop, atMs: Date.now(), source: 'measured', samples });
+  return store.appendSamples({ pop: client.pop, atMs: Date.now(), source: 'measured', samples }, isNews);
 }
 
-function writeReport(store: Store, { news, client }: What): Promise<void> {
+function writeReport(store: Store, { news, client, isNews }: What): Promise<void> {
   const [capacityRps, ...capacitiesMbps] = capacitiesOf(client.pop);
   const links = capacitiesMbps.map((capacityMbps, i) => {
     const id = `${client.pop}-${'ab'[i]}`;
@@ -100,7 +107,7 @@ function writeReport(store: Store, { news, client }: What): Promise<void> {
     healthy: news !== 'health',
     links,
   };
-  return store.putReport(report);
+  return store.putReport(report, isNews);
 }
 
 /** Of a demo POP: requests a second, then Mbit/s of each link. */

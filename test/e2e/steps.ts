@@ -117,7 +117,11 @@ export async function untilDig(
   if (!held) {
     const view = await explain(program, subnet);
     const terms = view.pops.slice(0, 4).map((one) => JSON.stringify(one));
-    assert.fail(`${what}: ${value} after ${Math.round(ms)} ms; ${terms.join(' ')} ${view.notes.join(' ')}`);
+    const late = await until(() => digLink(program, subnet), holds, withinMs);
+    const then = late.held ? `then ${late.value} after ${Math.round(late.ms)} ms more` : 'nor later';
+    const table = `epoch ${view.table.epoch}, ${view.table.ageMs} ms old`;
+    const words = [...terms, ...view.notes, table, then, program.output().slice(-1000)];
+    assert.fail(`${what}: ${value} after ${Math.round(ms)} ms; ${words.join(' ')}`);
   }
   return Math.round(ms);
 }
