@@ -30,6 +30,8 @@ export interface ProbeOptions {
   readonly tls12: boolean;
   /** Whether the handshake resumes the session of one just before. */
   readonly resume: boolean;
+  /** Whether the POP has to open a connection to the origin for it, if it asks there. */
+  readonly opensAnew: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -98,13 +100,17 @@ interface Answer extends Pick<ProbedRequest, 'status' | 'headers' | 'octets' | '
   readonly endAtMs: number;
 }
 
-function ask({ url, client }: ProbeOptions, tls: TLSSocket): Promise<Answer> {
+function ask({ url, client, opensAnew }: ProbeOptions, tls: TLSSocket): Promise<Answer> {
   const cipher = tls.getCipher()?.name ?? '';
   return new Promise((resolve, reject) => {
     const asked = request({
       createConnection: () => tls,
       path: url.pathname + url.search,
-      headers: { host: url.host, 'x-isochrone-trace': '1', 'x-isochrone-client': client },
+      headers: {
+        host: url.host,
+        'x-isochrone-trace': opensAnew ? 'cold' : '1',
+        'x-isochrone-client': client,
+      },
     });
     asked.setTimeout(TIMEOUT_MS, () => asked.destroy(new Error(`none within ${TIMEOUT_MS / 1000} s`)));
     asked.on('error', reject);

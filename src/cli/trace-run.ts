@@ -87,7 +87,10 @@ async function traced(
   const { view } = ground;
   const isChosen = to.path.pop === ground.path.pop;
   const address = isChosen ? ground.address : to.path.ipv4;
-  const options = { url, address, port: view.port, caFile: view.caFile, client: view.client.address, tls12 };
+  const { port, caFile, client } = view;
+  const options = { url, address, port, caFile, client: client.address, tls12, opensAnew: isCold };
+  // The first request of a process takes long for what the process has to load: that is no part of the way.
+  await probeRequest({ ...options, url: new URL('/healthz', url), resume: false });
   if (isCold) await process.invalidate(url.pathname + url.search);
   // What is warm was asked for before: then its caches have it.
   if (isWarm) await probeRequest({ ...options, resume: false });

@@ -174,6 +174,8 @@ export interface RequestContext {
   /** Labels that WAF rules added. */
   readonly labels: Set<string>;
   readonly clock: Clock;
+  /** A cold request is traced: it opens a connection to the origin of its own. */
+  readonly opensAnew: boolean;
   /** Monotonic, ms: for timings. */
   readonly monotonicMs: () => number;
 }

@@ -42,6 +42,7 @@ export function popContext(nowMs: number): RequestContext {
     skips: [],
     logFields: new Map(),
     labels: new Set(),
+    opensAnew: false,
     clock: manualClock(nowMs),
     monotonicMs: () => performance.now(),
   };

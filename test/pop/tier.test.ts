@@ -113,6 +113,16 @@ test('hundreds of requests go over ten connections to the origin', async () => {
   assert.ok(requests >= count && opened <= 20, `${requests} requests over ${opened} connections`);
 });
 
+test('a traced cold request opens a connection to the origin; others use those that are open', async () => {
+  const timingOf = async (trace: string): Promise<string> => {
+    const { headers } = await get(stage, 'SYD', '/dynamic', { headers: { 'x-isochrone-trace': trace } });
+    return String(headers['server-timing']);
+  };
+  await timingOf('1');
+  assert.doesNotMatch(await timingOf('1'), /iso-l3-connect/);
+  for (let i = 0; i < 2; i++) assert.match(await timingOf('cold'), /iso-l3-connect;dur=0*[1-9.]/);
+});
+
 test('with a shield one fetch serves the POPs of all regions', async () => {
   const shielded = await startPopStage({
     net: 92,

@@ -52,7 +52,10 @@ export interface Done {
   readonly logLine: () => string;
 }
 
-/** Header with which a client on this machine asks for every part of the way in `Server-Timing`. */
+/**
+ * Header with which a client on this machine asks for every part of the way in `Server-Timing`; `cold`: and for
+ * a connection to the origin that nobody opened before.
+ */
 const TRACE_HEADER = 'x-isochrone-trace';
 
 /** And in whose place it asks: so that a demo on one machine has clients everywhere. */
@@ -92,6 +95,8 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
   const request = requestOf(facts, node, options);
   const distribution = options.router.distributionOf(request.host);
   const behaviour = distribution && behaviourOf(distribution, pathOf(request.target));
+  const trace = isHere(facts.connection.clientAddress) ? headerOf(request.headers, TRACE_HEADER) : undefined;
+  const isTraced = trace !== undefined;
   const context: RequestContext = {
     pop,
     link,
@@ -102,6 +107,7 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
     logFields: new Map(),
     labels: new Set(),
     clock: options.clock,
+    opensAnew: trace === 'cold',
     monotonicMs: () => performance.now(),
   };
   let response: PopResponse;
@@ -114,7 +120,6 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
   }
   const firstOctetMs = performance.now() - node.beganMs;
   const edgeLocation = `${pop.code}1-C${facts.server + 1}`;
-  const isTraced = hasHeader(request.headers, TRACE_HEADER) && isHere(facts.connection.clientAddress);
   const headers = clientHeaders(response, request, context, { edgeLocation, tookMs: firstOctetMs, isTraced });
   if (options.isDraining(pop.index) && request.httpVersion === '1.1') headers.push(['connection', 'close']);
   const isHead = request.method === 'HEAD';

@@ -41,6 +41,9 @@ export interface OriginConnections {
   readonly counts: () => { readonly opened: number; readonly open: number; readonly requests: number };
   /** Whether there is no room for another request to wait. */
   readonly isFull: () => boolean;
+  /** Sends nothing more; ends once what is under way came. */
+  readonly finish: () => Promise<void>;
+  /** Ends what is under way. */
   readonly close: () => Promise<void>;
 }
 
@@ -85,6 +88,7 @@ export function originConnections(target: OriginTarget): OriginConnections {
     },
     counts: () => ({ opened, open: pool.stats.connected, requests }),
     isFull: () => pool.stats.queued >= QUEUE_MAX,
+    finish: () => pool.close(),
     close: () => pool.destroy(),
   };
 }

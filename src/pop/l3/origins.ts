@@ -47,11 +47,9 @@ export function createOrigins(options: { readonly name: string }): Origins {
   ): Promise<Attempt> => {
     let last: Attempt = { kind: 'failed', fault: 'OriginConnectError', isSent: false };
     for (let attempt = 0; attempt < target.attempts; attempt++) {
-      last = await attemptOnce(
-        { target, connections: connectionsOf(target), name: options.name },
-        request,
-        context,
-      );
+      const connections = context.opensAnew ? originConnections(target) : connectionsOf(target);
+      last = await attemptOnce({ target, connections, name: options.name }, request, context);
+      if (context.opensAnew) void connections.finish();
       if (last.kind === 'response' || !mayRepeat(last, request)) return last;
       context.skips.push({ layer: 'l3', reason: `${target.name}: ${last.fault}, tried ${attempt + 1}` });
     }
