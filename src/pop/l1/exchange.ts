@@ -53,8 +53,8 @@ export interface Done {
 }
 
 /**
- * Header with which a client on this machine asks for every part of the way in `Server-Timing`; `cold`: and for
- * a connection to the origin that nobody opened before.
+ * Header with which a client on this machine asks for every part of the way in `Server-Timing`; `cold`: and
+ * for a connection to the origin that nobody opened before.
  */
 const TRACE_HEADER = 'x-isochrone-trace';
 
