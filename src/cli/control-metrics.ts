@@ -35,6 +35,7 @@ export function controlMetrics({ places }: Pick<Ground, 'places'>): {
         keptBack: stats.keptBack,
         failOpen: stats.failOpen.length,
         shortRps: stats.shortRps,
+        regretMs: stats.regretMs,
         election: { standing, token, changes, fenced, takeovers, lastTakeoverMs },
       };
     },

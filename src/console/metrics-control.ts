@@ -80,6 +80,15 @@ function decisionFamilies(control: ControlMetrics): Family[] {
       'Demand beyond what the POPs that are answered can serve, requests a second.',
       control.shortRps,
     ),
+    gauge(
+      'regret_seconds',
+      'Estimated: RTT of the POPs that clients get less the lowest of those not out, mean over the ' +
+        'demand, by what keeps clients there: capacity, other terms of the score, or held by hysteresis.',
+      byLabel(
+        'reason',
+        Object.fromEntries(Object.entries(control.regretMs).map(([why, ms]) => [why, ms / 1000])),
+      ),
+    ),
   ];
 }
 

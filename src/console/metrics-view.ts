@@ -54,6 +54,8 @@ export interface ControlMetrics {
   readonly failOpen: number;
   /** Demand beyond what the POPs that are answered can serve, requests/s. */
   readonly shortRps: number;
+  /** What clients would gain at most by the estimates, ms, by what keeps them from it. */
+  readonly regretMs: Readonly<Record<string, number>>;
   readonly election: ElectionMetrics;
 }
 

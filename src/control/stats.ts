@@ -37,6 +37,8 @@ export interface ControlStats {
   readonly lastTakeoverMs: number;
   /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s. */
   readonly shortRps: number;
+  /** What clients would gain at most by the estimates, and what keeps them from it. */
+  readonly regretMs: TickStats['regretMs'];
   /** Service groups answered although all their POPs are out. */
   readonly failOpen: readonly string[];
 }
@@ -59,6 +61,7 @@ export function account(stats: RunningStats, ticked: TickStats, isLeading: boole
   stats.leafCells = ticked.leafCells;
   stats.estimates = ticked.estimates;
   stats.shortRps = ticked.shortRps;
+  stats.regretMs = ticked.regretMs;
   stats.failOpen = ticked.failOpen;
 }
 
@@ -86,6 +89,7 @@ export function emptyStats(): RunningStats {
     leafCells: 0,
     estimates: 0,
     shortRps: 0,
+    regretMs: { capacity: 0, terms: 0, held: 0 },
     takeovers: 0,
     lastTakeoverMs: 0,
     failOpen: [],

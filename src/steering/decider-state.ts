@@ -19,6 +19,7 @@ import type { SteeringParams } from './params.ts';
 import { createPlanner, forgetTarget, isYoung, type Planner } from './planner.ts';
 import type { PolicySource } from './policy-rows.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
+import { createRegretPass, type RegretPass } from './regret.ts';
 import { createCellView } from './rtt.ts';
 import { emptyPopTerms, type PopTerms } from './score.ts';
 import { createUnits, NONE, resetUnit, type ServiceGroup, type Units } from './units.ts';
@@ -82,6 +83,8 @@ export interface DeciderState {
   readonly unsaved: Set<number>;
   ticks: number;
   lastTickMs: number;
+  /** What clients would gain at most by the estimates. */
+  readonly regret: RegretPass;
   /** Demand by POP at the last tick, and what of it moved for its gain alone. */
   predictedRps: Float64Array;
   churnRps: number;
@@ -101,18 +104,17 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
   const groups = options.groups.filter(({ policy }) => policy === undefined);
   const popCount = fleet.pops.length;
   assert(popCount <= ESTIMATED_POPS_MAX, `at most ${ESTIMATED_POPS_MAX} POPs`);
-  const { networkCellsMax: networkMax, leafCellsMax: leafMax } = options;
-  const cells = createCells(geometry.count, { networkMax, leafMax });
+  const cells = cellsOf(options);
   const estimates = createEstimates(cells.capacity);
   const distances = placeDistances(geometry, fleet.pops);
   const units = createUnits(groups.length, cells.capacity, options.groups.length);
   const terms = emptyPopTerms(popCount);
   const fleetState = createFleetState(fleet);
-  const { softRps, hardRps, capacityRps } = fleetState;
   const alarmedAtMs = new Float64Array(popCount).fill(-Infinity);
   const demandRps = new Float32Array(groups.length * cells.capacity);
   const groupOut = groups.map(() => new Uint8Array(popCount));
   const activeCells = Int32Array.from({ length: geometry.count }, (_, place) => place);
+  const { softRps, hardRps, capacityRps } = fleetState;
   const room = { softRps, hardRps, capacityRps };
   const shared = { params, cells, estimates, distances, terms, alarmedAtMs };
   const downPops = new Uint8Array(popCount);
@@ -161,9 +163,14 @@ export function createDeciderState(options: DeciderOptions): DeciderState {
     unsaved: new Set(),
     ticks: 0,
     lastTickMs: 0,
+    regret: createRegretPass(),
     predictedRps: new Float64Array(popCount),
     churnRps: 0,
   };
+}
+
+function cellsOf({ geometry, networkCellsMax: networkMax, leafCellsMax: leafMax }: DeciderOptions): Cells {
+  return createCells(geometry.count, { networkMax, leafMax });
 }
 
 function keptCells({ networks = [] }: DeciderOptions, cells: Cells): ReadonlySet<number> {

@@ -33,6 +33,7 @@ import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './pla
 import { exploreAnew, watchAsn } from './planner.ts';
 import { writePolicyRows } from './policy-rows.ts';
 import type { DownBy, Verdict } from './quorum.ts';
+import { estimateRegret, type Regret } from './regret.ts';
 import { observeCapacity, overloadRps, setRoom } from './room.ts';
 import { encodeTerms, type SteeringTerms } from './terms.ts';
 import { termsOf } from './terms-of.ts';
@@ -90,6 +91,8 @@ export interface TickStats {
   readonly waitingRps: number;
   /** Demand, or load of others, beyond what the POPs that are answered can serve, requests/s. */
   readonly shortRps: number;
+  /** What clients would gain at most by the estimates, and what keeps them from it. */
+  readonly regretMs: Regret;
   /** Names of service groups that are answered although all their POPs are out. */
   readonly failOpen: readonly string[];
 }
@@ -190,6 +193,7 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     sweeps: assigned.sweeps,
     waitingRps: assigned.waitingRps,
     shortRps: overloadRps(fleetState, assigned.loadRps),
+    regretMs: estimateRegret(state.regret, deciding.market, assigned.loadRps),
     failOpen: deciding.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
   };
 }

@@ -31,7 +31,7 @@ export interface Part {
 
 /**
  * What is decided, by unit = group x cellStride + cell. `pop`, `costMs`, `lossCode` and `deviationCode` hold
- * `CANDIDATES` entries a unit, sorted by RTT + bias; POP -1 ends. Some 180 octets a unit.
+ * `CANDIDATES` entries a unit, sorted by RTT + bias; POP -1 ends. Some 190 octets a unit.
  */
 export interface Units {
   readonly groupCount: number;
@@ -49,6 +49,11 @@ export interface Units {
   readonly outsideMs: Float32Array;
   /** 1 where the candidates were picked by the whole score, as those nearest were out or too dear. */
   readonly wide: Uint8Array;
+  /**
+   * Of a `wide` unit: the POP with the lowest RTT of those that might be answered then, which need not be
+   * among the candidates; that RTT without the POP's shift, and the cell's own loss, ms.
+   */
+  readonly near: { readonly pop: Int16Array; readonly rttMs: Float32Array; readonly lossMs: Float32Array };
   /** POP answered now, or with most of a split unit's clients; -1 before the first decision. */
   readonly incumbent: Int16Array;
   /** Parts of the units whose clients are divided between POPs, the largest first. Few. */
@@ -92,6 +97,11 @@ export function createUnits(groupCount: number, cellStride: number, rowGroups = 
     deviationCode: new Uint16Array(count * CANDIDATES),
     outsideMs: new Float32Array(count),
     wide: new Uint8Array(count),
+    near: {
+      pop: new Int16Array(count).fill(NONE),
+      rttMs: new Float32Array(count),
+      lossMs: new Float32Array(count),
+    },
     incumbent: new Int16Array(count).fill(NONE),
     splits: new Map(),
     heavy: new Uint8Array(count),

@@ -198,6 +198,7 @@ const CONTROL: ControlMetrics = {
   keptBack: 0,
   failOpen: 0,
   shortRps: 0,
+  regretMs: { capacity: 0.5, terms: 0, held: 0.25 },
   election: ELECTION,
 };
 

@@ -61,5 +61,6 @@ export const CONTROL: ControlMetrics = {
   keptBack: 0,
   failOpen: 0,
   shortRps: 0,
+  regretMs: ONE,
   election: { standing: 'leading', token: 0, changes: 0, fenced: 0, takeovers: 0, lastTakeoverMs: 0 },
 };
