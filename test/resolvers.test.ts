@@ -204,6 +204,8 @@ test('Unbound sends the client subnet, and caches by the scope that it got', asy
   assert.equal(queriesSeen(), seen, 'an address inside the scope is answered from the cache');
   assert.equal(answerOf(await question({ subnet: '192.0.2.0/24' })), TOKYO);
   assert.ok(queriesSeen() > seen, 'one outside is not');
+  assert.ok(counted('isochrone_dns_ecs_queries_total', '24') >= 2, 'as Unbound sent them');
+  assert.ok(counted('isochrone_dns_ecs_answers_total', '8') >= 1, 'as they were answered');
 });
 
 test('the PowerDNS Recursor sends the client subnet', async (context) => {

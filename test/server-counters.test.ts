@@ -12,6 +12,8 @@ import {
   serverLayout,
 } from '../src/server/counters.ts';
 import { countAccepted, countClosed } from '../src/server/counters-streams.ts';
+import { countSubnet } from '../src/server/counters-subnet.ts';
+import { emptyQueryView } from '../src/wire/query.ts';
 
 const layout = serverLayout(['FRA', 'IAD']);
 
@@ -46,6 +48,38 @@ test('outcomes are counted by transport, type, rcode, kind and POP, and threads 
     ['dropped', 2],
     ['refused', 2],
     ['steered', 2],
+  ]);
+});
+
+test('client subnets are counted by length, and scopes of answers that were chosen by them', () => {
+  const block = counterBlock(layout);
+  const counters = openCounters(layout, block);
+  const subnet = { ...emptyQueryView().edns, ecs: true };
+  const steered = { ...emptyOutcome(), kind: OUTCOME.STEERED, usedEcs: true };
+  for (const [ecsFamily, ecsSourceLength, change] of [
+    [1, 24, { scopeLength: 16 }],
+    [1, 32, { scopeLength: 32 }],
+    [2, 128, { scopeLength: 128 }],
+    [2, 56, { scopeLength: 0 }],
+    // Not located, not steered, not understood, no address at all.
+    [1, 0, { usedEcs: false }],
+    [1, 24, { kind: OUTCOME.ANSWER, usedEcs: false }],
+    [1, 24, { kind: OUTCOME.REJECTED, usedEcs: false }],
+    [0, 0, { usedEcs: false }],
+  ] as const)
+    countSubnet(counters, { ...steered, ...change }, { ...subnet, ecsFamily, ecsSourceLength });
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_ecs_queries_total'), [
+    ['ipv4,0', 1],
+    ['ipv4,24', 2],
+    ['ipv4,32', 1],
+    ['ipv6,56', 1],
+    ['ipv6,128', 1],
+  ]);
+  assert.deepEqual(samplesOf([block], 'isochrone_dns_ecs_answers_total'), [
+    ['ipv4,16', 1],
+    ['ipv4,32', 1],
+    ['ipv6,0', 1],
+    ['ipv6,128', 1],
   ]);
 });
 

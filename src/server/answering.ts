@@ -12,6 +12,7 @@ import { openImage } from '../steering/image.ts';
 import { HEADER_SIZE } from '../wire/query.ts';
 import { openZoneImage, type ZoneImage } from '../zone/image.ts';
 import { countDrop, countOutcome, type ServerCounters } from './counters.ts';
+import { countSubnet } from './counters-subnet.ts';
 import { isQueryOfDeath } from './deaths-block.ts';
 import { type DemandTable, sampleDemand } from './demand-table.ts';
 import { type DropSamples, noteDrop, SAMPLED } from './drop-samples.ts';
@@ -162,6 +163,7 @@ export function countingHandler(answering: Answering, parts: HandlerParts): Hand
     }
     const written = answer(context, query, length, client, out);
     countOutcome(counters, context.outcome);
+    if (context.query.edns.ecs) countSubnet(counters, context.outcome, context.query.edns);
     if (--demand.untilSample === 0) sampleDemand(demand, answering.clients(), context, client);
     const isFree = limiter === undefined || written <= 0 || client.transport !== 'udp';
     const sent = isFree ? written : limitRate(limiter, context, client, out, written);

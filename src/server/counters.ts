@@ -4,6 +4,7 @@ import { must } from '../base/assert.ts';
 import { type CounterBlock, type CounterLayout, counterLayout } from '../base/counters.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
 import { ABUSE_FAMILIES, type AbuseCounters, abuseCounters } from './counters-abuse.ts';
+import { SUBNET_FAMILIES, type SubnetCounters, subnetCounters } from './counters-subnet.ts';
 import { TRANSFER_FAMILIES, type TransferCounters, transferCounters } from './counters-transfer.ts';
 
 /** Query types with a slot of their own; others are counted as `other`: a flood of types costs no memory. */
@@ -121,6 +122,7 @@ export interface ServerCounters {
   readonly batches: number;
   readonly abuse: AbuseCounters;
   readonly transfer: TransferCounters;
+  readonly subnet: SubnetCounters;
 }
 
 const NAME = {
@@ -186,6 +188,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
       counter(NAME.handshakes, 'TLS handshakes.', [secure, { name: 'result', values: HANDSHAKES }]),
       ...ABUSE_FAMILIES,
       ...TRANSFER_FAMILIES,
+      ...SUBNET_FAMILIES,
     ],
     [
       {
@@ -193,11 +196,7 @@ export function serverLayout(popCodes: readonly string[]): CounterLayout {
         help: 'Time a UDP query takes from its reading to the kernel having its response; sampled.',
         bounds: HANDLING_BOUNDS,
       },
-      {
-        name: NAME.batches,
-        help: 'UDP datagrams received by one system call.',
-        bounds: BATCH_BOUNDS,
-      },
+      { name: NAME.batches, help: 'UDP datagrams received by one system call.', bounds: BATCH_BOUNDS },
     ],
   );
 }
@@ -231,6 +230,7 @@ export function openCounters(layout: CounterLayout, block: CounterBlock): Server
     batches: at(NAME.batches),
     abuse: abuseCounters(at),
     transfer: transferCounters(at),
+    subnet: subnetCounters(at),
   };
 }
 

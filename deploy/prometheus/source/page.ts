@@ -56,6 +56,8 @@ const AT_MOST: Readonly<Record<string, string>> = {
   isochrone_transfers_in_total: 'results in the code, under 10',
   isochrone_zone_keys: 'keys of 200 zones, as many as are in use at a time',
   isochrone_dns_io: '1',
+  isochrone_dns_ecs_queries_total: '162: lengths of IPv4 and IPv6 prefixes, those that came',
+  isochrone_dns_ecs_answers_total: '162: lengths of IPv4 and IPv6 prefixes, those that were given',
   isochrone_dns_demand_queries_per_second: '20, the busiest',
   isochrone_pop_info: 'POPs',
   isochrone_pop_state: 'POPs × 3',
