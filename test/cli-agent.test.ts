@@ -104,6 +104,12 @@ test('it measures what is wanted by several ways, and says of whom it knows no a
     assert.deepEqual([sent, lost], [3, 0]);
   }
   assert.equal(await metric(agent, 'bursts_total'), 3);
+  assert.equal(await metric(agent, 'samples_total{way="tcp"}'), icmp === 'tcp' ? 3 : 2);
+  assert.deepEqual([await metric(agent, 'pings_total'), await metric(agent, 'pings_lost_total')], [9, 0]);
+  for (const last of ['last_batch', 'last_report']) {
+    const atMs = 1000 * (await metric(agent, `${last}_timestamp_seconds`));
+    assert.ok(Math.abs(Date.now() - atMs) < 60_000, `${last}: ${atMs}`);
+  }
   await until(async () => (await metric(agent, 'unknown_targets_total')) === 1, 'one has no address');
   const optedOut = 'held_back_bursts_total{reason="opted-out"}';
   await until(async () => (await metric(agent, optedOut)) === 1, 'one wants none');

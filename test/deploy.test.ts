@@ -29,7 +29,7 @@ test('every Kubernetes manifest passes the schema of its kind', () => {
   const all = manifests();
   assert.deepEqual(
     all.map(({ kind }) => kind),
-    ['ServiceAccount', 'DaemonSet', 'Deployment', 'PodDisruptionBudget', 'NetworkPolicy'],
+    ['ServiceAccount', 'DaemonSet', 'Deployment', 'Deployment', 'PodDisruptionBudget', 'NetworkPolicy'],
   );
   for (const manifest of all) new (modelOf(manifest))(manifest).validate();
 });
@@ -57,6 +57,43 @@ test('the compose file passes the schema of compose, and mounts what is there', 
     for (const [source = ''] of mounted.map((volume) => volume.split(':')))
       if (source.startsWith('.')) assert.ok(readPath(join('container', source)), `${name}: ${source}`);
       else assert.ok(source in volumes, `${name}: ${source}`);
+});
+
+test('Prometheus scrapes every process of Isochrone, in containers and on Kubernetes', () => {
+  const { scrape_configs: jobs } = parse(read('container/prometheus.yml')) as {
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  };
+  const scraped = jobs.flatMap(({ static_configs: all }) => all.flatMap(({ targets }) => targets));
+  const { services } = parse(read('container/compose.yaml'), { merge: true }) as {
+    services: Record<string, { image: string; command: string[] }>;
+  };
+  const config = parse(read('container/isochrone.yaml')) as { listen: { admin: string } };
+  const wanted = Object.entries(services)
+    .filter(([, { image }]) => image.startsWith('isochrone'))
+    .map(([name, { command }]) => {
+      const listen = command[command.indexOf('--admin-port') + 1] ?? '';
+      const [, host, port] = /^(.*):(\d+)$/.exec(listen) ?? /^(.*):(\d+)$/.exec(config.listen.admin) ?? [];
+      assert.equal(host, '0.0.0.0', `${name} is reached from another container`);
+      return `${name}:${port}`;
+    });
+  assert.deepEqual(scraped, wanted);
+  const pods = manifests().filter(({ kind }) => kind === 'DaemonSet' || kind === 'Deployment') as never as {
+    spec: {
+      template: {
+        metadata: { annotations: Record<string, string> };
+        spec: { containers: { ports: { containerPort: number }[] }[] };
+      };
+    };
+  }[];
+  assert.equal(pods.length, 3);
+  for (const { spec } of pods) {
+    const { metadata, spec: pod } = spec.template;
+    const ports = pod.containers.flatMap((one) =>
+      one.ports.map(({ containerPort }) => String(containerPort)),
+    );
+    assert.equal(metadata.annotations['prometheus.io/scrape'], 'true');
+    assert.ok(ports.includes(metadata.annotations['prometheus.io/port'] ?? ''), ports.join());
+  }
 });
 
 /** The schema names itself and its parts as an earlier draft did. */

@@ -5,7 +5,8 @@ import type { StoreState } from '../store/store.ts';
 /** An agent's figures as metrics. */
 export function agentCounters(counts: RealCounts, store: StoreState): CounterSnapshot {
   const { restraints } = counts;
-  const refused = Object.entries(restraints).map(([why, value]) => ({ values: [why], value }));
+  const by = (all: Readonly<Record<string, number>>): FamilySnapshot['samples'] =>
+    Object.entries(all).map(([which, value]) => ({ values: [which], value }));
   return {
     families: [
       counter('bursts', 'Bursts sent.', counts.bursts),
@@ -20,8 +21,17 @@ export function agentCounters(counts: RealCounts, store: StoreState): CounterSna
         help: 'Bursts wanted and not sent, by why.',
         kind: 'counter',
         labels: ['reason'],
-        samples: refused,
+        samples: by(restraints),
       },
+      {
+        name: 'isochrone_agent_samples_total',
+        help: 'Samples for the controller, by the way in which they were measured.',
+        kind: 'counter',
+        labels: ['way'],
+        samples: by(counts.samples),
+      },
+      counter('pings', 'Pings of these samples.', counts.pings),
+      counter('pings_lost', 'Of these, those that were lost.', counts.pingsLost),
       counter('passive_samples', 'Samples of connections that clients have open.', counts.passiveSamples),
       counter('passive_failures', 'Looks at connections that failed.', counts.passiveFailures),
       counter(
@@ -37,6 +47,12 @@ export function agentCounters(counts: RealCounts, store: StoreState): CounterSna
       gauge('bursts_under_way', 'Bursts under way.', counts.underWay),
       gauge('connections', 'Connections of clients seen at the last look.', counts.connections),
       gauge('store_connected', 'Whether the store is reachable.', store.connected ? 1 : 0),
+      stamp('last_batch', 'When the store last took a batch of samples, Unix time.', counts.sentAtMs),
+      stamp(
+        'last_report',
+        'When the store last took a report or a demand list, Unix time.',
+        counts.reportedAtMs,
+      ),
     ],
     histograms: [],
   };
@@ -48,6 +64,12 @@ function counter(what: string, help: string, value: number): FamilySnapshot {
 
 function gauge(what: string, help: string, value: number): FamilySnapshot {
   return single(what, { help, kind: 'gauge', value });
+}
+
+/** Without a sample until it first happened. */
+function stamp(what: string, help: string, atMs: number): FamilySnapshot {
+  const { samples, ...family } = gauge(`${what}_timestamp_seconds`, help, atMs / 1000);
+  return { ...family, samples: atMs > 0 ? samples : [] };
 }
 
 function single(

@@ -9,7 +9,7 @@ import type { Sink } from '../probe/sink.ts';
 import { agentCounters } from './agent-counters.ts';
 import { agentPop, HOST_OPTIONS, type HostSettings, hostSettings } from './agent-settings.ts';
 import { INGEST_OPTIONS, ingestFlags, openSink } from './agent-sink.ts';
-import { type Command, EXIT_OK, type Terminal, textFlag } from './command.ts';
+import { type Command, EXIT_OK, type Terminal } from './command.ts';
 import { rereadAtHangup } from './hangup.ts';
 import { startProberChecks } from './health.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
@@ -17,6 +17,7 @@ import { systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { type MeasureFiles, type PlannedCampaign, readMeasureFiles } from './measure-files.ts';
+import { METRICS_OPTION, metricsEndpoint } from './metrics-flag.ts';
 import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
 
@@ -37,11 +38,7 @@ export const agentCommand: Command = {
     ...(STORE === undefined ? {} : { store: STORE }),
     ...INGEST_OPTIONS,
     ...HOST_OPTIONS,
-    'admin-port': {
-      type: 'string',
-      value: 'N',
-      help: 'port of /metrics on 127.0.0.1 (0: any free one; default: none)',
-    },
+    ...METRICS_OPTION,
   },
   examples: [
     [
@@ -61,8 +58,7 @@ export const agentCommand: Command = {
     const { terminal, json, flags } = invocation;
     const reader = valueReader();
     const code = agentPop(flags, reader);
-    const ports = { min: 0, max: 65_535, what: 'a port' };
-    const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), ports);
+    const listen = metricsEndpoint(flags, reader);
     const ingest = ingestFlags(flags, terminal, reader);
     const config = configOf(invocation, reader);
     const settings = hostSettings(config, { code, flags, reader });
@@ -77,10 +73,10 @@ export const agentCommand: Command = {
       closeLater(checks.close);
       startCampaigns(running, { code, campaigns: files.campaigns, config, log, closeLater });
       const metrics =
-        adminPort === undefined
+        listen === undefined
           ? undefined
           : await startMetricsServer({
-              listen: { host: '127.0.0.1', port: adminPort },
+              listen,
               facts: { role: 'agent', version: programVersion(terminal) },
               counters: () => agentCounters(running.counts(), sink.state()),
               onError: (error) => log(`metrics: ${(error as Error).message}`),

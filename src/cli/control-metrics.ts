@@ -26,6 +26,7 @@ export function controlMetrics({ places }: Pick<Ground, 'places'>): {
         plannedBursts: stats.plannedBursts,
         lostBursts: stats.lostBursts,
         samples: stats.samples,
+        reportedAtMs: stats.reportedAtMs,
         refusedSamples: stats.refusedSamples,
         moves: stats.movesByReason,
         cells: places.count + stats.networkCells,

@@ -4,6 +4,7 @@ import type { Pop } from '../base/fleet.ts';
 import { nearest } from '../base/nearest.ts';
 import { POP_DRAINED, popStateWords, setPopBit } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
+import type { Endpoint } from '../config/scalars.ts';
 import { startMetricsServer } from '../console/metrics-server.ts';
 import { followInvalidations } from '../pop/invalidations.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +18,7 @@ import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
 import { systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
+import { METRICS_OPTION, metricsEndpoint } from './metrics-flag.ts';
 import { openStore } from './open-store.ts';
 import { reportPops } from './pop-report.ts';
 import { locatesClients, startPopTier } from './pop-tier.ts';
@@ -57,11 +59,7 @@ export const popCommand: Command = {
     ...(STORE === undefined ? {} : { store: STORE }),
     ...(STATE === undefined ? {} : { state: STATE }),
     port: { type: 'string', value: 'N', help: `HTTPS port (default: the services', or ${POP_PORT})` },
-    'admin-port': {
-      type: 'string',
-      value: 'N',
-      help: 'port of /metrics on 127.0.0.1 (0: any free one; default: none)',
-    },
+    ...METRICS_OPTION,
     ...DELAY_OPTIONS,
     seed: SEED_OPTION,
   },
@@ -76,11 +74,7 @@ export const popCommand: Command = {
     const { terminal, json, flags, operands } = invocation;
     const reader = valueReader();
     const port = reader.whole('port', textFlag(flags, 'port'), { min: 1, max: 65_535, what: 'a port' });
-    const adminPort = reader.whole('admin-port', textFlag(flags, 'admin-port'), {
-      min: 0,
-      max: 65_535,
-      what: 'a port',
-    });
+    const listen = metricsEndpoint(flags, reader);
     const seed = seedOf(flags, reader);
     // Here --port is the POPs', not that of DNS.
     const { port: _, 'admin-port': __, ...others } = flags;
@@ -136,7 +130,7 @@ export const popCommand: Command = {
         closeLater,
       });
       const counters = withDelays(pops.counters, delayCounters);
-      const metrics = await startMetrics(adminPort, { counters, log, version: programVersion(terminal) });
+      const metrics = await startMetrics(listen, { counters, log, version: programVersion(terminal) });
       if (metrics !== undefined) closeLater(metrics.close);
       const { address, connected } = store.state();
       const ca = certificate.caFile;
@@ -234,13 +228,13 @@ function followOwnDrains(
 }
 
 async function startMetrics(
-  port: number | undefined,
+  listen: Endpoint | undefined,
   parts: { counters: () => CounterSnapshot; log: (message: string) => void; version: string },
 ) {
-  if (port === undefined) return undefined;
+  if (listen === undefined) return undefined;
   const { counters, log, version } = parts;
   return startMetricsServer({
-    listen: { host: '127.0.0.1', port },
+    listen,
     facts: { role: 'pop', version },
     counters,
     onError: (error) => log(`metrics: ${(error as Error).message}`),

@@ -44,6 +44,11 @@ export function controlFamilies(control: ControlMetrics): Family[] {
       'Bursts that were planned and did not reach the list of an agent.',
       control.lostBursts,
     ),
+    gauge(
+      'pop_report_timestamp_seconds',
+      'When the agent of the POP wrote its last report, Unix time.',
+      byLabel('pop', inSeconds(control.reportedAtMs)),
+    ),
     single(counter, 'samples_total', 'Bursts that agents sent.', control.samples),
     counter(
       'samples_refused_total',
@@ -84,12 +89,13 @@ function decisionFamilies(control: ControlMetrics): Family[] {
       'regret_seconds',
       'Estimated: RTT of the POPs that clients get less the lowest of those not out, mean over the ' +
         'demand, by what keeps clients there: capacity, other terms of the score, or held by hysteresis.',
-      byLabel(
-        'reason',
-        Object.fromEntries(Object.entries(control.regretMs).map(([why, ms]) => [why, ms / 1000])),
-      ),
+      byLabel('reason', inSeconds(control.regretMs)),
     ),
   ];
+}
+
+function inSeconds(times: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, ms / 1000]));
 }
 
 function electionFamilies(election: ElectionMetrics): Family[] {

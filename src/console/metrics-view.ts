@@ -38,6 +38,8 @@ export interface ControlMetrics {
   /** Bursts that were planned and did not reach an agent's list. */
   readonly lostBursts: number;
   readonly samples: number;
+  /** By POP's code: when its agent wrote its last report, ms since 1970. */
+  readonly reportedAtMs: Readonly<Record<string, number>>;
   readonly refusedSamples: Readonly<Record<string, number>>;
   /** Cells that were given another POP, by why. */
   readonly moves: Readonly<Record<string, number>>;

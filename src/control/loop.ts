@@ -108,7 +108,7 @@ async function runTick(running: Running): Promise<void> {
     const isNew = fence !== undefined && !running.isLeading;
     const ticked = isNew ? tickAsNew(running, inputs) : decider.tick(inputs);
     setWords(running, nowMs);
-    account(stats, ticked, fence !== undefined);
+    account(stats, ticked, { isLeading: fence !== undefined, reports: seen.reports });
     running.isSuspected = ticked.isSuspected;
     if (fence === undefined) standing.diverged();
     else lead(running, { ticked, nowMs, fence });

@@ -1,4 +1,4 @@
-import type { TickStats } from '../steering/decider.ts';
+import type { TickInputs, TickStats } from '../steering/decider.ts';
 
 /** Figures since the start. */
 export interface ControlStats {
@@ -17,6 +17,8 @@ export interface ControlStats {
   /** Bursts that were planned and did not reach a list. */
   readonly lostBursts: number;
   readonly samples: number;
+  /** By POP's code: when its agent wrote its last report, ms since 1970 by the store's clock. */
+  readonly reportedAtMs: Readonly<Record<string, number>>;
   readonly refusedSamples: Readonly<Record<string, number>>;
   /** Cells that were given another POP, by why. */
   readonly movesByReason: Readonly<Record<string, number>>;
@@ -50,9 +52,14 @@ export type RunningStats = {
     : ControlStats[Name];
 };
 
-/** Adds what a tick did. `isLeading`: what it decided counts. */
-export function account(stats: RunningStats, ticked: TickStats, isLeading: boolean): void {
+/** Adds what a tick did with these reports. `isLeading`: what it decided counts. */
+export function account(
+  stats: RunningStats,
+  ticked: TickStats,
+  { isLeading, reports }: { readonly isLeading: boolean; readonly reports: TickInputs['reports'] },
+): void {
   stats.ticks++;
+  stats.reportedAtMs = Object.fromEntries(reports.map(({ pop, atMs }) => [pop, atMs]));
   stats.samples += ticked.accepted;
   stats.refusedSamples = addCounts(stats.refusedSamples, ticked.refused);
   if (isLeading) stats.movesByReason = addCounts(stats.movesByReason, ticked.moves);
@@ -78,6 +85,7 @@ export function emptyStats(): RunningStats {
     plannedBursts: {},
     lostBursts: 0,
     samples: 0,
+    reportedAtMs: {},
     refusedSamples: {},
     movesByReason: {},
     alarms: 0,

@@ -35,10 +35,17 @@ export interface AgentCounts {
   readonly unknownTargets: number;
   /** Wanted and not made: too often, too many, of somebody silent, or of somebody who wants none. */
   readonly heldBack: number;
+  /** Samples for the controller, by the way in which they were measured; what is not told is `other`. */
+  readonly samples: Readonly<Record<string, number>>;
+  /** Pings of these, and those that were lost. */
+  readonly pings: number;
+  readonly pingsLost: number;
   /** Samples for which there was no room in their batch. */
   readonly overflow: number;
   /** Reports and demand lists that the store did not take: the next ones replace them. */
   readonly reportsLost: number;
+  /** When the store last took a report or a demand list, ms since 1970; 0: never. */
+  readonly reportedAtMs: number;
 }
 
 /** What makes the difference between agents: where they measure. */
@@ -90,14 +97,17 @@ export function createAgent(options: AgentOptions): Agent {
   const { pop, source, sink, outbox, pinger, figures, turn } = options;
   const list = createTargetList(sink, pop);
   const news = createNews();
-  const counts = { bursts: 0, unanswered: 0, unknownTargets: 0, heldBack: 0, overflow: 0, reportsLost: 0 };
+  const counts = emptyCounts();
   let pending: Sample[] = [];
   let lastReport: PopReport | undefined;
   let lastMs: number | undefined;
 
   const take = (sample: Sample): void => {
-    if (pending.length < BATCH_SAMPLES_MAX) pending.push(sample);
-    else counts.overflow++;
+    if (pending.length >= BATCH_SAMPLES_MAX) counts.overflow++;
+    else {
+      pending.push(sample);
+      countSample(counts, sample);
+    }
   };
   const settle = (network: string, outcome: Outcome): void => {
     if (outcome === 'unknown') counts.unknownTargets++;
@@ -112,11 +122,7 @@ export function createAgent(options: AgentOptions): Agent {
   };
   const measure = (target: Target, nowMs: number, by = pinger): void =>
     by.burst(target, nowMs, (outcome) => settle(target.network, outcome));
-  /** What is not taken now is not kept: the next one replaces it. */
-  const sendLatest = (send: () => Promise<void>): void => {
-    if (!sink.state().connected) counts.reportsLost++;
-    else send().catch(() => counts.reportsLost++);
-  };
+  const sendLatest = latestSender(sink, counts);
   const rises = watchRises(figures);
   const report = (nowMs: number): void => {
     const said = figures.report(nowMs);
@@ -124,9 +130,9 @@ export function createAgent(options: AgentOptions): Agent {
     const isNews = isReportNews(lastReport, now);
     lastReport = now;
     rises.told(now, nowMs);
-    sendLatest(() => sink.putReport(now, isNews));
+    sendLatest(nowMs, () => sink.putReport(now, isNews));
   };
-  const sendDemand = (): void => sendLatest(() => sink.putDemand(pop, figures.demand()));
+  const sendDemand = (nowMs: number): void => sendLatest(nowMs, () => sink.putDemand(pop, figures.demand()));
   const sendBatch = (nowMs: number, isNews: boolean): void => {
     const samples = pending;
     pending = [];
@@ -144,7 +150,7 @@ export function createAgent(options: AgentOptions): Agent {
       if (isNews || isTurn(BATCH_EVERY_MS)) sendBatch(nowMs, isNews);
       const isSteepNow = rises.isSteep(nowMs);
       // Before the report: whoever hears of that reads the demand.
-      if (isFirst || isSteepNow || isTurn(DEMAND_EVERY_MS)) sendDemand();
+      if (isFirst || isSteepNow || isTurn(DEMAND_EVERY_MS)) sendDemand(nowMs);
       if (isFirst || isSteepNow || isTurn(REPORT_EVERY_MS)) report(nowMs);
       lastMs = nowMs;
     },
@@ -154,6 +160,47 @@ export function createAgent(options: AgentOptions): Agent {
     reportNow: report,
     counts: () => counts,
   };
+}
+
+/** The same while they are counted. */
+type RunningCounts = {
+  -readonly [Name in keyof AgentCounts]: Name extends 'samples' ? Record<string, number> : AgentCounts[Name];
+};
+
+function emptyCounts(): RunningCounts {
+  return {
+    bursts: 0,
+    unanswered: 0,
+    unknownTargets: 0,
+    heldBack: 0,
+    samples: {},
+    pings: 0,
+    pingsLost: 0,
+    overflow: 0,
+    reportsLost: 0,
+    reportedAtMs: 0,
+  };
+}
+
+/** Sends what is not kept if it is not taken now: the next one replaces it. */
+function latestSender(sink: Sink, counts: RunningCounts) {
+  return (nowMs: number, send: () => Promise<void>): void => {
+    if (!sink.state().connected) counts.reportsLost++;
+    else
+      send().then(
+        () => {
+          counts.reportedAtMs = nowMs;
+        },
+        () => counts.reportsLost++,
+      );
+  };
+}
+
+function countSample(counts: RunningCounts, { method, sent, lost }: Sample): void {
+  const way = method ?? 'other';
+  counts.samples[way] = (counts.samples[way] ?? 0) + 1;
+  counts.pings += sent;
+  counts.pingsLost += lost;
 }
 
 /** Whether the POP's load rose steeply since it was told last. */

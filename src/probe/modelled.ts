@@ -52,7 +52,7 @@ export interface ModelledAgents {
   /** Takes what the controller wants measured from the store. */
   readonly readTargets: () => Promise<void>;
   /** Of all agents together, since the start. */
-  readonly counts: () => AgentCounts & OutboxCounts;
+  readonly counts: () => Omit<AgentCounts, 'samples'> & OutboxCounts;
 }
 
 const DEMAND_SHARE = 1 / 6;
@@ -143,15 +143,20 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
   };
 }
 
-function sumOf(all: readonly AgentCounts[]): AgentCounts {
-  const sum = (name: keyof AgentCounts): number => all.reduce((total, counts) => total + counts[name], 0);
+function sumOf(all: readonly AgentCounts[]): Omit<AgentCounts, 'samples'> {
+  const each = (name: Exclude<keyof AgentCounts, 'samples'>): number[] => all.map((counts) => counts[name]);
+  const sum = (name: Exclude<keyof AgentCounts, 'samples'>): number =>
+    each(name).reduce((total, count) => total + count, 0);
   return {
     bursts: sum('bursts'),
     unanswered: sum('unanswered'),
     unknownTargets: sum('unknownTargets'),
     heldBack: sum('heldBack'),
+    pings: sum('pings'),
+    pingsLost: sum('pingsLost'),
     overflow: sum('overflow'),
     reportsLost: sum('reportsLost'),
+    reportedAtMs: Math.max(0, ...each('reportedAtMs')),
   };
 }
 

@@ -18,6 +18,8 @@ export interface OutboxCounts {
   /** Dropped because the box was full, or because they grew old. */
   readonly dropped: number;
   readonly waiting: number;
+  /** When the store last took a batch, ms since 1970, to within a step; 0: never. */
+  readonly sentAtMs: number;
 }
 
 /** Batches that wait at most. */
@@ -45,7 +47,7 @@ export function createOutbox(
   oldMs = OLD_MS,
 ): Outbox {
   const waiting: Waiting[] = [];
-  const counts = { sent: 0, dropped: 0 };
+  const counts = { sent: 0, dropped: 0, sentAtMs: 0 };
   let underWay = 0;
   let flushedAtMs = 0;
   let pauseMs = 0;
@@ -56,6 +58,7 @@ export function createOutbox(
     try {
       await sink.appendSamples({ ...batch, atMs: storeTimeMs(sink, batch.atMs) }, isNews);
       counts.sent++;
+      counts.sentAtMs = flushedAtMs;
       pauseMs = 0;
     } catch {
       if (waiting.length >= WAITING_MAX) counts.dropped++;

@@ -189,6 +189,7 @@ const CONTROL: ControlMetrics = {
   lostBursts: 1,
   failedTicks: 0,
   samples: 100,
+  reportedAtMs: { FRA: 1_700_000_000_000 },
   refusedSamples: { 'too-fast': 2 },
   moves: { gain: 5 },
   cells: 6,

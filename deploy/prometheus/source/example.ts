@@ -52,6 +52,7 @@ export const CONTROL: ControlMetrics = {
   plannedBursts: ONE,
   lostBursts: 0,
   samples: 0,
+  reportedAtMs: ONE,
   refusedSamples: ONE,
   moves: ONE,
   cells: 0,

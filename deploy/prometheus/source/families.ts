@@ -119,7 +119,7 @@ function sources(): readonly Source[] {
     { roles: ['up', 'pop'], snapshot: createPopCounters().read({ tier, guard }) },
     { roles: ['up', 'pop'], snapshot: securityCounts(new Map()).read() },
     { roles: ['up', 'pop'], snapshot: readCounters(DELAY_LAYOUT, [delays]), layout: DELAY_LAYOUT },
-    { roles: ['agent'], snapshot: agentCounters({ restraints: {} } as never, state) },
+    { roles: ['agent'], snapshot: agentCounters({ restraints: {}, samples: {} } as never, state) },
   ];
 }
 
