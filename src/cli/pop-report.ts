@@ -23,7 +23,7 @@ export function reportPops(
       figures: {
         report: (nowMs) => reportOf(pop, nowMs, { pops, drain: wish() }),
         demand: () => pops.load(pop.index).demand,
-        servedRps: () => pops.load(pop.index).rps,
+        expectedRps: () => pops.load(pop.index).expectedRps,
       },
       turn,
     }),
@@ -40,13 +40,14 @@ function reportOf(
   nowMs: number,
   { pops, drain }: { readonly pops: PopTier; readonly drain: string | undefined },
 ): PopReport {
-  const { rps, connections, mbps } = pops.load(pop.index);
+  const { rps, expectedRps, connections, mbps } = pops.load(pop.index);
   return {
     pop: pop.code,
     atMs: nowMs,
     source: 'measured',
     loadRps: rps,
     steeredRps: rps,
+    ...(expectedRps > rps && { expectedRps }),
     capacityRps: pop.capacityRps,
     healthy: true,
     connections,

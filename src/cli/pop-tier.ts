@@ -6,7 +6,7 @@ import type { Pop } from '../base/fleet.ts';
 import type { Config } from '../config/config.ts';
 import type { Places } from '../geo/places.ts';
 import type { PathPattern } from '../pop/l2/object-store.ts';
-import type { PopLoad } from '../pop/load.ts';
+import { IDLE, type PopLoad } from '../pop/load.ts';
 import { openLogFile } from '../pop/log-file.ts';
 import type { CloseLater } from './long-running.ts';
 import { type PopThread, startPopThread } from './pop-care.ts';
@@ -83,7 +83,7 @@ export async function startPopTier(options: PopTierOptions): Promise<PopTier> {
     load: (popIndex) => {
       const thread = threadOf.get(popIndex);
       const connections = thread?.connections(popIndex) ?? 0;
-      return { rps: 0, demand: [], mbps: new Map(), ...thread?.load(popIndex), connections };
+      return { ...IDLE, ...thread?.load(popIndex), connections };
     },
     finish: async (graceMs) => {
       const orders = threads.map((thread) => thread.order({ name: 'finish', graceMs }));

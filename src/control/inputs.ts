@@ -7,6 +7,7 @@ import type { TickInputs } from '../steering/decider.ts';
 import type { LocatedDemand } from '../steering/decider-state.ts';
 import type { FleetOverride } from '../steering/fleet-state.ts';
 import { type Maintenance, withMaintenance } from '../steering/maintenance.ts';
+import { expectedOf } from '../store/expected.ts';
 import type { Demand, Override, PopReport, SampleBatch, Store } from '../store/store.ts';
 import { type NetworkPlace, networkFinder } from './locate-networks.ts';
 import { drainWishes } from './wishes.ts';
@@ -97,13 +98,16 @@ export function createInputs(options: {
   };
   const overridesNow = (): readonly FleetOverride[] =>
     withMaintenance(overrides, [...maintenance.drains(clock.nowMs()), ...wishes]);
-  /** What POPs reported when demand was read last, requests/s. */
+  /** What POPs expected when demand was read last, requests/s. */
   let loads: ReadonlyMap<string, number> = new Map();
   const noteLoads = (reports: readonly PopReport[]): void => {
-    loads = new Map(reports.map(({ pop, loadRps }) => [pop, loadRps]));
+    loads = new Map(reports.map((report) => [report.pop, expectedOf(report)]));
   };
-  const isSteep = ({ pop, loadRps, capacityRps }: PopReport): boolean =>
-    loadRps > FILLED_SHARE * capacityRps && loadRps - (loads.get(pop) ?? 0) > RISE_SHARE * capacityRps;
+  const isSteep = (report: PopReport): boolean => {
+    const { pop, capacityRps } = report;
+    const rps = expectedOf(report);
+    return rps > FILLED_SHARE * capacityRps && rps - (loads.get(pop) ?? 0) > RISE_SHARE * capacityRps;
+  };
   const isDemandDue = (): boolean => !hasDemand || reads % DEMAND_TICKS === 0;
   const readDemand = async (): Promise<readonly LocatedDemand[] | undefined> => {
     const demand = await attempt(() => store.demand());

@@ -65,6 +65,8 @@ export interface PopOptions {
   readonly settings?: TierSettings;
   /** Service of a host, for the demand of client networks. */
   readonly serviceOf?: (host: string) => string | undefined;
+  /** How far ahead load is expected, ms: until new answers count. Absent: as it is. */
+  readonly aheadMs?: number;
   /** Whether a POP is to be left: its connections end with the answers that are under way. */
   readonly isDraining?: (popIndex: number) => boolean;
   /** Whether clients of this machine may say, by `X-Isochrone-Client`, in whose place they ask. */
@@ -119,7 +121,8 @@ export async function startPops(options: PopOptions): Promise<Pops> {
   if (elsewhere > 0) log(`${elsewhere} links are not on loopback addresses: they are not served from here`);
   const monotonicMs = () => performance.now();
   const tier = createTier({ ...settings, fleet, clock });
-  const meter = createLoadMeter({ monotonicMs, serviceOf: options.serviceOf ?? (() => undefined) });
+  const { serviceOf = () => undefined, aheadMs = 0 } = options;
+  const meter = createLoadMeter({ monotonicMs, serviceOf, aheadMs });
   const counters = createPopCounters();
   const { builtIn = new Set(), beaconScript, explain, accessLog } = options;
   const exchange = createExchange({

@@ -4,6 +4,7 @@
  */
 
 import { BATCH_SAMPLES_MAX } from '../store/bounds.ts';
+import { expectedOf } from '../store/expected.ts';
 import type { Demand, PopReport, Sample, SampleBatch, Target } from '../store/store.ts';
 import { createNews } from './news.ts';
 import type { Outbox } from './outbox.ts';
@@ -61,8 +62,11 @@ export type Outcome = Omit<Sample, 'network'> | 'unknown' | 'held-back' | 'silen
 export interface Figures {
   readonly report: (nowMs: number) => PopReport;
   readonly demand: () => readonly Demand[];
-  /** Load that may rise within moments, requests/s; absent: none does. A steep rise is told at once. */
-  readonly servedRps?: () => number;
+  /**
+   * Load that is expected and may rise within moments, requests/s; absent: none does. A steep rise is told at
+   * once.
+   */
+  readonly expectedRps?: () => number;
 }
 
 /** What `createAgent` needs. */
@@ -204,7 +208,7 @@ function countSample(counts: RunningCounts, { method, sent, lost }: Sample): voi
 }
 
 /** Whether the POP's load rose steeply since it was told last. */
-function watchRises({ servedRps }: Figures) {
+function watchRises({ expectedRps }: Figures) {
   let last: PopReport | undefined;
   let toldRps = 0;
   let toldMs = -Infinity;
@@ -212,11 +216,12 @@ function watchRises({ servedRps }: Figures) {
     told: (report: PopReport, nowMs: number): void => {
       last = report;
       toldMs = nowMs;
-      toldRps = servedRps?.() ?? 0;
+      toldRps = expectedRps?.() ?? 0;
     },
     isSteep: (nowMs: number): boolean => {
-      if (servedRps === undefined || last === undefined || nowMs - toldMs < RISES_APART_MS) return false;
-      return isSteep(last.loadRps, last.loadRps + servedRps() - toldRps, last.capacityRps);
+      if (expectedRps === undefined || last === undefined || nowMs - toldMs < RISES_APART_MS) return false;
+      const beforeRps = expectedOf(last);
+      return isSteep(beforeRps, beforeRps + expectedRps() - toldRps, last.capacityRps);
     },
   };
 }

@@ -14,6 +14,7 @@ const LINKS_MAX = 64;
 /** Numbers that a report need not have, and their greatest values. */
 const REPORT_OPTIONAL = [
   ['steeredRps', RATE_MAX],
+  ['expectedRps', RATE_MAX],
   ['cpu', 1],
   ['connections', RATE_MAX],
 ] as const;

@@ -36,8 +36,9 @@ export interface ModelledAgentOptions {
 
 /** What real clients ask of a POP that is modelled otherwise. */
 export interface Served {
-  /** Requests a second. */
+  /** Requests a second: now, and when new answers count. */
   readonly rps: number;
+  readonly expectedRps: number;
   /** Connections that are open. */
   readonly connections: number;
   readonly demand: readonly Demand[];
@@ -119,7 +120,7 @@ export function createModelledAgents(options: ModelledAgentOptions): ModelledAge
         figures: {
           report: (nowMs) => withServed(reportOf(pop, nowMs, situation), options.served?.(pop.index)),
           demand: () => allDemand(traffic.demandOf(pop.index), options.served?.(pop.index).demand),
-          ...(options.served && { servedRps: () => options.served?.(pop.index).rps ?? 0 }),
+          ...(options.served && { expectedRps: () => options.served?.(pop.index).expectedRps ?? 0 }),
         },
         turn: pop.index,
       }),
@@ -167,6 +168,7 @@ function withServed(report: PopReport, served: Served | undefined): PopReport {
     ...report,
     loadRps: report.loadRps + served.rps,
     steeredRps: (report.steeredRps ?? 0) + served.rps,
+    ...(served.expectedRps > served.rps && { expectedRps: report.loadRps + served.expectedRps }),
     connections: served.connections,
   };
 }

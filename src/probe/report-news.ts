@@ -1,3 +1,4 @@
+import { expectedOf } from '../store/expected.ts';
 import type { LinkReport, PopReport } from '../store/store.ts';
 
 /** A change of load by this share of the capacity is news, of a link's use likewise. */
@@ -14,12 +15,12 @@ export function isReportNews(before: PopReport | undefined, now: PopReport): boo
   if (before === undefined) return false;
   const capacityRps = Math.max(1, Math.min(before.capacityRps, now.capacityRps));
   if (Math.abs(now.loadRps - before.loadRps) > LOAD_SHARE * capacityRps) return true;
-  if (isSteep(before.loadRps, now.loadRps, capacityRps)) return true;
+  if (isSteep(expectedOf(before), expectedOf(now), capacityRps)) return true;
   if (Math.abs(now.capacityRps - before.capacityRps) > LOAD_SHARE * capacityRps) return true;
   return now.links.some((link, i) => isLinkNews(before.links[i], link));
 }
 
-/** Whether a POP may be full before the next tick: it is well filled, and that rose by much. */
+/** Whether a POP may be full before the next tick: it will be well filled, and that rose by much. */
 export function isSteep(beforeRps: number, nowRps: number, capacityRps: number): boolean {
   return nowRps > FILLED_SHARE * capacityRps && nowRps - beforeRps > RISE_SHARE * capacityRps;
 }

@@ -75,9 +75,10 @@ export function decodeReport(text: string): PopReport | undefined {
 
 /** What a report need not say; what is said wrongly is left out. */
 function readOptional(value: Record<string, unknown>): Partial<PopReport> {
-  const { steeredRps, cpu, connections, drain } = value;
+  const { steeredRps, expectedRps, cpu, connections, drain } = value;
   return {
     ...(isNumber(steeredRps, 0, RATE_MAX) ? { steeredRps } : {}),
+    ...(isNumber(expectedRps, 0, RATE_MAX) ? { expectedRps } : {}),
     ...(isNumber(cpu, 0, 1) ? { cpu } : {}),
     ...(isNumber(connections, 0, RATE_MAX) ? { connections } : {}),
     ...(isText(drain) ? { drain } : {}),

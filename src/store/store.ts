@@ -88,6 +88,8 @@ export interface PopReport {
   readonly loadRps: number;
   /** Of these, those that steered names brought; absent: nobody knows. */
   readonly steeredRps?: number;
+  /** What it expects to serve when new answers count, as its load rises; absent: as much as now. */
+  readonly expectedRps?: number;
   /** Requests a second it could serve now (may fall below the configured capacity). */
   readonly capacityRps: number;
   /** The agent's verdict of the POP's own service. */
