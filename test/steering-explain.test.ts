@@ -125,6 +125,31 @@ test('a POP that went out after the table was made is passed over, and that is s
   assert.equal(explanation.pops.at(-1)?.out, 'drained since this table was made');
 });
 
+test('where clients do not get the nearest POP it is named, with what speaks against it', () => {
+  const driver = busyWorld();
+  let passed = 0;
+  for (let placeId = 0; placeId < driver.geometry.count; placeId++) {
+    const { pops, chosen, passedOver } = explain(driver, placeId, 64500);
+    const nearest = pops.toSorted((one, other) => one.rttMs - other.rttMs)[0];
+    const own = pops.find(({ pop }) => pop === chosen.pop);
+    const nearerMs = (own?.rttMs ?? 0) - (nearest?.rttMs ?? 0);
+    assert.equal(passedOver?.pop, nearerMs > 0 ? nearest?.pop : undefined);
+    assert.ok(Math.abs((passedOver?.nearerMs ?? 0) - nearerMs) < 0.006);
+    const why = passedOver?.why ?? '';
+    if (passedOver?.pop === 'PD') assert.equal(why, `it is down: ${nearest?.out}`);
+    else if (passedOver?.pop === 'PA') assert.match(why, /^the congestion of its links is [\d.]+ ms/);
+    else if (passedOver?.pop === 'PB')
+      assert.match(why, /its price is [\d.]+ ms \(it serves 990 requests\/s, and can serve \d+\)/);
+    else if (passedOver?.pop === 'PC') assert.match(why, /^its losses count for/);
+    passed += passedOver === undefined ? 0 : 1;
+  }
+  assert.ok(passed >= 3, `${passed} places`);
+  const idle = drive({ pops: POPS, tiles: TILES });
+  idle.tick();
+  const drained = explain(idle, NEAR_A, 0, Int32Array.of(2, 0, 0, 0)).passedOver;
+  assert.match(`${drained?.pop}: ${drained?.why}`, /^PA: it is drained since this table was made$/);
+});
+
 test('hysteresis that holds an answer is shown with what a move needs', () => {
   const driver = drive({ pops: [-2, 2], tiles: [0] });
   for (let i = 0; i < 4; i++) driver.tick({ samples: driver.samples(() => 0) });

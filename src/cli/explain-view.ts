@@ -110,6 +110,7 @@ export function explainDecided(parts: ExplainParts, decided: Decided, packed: Pa
     clientHash: splitHash(client, outcome.serviceIndex),
     popState: world.popState,
     whyOut: world.words.whyOut,
+    outSinceMs: world.words.outSinceMs,
     packedPlace: packed.place,
     packedNetwork: packed.network,
     packedLeaf: packed.leaf,
@@ -133,7 +134,7 @@ export function explainView(
   const { fleet, services } = world.config;
   const service = must(services[outcome.serviceIndex], 'service');
   const link = must(fleet.links[outcome.linkIndex], 'link');
-  const { cell, chosen, runnerUp, pops, notes, policy } = explanation;
+  const { cell, chosen, runnerUp, passedOver, pops, notes, policy } = explanation;
   return {
     name: formatName(decided.name),
     type: question.type,
@@ -153,6 +154,7 @@ export function explainView(
     chosen: { ...chosen, addresses: [link.ipv4, link.ipv6, link.cname].flatMap((one) => one ?? []) },
     ...(policy === undefined ? {} : { policy }),
     ...(runnerUp === undefined ? {} : { runnerUp }),
+    ...(passedOver === undefined ? {} : { passedOver }),
     notes,
     pops: pops.map((pop) => ({ ...pop, rttSource: sourceWords(pop) })),
   };

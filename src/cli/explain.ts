@@ -4,7 +4,7 @@ import { formatTable } from '../base/text-table.ts';
 import type { ExplainedPop, ExplainView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
-import { formatMs, formatShare, formatSpan, styled } from './format.ts';
+import { formatMs, formatShare, formatSpan, passedOverText, styled } from './format.ts';
 
 const ROWS_DEFAULT = 10;
 
@@ -68,6 +68,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ['cell', cellText(cell)],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
     view.policy === undefined ? ['margin', margin] : ['policy', view.policy],
+    ...passedOverField(view),
     ['scope', `/${view.scopeLength}`],
     ...splitField(view),
     ['TTL', `${ttl.seconds} s: ${ttl.why}`],
@@ -87,6 +88,11 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
 /** `network of AS3320 in Frankfurt am Main, DE (203.0.113.0/24); by itself, else as AS3320/DE/50.0,8.5`. */
 function cellText({ label, key, inherits }: ExplainView['cell']): string {
   return `${label} (${key})${inherits === undefined ? '' : `; by itself, else as ${inherits}`}`;
+}
+
+/** `FRA is 4.20 ms nearer, but its price is 6.1 ms …`. */
+function passedOverField({ passedOver }: ExplainView): [string, string][] {
+  return passedOver === undefined ? [] : [['nearest', passedOverText(passedOver)]];
 }
 
 /** `FRA 60.0 %, AMS 40.0 %; this client's network is in the part of AMS`. */

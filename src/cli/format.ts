@@ -27,3 +27,12 @@ export function formatCount(count: number): string {
 export function formatShare(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
+
+/** `FRA is 4.20 ms nearer, but its price is 6.1 ms`: why clients do not get the nearest POP. */
+export function passedOverText(of: {
+  readonly pop: string;
+  readonly nearerMs: number;
+  readonly why: string;
+}) {
+  return `${of.pop} is ${formatMs(of.nearerMs)} ms nearer, but ${of.why}`;
+}

@@ -1,13 +1,13 @@
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { parseEndpoint } from '../config/scalars.ts';
-import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView, PassedOverView } from '../console/api.ts';
 import type { NetworkPathsView, PopPathView } from '../console/api-pops.ts';
 import type { TraceView, TraceWish, Waterfall } from '../console/api-trace.ts';
 import { TYPE } from '../wire/constants.ts';
 import { formatRdata } from '../wire/rdata.ts';
 import { readSections } from '../wire/records.ts';
-import { formatMs } from './format.ts';
+import { formatMs, passedOverText } from './format.ts';
 import { askStub } from './stub.ts';
 import { waterfall } from './trace-bars.ts';
 import { probeRequest } from './trace-probe.ts';
@@ -32,7 +32,15 @@ export async function traceRequest(process: TracedProcess, asked: TraceWish): Pr
   const ground = await lookAround(process, asked);
   const main = await traced(process, { asked, ground }, { title: 'this request', path: ground.path });
   const others = asked.isAlone ? [] : await beside(process, { asked, ground });
-  return { url: asked.url.href, client: ground.view.client, why: ground.why, ...main, others };
+  const { why, passedOver, view } = ground;
+  return {
+    url: asked.url.href,
+    client: view.client,
+    why,
+    ...(passedOver && { passedOver }),
+    ...main,
+    others,
+  };
 }
 
 /** Where everything is for this client, and which POP it gets. */
@@ -43,6 +51,7 @@ interface Around {
   readonly dnsMs: number;
   /** Why that POP, in a line. */
   readonly why: string;
+  readonly passedOver: PassedOverView | undefined;
   readonly runnerUp: string | undefined;
 }
 
@@ -67,13 +76,14 @@ async function lookAround(process: TracedProcess, asked: TraceWish): Promise<Aro
       { file: url.hostname, message: 'the name server gives no address' },
     ]);
   const address = formatRdata(record.type, record.rdata);
-  const { chosen, runnerUp } = explained;
+  const { chosen, runnerUp, passedOver } = explained;
   const path = view.pops.find(({ pop }) => pop === chosen.pop) ?? view.pops[0];
   if (path === undefined) throw new OperatorError('not-found', [{ file: 'POPs', message: 'there are none' }]);
   const margin =
     runnerUp === undefined ? '' : `; ${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
-  const why = `DNS gives ${chosen.pop} (${path.city}) over ${chosen.link}, ${address}${margin}`;
-  return { view, path, address, dnsMs: reply.tookMs, why, runnerUp: runnerUp?.pop };
+  const passed = passedOver === undefined ? '' : `; ${passedOverText(passedOver)}`;
+  const why = `DNS gives ${chosen.pop} (${path.city}) over ${chosen.link}, ${address}${margin}${passed}`;
+  return { view, path, address, dnsMs: reply.tookMs, why, passedOver, runnerUp: runnerUp?.pop };
 }
 
 /** One request to a POP, as a waterfall. */

@@ -1,3 +1,5 @@
+import type { PassedOverView } from './api.ts';
+
 /** One bar of the waterfall: one part of the way, from one source. */
 export interface Bar {
   readonly layer: 'DNS' | 'network' | 'L1' | 'L2' | 'REC' | 'shield' | 'L3' | 'origin' | 'client';
@@ -29,6 +31,8 @@ export interface TraceView extends Waterfall {
   readonly client: { readonly address: string; readonly place: string };
   /** Why that POP, in a line. */
   readonly why: string;
+  /** The nearest POP, where DNS gives another, and why. */
+  readonly passedOver?: PassedOverView;
   /** The same request otherwise: to other POPs, with another handshake; empty where it was to be alone. */
   readonly others: readonly Waterfall[];
 }

@@ -210,6 +210,8 @@ export interface ExplainView {
   /** What decides in place of the score, in words. */
   readonly policy?: string;
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
+  /** The nearest POP, by how much it is nearer (ms), and why it is not chosen; absent: it is. */
+  readonly passedOver?: PassedOverView;
   /**
    * Why the chosen POP is not the one with the lowest score, where that is so; and what else is worth
    * knowing.
@@ -217,6 +219,13 @@ export interface ExplainView {
   readonly notes: readonly string[];
   /** By score; those that are out come last. */
   readonly pops: readonly ExplainedPop[];
+}
+
+/** The nearest POP, of clients who do not get it. */
+export interface PassedOverView {
+  readonly pop: string;
+  readonly nearerMs: number;
+  readonly why: string;
 }
 
 /** How the clients of a cell are divided: a hash of the client's /24 or /48 says which part it is in. */

@@ -17,6 +17,8 @@ export interface PopWords {
   readonly setDrained: (drains: ReadonlyMap<string, FleetOverride>) => void;
   /** Why a POP's word is set, as far as the table does not say it: drains and views. */
   readonly whyOut: (popIndex: number) => string | undefined;
+  /** Since when, ms since 1970 UTC, as far as that is known: of drains and views. */
+  readonly outSinceMs: (popIndex: number) => number | undefined;
 }
 
 /** Words that all serve until told otherwise. */
@@ -26,6 +28,8 @@ export function createPopWords(fleet: Fleet, popState: Int32Array): PopWords {
   let drained: ReadonlyMap<string, FleetOverride> = new Map();
   const byOf = (popIndex: number): DownBy =>
     downBy(told[popIndex] ?? '', (live[popIndex] ?? NO_VERDICT).state);
+  const drainOf = (popIndex: number): FleetOverride | undefined =>
+    drained.get(fleet.pops[popIndex]?.code ?? '');
   const writeDown = (): void => {
     for (const { index } of fleet.pops)
       setPopBit(popState, { popIndex: index, bit: POP_DOWN, on: byOf(index) !== '' });
@@ -45,9 +49,14 @@ export function createPopWords(fleet: Fleet, popState: Int32Array): PopWords {
         setPopBit(popState, { popIndex: index, bit: POP_DRAINED, on: drained.has(code) });
     },
     whyOut: (popIndex) => {
-      const drain = drained.get(fleet.pops[popIndex]?.code ?? '');
+      const drain = drainOf(popIndex);
       if (drain !== undefined) return drainWords(drain);
       return byOf(popIndex) === 'views' ? live[popIndex]?.why : undefined;
+    },
+    outSinceMs: (popIndex) => {
+      const drain = drainOf(popIndex);
+      if (drain !== undefined) return drain.sinceMs;
+      return byOf(popIndex) === 'views' ? live[popIndex]?.sinceMs : undefined;
     },
   };
 }

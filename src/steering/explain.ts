@@ -1,13 +1,5 @@
-import type { Fleet, Pop } from '../base/fleet.ts';
-import {
-  burstsOf,
-  createEstimates,
-  dropCell,
-  ENTRY_EXPIRY_MS,
-  type Estimates,
-  findEstimate,
-  isModelled,
-} from './estimates.ts';
+import type { Fleet } from '../base/fleet.ts';
+import { createEstimates, dropCell, ENTRY_EXPIRY_MS, type Estimates } from './estimates.ts';
 import {
   type CellClient,
   type CellKeys,
@@ -16,48 +8,17 @@ import {
   describeClientCell,
   type ExplainedCell,
 } from './explain-cell.ts';
-import { type ExplainedSplit, explainSplit, notesOf, outWords, rounded } from './explain-notes.ts';
-import {
-  candidate,
-  choose,
-  ROW_CANDIDATES,
-  rowOf,
-  rowTtl,
-  rowTtlReason,
-  type SteeringImage,
-} from './image.ts';
+import { type PassedOver, passedOver } from './explain-nearest.ts';
+import { type ExplainedSplit, explainSplit, notesOf, rounded } from './explain-notes.ts';
+import { type ExplainedPop, explainPop, LEAF_CELL, NETWORK_CELL, PLACE_CELL } from './explain-pop.ts';
+import { choose, rowOf, rowTtl, rowTtlReason, type SteeringImage } from './image.ts';
 import { popHashes, unpackCell } from './pack.ts';
 import { type CellGeometry, placeDistances } from './prior.ts';
 import { thresholdMs } from './rows.ts';
 import { type CellView, createCellView, viewCell } from './rtt.ts';
-import { type PopTerms, scoreMs } from './score.ts';
+import type { PopTerms } from './score.ts';
 import { decodeTerms, type GroupTermsRecord, popTermsOf, type SteeringTerms } from './terms.ts';
 import { TTL_REASONS, ttlWords } from './ttl.ts';
-
-/** One POP for one cell. Terms in ms, rounded to a hundredth; `scoreMs` is their exact sum. */
-export interface ExplainedPop {
-  readonly pop: string;
-  readonly city: string;
-  /** Link that the cell's clients get at this POP now. */
-  readonly link: string;
-  readonly rttMs: number;
-  /** Where the RTT comes from. `prior`: distance alone. */
-  readonly rttSource: 'measured' | 'modelled' | 'prior';
-  /**
-   * Whose bursts they are: the client's own /24 or /48's, its AS's there, those of all networks of its place,
-   * or nobody's.
-   */
-  readonly rttOf: 'leaf' | 'network' | 'place' | 'geography';
-  /** Bursts credited to the estimate. */
-  readonly bursts: number;
-  readonly lossMs: number;
-  readonly congestionMs: number;
-  readonly priceMs: number;
-  readonly biasMs: number;
-  readonly scoreMs: number;
-  /** Why it cannot be answered; absent when it can. */
-  readonly out?: string;
-}
 
 /** Why a cell gets the POP it gets. */
 export interface Explanation {
@@ -78,6 +39,8 @@ export interface Explanation {
   readonly held?: { readonly gainMs: number; readonly neededMs: number };
   /** Where not all of the cell's clients start from one link. */
   readonly split?: ExplainedSplit;
+  /** The nearest POP of the service, and why it is not chosen; absent: it is, or a policy decides. */
+  readonly passedOver?: PassedOver;
   /** Before the service's and the record's own bounds. */
   readonly ttl: { readonly seconds: number; readonly why: string };
   readonly notes: readonly string[];
@@ -98,6 +61,8 @@ export interface ExplainQuestion extends CellClient {
   readonly packedLeaf?: Uint8Array | undefined;
   /** Why a POP's word is set, as far as it is known here beside the image. */
   readonly whyOut?: ((pop: number) => string | undefined) | undefined;
+  /** Since when it is, ms since 1970, as far as it is known here. */
+  readonly outSinceMs?: ((pop: number) => number | undefined) | undefined;
 }
 
 /** Explains decisions from an image and packed estimates alone, with the functions that made them. */
@@ -106,10 +71,6 @@ export interface Explainer {
   /** Keys of the cells that the image has for a client: what to ask the store for. */
   readonly keysOf: (image: SteeringImage, client: CellClient) => CellKeys;
 }
-
-const PLACE_CELL = 0;
-const NETWORK_CELL = 1;
-const LEAF_CELL = 2;
 
 /** An explainer for a fleet and places; distances are worked out at the first question (some 40 ms). */
 export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry }): Explainer {
@@ -160,6 +121,7 @@ export function createExplainer(options: { fleet: Fleet; geometry: CellGeometry 
       cell,
       popState,
       whyOut: question.whyOut,
+      outSinceMs: question.outSinceMs,
       clientHash,
       linkIndex: choose(image, row, popState, linkPop, clientHash),
     });
@@ -180,6 +142,7 @@ export interface Known {
   readonly cell: Explanation['cell'];
   readonly popState: Int32Array;
   readonly whyOut: ExplainQuestion['whyOut'];
+  readonly outSinceMs: ExplainQuestion['outSinceMs'];
   readonly clientHash: number;
   /** What this client is answered with. */
   readonly linkIndex: number;
@@ -204,6 +167,7 @@ function explainRow(known: Known): Explanation {
     own === undefined || rival === undefined ? undefined : rounded(rival.scoreMs - own.scoreMs);
   const isShared = split?.parts.some(({ pop }) => pop === rival?.pop) === true;
   const held = marginMs !== undefined && marginMs < 0 && own?.out === undefined && !isShared;
+  const passed = isScored ? passedOverIn(known, pops, { chosen, group, split }) : undefined;
   const reason = TTL_REASONS[rowTtlReason(image, row)] ?? 'margin';
   return {
     epoch: image.epoch,
@@ -217,66 +181,25 @@ function explainRow(known: Known): Explanation {
       ? { held: { gainMs: -marginMs, neededMs: neededMs(known, own as ExplainedPop, rival as ExplainedPop) } }
       : {}),
     ...(split === undefined ? {} : { split }),
+    ...(passed === undefined ? {} : { passedOver: passed }),
     ttl: { seconds: rowTtl(image, row), why: ttlWords(reason, marginMs) },
     notes: notesOf(known, { group, chosen, split, held: held ? rival?.pop : undefined }),
     pops,
   };
 }
 
-function explainPop(known: Known, group: GroupTermsRecord, pop: Pop): ExplainedPop {
-  const { arrays, view } = known;
-  const { index, code, city } = pop;
-  const at = group.pops.indexOf(index);
-  const rttMs = rounded((view.rttMs[index] as number) + (arrays.shiftMs[index] as number));
-  const lossMs = rounded((arrays.lossMs[index] as number) + (view.lossMs[index] as number));
-  const congestionMs = rounded(arrays.congestionMs[index] as number);
-  const priceMs = rounded(arrays.priceMs[index] as number);
-  const biasMs = rounded(group.biasMs[at] ?? 0);
-  const out = at < 0 ? 'it does not serve this service' : outWords(known, group.failOpen, index);
-  return {
-    pop: code,
-    city,
-    link: linkFor(known, pop),
-    rttMs,
-    ...sourceOf(known, index),
-    lossMs,
-    congestionMs,
-    priceMs,
-    biasMs,
-    scoreMs: rounded(scoreMs(rttMs, lossMs, congestionMs, priceMs, biasMs)),
-    ...(out === undefined ? {} : { out }),
-  };
-}
-
-/**
- * The client's own link, or the POP's first in the row, else the POP's first among those that share its
- * clients.
- */
-function linkFor(known: Known, pop: Pop): string {
-  const { fleet, image, row, terms, linkIndex } = known;
-  const own = fleet.links[linkIndex];
-  if (own?.popIndex === pop.index) return own.id;
-  for (let k = 0; k < ROW_CANDIDATES; k++) {
-    const link = fleet.links[candidate(image, row, k)];
-    if (link?.popIndex === pop.index) return link.id;
-  }
-  const shared = pop.links.find((link) => terms.links[link.index]?.shared === true) ?? pop.links[0];
-  return shared?.id ?? '';
-}
-
-function sourceOf(known: Known, pop: number): Pick<ExplainedPop, 'rttSource' | 'rttOf' | 'bursts'> {
-  const { estimates } = known;
-  for (const [cell, rttOf] of [
-    [LEAF_CELL, 'leaf'],
-    [NETWORK_CELL, 'network'],
-    [PLACE_CELL, 'place'],
-  ] as const) {
-    const slot = findEstimate(estimates, cell, pop);
-    if (slot < 0 || burstsOf(estimates, slot) === 0) continue;
-    const rttSource = isModelled(estimates, slot) ? 'modelled' : 'measured';
-    return { rttSource, rttOf, bursts: burstsOf(estimates, slot) };
-  }
-  return { rttSource: 'prior', rttOf: 'geography', bursts: 0 };
+function passedOverIn(
+  { fleet, terms, outSinceMs }: Known,
+  pops: readonly ExplainedPop[],
+  of: { chosen: string; group: GroupTermsRecord; split: ExplainedSplit | undefined },
+): PassedOver | undefined {
+  return passedOver(pops, {
+    chosen: of.chosen,
+    serving: new Set(of.group.pops.map((pop) => fleet.pops[pop]?.code ?? '')),
+    recordOf: (code) => terms.pops.find((record) => record.code === code),
+    outSinceMs: (code) => outSinceMs?.(fleet.pops.findIndex((pop) => pop.code === code)),
+    isShared: of.split !== undefined,
+  });
 }
 
 function neededMs(known: Known, own: ExplainedPop, rival: ExplainedPop): number {

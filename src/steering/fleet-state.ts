@@ -13,6 +13,8 @@ export interface FleetReport {
   readonly loadRps: number;
   /** Of these, what steering brought; absent: unknown. */
   readonly steeredRps?: number | undefined;
+  /** What it expects to serve soon; absent: as much as now. */
+  readonly expectedRps?: number | undefined;
   readonly capacityRps: number;
   readonly healthy: boolean;
   readonly links: readonly {
@@ -28,6 +30,8 @@ export interface FleetReport {
 export interface FleetOverride {
   readonly pop: string;
   readonly reason: string;
+  /** When it began, ms since 1970; absent: nobody noted. */
+  readonly sinceMs?: number;
   /** When it ends, ms since 1970; absent: never by itself. */
   readonly untilMs?: number;
 }
@@ -45,6 +49,7 @@ export interface FleetState {
   readonly why: string[];
   readonly reportedRps: (number | undefined)[];
   readonly steeredRps: (number | undefined)[];
+  readonly expectedRps: (number | undefined)[];
   /** What its servers can serve, and its links carry, whichever is less. */
   readonly capacityRps: Float64Array;
   /** Requests/s that steering may send there: while it has no price, and at most. */
@@ -80,6 +85,7 @@ export function createFleetState(fleet: Fleet): FleetState {
     why: fleet.pops.map(() => ''),
     reportedRps: fleet.pops.map(() => undefined),
     steeredRps: fleet.pops.map(() => undefined),
+    expectedRps: fleet.pops.map(() => undefined),
     capacityRps: Float64Array.from(fleet.pops, (pop) => pop.capacityRps),
     softRps: new Float64Array(fleet.pops.length).fill(Infinity),
     hardRps: new Float64Array(fleet.pops.length).fill(Infinity),
@@ -149,6 +155,7 @@ export function observeFleet(
     state.out[index] = word === 'up' ? 0 : 1;
     state.reportedRps[index] = finite(report?.loadRps);
     state.steeredRps[index] = finite(report?.steeredRps);
+    state.expectedRps[index] = finite(report?.expectedRps);
     state.capacityRps[index] = servableRps(state, pop, report, params);
     if (observeLinks(state, pop, report, params)) relinked[index] = 1;
     terms.congestionMs[index] = bestLinkMs(state, pop);

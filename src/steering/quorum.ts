@@ -32,6 +32,8 @@ export interface Verdict {
   readonly why: string;
   /** When enough views last counted, ms since 1970 by our clock; 0: never. */
   readonly heardAtMs: number;
+  /** Since when the state is what it is, as it was seen here; 0: nobody ever said anything. */
+  readonly sinceMs: number;
 }
 
 /** Why a POP counts as down; '' when it does not. */
@@ -46,7 +48,14 @@ export interface QuorumParams {
 }
 
 /** Nobody said anything yet. */
-export const NO_VERDICT: Verdict = { state: 'unknown', votes: 0, downVotes: 0, why: '', heardAtMs: 0 };
+export const NO_VERDICT: Verdict = {
+  state: 'unknown',
+  votes: 0,
+  downVotes: 0,
+  why: '',
+  heardAtMs: 0,
+  sinceMs: 0,
+};
 
 /** A view that was not replaced for so long says nothing any more, ms. */
 export const VIEW_STALE_MS = 5_000;
@@ -109,12 +118,15 @@ export function judgeViews(
     const { total, down } = votes.get(pop) ?? { total: 0, down: [] };
     if (total < viewsMin) return held(before[index] ?? NO_VERDICT, nowMs);
     const isDown = down.length >= Math.max(1, Math.ceil(params.quorum * total - 1e-9));
+    const state = isDown ? 'down' : 'up';
+    const last = before[index];
     return {
-      state: isDown ? 'down' : 'up',
+      state,
       votes: total,
       downVotes: down.length,
       why: down.length === 0 ? '' : whyWords(total, down),
       heardAtMs: nowMs,
+      sinceMs: last?.state === state ? last.sinceMs : nowMs,
     };
   });
 }

@@ -23,6 +23,7 @@ export function termsOf(state: DeciderState): SteeringTerms {
       congestionMs: at(terms.congestionMs, index),
       priceMs: at(terms.priceMs, index),
       ...(fleetState.reportedRps[index] === undefined ? {} : { reportedRps: fleetState.reportedRps[index] }),
+      ...(fleetState.expectedRps[index] === undefined ? {} : { expectedRps: fleetState.expectedRps[index] }),
       capacityRps: at(fleetState.capacityRps, index),
       externalRps: fleetState.capacity[index]?.externalRps ?? 0,
       availableRps: at(fleetState.hardRps, index),

@@ -17,8 +17,12 @@ export interface PopTermsRecord {
   readonly lossMs: number;
   readonly congestionMs: number;
   readonly priceMs: number;
-  /** Requests/s: reported (absent without a report), that it can serve, of others, and left for steering. */
+  /**
+   * Requests/s: reported (absent without a report), that it expects soon (absent: as many), that it can
+   * serve, of others, and left for steering.
+   */
   readonly reportedRps?: number;
+  readonly expectedRps?: number;
   readonly capacityRps: number;
   readonly externalRps: number;
   readonly availableRps: number;
