@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { formatAddress, parseAddress } from '../src/base/address.ts';
 import { OperatorError } from '../src/base/errors.ts';
-import { logWords, readLog } from '../src/cli/replay-log.ts';
+import { fileLog, logWords, readLog } from '../src/cli/replay-log.ts';
 import { createCounts, WINDOWS_MAX } from '../src/replay/counts.ts';
 import { createLogReader, LOG_FORMATS, type LogFormat } from '../src/replay/log-format.ts';
 import { BrokenLog, createQuestions, type LoggedQuestion } from '../src/replay/questions.ts';
@@ -52,7 +52,7 @@ async function heardFrom(octets: Uint8Array | string, port = 53) {
   const heard: Heard[] = [];
   const onQuery = (question: LoggedQuestion, atMs: number): void => void heard.push({ question, atMs });
   const terminal = { passing: () => undefined, stop: new AbortController().signal };
-  const log = await readLog(path, { questions: createQuestions(), onQuery, port, terminal });
+  const log = await readLog(fileLog(path), { questions: createQuestions(), onQuery, port, terminal });
   return { log, heard };
 }
 

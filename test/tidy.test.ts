@@ -55,6 +55,7 @@ const ENTRIES = [
   'src/cli/compile-thread.ts',
   'src/cli/describe-thread.ts',
   'src/cli/what-if-thread.ts',
+  'src/cli/console-replay-thread.ts',
   'src/pop/edge/function-thread.ts',
   'src/pop/edge/lambda-thread.ts',
 ];

@@ -11,6 +11,7 @@ import type { CellKeys } from '../steering/explain-cell.ts';
 import type { Store } from '../store/store.ts';
 import { clusterView } from './cluster-view.ts';
 import type { Terminal } from './command.ts';
+import { createReplays } from './console-replay.ts';
 import { demandCounters, demandView } from './demand-view.ts';
 import {
   decide,
@@ -64,7 +65,6 @@ export interface AdminApiParts {
 const ZONES_SHOWN = 20;
 /** Client networks that `status` names. */
 const DEMAND_SHOWN = 5;
-
 /** Client networks and services that a question what would happen looks at. */
 const WHAT_IF_CELLS = 20_000;
 
@@ -73,8 +73,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
   const { world, store, table, nameServer, clock } = parts;
   const { config, answering } = world;
   const { fleet } = config;
-  const version = programVersion(parts.terminal);
-  const startedAtMs = clock.nowMs();
+  const [version, startedAtMs] = [programVersion(parts.terminal), clock.nowMs()];
   const tableFacts = () => tableView({ world, table, nowMs: clock.nowMs() });
   const pops = () => popViews(world, table.terms());
   return {
@@ -111,6 +110,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     top: parts.top,
     explain: (question) => explain(parts, question),
     whatIf: createWhatIf(whatIfParts(parts)),
+    replay: createReplays({ ...parts, image: table.image }),
     reloadZones: (wish) => reloadZones(parts, wish),
     secondaries: parts.care.secondaries,
     setOverride: (pop, override) => store.setOverride(pop, override),

@@ -29,22 +29,32 @@ export interface Ground {
 
 /** Reads the places and sorts the services into groups. */
 export function loadGround(config: Config): Ground {
-  const { fleet, services } = config;
+  const { fleet } = config;
   const { text, file } = readGeoData('places.csv');
   const places = readPlaces(text, file);
   const popState = popStateWords(fleet.pops.length);
   return {
     config,
     places,
-    ...serviceGroups(fleet.pops.length, services),
-    policyNetworks: config.policyNetworks.map(({ asn, country, latitude, longitude }) => ({
-      asn,
-      placeId: places.find(country, latitude, longitude),
-    })),
+    ...groupsOf(config, places),
     popState,
     words: createPopWords(fleet, popState),
     maintenance: createMaintenance(config.maintenance),
     members: readMembers(config),
+  };
+}
+
+/** What is decided for: groups of services, and the networks that their policies ask for. */
+export function groupsOf(
+  { fleet, services, policyNetworks }: Pick<Config, 'fleet' | 'services' | 'policyNetworks'>,
+  places: Places,
+): Pick<Ground, 'groups' | 'groupOf' | 'policyNetworks'> {
+  return {
+    ...serviceGroups(fleet.pops.length, services),
+    policyNetworks: policyNetworks.map(({ asn, country, latitude, longitude }) => ({
+      asn,
+      placeId: places.find(country, latitude, longitude),
+    })),
   };
 }
 

@@ -13,6 +13,7 @@ import { type Ground, stateFolder } from './ground.ts';
 import { type ImageFile, type ImageNotes, readImageFile } from './image-file.ts';
 import { clientDigest, fileState, zoneDigest } from './image-sources.ts';
 import { allZones } from './members.ts';
+import { createTurns, type Turns } from './turns.ts';
 import { programVersion } from './version.ts';
 import { haveKeysMoved, signingGround } from './zone-signers.ts';
 
@@ -53,6 +54,8 @@ export interface Kind {
   readonly job: Exclude<CompileJob, { kind: 'client-part' }>;
 }
 
+/** Kinds of images: each may wait for all others. */
+const KINDS = 2;
 /** Progress is shown from then on, ms: what is done before needs none. */
 const PROGRESS_AFTER_MS = 500;
 /** Zone files of more octets than this are many. */
@@ -68,7 +71,7 @@ export function loadImages(ground: Ground, terminal: Terminal, othersAnswer: boo
   const allocate = loadAllocate();
   // Both at a time need the memory of both.
   const isFrugal = areZonesLarge(ground);
-  const turns = isFrugal ? createTurns() : undefined;
+  const turns = isFrugal ? createTurns(KINDS) : undefined;
   const load = (kind: Kind): Promise<LoadedImage> => {
     const loaded = loadImage(kind, { terminal, compilings, turns, allocate });
     // Who starts both looks at one after the other; until then a failure is nobody's.
@@ -163,26 +166,6 @@ async function loadImage(kind: Kind, options: LoadOptions): Promise<LoadedImage>
   terminal.passing('');
   for (const problem of made.warnings) terminal.err(`warning: ${formatProblem(problem)}`);
   return describeLoaded(made, 'sources', startedMs);
-}
-
-/** A place in a line: who takes a turn waits for all who took theirs before to be done. */
-interface Turns {
-  readonly take: () => Promise<() => void>;
-}
-
-function createTurns(): Turns {
-  let last = Promise.resolve();
-  return {
-    take: async () => {
-      const before = last;
-      let done = (): void => undefined;
-      last = new Promise((resolve) => {
-        done = resolve;
-      });
-      await before;
-      return done;
-    },
-  };
 }
 
 /** Whether the zone files are so long that making their image takes as much memory as that of the clients. */

@@ -16,7 +16,7 @@ import { formatName } from '../wire/name.ts';
 import { emptyQueryView, HEADER_SIZE, readQuery } from '../wire/query.ts';
 import type { Terminal } from './command.ts';
 import { formatCount } from './format.ts';
-import { answerAs, type Ground, type Side } from './replay-side.ts';
+import { answerAs, type Ground, type ReplayWorld, type Side } from './replay-side.ts';
 
 /** A response of any length. */
 const MESSAGE_MAX = 65_535;
@@ -31,6 +31,22 @@ export interface Asked {
   readonly counts: Counts;
   /** Queries that one of the log stands for. */
   readonly oneOf: number;
+}
+
+/** Keys of the cells that the clients of the questions are in, with those around them. */
+export function cellsOf(
+  { answerData, places }: ReplayWorld,
+  questions: readonly LoggedQuestion[],
+): Set<string> {
+  const answering = createAnswering(answerData);
+  const keys = new Set<string>();
+  const located = emptyLocated();
+  for (const question of questions) {
+    answerAs(answering, question, first);
+    const at = placeOf(answering, { question }, located);
+    for (const key of cellKeysOf(places, at)) keys.add(key);
+  }
+  return keys;
 }
 
 /** The demand of one window of the log, by client network and service group: requests a second. */
@@ -50,7 +66,7 @@ export function demandOf(
     const { outcome } = answerAs(answering, question, first);
     const group = groupOf[outcome.serviceIndex];
     if (group === undefined) continue;
-    const at = placeOf(answering, { outcome, question }, located);
+    const at = placeOf(answering, { question }, located);
     const keys = cellKeysOf(places, at);
     // Only a network that something is known of has a cell of its own.
     const isKnown =
@@ -66,7 +82,7 @@ export function demandOf(
 /** Where the client of a query is, for whom it was answered. */
 function placeOf(
   answering: Answering,
-  asked: { readonly outcome: Readonly<Outcome>; readonly question: LoggedQuestion },
+  asked: { readonly question: LoggedQuestion },
   located: Located,
 ): LocatedNetwork {
   const address = clientOf(answering, asked);
@@ -112,7 +128,7 @@ export function judge(
   const is = givenBy(after, other.outcome);
   const isSame = isEqual(first, one.length, second, other.length);
   const isMoved = !isSame && was.pop !== '' && is.pop !== '' && was.pop !== is.pop;
-  const at = placeOf(after.answering, { ...other, question }, room);
+  const at = placeOf(after.answering, { question }, room);
   ledger.add({
     before: isMoved ? withRtt(before, was, at) : was,
     after: isMoved ? withRtt(after, is, at) : is,

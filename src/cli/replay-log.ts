@@ -1,4 +1,5 @@
 import { createReadStream, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { OperatorError } from '../base/errors.ts';
@@ -6,6 +7,28 @@ import { createLogReader, formatOf, isGzip, LOG_FORMATS, type LogFormat } from '
 import { BrokenLog, type LoggedQuestion, type Questions } from '../replay/questions.ts';
 import type { Terminal } from './command.ts';
 import { formatCount, formatShare } from './format.ts';
+
+/** Where the octets of a log come from. */
+export interface LogSource {
+  /** For people: the path. */
+  readonly name: string;
+  /** As they come, packed or not. */
+  readonly octets: number;
+  /** From the beginning, each time that it is called; what it throws is told as a fault of the log. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+  /** Octets that it may unpack to; absent: as many as there are. */
+  readonly unpackedMax?: number;
+}
+
+/** A log in a file. Throws `OperatorError('not-found')`. */
+export function fileLog(path: string): LogSource {
+  try {
+    const { size } = statSync(path);
+    return { name: path, octets: size, open: () => createReadStream(path, { highWaterMark: CHUNK_OCTETS }) };
+  } catch (error) {
+    throw readFault(path, error, 0);
+  }
+}
 
 /** What was read of a log. */
 export interface ReadLog {
@@ -23,14 +46,16 @@ const FAULTS_MAX = 10;
 /** A log is refused when more than this share of its records is damaged. */
 const DAMAGED_SHARE_MAX = 0.1;
 const CHUNK_OCTETS = 1 << 20;
+/** A log's kind is told from so many octets. */
+const HEAD_OCTETS = 4;
 const LOOK_EVERY_MS = 200;
 
 /**
- * Reads a log from its file, of gzip or not, chunk by chunk, and says how far it is. Throws `OperatorError`:
+ * Reads a log, of gzip or not, chunk by chunk, and says how far it is. Throws `OperatorError`:
  * `not-found`, `bad-data` for what is no log and for one that is damaged beyond use.
  */
 export async function readLog(
-  path: string,
+  source: LogSource,
   to: {
     readonly questions: Questions;
     readonly onQuery: (question: LoggedQuestion, atMs: number) => void;
@@ -39,6 +64,7 @@ export async function readLog(
   },
 ): Promise<ReadLog> {
   const { questions, terminal, port } = to;
+  const { name: path } = source;
   const skipped = new Map<string, number>();
   const faults: string[] = [];
   const sums = { queries: 0, damaged: 0 };
@@ -58,18 +84,22 @@ export async function readLog(
   let format: LogFormat = 'json';
   let lookedAtMs = performance.now();
   try {
-    for await (const { chunk, share } of chunksOf(path)) {
+    let head = new Uint8Array(0);
+    for await (const { chunk, share } of chunksOf(source)) {
       if (reader === undefined) {
-        format = knownFormat(path, chunk);
+        head = Buffer.concat([head, chunk]);
+        if (head.length < HEAD_OCTETS) continue;
+        format = knownFormat(path, head);
         reader = createLogReader(format, questions, events);
-      }
-      reader.push(chunk);
+        reader.push(head);
+      } else reader.push(chunk);
       if (performance.now() - lookedAtMs < LOOK_EVERY_MS) continue;
       terminal.passing(`reading ${path}: ${formatShare(share)}, ${formatCount(sums.queries)} queries`);
       await nextTurn();
       terminal.stop.throwIfAborted();
       lookedAtMs = performance.now();
     }
+    if (reader === undefined && head.length > 0) knownFormat(path, head);
     reader?.end();
   } catch (error) {
     throw readFault(path, error, sums.queries);
@@ -91,22 +121,48 @@ export function logWords({ format, queries, damaged, skipped }: ReadLog): string
   return `${formatCount(queries)} queries in ${LOG_FORMATS[format]}${passed}`;
 }
 
-/** Chunks of the file, unpacked, each with how much of the file it takes to have come so far. */
-async function* chunksOf(path: string): AsyncGenerator<{ chunk: Uint8Array; share: number }> {
-  const { size } = statSync(path);
-  const file = createReadStream(path, { highWaterMark: CHUNK_OCTETS });
-  const [first] = (await file.take(1).toArray()) as Buffer[];
-  file.destroy();
-  const whole = createReadStream(path, { highWaterMark: CHUNK_OCTETS });
-  const isPacked = first !== undefined && isGzip(first);
-  const unpacked = isPacked ? whole.pipe(createGunzip({ chunkSize: CHUNK_OCTETS })) : whole;
-  whole.on('error', (error) => unpacked.destroy(error));
+/** Chunks of a log, unpacked, each with how much of the log it takes to have come so far. */
+async function* chunksOf(source: LogSource): AsyncGenerator<{ chunk: Uint8Array; share: number }> {
+  const { name, octets, open, unpackedMax = Number.POSITIVE_INFINITY } = source;
+  const raw = open()[Symbol.asyncIterator]();
+  let taken = 0;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const { value, done } = await raw.next();
+    taken += done === true ? 0 : value.length;
+    return done === true ? undefined : value;
+  };
+  const head: Uint8Array[] = [];
+  while (head.reduce((sum, { length }) => sum + length, 0) < 2) {
+    const chunk = await next();
+    if (chunk === undefined) break;
+    head.push(chunk);
+  }
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    if (head.length > 0) yield Buffer.concat(head);
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
+  }
+  let unpacked = 0;
+  try {
+    for await (const chunk of isGzip(Buffer.concat(head)) ? gunzipped(whole()) : whole()) {
+      unpacked += chunk.length;
+      if (unpacked > unpackedMax) throw badLog([`${name}: unpacks to more than ${unpackedMax} octets`]);
+      yield { chunk, share: octets === 0 ? 1 : Math.min(1, taken / octets) };
+    }
+  } finally {
+    await raw.return?.();
+  }
+}
+
+/** Errors of either stream end the iteration. */
+async function* gunzipped(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const from = Readable.from(packed, { objectMode: false, highWaterMark: CHUNK_OCTETS });
+  const gunzip = createGunzip({ chunkSize: CHUNK_OCTETS });
+  from.on('error', (error) => gunzip.destroy(error));
   try {
     // Streams of octets: nothing set an encoding.
-    for await (const chunk of unpacked as AsyncIterable<Buffer>)
-      yield { chunk, share: size === 0 ? 1 : whole.bytesRead / size };
+    yield* from.pipe(gunzip) as AsyncIterable<Buffer>;
   } finally {
-    whole.destroy();
+    from.destroy();
   }
 }
 

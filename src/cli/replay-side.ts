@@ -7,7 +7,13 @@ import { buildRowMap } from '../answer/row-map.ts';
 import { parsePrefix } from '../base/address.ts';
 import { popStateWords } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
-import { createForesight, type ForesightGround, type SavedCell } from '../replay/foresee.ts';
+import {
+  createForesight,
+  type Foreseen,
+  type Foresight,
+  type ForesightGround,
+  type SavedCell,
+} from '../replay/foresee.ts';
 import type { LoggedQuestion } from '../replay/questions.ts';
 import { createRttView, type RttView } from '../replay/rtt.ts';
 import { type Answering, createAnswering } from '../server/answering.ts';
@@ -22,19 +28,27 @@ import type { CloseLater } from './long-running.ts';
 import { openStore } from './open-store.ts';
 import { openWorld, startImages, type World } from './world.ts';
 
+/** What of a world its answers come from. */
+export type ReplayWorld = Pick<
+  World,
+  'groups' | 'groupOf' | 'places' | 'policyNetworks' | 'locator' | 'answerData'
+> & { readonly config: Pick<Config, 'fleet' | 'steering'> };
+
 /** A configuration with what is known of its world. */
 export interface Ground {
-  readonly world: World;
+  readonly world: ReplayWorld;
   /** The saved table, if there is one for this fleet. */
   readonly image: SteeringImage | undefined;
   readonly estimates: ReadonlyMap<string, Uint8Array>;
   readonly nowMs: number;
+  /** Codes of POPs that are out in any case. */
+  readonly out: readonly string[];
 }
 
 /** One of the worlds that are compared. */
 export interface Side {
   readonly name: string;
-  readonly world: World;
+  readonly world: ReplayWorld;
   /** Answers from the side's table. */
   readonly answering: Answering;
   readonly terms: SteeringTerms;
@@ -69,7 +83,7 @@ export async function openGround(
   const estimates = store === undefined ? new Map<string, Uint8Array>() : await estimatesIn(config, store);
   const world = await openWorld(ground, loading, { terminal, closeLater });
   const image = typeof saved === 'object' ? saved.image : undefined;
-  return { world, image, estimates, nowMs: image?.madeAtMs ?? Date.now() };
+  return { world, image, estimates, nowMs: image?.madeAtMs ?? Date.now(), out: [] };
 }
 
 async function estimatesIn(config: Config, url: string): Promise<Map<string, Uint8Array>> {
@@ -94,7 +108,8 @@ export function decideSide(
   const decided =
     estimates.size === 0 && image !== undefined ? asSaved(image) : anew(ground, demand, how.without);
   const popState = popStateWords(config.fleet.pops.length);
-  for (const { code, index } of config.fleet.pops) if (how.without.includes(code)) popState[index] = 1;
+  const out = [...ground.out, ...how.without];
+  for (const { code, index } of config.fleet.pops) if (out.includes(code)) popState[index] = 1;
   const answering = createAnswering({ ...world.answerData, popState });
   const rows = buildRowMap(answering.clients(), decided.image);
   const table = answering.setTable(decided.image.bytes, rows);
@@ -113,31 +128,9 @@ function asSaved(image: SteeringImage) {
   return { image, terms: decodeTerms(image.termsText), basis };
 }
 
-function anew(
-  { world, image, estimates, nowMs }: Ground,
-  demand: readonly LocatedDemand[],
-  without: readonly string[],
-) {
-  const { config, groups, places, policyNetworks, locator } = world;
-  const located = { placeId: 0, asn: 0, known: false };
-  const saved: SavedCell[] = [...estimates].map(([key, packed]) => {
-    const prefix = parsePrefix(key);
-    if (typeof prefix === 'string') return { key, packed };
-    locator.locate(prefix.address, located);
-    return { key, packed, at: { placeId: located.placeId, asn: located.asn } };
-  });
-  const foresight = createForesight(
-    {
-      fleet: config.fleet,
-      geometry: places,
-      placesDigest: places.digest,
-      groups,
-      params: config.steering,
-      networks: policyNetworks,
-    } satisfies ForesightGround,
-    { nowMs, image, estimates: saved, demand, overrides: [] },
-  );
-  const whole = foresight.settle([]);
+function anew(ground: Ground, demand: readonly LocatedDemand[], without: readonly string[]) {
+  const { estimates } = ground;
+  const { foresight, whole } = asThingsAre(ground, demand);
   const {
     image: decided,
     terms,
@@ -153,6 +146,51 @@ function anew(
     `decided by the production engine from ${known}, for the demand of the log's busiest window; ` +
     `${rest} after ${ticks} ticks`;
   return { image: decided, terms, basis };
+}
+
+/** An engine that came to rest as things are, before anything is taken away. */
+interface AtRest {
+  readonly demand: readonly LocatedDemand[];
+  readonly foresight: Foresight;
+  readonly whole: Foreseen;
+}
+
+/** Where both worlds stand on one ground, the second goes on from where the first came to rest. */
+const atRest = new WeakMap<Ground, AtRest>();
+
+function asThingsAre(ground: Ground, demand: readonly LocatedDemand[]): AtRest {
+  const before = atRest.get(ground);
+  if (before?.demand === demand) return before;
+  const { world, image, estimates, nowMs, out } = ground;
+  const { config, groups, places, policyNetworks, locator } = world;
+  const located = { placeId: 0, asn: 0, known: false };
+  const saved: SavedCell[] = [...estimates].map(([key, packed]) => {
+    const prefix = parsePrefix(key);
+    if (typeof prefix === 'string') return { key, packed };
+    locator.locate(prefix.address, located);
+    return { key, packed, at: { placeId: located.placeId, asn: located.asn } };
+  });
+  const isHere = (code: string): boolean => config.fleet.pops.some((pop) => pop.code === code);
+  const foresight = createForesight(
+    {
+      fleet: config.fleet,
+      geometry: places,
+      placesDigest: places.digest,
+      groups,
+      params: config.steering,
+      networks: policyNetworks,
+    } satisfies ForesightGround,
+    {
+      nowMs,
+      image,
+      estimates: saved,
+      demand,
+      overrides: out.filter(isHere).map((pop) => ({ pop, reason: 'out now' })),
+    },
+  );
+  const made = { demand, foresight, whole: foresight.settle([]) };
+  atRest.set(ground, made);
+  return made;
 }
 
 /** Answers a question as this side; gives the length of the answer in `out`, and the outcome. */

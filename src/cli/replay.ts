@@ -1,8 +1,5 @@
 import { OperatorError } from '../base/errors.ts';
 import { type Config, loadConfig } from '../config/config.ts';
-import { createCounts } from '../replay/counts.ts';
-import { createLedger } from '../replay/ledger.ts';
-import { createQuestions, type LoggedQuestion, QUESTIONS_MAX } from '../replay/questions.ts';
 import { type ReplayReport, replayHtml } from '../replay/report.ts';
 import {
   type Command,
@@ -13,11 +10,10 @@ import {
   textFlag,
   textFlags,
 } from './command.ts';
-import { formatCount, formatSpan } from './format.ts';
 import type { CloseLater } from './long-running.ts';
-import { type Asked, demandOf, judge, judgeAll } from './replay-judge.ts';
-import { logWords, type ReadLog, readLog } from './replay-log.ts';
-import { decideSide, openGround, type Side } from './replay-side.ts';
+import { fileLog } from './replay-log.ts';
+import { runReplay } from './replay-run.ts';
+import { openGround } from './replay-side.ts';
 import { replayLines } from './replay-text.ts';
 import { popCodeOf, valueReader } from './values.ts';
 
@@ -121,129 +117,24 @@ function wishesOf(flags: Flags, terminal: Terminal): Wishes {
   return { log, after, before, without, state, store, html, oneOf, requestsPerQuery, port };
 }
 
+/** Reads the log, opens both worlds, and compares. */
 async function replay(wishes: Wishes, terminal: Terminal, closeLater: CloseLater): Promise<ReplayReport> {
-  const { state, store, without, requestsPerQuery, port } = wishes;
-  const questions = createQuestions();
-  const counts = createCounts();
-  let unknown = 0;
-  const onQuery = ({ id }: LoggedQuestion, atMs: number): void => {
-    if (id < 0) unknown++;
-    counts.add(id, atMs);
-  };
-  const log = await readLog(wishes.log, { questions, onQuery, port, terminal });
-  for (const fault of log.faults) terminal.err(`warning: ${fault}`);
-  const oneOf = wishes.oneOf ?? oneOfBy(log, wishes);
-  const asked: Asked = { questions: questions.all(), counts, oneOf };
-  const window = busiestWindow(asked);
+  const { state, store, without, after, before = after } = wishes;
   const parts = { state, store, terminal, closeLater };
-  terminal.passing('opening zones and databases');
-  const newGround = await openGround(wishes.after, parts);
-  const oldGround = wishes.before === undefined ? newGround : await openGround(wishes.before, parts);
-  terminal.passing('deciding for the demand of the log');
-  const of = { window, requestsPerQuery };
-  const demand = demandOf(newGround, asked, of);
-  const oldDemand = oldGround === newGround ? demand : demandOf(oldGround, asked, of);
-  const before = decideSide(oldGround, oldDemand, {
-    name: (wishes.before ?? wishes.after).file,
-    without: [],
+  return runReplay(wishes, {
+    log: fileLog(wishes.log),
+    names: {
+      before: before.file,
+      after: `${after.file}${without.length === 0 ? '' : ` without ${without.join(', ')}`}`,
+    },
+    loggedOneOf: before.log.queries?.oneOf ?? 1,
+    grounds: async () => {
+      const ground = await openGround(after, parts);
+      return { after: ground, before: before === after ? ground : await openGround(before, parts) };
+    },
+    onLog: ({ faults }) => {
+      for (const fault of faults) terminal.err(`warning: ${fault}`);
+    },
+    terminal,
   });
-  const name = `${wishes.after.file}${without.length === 0 ? '' : ` without ${without.join(', ')}`}`;
-  const after = decideSide(newGround, demand, { name, without });
-  const sides = { before, after };
-  const codes = [
-    ...new Set([before, after].flatMap(({ world }) => world.config.fleet.pops.map(({ code }) => code))),
-  ];
-  const ledger = createLedger(codes.sort(), counts.windows());
-  await judgeAll(ledger, sides, asked, terminal);
-  if (unknown > 0) {
-    const rest = (question: LoggedQuestion, atMs: number): void => {
-      if (question.id >= 0) return;
-      const queries = Array.from({ length: counts.windows() }, (_, i) =>
-        i === counts.windowOf(atMs) ? oneOf : 0,
-      );
-      judge(ledger, sides, { question, queries });
-    };
-    await readLog(wishes.log, { questions, onQuery: rest, port, terminal });
-  }
-  return reportOf({
-    wishes,
-    log,
-    sides,
-    counts,
-    oneOf,
-    unknown,
-    comparison: ledger.comparison(secondsOf(counts)),
-  });
-}
-
-/** Captures have every query; logs as the configuration says that they were written with. */
-function oneOfBy({ format }: ReadLog, { before, after }: Wishes): number {
-  return format === 'pcap' ? 1 : ((before ?? after).log.queries?.oneOf ?? 1);
-}
-
-function busiestWindow({ questions, counts }: Asked): number {
-  const totals = Array.from({ length: Math.max(1, counts.windows()) }, (_, window) =>
-    questions.reduce((sum, { id }) => sum + counts.of(id, window), 0),
-  );
-  return totals.indexOf(Math.max(...totals));
-}
-
-/** How long each window is: the last one ends with the log. */
-function secondsOf(counts: ReturnType<typeof createCounts>): number[] {
-  const { fromMs, toMs } = counts.span();
-  const whole = counts.windowSeconds();
-  const windows = counts.windows();
-  const last = (toMs - Math.floor(fromMs / 1000) * 1000) / 1000 - whole * (windows - 1);
-  // A second at least: queries of one moment are no infinite rate.
-  return Array.from({ length: windows }, (_, i) => (i < windows - 1 ? whole : Math.max(1, last)));
-}
-
-function reportOf(of: {
-  readonly wishes: Wishes;
-  readonly log: ReadLog;
-  readonly sides: { readonly before: Side; readonly after: Side };
-  readonly counts: ReturnType<typeof createCounts>;
-  readonly oneOf: number;
-  readonly unknown: number;
-  readonly comparison: ReplayReport['comparison'];
-}): ReplayReport {
-  const { wishes, log, sides, counts, oneOf, unknown, comparison } = of;
-  const { requestsPerQuery, without } = wishes;
-  const { pops: fleet } = sides.after.world.config.fleet;
-  const pops = comparison.pops.map(({ code, beforeQps, afterQps, beforePeakQps, afterPeakQps }) => {
-    const pop = fleet.find((one) => one.code === code);
-    const terms = pop === undefined ? undefined : sides.after.terms.pops[pop.index];
-    return {
-      code,
-      beforeRps: requestsPerQuery * beforeQps,
-      afterRps: requestsPerQuery * afterQps,
-      beforePeakRps: requestsPerQuery * beforePeakQps,
-      afterPeakRps: requestsPerQuery * afterPeakQps,
-      capacityRps: terms?.capacityRps ?? pop?.capacityRps ?? Number.NaN,
-    };
-  });
-  const notes = [
-    `Each query of the log stands for ${formatCount(oneOf)}; ` +
-      `a query is taken for ${requestsPerQuery} requests.`,
-    ...(unknown === 0
-      ? []
-      : [
-          `Beyond ${formatCount(QUESTIONS_MAX)} different questions, ${formatCount(unknown)} queries ` +
-            'were answered, but not decided for.',
-        ]),
-  ];
-  const { before, after } = sides;
-  return {
-    log: `${wishes.log}: ${logWords(log)}, over ${formatSpan(counts.span().toMs - counts.span().fromMs)}`,
-    before: { name: before.name, basis: before.basis },
-    after: { name: after.name, basis: after.basis },
-    notes,
-    ...counts.span(),
-    windowSeconds: counts.windowSeconds(),
-    comparison,
-    pops,
-    overCapacity: pops
-      .filter(({ code, afterPeakRps, capacityRps }) => !without.includes(code) && afterPeakRps > capacityRps)
-      .map(({ code }) => code),
-  };
 }

@@ -73,14 +73,7 @@ export async function openWorld(
   const answerData: AnswerData = {
     zones: images.zones.bytes,
     clients: images.clients.bytes,
-    services: config.services.map((service, index) => ({
-      name: service.name,
-      groupIndex: must(groupOf[index], 'group of a service'),
-      ttlMin: service.ttl.min,
-      ttlMax: service.ttl.max,
-      ipv6Index: service.ipv6Index,
-      https: service.https,
-    })),
+    services: serviceSpecs(config.services, groupOf),
     fleet: config.fleet,
     placesDigest: places.digest,
     popState,
@@ -95,6 +88,21 @@ export async function openWorld(
   closeLater(describer.close);
   const answering = createAnswering(answerData);
   return { ...ground, answering, locator: currentLocator(answering.clients), answerData, images, describer };
+}
+
+/** What answers of each service are made with. */
+export function serviceSpecs(
+  services: Ground['config']['services'],
+  groupOf: readonly number[],
+): AnswerData['services'] {
+  return services.map((service, index) => ({
+    name: service.name,
+    groupIndex: must(groupOf[index], 'group of a service'),
+    ttlMin: service.ttl.min,
+    ttlMax: service.ttl.max,
+    ipv6Index: service.ipv6Index,
+    https: service.https,
+  }));
 }
 
 /** Finds clients by whichever image `clients` gives at the time of a call. */

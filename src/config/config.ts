@@ -101,6 +101,8 @@ export interface Config extends TransferConfig {
   readonly security: SecurityConfig;
   /** `token` as in the file: the environment is the caller's to look at. */
   readonly admin: { readonly token?: string };
+  /** What the file says, before defaults. */
+  readonly said: Readonly<Record<string, unknown>>;
 }
 
 /** What a configuration is read from. */
@@ -112,6 +114,8 @@ export interface ConfigSource {
   readonly read: (path: string) => string;
   /** Names of the files in a folder that the configuration names; throws like `read`. Absent: none can be. */
   readonly list?: (path: string) => readonly string[];
+  /** What holds in place of what the text says: parts left out, others put in. */
+  readonly arrange?: (said: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 }
 
 /** What a configuration file says, faulty or not. */
@@ -137,9 +141,8 @@ export function loadConfig(source: ConfigSource): Config {
 export function inspectConfig(options: ConfigSource): InspectedConfig {
   const { text, file } = options;
   const yaml = readYaml(text, file);
-  const raw = yaml.value;
   if (!yaml.usable) return { problems: yaml.problems, zones: [], serviceNames: [] };
-  if (!isMapping(raw)) {
+  if (!isMapping(yaml.value)) {
     const message = 'the configuration must be a mapping, such as `zones: …`';
     return {
       problems: [...yaml.problems, { file, line: 1, column: 1, message }],
@@ -147,6 +150,7 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
       serviceNames: [],
     };
   }
+  const raw = options.arrange?.(yaml.value) ?? yaml.value;
   const { drafts, problems: popProblems } = readDrafts(raw, yaml, options);
   const built = buildFleet(drafts);
   // The list of POPs is checked one by one by `buildFleet`, for CSV and YAML alike.
@@ -162,7 +166,7 @@ export function inspectConfig(options: ConfigSource): InspectedConfig {
   const serviceNames = isMapping(raw['services']) ? Object.keys(raw['services']) : [];
   if (!parsed.success || problems.length > 0)
     return { problems: inOrder(problems, file), zones, serviceNames };
-  const config = assemble(parsed.data, { file, fleet: built.fleet, zones });
+  const config = { ...assemble(parsed.data, { file, fleet: built.fleet, zones }), said: raw };
   return { config, problems, zones, serviceNames };
 }
 
@@ -218,7 +222,7 @@ function readOr(options: ConfigSource, path: string, report: (message: string) =
 function assemble(
   parsed: Parsed,
   options: { file: string; fleet: Fleet; zones: readonly ZoneSource[] },
-): Config {
+): Omit<Config, 'said'> {
   const { file, zones } = options;
   const fleet = withPolicies(options.fleet, parsed.services);
   const path = (text: string): string => joinPath(folderOf(file), text);

@@ -22,9 +22,24 @@ const LIMITS = {
   requestsPerConnection: 10_000,
   headerOctets: 16_384,
   headersMs: 5_000,
+  /** For a body; some are allowed more. */
   requestMs: 10_000,
+  requestMsMax: 15 * 60_000,
   keepAliveMs: 15_000,
 } as const;
+
+/** Ends a request whose body has not come in time. */
+const lateness = new WeakMap<IncomingMessage, NodeJS.Timeout>();
+
+/** The body of this request may take so long from now on, ms, as far as the server's own bound goes. */
+export function allowTime(request: IncomingMessage, ms: number): void {
+  clearTimeout(lateness.get(request));
+  const late = (): void => {
+    if (!request.complete) request.socket.destroy();
+  };
+  lateness.set(request, setTimeout(late, ms).unref());
+  request.once('close', () => clearTimeout(lateness.get(request)));
+}
 
 /**
  * Serves what `answer` replies; it must not reject. Throws `OperatorError`: `port-in-use`, `not-permitted`,
@@ -42,13 +57,15 @@ export async function serveReplies(
   const server = createServer({
     maxHeaderSize: LIMITS.headerOctets,
     headersTimeout: LIMITS.headersMs,
-    requestTimeout: LIMITS.requestMs,
+    requestTimeout: LIMITS.requestMsMax,
     keepAliveTimeout: LIMITS.keepAliveMs,
     connectionsCheckingInterval: 1000,
   });
   server.maxConnections = LIMITS.connections;
   server.maxRequestsPerSocket = LIMITS.requestsPerConnection;
   server.on('request', (request, response) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    if (length !== undefined || coding !== undefined) allowTime(request, LIMITS.requestMs);
     // A client that goes away while it is answered is no error of ours.
     response.on('error', () => undefined);
     void answer(request).then((reply) => send(response, reply, request));

@@ -4,6 +4,7 @@ import { nearest } from '../base/nearest.ts';
 import type { ModelChange } from '../store/store.ts';
 import { parseName } from '../wire/name.ts';
 import type { AdminApi, ExplainQuestion } from './api.ts';
+import type { ReplayAsked } from './api-replay.ts';
 import type { TraceWish } from './api-trace.ts';
 
 /** A value, or everything that is wrong with what should have been it. */
@@ -171,6 +172,46 @@ export function readTraceWish(query: URLSearchParams): Read<TraceWish> {
   const isWarm = mode === 'warm';
   const manner = { isCold: mode === 'cold', isWarm, tls12: false, resume: isWarm, fastOpen: isWarm };
   return { value: { url, client, ...manner, isAlone: alone === 'true' } };
+}
+
+/** POPs that may be taken away in one question. */
+export const WITHOUT_MAX = 20;
+/** Octets of a configuration to try. */
+const CONFIG_OCTETS_MAX = 1 << 20;
+const NAME_MAX = 200;
+
+/** The query string of `replay`; ranges are those of the command. */
+export function readReplayAsked(query: URLSearchParams): Read<ReplayAsked> {
+  const once = new URLSearchParams([...query].filter(([key]) => key !== 'without'));
+  const wrong = wrongParameters(once, [
+    ...['oneOf', 'requestsPerQuery', 'port', 'log', 'config', 'configOctets'],
+  ]);
+  const number = (key: string, bounds: { min: number; max: number; whole: boolean }): number | undefined => {
+    const text = query.get(key);
+    if (text === null) return undefined;
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    const fits = value >= bounds.min && value <= bounds.max && (!bounds.whole || Number.isInteger(value));
+    const kind = bounds.whole ? 'whole number' : 'number';
+    if (!fits)
+      wrong.push(`${key}: ${JSON.stringify(text)} is no ${kind} from ${bounds.min} to ${bounds.max}`);
+    return value;
+  };
+  const without = [...new Set(query.getAll('without').map((code) => code.toUpperCase()))];
+  const octets = number('configOctets', { min: 1, max: CONFIG_OCTETS_MAX, whole: true });
+  const asked = {
+    without,
+    oneOf: number('oneOf', { min: 1, max: 1_000_000, whole: true }),
+    requestsPerQuery: number('requestsPerQuery', { min: 0.001, max: 1_000_000, whole: false }) ?? 1,
+    port: number('port', { min: 1, max: 65_535, whole: true }) ?? 53,
+    log: query.get('log') ?? 'log',
+    config: octets === undefined ? undefined : { name: query.get('config') ?? 'configuration', octets },
+  };
+  if (without.length > WITHOUT_MAX) wrong.push(`without: at most ${WITHOUT_MAX} POPs`);
+  if (without.length === 0 && octets === undefined && !query.has('configOctets'))
+    wrong.push('there is nothing to compare: without (the code of a POP) or configOctets (a configuration)');
+  for (const key of ['log', 'config'])
+    if ((query.get(key) ?? '').length > NAME_MAX) wrong.push(`${key}: is longer than ${NAME_MAX} letters`);
+  return wrong.length > 0 ? { wrong } : { value: asked };
 }
 
 /** Parameters that nobody knows, or that are given twice. */

@@ -4,6 +4,7 @@ import type { AdminApi } from './api.ts';
 import type { Assets } from './assets.ts';
 import { type Events, LISTENERS_MAX } from './events.ts';
 import type { MetricsPage } from './metrics.ts';
+import { replay } from './replay-route.ts';
 import { jsonReply, problemReply, type Reply, readJson, textReply } from './reply.ts';
 import {
   readCatchmentsWish,
@@ -16,6 +17,7 @@ import {
   readReload,
   readTraceWish,
   unknownPop,
+  WITHOUT_MAX,
 } from './requests.ts';
 
 /** What a route may use. */
@@ -48,6 +50,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/history\/at$/, historyAt],
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/whatif$/, whatIf],
+  ['POST', /^\/api\/replay$/, replay],
   ['GET', /^\/api\/zones$/, ({ api }) => jsonReply({ secondaries: api.secondaries() })],
   ['POST', /^\/api\/zones\/reload$/, reloadZones],
   ['GET', /^\/api\/model$/, listModel],
@@ -142,9 +145,6 @@ async function explain({ api, query }: RouteContext): Promise<Reply> {
   if ('wrong' in question) return problemReply(400, question.wrong);
   return jsonReply(await api.explain(question.value));
 }
-
-/** POPs that may be taken away in one question. */
-const WITHOUT_MAX = 20;
 
 async function whatIf({ api, query }: RouteContext): Promise<Reply> {
   const without = query.getAll('without');
