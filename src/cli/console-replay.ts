@@ -3,8 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../base/clock.ts';
 import { OperatorError, type OperatorErrorCode, type Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
-import type { AdminApi } from '../console/api.ts';
-import type { ReplayAsked, ReplayOutcome, RunningReplay, Upload } from '../console/api-replay.ts';
+import type { ReplayAsked, ReplayLog, ReplayOutcome, RunningReplay, Upload } from '../console/api-replay.ts';
 import type { AnswerData } from '../server/answering.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
@@ -77,7 +76,7 @@ const UNREAD_MAX = 8;
 const SLICE = 2_000;
 
 /** Replays logs one after the other, each in a thread of its own that ends with it. */
-export function createReplays(sources: ReplaySources): NonNullable<AdminApi['replay']> {
+export function createReplays(sources: ReplaySources): ReplayLog {
   const turns = createTurns(WAITING_MAX);
   return async (asked, upload, stop) => {
     const endTurn = await turns.take(stop);

@@ -33,6 +33,16 @@ export interface RunningReplay {
   readonly done: Promise<ReplayOutcome>;
 }
 
+/**
+ * Replays a log in a world that is not; resolves once it is read whole. Undefined: as many wait as may.
+ * Rejects with an `OperatorError` with all that is wrong with what was sent; `stop` ends it.
+ */
+export type ReplayLog = (
+  asked: ReplayAsked,
+  upload: Upload,
+  stop: AbortSignal,
+) => Promise<RunningReplay | undefined>;
+
 /** What a replay found, and the same as a page of its own. */
 export interface ReplayOutcome {
   readonly report: ReplayReport;

@@ -6,7 +6,7 @@ import type { ModelChange, Override } from '../store/store.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
 import type { InvalidationsApi, PopsApi } from './api-pops.ts';
-import type { ReplayAsked, RunningReplay, Upload } from './api-replay.ts';
+import type { ReplayLog } from './api-replay.ts';
 import type { TopView } from './api-top.ts';
 import type { TraceView, TraceWish } from './api-trace.ts';
 import type { WhatIfView } from './api-what-if.ts';
@@ -270,16 +270,8 @@ export interface AdminApi {
    * such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.
    */
   readonly whatIf: (without: readonly string[]) => Promise<WhatIfView | undefined>;
-  /**
-   * Replays a log in a world that is not, where queries are answered; resolves once it is read whole.
-   * Undefined: as many wait as may. Rejects with an `OperatorError` with all that is wrong with what was
-   * sent; `stop` ends it.
-   */
-  readonly replay?: (
-    asked: ReplayAsked,
-    upload: Upload,
-    stop: AbortSignal,
-  ) => Promise<RunningReplay | undefined>;
+  /** Where queries are answered. */
+  readonly replay?: ReplayLog;
   /** Reads zones again, or says what would change. An `OperatorError('not-found')` for an unknown one. */
   readonly reloadZones: (wish: ZoneReloadWish) => Promise<readonly ReloadedZone[]>;
   /** How the zones stand that come from elsewhere. */
