@@ -44,19 +44,11 @@ PATH="$PWD/node_modules/.bin:$PATH"
 # What Node makes of a source file is made once for all test files and the programs that they start.
 export NODE_COMPILE_CACHE="$PWD/node_modules/.cache/isochrone"
 echo "node $(node --version)"
-tsc --noEmit
-tsc --noEmit -p src/console/web
+tsc --noEmit &
+program=$!
+tsc --noEmit -p src/console/web &
+web=$!
 biome check --error-on-warnings .
-# Those end-to-end tests that hold whole programs to times that people see do not share the machine.
-# The small real network and Redis's troubles take minutes, and are commands of their own: npm run test:netns and
-# npm run test:redis-trouble.
-timed='control drain health inputs redis-loss'
-alone=$(for name in $timed; do echo "test/e2e/$name.test.ts"; done; echo test/netns/health.test.ts)
-quick=$(ls test/*.test.ts test/*/*.test.ts | grep -v -e '^test/e2e/' -e '^test/netns/' -e '^test/campaign/')
-shared=$(ls test/e2e/*.test.ts test/netns/*.test.ts | grep -v -F "$alone" | grep -v '^test/netns/show')
-# shellcheck disable=SC2086
-node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=spec $quick
-# shellcheck disable=SC2086
-node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=spec $shared
-# shellcheck disable=SC2086
-exec node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec $alone
+wait "$program"
+wait "$web"
+exec node test/suite.ts

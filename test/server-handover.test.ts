@@ -23,7 +23,7 @@ function stage(context: TestContext) {
     rmSync(state, { recursive: true, force: true });
   });
   const serve = async (...args: string[]): Promise<Program> => {
-    const program = await startProgram(['serve', ...CONFIG, ...args], { state });
+    const program = await startProgram(['serve', ...CONFIG, ...args], { state, borrows: true });
     running.push(program);
     return program;
   };
@@ -73,10 +73,16 @@ test('a connection of the replaced process is served until its client closes it'
   const question = async (): Promise<void> => {
     const before = answered;
     client.write(whole);
-    while (answered === before) await sleep(5);
+    for (; answered === before; await sleep(5)) assert.ok(!client.destroyed, 'closed by the server');
   };
   await question();
-  await serve('--replace', '--workers', '1');
+  let isReplaced = false;
+  const replaced = serve('--replace', '--workers', '1').finally(() => {
+    isReplaced = true;
+  });
+  // A connection that is idle for long is closed.
+  for (; !isReplaced; await sleep(200)) await question();
+  await replaced;
   await question();
   client.end();
   assert.equal(await ended(old), 0);

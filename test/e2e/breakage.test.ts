@@ -30,7 +30,7 @@ let popPort: string;
 
 before(async () => {
   popPort = String(await freePort());
-  program = await startProgram(['up', '--pop-port', popPort], { state });
+  program = await startProgram(['up', '--pop-port', popPort], { state, borrows: true });
 });
 after(async () => {
   await program.end();

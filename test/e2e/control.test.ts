@@ -62,7 +62,8 @@ test('two controllers: death, stall, cut and clean end of the one that leads', {
     const proxy = await startTcpProxy(redis.port);
     open.closeLater(proxy.close);
     const url = `redis://127.0.0.1:${proxy.port}/0`;
-    return { proxy, program: await open.program(['control', '--store', url], { state }) };
+    const program = await open.program(['control', '--store', url], { state, borrows: true });
+    return { proxy, program };
   };
   open.closeLater(await startSteadyAgents(redis.url));
   const history = await watchImages(redis.url);

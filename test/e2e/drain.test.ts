@@ -60,7 +60,8 @@ test('with Redis: every name server sees a drain, which outlives the controller'
   const redis = await open.redis();
   const state = open.folder();
   const popPort = String(await freePort());
-  const startUp = () => open.program(['up', '--pop-port', popPort, '--store', redis.url], { state });
+  const startUp = () =>
+    open.program(['up', '--pop-port', popPort, '--store', redis.url], { state, borrows: true });
   let up = await startUp();
   const serves = await Promise.all([1, 2].map(() => open.program(['serve', '--store', redis.url])));
   // Those that are not explored yet move anyway, and would count as moved by the restart.

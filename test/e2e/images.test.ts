@@ -13,6 +13,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { IMAGE_HEADER } from '../../src/base/image-file.ts';
 import { dig, type Program, runProgram } from '../helpers/program.ts';
+import { smallGeo } from '../helpers/small-geo.ts';
 import { opened } from './steps.ts';
 
 /** Images on disk: used when they are good, made anew with a word why when they are not. */
@@ -34,7 +35,7 @@ function readyOf(program: Program): Ready {
   return (JSON.parse(line) as { ready: Ready }).ready;
 }
 
-/** A folder with a configuration of two zones of its own and a small database of networks. */
+/** A folder with a configuration of two zones and small databases of its own. */
 function writeConfig(folder: string, zones = '[{ dir: zones }]'): string {
   mkdirSync(join(folder, 'zones'), { recursive: true });
   writeZone(folder, 'a.test', 'www STEER edge\nplain A 192.0.2.77\n');
@@ -44,7 +45,7 @@ function writeConfig(folder: string, zones = '[{ dir: zones }]'): string {
   const text = edge.replace(/zones:\n.*\n/, `zones: ${zones}\n`);
   assert.notEqual(text, edge);
   const file = join(folder, 'isochrone.yaml');
-  writeFileSync(file, text);
+  writeFileSync(file, `${text}\ngeo: ${smallGeo(folder)}\n`);
   return file;
 }
 
@@ -157,7 +158,7 @@ test('check opens the databases and the list of networks', async (t) => {
   writeFileSync(join(own, 'city.mmdb'), 'no database');
   writeFileSync(join(own, 'networks.csv'), 'prefix,country\n10.0.0.0/8,DE\n10.0.0.1/8,Germany\n');
   const text = readFileSync(config, 'utf8').replace(/networks:\n(?: {2}.*\n)+/, 'networks: networks.csv\n');
-  writeFileSync(config, `${text}\ngeo: { city: city.mmdb }\n`);
+  writeFileSync(config, text.replace(/geo: .*\n/, 'geo: { city: city.mmdb }\n'));
   const { code, out } = await runProgram('check', '--config', config);
   assert.equal(code, 1, out);
   assert.match(out, /city\.mmdb: is not a MaxMind database/);

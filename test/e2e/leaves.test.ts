@@ -39,7 +39,7 @@ before(async () => {
   const decider = deciderOf(ground);
   decider.tick({ nowMs: MADE_AT_MS, samples: [], reports: [], overrides: [] });
   await writeSnapshot(state, encodeImage(withLeaves(decider.parts(7, MADE_AT_MS), ground.config.fleet)));
-  program = await startProgram(['serve'], { state });
+  program = await startProgram(['serve'], { state, borrows: true });
 });
 after(async () => {
   await program.end();

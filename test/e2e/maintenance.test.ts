@@ -17,9 +17,10 @@ test('a maintenance window drains a POP, also after a restart, and ends by itsel
   const window = `maintenance: [{ pop: PA, reason: new disks, from: 2026-01-01T00:00Z, to: ${to} }]\n`;
   const config = writeHealthCluster(open.folder(), { addresses: ADDRESSES, port: 1, more: window });
   const state = open.folder();
+  const start = () => open.program(['serve', '--config', config], { state });
   const answer = async (program: Program): Promise<string> =>
     (await dig(program.port, NAME, `+subnet=${CLIENT}`))[0] ?? 'nothing';
-  const first = await open.program(['serve', '--config', config], { state });
+  const first = await start();
   assert.equal(await answer(first), ADDRESSES.PB);
   assert.match(await command(first, 'drain'), /^PA {2}drained until \S+: maintenance: new disks\n$/);
   assert.match(await command(first, 'restore', 'PA'), /PA has no drain of an operator, but is still drained/);
@@ -29,7 +30,7 @@ test('a maintenance window drains a POP, also after a restart, and ends by itsel
   );
   assert.equal(await answer(first), ADDRESSES.PB);
   await first.end('SIGKILL');
-  const second = await open.program(['serve', '--config', config], { state });
+  const second = await start();
   assert.equal(await answer(second), ADDRESSES.PB, 'it starts drained');
   assert.match(await command(second, 'status'), /PA .*drained .*maintenance: new disks/);
   const back = await until(

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAsker, popOf, randomClients } from '../helpers/answers.ts';
+import { popOf, randomClients } from '../helpers/answers.ts';
 import { type Program, runTool, until } from '../helpers/program.ts';
 import { freePort, withoutRedis } from '../helpers/redis.ts';
-import { clientIn, command, metric, opened, untilDig } from './steps.ts';
+import { clientIn, command, linksOf, metric, opened, statusOf, untilDig } from './steps.ts';
 
 const CLIENTS = 500;
 /** Of each of two servers. */
@@ -76,35 +76,6 @@ test('two servers on one Redis agree; its loss under load loses no query; its re
   t.diagnostic(await sameAnswers(both));
 });
 
-test('a cold start without Redis answers: from the snapshot, without one from geography', async (t) => {
-  const open = opened(t);
-  const nobody = `redis://127.0.0.1:${await freePort()}`;
-  const state = open.folder();
-  const up = ['up', '--pop-port', String(await freePort())];
-  const subnets = randomClients(300, 11);
-  const first = await open.program(up, { state });
-  await sleep(15_000);
-  const wanted = await linksOf(first, subnets);
-  await first.end();
-  for (const args of [up, ['serve']]) {
-    const what = args[0] ?? '';
-    const cold = await open.program([...args, '--store', nobody]);
-    const fromGeography = await linksOf(cold, subnets);
-    assert.equal(fromGeography.filter((link) => !/^[A-Z]{3}-[ab]$/.test(link)).length, 0, what);
-    assert.equal(await originOf(cold), 'geography', what);
-    await cold.end();
-    const warm = await open.program([...args, '--store', nobody], { state });
-    await sleep(1500);
-    const got = await linksOf(warm, subnets);
-    const others = got.filter((link, i) => link !== wanted[i]).length;
-    t.diagnostic(`${what}: ${others} of ${got.length} answers differ from those before the restart`);
-    // A tick may have followed the questions; the snapshot is that of the last table.
-    assert.ok(others <= 0.02 * got.length, what);
-    assert.equal(await originOf(warm), 'snapshot', what);
-    await warm.end();
-  }
-});
-
 interface LoadReport {
   readonly sent: number;
   readonly lost: number;
@@ -130,15 +101,6 @@ async function dnsperf(port: number): Promise<LoadReport> {
   const value = (name: string): string => new RegExp(`${name}:\\s+(.*)`).exec(out)?.[1] ?? out;
   const [sent, lost] = ['Queries sent', 'Queries lost'].map((name) => Number.parseInt(value(name), 10));
   return { sent: sent ?? 0, lost: lost ?? -1, codes: value('Response codes') };
-}
-
-async function linksOf(program: Program, subnets: readonly string[]): Promise<string[]> {
-  const asker = createAsker(program.port);
-  try {
-    return await asker.links(subnets);
-  } finally {
-    asker.close();
-  }
 }
 
 /** Asks both while they have the same table; the answers must be the same. */
@@ -169,17 +131,6 @@ async function recoveryMs(program: Program, epochBefore: number): Promise<number
   return Math.round(ms);
 }
 
-async function statusOf(program: Program): Promise<{
-  pops: { state: string }[];
-  table: { origin: string };
-}> {
-  return JSON.parse(await command(program, 'status', '--json'));
-}
-
 async function downPops(program: Program): Promise<number> {
   return (await statusOf(program)).pops.filter(({ state }) => state === 'down').length;
-}
-
-async function originOf(program: Program): Promise<string> {
-  return (await statusOf(program)).table.origin;
 }

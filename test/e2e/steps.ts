@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ExplainedPop, ExplainView } from '../../src/console/api.ts';
+import type { ExplainedPop, ExplainView, StatusView } from '../../src/console/api.ts';
 import { type Asker, createAsker, demoNetworks, linkOfAddress, popOf } from '../helpers/answers.ts';
 import { demoTruth } from '../helpers/demo-truth.ts';
 import { dig, type Program, runProgram, startProgram, until } from '../helpers/program.ts';
@@ -157,4 +157,19 @@ export async function metric(program: Program, name: string): Promise<number> {
   const text = await (await fetch(`${program.admin}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return Number(line?.slice(name.length + 1) ?? Number.NaN);
+}
+
+/** Links that clients are answered with now. */
+export async function linksOf(program: Program, subnets: readonly string[]): Promise<string[]> {
+  const asker = createAsker(program.port);
+  try {
+    return await asker.links(subnets);
+  } finally {
+    asker.close();
+  }
+}
+
+/** What `status` says. */
+export async function statusOf(program: Program): Promise<StatusView> {
+  return JSON.parse(await command(program, 'status', '--json'));
 }

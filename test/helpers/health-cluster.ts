@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { smallGeo } from './small-geo.ts';
 
-/** A cluster of three POPs in Frankfurt, Paris and New York, each with one link, that are checked. */
+/**
+ * A cluster of three POPs in Frankfurt, Paris and New York, each with one link, that are checked. Its
+ * databases are small: it starts at once.
+ */
 
 /** Who asks: a client in Frankfurt. */
 export const CLIENT = '198.51.100.0/24';
@@ -39,6 +43,7 @@ export function writeHealthCluster(
     `cluster: health
 zones: [{ origin: health.example, file: health.example.zone }]
 services: { web: { ttl: { min: 1, max: 5 } } }
+geo: ${smallGeo(folder)}
 networks: [{ prefix: ${CLIENT}, country: DE, latitude: 50.1, longitude: 8.7 }]
 health:
   check: { kind: http, port: ${options.port}, path: /health, intervalMs: 500, timeoutMs: 500 }

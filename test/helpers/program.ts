@@ -42,6 +42,8 @@ export async function startProgram(
   args: readonly string[],
   options: {
     readonly state?: string;
+    /** Whether a state folder of the test's own is lent a client image too, where it has none. */
+    readonly borrows?: boolean;
     readonly env?: Record<string, string>;
     /** DNS port; absent: a free one. */
     readonly port?: number;
@@ -50,7 +52,7 @@ export async function startProgram(
   } = {},
 ): Promise<Program> {
   const state = options.state ?? mkdtempSync(join(tmpdir(), 'isochrone-test-'));
-  const lent = options.state === undefined ? lendImage(state, args) : undefined;
+  const lent = options.state === undefined || options.borrows ? lendImage(state, args) : undefined;
   const dnsFlags = args[0] === 'control' ? [] : ['--port', String(options.port ?? 0)];
   const flags = ['--json', ...dnsFlags, '--admin-port', '0', '--state', state];
   const child = spawn(process.execPath, [main, ...args, ...flags], {
