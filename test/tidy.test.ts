@@ -32,8 +32,8 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   replay: ['base', 'wire', 'geo', 'steering'],
   answer: ['base', 'wire', 'zone', 'geo', 'steering'],
 };
-const SHELLS = ['server', 'store', 'transfer', 'probe', 'control', 'pop', 'delays', 'console'];
-const shellImports = [...Object.keys(PURE), 'store'];
+const SHELLS = ['native', 'server', 'store', 'transfer', 'probe', 'control', 'pop', 'delays', 'console'];
+const shellImports = [...Object.keys(PURE), 'store', 'native'];
 /** The image readers, which are all that `answer` may take from the rooms that decide. */
 const ANSWER_MAY_READ = ['geo/client-image.ts', 'steering/image.ts'];
 const IMPURE = new RegExp(

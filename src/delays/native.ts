@@ -1,3 +1,5 @@
+import { type Library, loadLibrary } from '../native/library.ts';
+
 /** The few calls of the C library that the queue needs. Linux alone has them. */
 export interface Native {
   /** Address of the first octet. The memory must be shared: other memory may be moved or freed. */
@@ -14,34 +16,15 @@ export interface Native {
   readonly close: (fd: number) => number;
 }
 
-/** Architectures whose structures (LP64, little-endian) are laid out by hand here. */
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64'];
-
-/** Loads koffi and the C library, or says why not. Never throws. */
-export async function loadNative(): Promise<Native | string> {
-  if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
-  if (!ARCHITECTURES.includes(process.arch)) return `not built for ${process.arch}`;
-  try {
-    const koffi = await import('koffi');
-    // The program's own symbols: whichever C library it is linked with, glibc or musl.
-    return declare(koffi, koffi.load(null));
-  } catch (error) {
-    return `koffi cannot be used: ${error instanceof Error ? error.message : String(error)}`;
-  }
+/** Loads the C library, or says why not. Never throws. */
+export function loadNative(): Promise<Native | string> {
+  return loadLibrary(declare);
 }
 
-type Koffi = typeof import('koffi');
-
-function declare(koffi: Koffi, library: ReturnType<Koffi['load']>): Native {
-  // `i`: int, `l`: a pointer, size or long, all 8 octets; the first letter is what the function returns.
-  const types = { i: 'int', l: 'intptr_t' } as const;
-  const typeOf = (letter: string): string => types[letter as 'i' | 'l'];
-  const bind = <F>(name: string, [result = '', ...args]: string): F =>
-    // koffi types every function as taking and giving anything; the interface above says what they are.
-    library.func(name, typeOf(result), args.map(typeOf)) as F;
+function declare({ bind, addressOf, errno }: Library): Native {
   return {
-    addressOf: (octets) => Number(koffi.address(octets)),
-    errno: () => koffi.errno(),
+    addressOf,
+    errno,
     socket: bind('socket', 'iiii'),
     setsockopt: bind('setsockopt', 'iiiili'),
     bind: bind('bind', 'iili'),

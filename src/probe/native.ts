@@ -1,3 +1,5 @@
+import { type Library, loadLibrary } from '../native/library.ts';
+
 /**
  * The few calls of the C library that measuring needs beyond what Node offers: datagrams with the kernel's
  * own receive times, the kernel's figures of TCP connections, and netlink. Linux alone has them.
@@ -65,40 +67,16 @@ export const TCP_INFO = {
   OCTETS: 160,
 } as const;
 
-/** Architectures whose structures (LP64, little-endian) are laid out by hand here. */
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64'];
-
-/** Loads koffi and the C library. Never throws. */
+/** Loads the C library. Never throws. */
 export async function loadNative(): Promise<NativeResult> {
-  if (process.platform !== 'linux') return { reason: `this is ${process.platform}, not Linux` };
-  if (!ARCHITECTURES.includes(process.arch)) return { reason: `not built for ${process.arch}` };
-  try {
-    const koffi = await import('koffi');
-    // The program's own symbols: whichever C library it is linked with, glibc or musl.
-    const library = koffi.load(null);
-    const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
-    return { native: declare(koffi, library, names) };
-  } catch (error) {
-    return { reason: `koffi cannot be used: ${error instanceof Error ? error.message : String(error)}` };
-  }
+  const native = await loadLibrary(declare);
+  return typeof native === 'string' ? { reason: native } : { native };
 }
 
-type Koffi = typeof import('koffi');
-
-function declare(
-  koffi: Koffi,
-  library: ReturnType<Koffi['load']>,
-  names: ReadonlyMap<number, string>,
-): Native {
-  // `i`: int, `l`: a pointer, size or long, all 8 octets; the first letter is what the function returns.
-  const types = { i: 'int', l: 'intptr_t' } as const;
-  const typeOf = (letter: string): string => types[letter as 'i' | 'l'];
-  const bind = <F>(name: string, [result = '', ...args]: string): F =>
-    // koffi types every function as taking and giving anything; the interface above says what they are.
-    library.func(name, typeOf(result), args.map(typeOf)) as F;
+function declare({ bind, addressOf, errno, errorName }: Library): Native {
   return {
-    addressOf: (octets) => Number(koffi.address(octets)),
-    lastError: () => names.get(koffi.errno()) ?? `error ${koffi.errno()}`,
+    addressOf,
+    lastError: () => errorName(errno()),
     socket: bind('socket', 'iiii'),
     setsockopt: bind('setsockopt', 'iiiili'),
     getsockopt: bind('getsockopt', 'iiiill'),

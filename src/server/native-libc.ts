@@ -1,16 +1,8 @@
+import { type Library, loadLibrary } from '../native/library.ts';
 import { noteLoaded } from './native-threads.ts';
 
-/**
- * The C library of a Linux system, called through koffi. Addresses of memory are plain numbers: those of user
- * space have 47 or 48 bits, and a number is the cheapest argument that koffi takes.
- */
-export interface Libc {
-  /** Address of the first octet. The memory must be shared: other memory may be moved or freed. */
-  readonly addressOf: (octets: Uint8Array<SharedArrayBuffer>) => number;
-  /** `errno` of this thread: valid directly after a call that failed. */
-  readonly errno: () => number;
-  /** The code's name, `EADDRINUSE`; the number as text where it has none. */
-  readonly errorName: (errno: number) => string;
+/** What serving calls of the C library. */
+export interface Libc extends Pick<Library, 'addressOf' | 'errno' | 'errorName'> {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly setsockopt: (fd: number, level: number, option: number, value: number, size: number) => number;
   readonly getsockopt: (fd: number, level: number, option: number, value: number, size: number) => number;
@@ -98,39 +90,18 @@ export const LINUX = {
 export const EPOLL_EVENT =
   process.arch === 'x64' ? ({ OCTETS: 12, DATA: 4 } as const) : ({ OCTETS: 16, DATA: 8 } as const);
 
-/** Architectures whose structures (LP64, little-endian) this room lays out by hand. */
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64'];
-
-/** Loads koffi and the C library. Never throws: where they cannot be had, the reason is for people. */
+/** Loads the C library. Never throws: where it cannot be had, the reason is for people. */
 export async function loadLibc(): Promise<LibcResult> {
-  if (process.platform !== 'linux') return { reason: `this is ${process.platform}, not Linux` };
-  if (!ARCHITECTURES.includes(process.arch)) return { reason: `not built for ${process.arch}` };
-  try {
-    const koffi = await import('koffi');
-    // The program's own symbols: whichever C library it is linked with, glibc or musl.
-    const library = koffi.load(null);
-    const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
-    return { libc: declare(koffi, library, names) };
-  } catch (error) {
-    return { reason: `koffi cannot be used: ${error instanceof Error ? error.message : String(error)}` };
-  } finally {
-    noteLoaded();
-  }
+  const libc = await loadLibrary(declare);
+  noteLoaded();
+  return typeof libc === 'string' ? { reason: libc } : { libc };
 }
 
-type Koffi = typeof import('koffi');
-
-function declare(koffi: Koffi, library: ReturnType<Koffi['load']>, names: ReadonlyMap<number, string>): Libc {
-  // `i`: int, `l`: a pointer, size or long, all 8 octets; the first letter is what the function returns.
-  const types = { i: 'int', l: 'intptr_t' } as const;
-  const typeOf = (letter: string): string => types[letter as 'i' | 'l'];
-  const bind = <F>(name: string, [result = '', ...args]: string): F =>
-    // koffi types every function as taking and giving anything; the interface above says what they are.
-    library.func(name, typeOf(result), args.map(typeOf)) as F;
+function declare({ bind, addressOf, errno, errorName }: Library): Libc {
   return {
-    addressOf: (octets) => Number(koffi.address(octets)),
-    errno: () => koffi.errno(),
-    errorName: (errno) => names.get(errno) ?? String(errno),
+    addressOf,
+    errno,
+    errorName,
     socket: bind('socket', 'iiii'),
     setsockopt: bind('setsockopt', 'iiiili'),
     getsockopt: bind('getsockopt', 'iiiill'),
