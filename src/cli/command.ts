@@ -42,6 +42,11 @@ export interface Terminal {
   readonly colour: boolean;
   /** Columns and rows of standard output now; undefined: it is no terminal. Absent: as undefined. */
   readonly size?: () => { readonly columns: number; readonly rows: number } | undefined;
+  /**
+   * Calls back with each key that is pressed, unseen and at once, until the function that it returns is
+   * called. Ctrl-C then is a key like others. undefined: nobody has keys here. Absent: as undefined.
+   */
+  readonly onKey?: (then: (key: string) => void) => (() => void) | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads a text file; an `OperatorError('not-found')` where it cannot. */
   readonly readText: (path: string) => string;

@@ -53,6 +53,11 @@ export function startHealth(
     metrics: () => ({
       checks: checks?.counts() ?? { made: 0, failed: 0, postponed: 0, viewsLost: 0 },
       watch: watch.stats(),
+      votes: watch.verdicts().map(({ votes, downVotes }, popIndex) => ({
+        pop: must(fleet.pops[popIndex], 'POP').code,
+        up: votes - downVotes,
+        down: downVotes,
+      })),
       verdictTimes,
     }),
   };

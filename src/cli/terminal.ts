@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import { OperatorError } from '../base/errors.ts';
 import type { Terminal } from './command.ts';
 
@@ -7,7 +8,7 @@ import type { Terminal } from './command.ts';
  * abort.
  */
 export function processTerminal(
-  process: Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off'>,
+  process: Pick<NodeJS.Process, 'stdin' | 'stdout' | 'stderr' | 'env' | 'on' | 'off'>,
   stop: AbortSignal,
 ): Terminal {
   const { stdout, stderr, env } = process;
@@ -23,6 +24,7 @@ export function processTerminal(
       const { columns, rows } = stdout;
       return stdout.isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
     },
+    onKey: (then) => onKey(process.stdin, then),
     environment: env,
     readText: (path) => explained(() => readFileSync(path, 'utf8'), path),
     listFolder: (path) => explained(() => readdirSync(path), path),
@@ -34,6 +36,23 @@ export function processTerminal(
       process.on('SIGHUP', then);
       return () => void process.off('SIGHUP', then);
     },
+  };
+}
+
+/** Node gives a terminal back at each end of the process that it sees; here also before it. */
+function onKey(stdin: NodeJS.ReadStream, then: (key: string) => void): (() => void) | undefined {
+  if (stdin?.isTTY !== true) return undefined;
+  const hear = (octets: Buffer): void => {
+    // Arrows and the like come as sequences of octets: no keys of ours.
+    for (const key of stripVTControlCharacters(octets.toString('utf8'))) then(key);
+  };
+  stdin.setRawMode(true);
+  stdin.on('data', hear);
+  stdin.resume();
+  return () => {
+    stdin.off('data', hear);
+    stdin.pause();
+    stdin.setRawMode(false);
   };
 }
 

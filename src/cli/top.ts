@@ -4,13 +4,18 @@ import { OperatorError } from '../base/errors.ts';
 import { formatTable } from '../base/text-table.ts';
 import type { TopPop, TopRate, TopView } from '../console/api-top.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
-import { type Command, EXIT_OK, type Flags, hasFlag, type Terminal, textFlag } from './command.ts';
+import {
+  type Command,
+  EXIT_OK,
+  type Flags,
+  hasFlag,
+  type Invocation,
+  type Terminal,
+  textFlag,
+} from './command.ts';
 import { formatMs, formatShare, styled } from './format.ts';
+import { SORTS, type Sort, type TopKeys, watchKeys } from './top-keys.ts';
 import { valueReader } from './values.ts';
-
-/** What rows are sorted by. */
-const SORTS = ['rate', 'name', 'load', 'used', 'price'] as const;
-type Sort = (typeof SORTS)[number];
 
 const ROWS_DEFAULT = 10;
 const ROWS_MAX = 200;
@@ -29,7 +34,8 @@ export const topCommand: Command = {
     'Shows what is asked of a running name server just now, anew every few seconds: the names that are ' +
     'asked most (from samples), POPs that answers name, with their load, the places and networks that ' +
     'ask, response codes, types and transports, each with its rate. Never single clients. On a terminal ' +
-    'it fills the screen; into a pipe it prints plain text. Ctrl-C ends it.',
+    'it fills the screen, and keys sort it: r by rate, n by name, l by load, u by use, p by price; ? says ' +
+    'so, q or Ctrl-C ends it. Into a pipe it prints plain text.',
   options: {
     every: { type: 'string', value: 'S', help: `seconds between two looks (default ${EVERY_DEFAULT})` },
     rows: {
@@ -55,30 +61,45 @@ export const topCommand: Command = {
     const wishes = wishesOf(flags);
     const isOnce = hasFlag(flags, 'once');
     const isScreen = !isOnce && !json && terminal.size?.() !== undefined;
-    for (;;) {
-      const rows = wishes.rows ?? rowsThatFit(terminal);
-      // Sorted by something else, what belongs first may be far down the list by rate.
-      const max = wishes.sort === 'rate' ? rows : ROWS_MAX;
-      const view = await askAdmin<TopView>(
-        { path: `/api/top?max=${max}`, timeoutMs: TIMEOUT_MS },
-        invocation,
-      ).catch((error: unknown) => {
-        if (terminal.stop.aborted) return undefined;
-        throw error;
-      });
-      if (view === undefined) return EXIT_OK;
-      const shown = sorted(view, wishes.sort, rows);
+    const keys = isScreen ? watchKeys(terminal, wishes.sort) : undefined;
+    const stop = keys === undefined ? terminal.stop : AbortSignal.any([terminal.stop, keys.quit]);
+    const show = (view: TopView, rows: number): void => {
+      const shown = sorted(view, keys?.sort() ?? wishes.sort, rows);
       if (json) terminal.out(JSON.stringify(shown, undefined, isOnce ? 2 : 0));
-      else terminal.out((isScreen ? CLEAR : '') + screen(shown, terminal).join('\n'));
-      if (isOnce) return EXIT_OK;
-      if (!isScreen && !json) terminal.out('');
-      await sleep(1000 * wishes.everySeconds, undefined, { signal: terminal.stop }).catch(() => undefined);
-      if (terminal.stop.aborted) return EXIT_OK;
+      else terminal.out((isScreen ? CLEAR : '') + screen(shown, terminal, keys).join('\n'));
+    };
+    try {
+      for (;;) {
+        const view = await look({ ...invocation, terminal: { ...terminal, stop } });
+        if (view === undefined) return EXIT_OK;
+        show(view, wishes.rows ?? rowsThatFit(terminal));
+        if (isOnce) return EXIT_OK;
+        if (!isScreen && !json) terminal.out('');
+        const untilMs = performance.now() + 1000 * wishes.everySeconds;
+        if (keys === undefined)
+          await sleep(1000 * wishes.everySeconds, undefined, { signal: stop }).catch(() => undefined);
+        else
+          while (!stop.aborted && (await keys.wait(untilMs - performance.now())))
+            show(view, wishes.rows ?? rowsThatFit(terminal));
+        if (stop.aborted) return EXIT_OK;
+      }
+    } finally {
+      keys?.close();
     }
   },
 };
 
 const TIMEOUT_MS = 10_000;
+
+/** A look at as much as there is, so that it can be sorted otherwise; undefined: it was stopped. */
+async function look(invocation: Invocation): Promise<TopView | undefined> {
+  try {
+    return await askAdmin<TopView>({ path: `/api/top?max=${ROWS_MAX}`, timeoutMs: TIMEOUT_MS }, invocation);
+  } catch (error) {
+    if (invocation.terminal.stop.aborted) return undefined;
+    throw error;
+  }
+}
 
 function wishesOf(flags: Flags): {
   readonly everySeconds: number;
@@ -129,7 +150,7 @@ export function sorted(view: TopView, sort: Sort, rows: number): TopView {
   };
 }
 
-function screen(view: TopView, terminal: Terminal): string[] {
+function screen(view: TopView, terminal: Terminal, keys: TopKeys | undefined): string[] {
   const { colour, size } = terminal;
   const right = (title: string) => ({ title, right: true });
   const time = new Date(view.atMs).toISOString().slice(11, 19);
@@ -164,6 +185,7 @@ function screen(view: TopView, terminal: Terminal): string[] {
         return [formatNumber(qps), place, network ?? (asn === 0 ? '' : `AS${asn}`), service];
       }),
     ),
+    ...(keys === undefined ? [] : [cut(keys.help(), size)]),
   ];
 }
 

@@ -27,6 +27,8 @@ export interface HealthMetrics {
     /** Readings of views that the store refused. */
     readonly storeFailures: number;
   };
+  /** By POP: views that count for its verdict, and what they see. */
+  readonly votes: readonly { readonly pop: string; readonly up: number; readonly down: number }[];
   /** From the first failed check here to the verdict, ms. */
   readonly verdictTimes: { readonly count: number; readonly sumMs: number; readonly lastMs: number };
 }

@@ -137,7 +137,7 @@ function electionFamilies(election: ElectionMetrics): Family[] {
 }
 
 /** The checks' and verdicts'. */
-export function healthFamilies({ checks, watch, verdictTimes }: HealthMetrics): Family[] {
+export function healthFamilies({ checks, watch, votes, verdictTimes }: HealthMetrics): Family[] {
   const times: MetricSample[] = [
     { labels: {}, value: verdictTimes.sumMs / 1000, suffix: '_sum' },
     { labels: {}, value: verdictTimes.count, suffix: '_count' },
@@ -149,6 +149,14 @@ export function healthFamilies({ checks, watch, verdictTimes }: HealthMetrics): 
     total('health_checks_postponed_total', 'Checks put off: too many were under way.', checks.postponed),
     total('health_views_lost_total', 'Views that the store did not take.', checks.viewsLost),
     single(gauge, 'health_views', 'Probers whose views are heard now.', watch.views),
+    gauge(
+      'health_pop_views',
+      'Views that count for the verdict of the POP, by what they see.',
+      votes.flatMap(({ pop, up, down }) => [
+        { labels: { pop, sees: 'up' }, value: up },
+        { labels: { pop, sees: 'down' }, value: down },
+      ]),
+    ),
     total('health_verdicts_total', 'POPs that went down or came up by the views.', watch.verdictChanges),
     total('health_reads_failed_total', 'Readings of views that the store refused.', watch.storeFailures),
     {

@@ -1,6 +1,7 @@
 /**
- * The dashboards and alerts against a real Prometheus that scrapes a running demo: `npm run test:dashboards`
- * (2 minutes). Every query of every panel and every variable must find data; a misspelt one must not.
+ * The dashboards and alerts against a real Prometheus that scrapes a running demo and an agent:
+ * `npm run test:dashboards` (3 minutes). Every query of every panel and every variable must find data; a
+ * misspelt one must not.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -11,6 +12,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { opened } from '../e2e/steps.ts';
+import { startAgentProcess } from '../helpers/agent.ts';
 import { strangers } from '../helpers/metric-names.ts';
 import { startPopLoad, startPopWorld } from '../helpers/pop-load.ts';
 import { dig, type Program, permit, runTool } from '../helpers/program.ts';
@@ -47,7 +49,7 @@ const panels = dashboards.flatMap(({ name, panels: all }) =>
 );
 
 let prometheus = '';
-const running: { readonly admin: string; readonly role: 'up' | 'serve' }[] = [];
+const running: { readonly admin: string; readonly role: 'up' | 'serve' | 'agent' }[] = [];
 const closes: (() => unknown)[] = [];
 
 before(async (t) => {
@@ -67,8 +69,9 @@ before(async (t) => {
   const serve = await open.program(['serve', '--config', world.config, '--store', redis.url], {
     startMs: START_MS,
   });
-  running.push({ ...up, role: 'up' }, { ...serve, role: 'serve' });
-  prometheus = await startPrometheus(folder, [up, serve]);
+  const agent = await startAgent(folder, { world: world.config, store: redis.url, tcpPort: up.port });
+  running.push({ ...up, role: 'up' }, { ...serve, role: 'serve' }, { ...agent, role: 'agent' });
+  prometheus = await startPrometheus(folder, running);
   for (const { port } of [up, serve]) {
     const load = await startLoad({ port, name: 'www.cdn.example', perSecond: LOAD_PER_SECOND });
     closes.push(load.stop);
@@ -84,6 +87,28 @@ after(async () => {
   for (const close of closes.reverse()) await close();
 });
 
+/** The agent of a POP, which measures this machine again and again: by two ways, and who wants none. */
+async function startAgent(
+  folder: string,
+  { world, store, tcpPort }: { world: string; store: string; tcpPort: number },
+): Promise<{ readonly admin: string }> {
+  const rows = ['network,address,method,port', `127.0.0.0/24,127.0.0.1,tcp,${tcpPort}`];
+  for (let i = 2; i < 6; i++) rows.push(`127.0.${i}.0/24,127.0.${i}.1,icmp,`);
+  writeFileSync(join(folder, 'targets.csv'), `${rows.join('\n')}\n`);
+  writeFileSync(join(folder, 'optout.txt'), '127.0.5.0/24\n');
+  const config = join(folder, 'agent.yaml');
+  const measure = [
+    'measure:',
+    '  targets: targets.csv',
+    '  optOut: optout.txt',
+    "  campaigns: [{ cron: '*/3 * * * * *' }]",
+  ];
+  writeFileSync(config, `${readFileSync(world, 'utf8')}${measure.join('\n')}\n`);
+  const agent = await startAgentProcess('--pop', 'GRU', '--config', config, '--store', store);
+  closes.push(agent.end);
+  return { admin: agent.ready.admin };
+}
+
 /** Something to see in every picture: TCP, clients with subnets, a POP that is out. */
 async function trouble(up: Program): Promise<void> {
   for (let i = 0; i < 20; i++) await dig(up.port, 'www.cdn.example', '+tcp', `+subnet=5.9.${i}.0/24`);
@@ -94,7 +119,10 @@ async function trouble(up: Program): Promise<void> {
   });
 }
 
-async function startPrometheus(folder: string, programs: readonly Program[]): Promise<string> {
+async function startPrometheus(
+  folder: string,
+  programs: readonly { readonly admin: string }[],
+): Promise<string> {
   const targets = programs.map(({ admin }) => JSON.stringify(admin.slice('http://'.length)));
   const port = await freePort();
   writeFileSync(

@@ -111,6 +111,7 @@ const DEMAND: DemandView = {
 const HEALTH = {
   checks: { made: 40, failed: 3, postponed: 0, viewsLost: 1 },
   watch: { views: 1, verdictChanges: 2, storeFailures: 0 },
+  votes: [{ pop: 'FRA', up: 2, down: 1 }],
   verdictTimes: { count: 1, sumMs: 750, lastMs: 750 },
 };
 

@@ -76,6 +76,20 @@ const TICKS = [
 
 const STORE = [
   series({
+    title: 'Store connected',
+    says: '1: the process reaches the store. Redis itself: its own exporter, if you run one.',
+    unit: 'none',
+    max: 1,
+    queries: [{ expr: `isochrone_store_connected${OF}`, legend: '{{instance}}' }],
+  }),
+  series({
+    title: 'Standing of controllers',
+    says: '1: it leads. Two lines at 1 for more than a moment: one of them stands still, and is fenced off.',
+    unit: 'none',
+    max: 1,
+    queries: [{ expr: `isochrone_control_leading${OF}`, legend: '{{instance}}' }],
+  }),
+  series({
     title: 'Failed calls',
     says: 'Calls to the store that failed, a second: away, full, slow.',
     unit: 'ops',
@@ -91,17 +105,153 @@ const STORE = [
   }),
 ];
 
+const per = (name: string, by: string): string => `sum by (${by}) (rate(${name}${OF}[$__rate_interval]))`;
+
+const SILENT = `(time() - max by (pop) (isochrone_pop_report_timestamp_seconds${OF}))`;
+
+const AGENTS = [
+  stat({
+    title: 'Agents that report',
+    says: 'POPs whose agent reported within 15 s, as the controller reads them.',
+    unit: 'none',
+    queries: [{ expr: `count(max by (pop) (isochrone_pop_load_rps${OF})) or vector(0)` }],
+    steps: [
+      [null, 'red'],
+      [1, 'green'],
+    ],
+  }),
+  stat({
+    title: 'POPs without a word',
+    says: 'POPs whose agent is silent: nothing is measured from there. Alert: IsochroneAgentSilent.',
+    unit: 'none',
+    queries: [
+      {
+        expr:
+          `count(max by (pop) (isochrone_pop_capacity_rps${OF}) unless on (pop) ` +
+          `max by (pop) (isochrone_pop_load_rps${OF})) or vector(0)`,
+      },
+    ],
+    steps: [
+      [null, 'green'],
+      [1, 'yellow'],
+      [5, 'red'],
+    ],
+  }),
+  stat({
+    title: 'Agents without the store',
+    says: 'Of the agents that are scraped, those that cannot reach it: samples wait for two minutes.',
+    unit: 'none',
+    queries: [{ expr: `count(isochrone_agent_store_connected${OF} == 0) or vector(0)` }],
+    steps: [
+      [null, 'green'],
+      [1, 'red'],
+    ],
+  }),
+  stat({
+    title: 'Samples lost',
+    says: 'Of what scraped agents measured, batches dropped: too old or too many while the store was away.',
+    unit: 'percentunit',
+    queries: [
+      {
+        expr:
+          `sum(rate(isochrone_agent_dropped_batches_total${OF}[$__rate_interval])) / clamp_min(` +
+          `sum(rate(isochrone_agent_dropped_batches_total${OF}[$__rate_interval])) + ` +
+          `sum(rate(isochrone_agent_sent_batches_total${OF}[$__rate_interval])), 1e-9)`,
+      },
+    ],
+    steps: [
+      [null, 'green'],
+      [0.001, 'yellow'],
+      [0.05, 'red'],
+    ],
+    decimals: 1,
+  }),
+  series({
+    title: 'Last word, the ten most silent POPs',
+    says: 'Time since its agent wrote a report, as the controller reads it. From 15 s on it is silent.',
+    unit: 's',
+    line: 15,
+    queries: [{ expr: `topk(10, ${SILENT})`, legend: '{{pop}}' }],
+  }),
+  series({
+    title: 'Last word, as agents know it',
+    says: 'Time since the store took a batch and a report of each scraped agent.',
+    unit: 's',
+    line: 15,
+    queries: ['batch', 'report'].map((what) => ({
+      expr: `time() - isochrone_agent_last_${what}_timestamp_seconds${OF}`,
+      legend: `{{instance}} ${what}`,
+    })),
+  }),
+  series({
+    title: 'Samples by way',
+    says: 'Samples a second of scraped agents, by how they were measured; `passive`: connections of clients.',
+    unit: 'ops',
+    stacked: true,
+    queries: [{ expr: per('isochrone_agent_samples_total', 'way'), legend: '{{way}}' }],
+  }),
+  series({
+    title: 'Bursts of agents',
+    says: 'Sent a second, those that nobody answered, and those wanted of networks without a known address.',
+    unit: 'ops',
+    queries: [
+      { expr: per('isochrone_agent_bursts_total', 'job'), legend: 'sent' },
+      { expr: per('isochrone_agent_unanswered_bursts_total', 'job'), legend: 'unanswered' },
+      { expr: per('isochrone_agent_unknown_targets_total', 'job'), legend: 'no address' },
+    ],
+  }),
+  series({
+    title: 'Pings lost',
+    says: 'Share of the pings to clients that were lost, by agent: a path that is in trouble, or the agent.',
+    unit: 'percentunit',
+    queries: [
+      {
+        expr:
+          `rate(isochrone_agent_pings_lost_total${OF}[$__rate_interval]) / ` +
+          `clamp_min(rate(isochrone_agent_pings_total${OF}[$__rate_interval]), 1e-9)`,
+        legend: '{{instance}}',
+      },
+    ],
+  }),
+  series({
+    title: 'Held back, by reason',
+    says: 'Bursts wanted and not sent a second: bounds of politeness, and who wants none.',
+    unit: 'ops',
+    stacked: true,
+    queries: [{ expr: per('isochrone_agent_held_back_bursts_total', 'reason'), legend: '{{reason}}' }],
+  }),
+  series({
+    title: 'Queues of agents',
+    says: 'Batches that wait for the store, and bursts under way. At 1,000 batches the oldest are dropped.',
+    unit: 'none',
+    queries: [
+      { expr: `isochrone_agent_waiting_batches${OF}`, legend: '{{instance}} batches' },
+      { expr: `isochrone_agent_bursts_under_way${OF}`, legend: '{{instance}} bursts' },
+    ],
+  }),
+  series({
+    title: 'Batches',
+    says: 'Batches a second that the store took, and that were dropped.',
+    unit: 'ops',
+    queries: [
+      { expr: per('isochrone_agent_sent_batches_total', 'job'), legend: 'sent' },
+      { expr: per('isochrone_agent_dropped_batches_total', 'job'), legend: 'dropped' },
+    ],
+  }),
+];
+
 /** Who decides, how long it takes, and how the store is. */
 export function controlPlane(): DashboardBuilder {
   return rows(
     dashboard('control-plane', {
       title: 'Control plane',
-      says: 'The leader and those that stand by, ticks, samples and Redis.',
+      says: 'The leader and those that stand by, ticks, samples, Redis, and the agents.',
     }),
     [
       ['Now', NOW],
       ['Ticks', TICKS],
       ['Store', STORE],
+      ['Agents', AGENTS],
     ],
   );
 }

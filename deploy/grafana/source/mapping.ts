@@ -1,9 +1,14 @@
 import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import { dashboard, rows, series, stat } from './panels.ts';
+import { bars, dashboard, rows, series, stat } from './panels.ts';
 
 const OF = '{instance=~"$instance"}';
 
 const per = (name: string, by = ''): string => `sum${by} (rate(${name}${OF}[$__rate_interval]))`;
+
+/** By reason, of one process that decides: those that stand by think the same. */
+const regret = `max by (reason) (isochrone_regret_seconds${OF})`;
+
+const byPop = (name: string): string => `max by (pop) (isochrone_${name}${OF})`;
 
 const THE_TABLE = [
   stat({
@@ -23,6 +28,47 @@ const THE_TABLE = [
     says: 'Client networks and services seen in the last seconds, from one query in sixteen.',
     unit: 'short',
     queries: [{ expr: `sum(isochrone_dns_demand_networks${OF})` }],
+  }),
+  stat({
+    title: 'Estimated regret',
+    says: 'Mean RTT that clients would gain at the nearest POP that is up, by the estimates: at most.',
+    unit: 's',
+    queries: [{ expr: `sum(${regret})` }],
+    steps: [
+      [null, 'green'],
+      [0.005, 'yellow'],
+      [0.02, 'red'],
+    ],
+    decimals: 2,
+  }),
+  stat({
+    title: 'Of it, for want of capacity',
+    says: 'The part that prices and full POPs cause. More capacity near these clients would end it.',
+    unit: 's',
+    queries: [{ expr: `max(isochrone_regret_seconds${OF.replace('}', ', reason="capacity"}')})` }],
+    decimals: 2,
+  }),
+];
+
+const REGRET = [
+  series({
+    title: 'Estimated regret, by what keeps clients there',
+    says: 'Mean over the demand. `capacity`: prices; `terms`: loss, congestion, bias; `held`: hysteresis.',
+    unit: 's',
+    stacked: true,
+    queries: [{ expr: regret, legend: '{{reason}}' }],
+  }),
+  series({
+    title: 'Price and congestion that clients meet',
+    says: 'Mean over the demand, of the POPs that it goes to. A price is no time: it is what moves clients.',
+    unit: 's',
+    queries: [
+      { expr: `sum(${byPop('pop_share_ratio')} * ${byPop('pop_price_seconds')})`, legend: 'price' },
+      {
+        expr: `sum(${byPop('pop_share_ratio')} * ${byPop('link_congestion_seconds')})`,
+        legend: 'congestion',
+      },
+    ],
   }),
 ];
 
@@ -118,6 +164,43 @@ const WHAT_TELLS_CLIENTS_APART = [
   }),
 ];
 
+/** Shares of the whole, the largest first: what lengths prefixes have. */
+const lengths = (name: string, label: string): string => {
+  const all = per(name, ` by (family, ${label})`);
+  return `topk(12, ${all} / on () group_left () clamp_min(sum(${all}), 1e-9))`;
+};
+
+const SUBNETS = [
+  bars({
+    title: 'Scopes of answers, the twelve most frequent',
+    says: 'How wide a prefix may keep what was chosen by ECS. Shorter: fewer queries, coarser choices.',
+    unit: 'percentunit',
+    max: 1,
+    queries: [{ expr: lengths('isochrone_dns_ecs_answers_total', 'scope'), legend: '{{family}} /{{scope}}' }],
+  }),
+  bars({
+    title: 'Client subnets that came, the twelve most frequent',
+    says: 'Bits of the client that resolvers tell. /24 and /56 or /48 are usual; /0 asks not to be located.',
+    unit: 'percentunit',
+    max: 1,
+    queries: [
+      { expr: lengths('isochrone_dns_ecs_queries_total', 'source'), legend: '{{family}} /{{source}}' },
+    ],
+  }),
+  series({
+    title: 'Answers by scope',
+    says: 'Answers a second that were chosen by ECS. A jump: the table told networks apart, or joined them.',
+    unit: 'reqps',
+    stacked: true,
+    queries: [
+      {
+        expr: per('isochrone_dns_ecs_answers_total', ' by (family, scope)'),
+        legend: '{{family}} /{{scope}}',
+      },
+    ],
+  }),
+];
+
 /** How well clients are mapped, and what it costs to know. */
 export function mapping(): DashboardBuilder {
   return rows(
@@ -127,10 +210,12 @@ export function mapping(): DashboardBuilder {
     }),
     [
       ['The table', THE_TABLE],
+      ['Regret, estimated', REGRET],
       ['Cells', DEPTH],
       ['What moves', [...WHAT_MOVES, ...ALARMS]],
       ['What is measured', WHAT_IS_MEASURED],
       ['What tells clients apart', WHAT_TELLS_CLIENTS_APART],
+      ['Client subnets (ECS)', SUBNETS],
     ],
   );
 }

@@ -84,7 +84,7 @@ const THREADS = [
     unit: 'bytes',
     queries: [
       {
-        expr: `process_resident_memory_bytes${OF} and on (instance) isochrone_build_info`,
+        expr: `process_resident_memory_bytes${OF} and on (instance) isochrone_build_info{role=~"up|serve"}`,
         legend: '{{instance}}',
       },
     ],

@@ -5,11 +5,16 @@ import { popMap } from './pop-map.ts';
 const answers = (more: string): string =>
   `sum(rate(isochrone_dns_answers_total{instance=~"$instance"${more}}[$__rate_interval]))`;
 
+const handling = (quantile: number): string =>
+  `histogram_quantile(${quantile}, sum by (le) ` +
+  '(rate(isochrone_dns_handling_seconds_bucket{instance=~"$instance"}[$__rate_interval])))';
+
 const NOW = [
   stat({
     title: 'Answers',
     says: 'DNS queries answered a second, all processes and transports.',
     unit: 'reqps',
+    span: 3,
     queries: [
       {
         expr: 'sum(rate(isochrone_dns_queries_total{instance=~"$instance"}[$__rate_interval])) or vector(0)',
@@ -20,6 +25,7 @@ const NOW = [
     title: 'Failures',
     says: 'Share of answers that are SERVFAIL. Anything but nought means that a zone or a table is missing.',
     unit: 'percentunit',
+    span: 3,
     queries: [
       {
         expr: `(${answers(', kind="failed"')} or vector(0)) / clamp_min(${answers('')} or vector(0), 1e-9)`,
@@ -33,15 +39,42 @@ const NOW = [
     decimals: 2,
   }),
   stat({
+    title: 'p99 of a query',
+    says: 'From the reading of a UDP query to the kernel having its response; sampled, measured.',
+    unit: 's',
+    queries: [{ expr: handling(0.99) }],
+    steps: [
+      [null, 'green'],
+      [0.001, 'yellow'],
+      [0.01, 'red'],
+    ],
+    span: 3,
+  }),
+  stat({
+    title: 'Regret, estimated',
+    says: 'Mean RTT that clients would gain at the nearest POP that is up. More: dashboard Mapping.',
+    unit: 's',
+    queries: [{ expr: 'sum(max by (reason) (isochrone_regret_seconds{instance=~"$instance"}))' }],
+    steps: [
+      [null, 'green'],
+      [0.005, 'yellow'],
+      [0.02, 'red'],
+    ],
+    decimals: 2,
+    span: 3,
+  }),
+  stat({
     title: 'POPs up',
     says: 'POPs that may be answered now.',
     unit: 'none',
+    span: 3,
     queries: [{ expr: 'max(sum by (instance) (isochrone_pop_state{instance=~"$instance", state="up"}))' }],
   }),
   stat({
     title: 'POPs down or drained',
     says: 'POPs that nobody is answered with, by verdict or by an operator.',
     unit: 'none',
+    span: 3,
     queries: [
       {
         expr: 'max(sum by (instance) (isochrone_pop_state{instance=~"$instance", state=~"down|drained"}))',
@@ -57,6 +90,7 @@ const NOW = [
     title: 'Age of the table',
     says: 'The oldest steering table in use. It is renewed each 10 s; older than 30 s: nobody decides.',
     unit: 's',
+    span: 3,
     queries: [{ expr: 'max(isochrone_table_age_seconds{instance=~"$instance"})' }],
     steps: [
       [null, 'green'],
@@ -69,6 +103,7 @@ const NOW = [
     title: 'Load against capacity',
     says: 'Requests a second that all POPs report, over what they can serve.',
     unit: 'percentunit',
+    span: 3,
     queries: [
       {
         expr:
@@ -129,12 +164,7 @@ const OVER_TIME = [
     title: 'Time that a query takes here',
     says: 'From the reading of a UDP query to the kernel having its response; sampled, measured.',
     unit: 's',
-    queries: [0.5, 0.99].map((quantile) => ({
-      expr:
-        `histogram_quantile(${quantile}, sum by (le) ` +
-        '(rate(isochrone_dns_handling_seconds_bucket{instance=~"$instance"}[$__rate_interval])))',
-      legend: `p${100 * quantile}`,
-    })),
+    queries: [0.5, 0.99].map((quantile) => ({ expr: handling(quantile), legend: `p${100 * quantile}` })),
   }),
 ];
 

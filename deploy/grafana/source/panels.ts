@@ -116,6 +116,7 @@ export function bars(
     .span(text.span ?? WIDTH / 2)
     .min(0)
     .targets(text.queries.map((query, i) => target(query, i).instant()))
+    .dataLinks(consoleLinks(text))
     .thresholds(thresholds(text.steps ?? [[null, 'blue']]));
   return text.max === undefined ? panel : panel.max(text.max);
 }
@@ -154,12 +155,17 @@ export function dashboard(
     .link(
       new DashboardLinkBuilder('Console')
         .type(DashboardLinkType.Link)
-        .url('http://$instance/')
-        .tooltip('The console of the chosen process')
+        .url('http://$console/')
+        .tooltip('The console of the process chosen there')
         .targetBlank(true),
     )
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
-    .withVariable(variable('instance', 'Process', 'label_values(isochrone_build_info, instance)'));
+    .withVariable(variable('instance', 'Process', 'label_values(isochrone_build_info, instance)'))
+    .withVariable(
+      variable('console', 'Console', 'label_values(isochrone_table_epoch, instance)')
+        .multi(false)
+        .includeAll(false),
+    );
   return text.withPops === true
     ? made.withVariable(variable('pop', 'POP', 'label_values(isochrone_pop_state, pop)'))
     : made;
@@ -189,9 +195,22 @@ function variable(name: string, label: string, query: string): QueryVariableBuil
     .allValue('.*');
 }
 
+/** Grafana's own variable: the label `pop` of the line that was clicked. */
+const POP_OF_FIELD = `\${__field.labels.pop}`;
+
+/** Of panels by POP: what was clicked, in the console. */
+function consoleLinks({ queries }: PanelText): DashboardLinkBuilder[] {
+  if (!queries.some(({ legend = '' }) => legend.includes('{{pop}}'))) return [];
+  return [
+    new DashboardLinkBuilder('This POP in the console')
+      .url(`http://$console/#pop=${POP_OF_FIELD}`)
+      .targetBlank(true),
+  ];
+}
+
 function described<P extends Stat | TimeSeries>(panel: P, text: PanelText): P {
   panel.title(text.title).description(text.says).datasource(DATASOURCE).unit(text.unit);
-  panel.targets(text.queries.map(target));
+  panel.targets(text.queries.map(target)).dataLinks(consoleLinks(text));
   return panel;
 }
 

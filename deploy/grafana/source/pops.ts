@@ -29,6 +29,21 @@ const LOAD_AND_CAPACITY = [
     unit: 'reqps',
     queries: [{ expr: `topk(10, ${most('isochrone_pop_load_rps')})`, legend: '{{pop}}' }],
   }),
+  series({
+    title: 'Load and capacity of the chosen POPs',
+    says: 'Sum over the POPs chosen above: how near they are, together, to what they can serve.',
+    unit: 'reqps',
+    queries: [
+      { expr: `sum(${most('isochrone_pop_load_rps')})`, legend: 'load' },
+      { expr: `sum(${most('isochrone_pop_capacity_rps')})`, legend: 'capacity' },
+    ],
+  }),
+  series({
+    title: 'Price, the ten dearest',
+    says: 'What a POP costs for its load. It rises as the POP fills: those with a near other leave first.',
+    unit: 's',
+    queries: [{ expr: `topk(10, ${most('isochrone_pop_price_seconds')})`, legend: '{{pop}}' }],
+  }),
 ];
 
 const SCORE_TERMS = [
@@ -86,6 +101,21 @@ const HEALTH = [
       expr: `sum(rate(isochrone_health_checks_${which}total{instance=~"$instance"}[$__rate_interval]))`,
       legend: which === '' ? 'checks' : which.slice(0, -1),
     })),
+  }),
+  series({
+    title: 'Views that see a POP down, the ten worst',
+    says: 'Share of the views that count. At the quorum of `health` (half by default) the POP is down.',
+    unit: 'percentunit',
+    max: 1,
+    line: 0.5,
+    queries: [
+      {
+        expr:
+          `topk(10, max by (pop) (isochrone_health_pop_views${OF.replace('}', ', sees="down"}')} ` +
+          `/ on (instance, pop) clamp_min(sum by (instance, pop) (isochrone_health_pop_views${OF}), 1)))`,
+        legend: '{{pop}}',
+      },
+    ],
   }),
   series({
     title: 'Probers heard',

@@ -40,6 +40,7 @@ export const POP: PopView = {
 export const HEALTH: HealthMetrics = {
   checks: { made: 0, failed: 0, postponed: 0, viewsLost: 0 },
   watch: { views: 0, verdictChanges: 0, storeFailures: 0 },
+  votes: [{ pop: 'FRA', up: 1, down: 0 }],
   verdictTimes: { count: 0, sumMs: 0, lastMs: 0 },
 };
 

@@ -62,6 +62,7 @@ const AT_MOST: Readonly<Record<string, string>> = {
   isochrone_dns_demand_queries_per_second: '20, the busiest',
   isochrone_pop_info: 'POPs',
   isochrone_pop_state: 'POPs × 3',
+  isochrone_health_pop_views: 'POPs × 2',
   isochrone_link_congestion_seconds: 'links',
   isochrone_image_bytes: '4',
   isochrone_image_age_seconds: '2',
