@@ -54,6 +54,7 @@ export interface AdminApiParts {
   readonly control: () => ControlMetrics | undefined;
   /** The POPs, where they run here. */
   readonly pops: () => PopsApi | undefined;
+  readonly paths: PopsApi['paths'] | undefined;
   readonly health: Health;
   readonly top: AdminApi['top'];
   readonly explain: ExplainParts;
@@ -83,7 +84,6 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     status: async () => {
       const { address, connected, lastError } = store.state();
       const facts = tableFacts();
-      const nowMs = clock.nowMs();
       const { watch } = parts.health;
       const election = parts.control()?.election;
       return {
@@ -100,7 +100,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         store: { address, connected, ...(lastError === undefined ? {} : { lastError }) },
         ...(facts === undefined ? {} : { table: facts }),
         queryRates: parts.rates(),
-        ...(await clusterView({ store, watch, pops: pops(), nowMs, election })),
+        ...(await clusterView({ store, watch, pops: pops(), nowMs: clock.nowMs(), election })),
         demand: demandView(world, nameServer, DEMAND_SHOWN),
         attribution: answering.clients().attribution,
       };
@@ -117,6 +117,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     modelChanges: () => modelOnly(parts, () => store.modelChanges()),
     setModelChange: (pop, change) => modelOnly(parts, () => store.setModelChange(pop, change)),
     pops: parts.pops,
+    paths: parts.paths,
     trace: traceHere({ ...parts, explain: (question) => explain(parts, question) }),
     invalidations: invalidationsOf(config, store),
     notReady: parts.notReady,

@@ -78,6 +78,8 @@ export interface LiveOptions {
   readonly counters?: () => readonly CounterSnapshot[];
   /** The POPs, where they run here. */
   readonly pops?: () => PopsApi | undefined;
+  /** Paths to the POPs of other processes. */
+  readonly paths?: PopsApi['paths'];
   /** Packed estimates by cell key, where they are kept here; else the store is asked. */
   readonly packed?: (key: string) => Uint8Array | undefined;
   /** Takes what must be closed in the end; closed last to first. */

@@ -19,6 +19,7 @@ import { systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { type CloseLater, runUntilStopped } from './long-running.ts';
 import { METRICS_OPTION, metricsEndpoint } from './metrics-flag.ts';
+import { popPortOf } from './network-paths.ts';
 import { openStore } from './open-store.ts';
 import { reportPops } from './pop-report.ts';
 import { locatesClients, startPopTier } from './pop-tier.ts';
@@ -36,7 +37,6 @@ import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
 
 const { config: CONFIG, store: STORE, state: STATE } = LISTEN_OPTIONS;
-const POP_PORT = 8443;
 /** Requests under way have so long when the process ends, ms. */
 const GRACE_MS = 10_000;
 /** POPs that are named one by one when it starts. */
@@ -58,7 +58,7 @@ export const popCommand: Command = {
     ...(CONFIG === undefined ? {} : { config: CONFIG }),
     ...(STORE === undefined ? {} : { store: STORE }),
     ...(STATE === undefined ? {} : { state: STATE }),
-    port: { type: 'string', value: 'N', help: `HTTPS port (default: the services', or ${POP_PORT})` },
+    port: { type: 'string', value: 'N', help: `HTTPS port (default: the services', or 8443)` },
     ...METRICS_OPTION,
     ...DELAY_OPTIONS,
     seed: SEED_OPTION,
@@ -96,7 +96,7 @@ export const popCommand: Command = {
       const drains = followOwnDrains(store, own, { popState, closeLater });
       const clients = loading && clientsInUse(ground, await loading.clients);
       const certificate = demoCertificate(config, log);
-      const popPort = port ?? portOf(config);
+      const popPort = port ?? popPortOf(config);
       const pops = await startPopTier({
         config,
         port: popPort,
@@ -142,10 +142,6 @@ export const popCommand: Command = {
     return EXIT_OK;
   },
 };
-
-function portOf({ services }: Config): number {
-  return services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT;
-}
 
 function startLines(ready: {
   readonly pops: readonly string[];

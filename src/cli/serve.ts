@@ -2,7 +2,7 @@ import { startFollow } from '../control/follow.ts';
 import { createExplainer } from '../steering/explain.ts';
 import { type Command, EXIT_OK } from './command.ts';
 import { firstTable } from './first-table.ts';
-import { loadGround } from './ground.ts';
+import { loadGround, stateFolder } from './ground.ts';
 import { startHealth } from './health.ts';
 import { preferredFrom, startConfiguredIngest } from './ingest.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
@@ -10,6 +10,7 @@ import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
+import { pathsElsewhere } from './network-paths.ts';
 import { openStore } from './open-store.ts';
 import { offerSockets, REPLACE_OPTION, takeSockets } from './replace.ts';
 import { readyFacts, serveLines } from './start-lines.ts';
@@ -73,6 +74,7 @@ export const serveCommand: Command = {
         workers,
         inherit: taken,
         counters: figures.read,
+        paths: pathsElsewhere(world, { store, folder: stateFolder(config) }),
         closeLater,
       });
       const live = await starting.live;

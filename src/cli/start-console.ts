@@ -68,6 +68,7 @@ export async function startConsole(
     control: options.control ?? (() => undefined),
     counters: options.counters ?? (() => []),
     pops: options.pops ?? (() => undefined),
+    paths: options.paths,
     health: options.health,
     explain: options.explain,
     packed: packedFrom(options),

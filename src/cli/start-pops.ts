@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import type { CounterSnapshot } from '../base/counters.ts';
-import type { Fleet } from '../base/fleet.ts';
 import type { Config } from '../config/config.ts';
 import type { PopCertificate } from '../pop/authority.ts';
-import { BUILT_IN_ID, builtInDistribution } from '../pop/built-in.ts';
+import { BUILT_IN_ID, builtInDistribution, builtInRegion } from '../pop/built-in.ts';
 import { startDemoOrigin } from '../pop/demo-origin.ts';
 import { followDrains } from '../pop/drains.ts';
 import { openLogFile } from '../pop/log-file.ts';
@@ -79,10 +78,5 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
 async function builtIn({ config, clock, closeLater }: StartPopsOptions) {
   const origin = await startDemoOrigin(clock);
   closeLater(origin.close);
-  return builtInDistribution(origin.url, originRegion(config.fleet));
-}
-
-/** Where the demo origin is taken to stand: with most clouds' first region, or with the first POP. */
-function originRegion({ pops }: Fleet): string {
-  return (pops.find(({ code }) => code === 'IAD') ?? pops[0])?.region ?? '';
+  return builtInDistribution(origin.url, builtInRegion(config.fleet));
 }

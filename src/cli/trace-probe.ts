@@ -36,11 +36,15 @@ export interface ProbeOptions {
 
 const TIMEOUT_MS = 30_000;
 
-/** Asks a POP once; to resume, once before for the ticket. Throws `OperatorError('server-unreachable')`. */
+/**
+ * Asks a POP once; to resume, once before for the ticket. Throws `OperatorError`: `server-unreachable`, or
+ * `not-found` where the authority's certificate is not.
+ */
 export async function probeRequest(options: ProbeOptions): Promise<ProbedRequest> {
+  const ca = authorityIn(options.caFile);
   try {
-    const session = options.resume ? (await probe(options, undefined)).session : undefined;
-    return await probe(options, session);
+    const session = options.resume ? (await probe({ ...options, ca }, undefined)).session : undefined;
+    return await probe({ ...options, ca }, session);
   } catch (error) {
     const where = `${options.address}:${options.port}`;
     const message = `the POP gave no answer: ${(error as Error).message}`;
@@ -48,11 +52,21 @@ export async function probeRequest(options: ProbeOptions): Promise<ProbedRequest
   }
 }
 
+function authorityIn(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `the POPs' authority cannot be read (${code}): --ca FILE says where its certificate is`;
+    throw new OperatorError('not-found', [{ file, message }]);
+  }
+}
+
 async function probe(
-  options: ProbeOptions,
+  options: ProbeOptions & { readonly ca: Buffer },
   session: Buffer | undefined,
 ): Promise<ProbedRequest & { readonly session: Buffer | undefined }> {
-  const { url, address, port, caFile, tls12 } = options;
+  const { url, address, port, ca, tls12 } = options;
   const startMs = performance.now();
   const tcp = await opened(connectTcp({ host: address, port, ...sourceFor(address) }), 'connect');
   const connectedMs = performance.now();
@@ -61,7 +75,7 @@ async function probe(
   const tls = connectTls({
     socket: tcp,
     servername: url.hostname,
-    ca: readFileSync(caFile),
+    ca,
     minVersion: version,
     maxVersion: version,
     ...(session === undefined ? {} : { session }),

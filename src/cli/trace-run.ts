@@ -53,6 +53,8 @@ interface Around {
   readonly why: string;
   readonly passedOver: PassedOverView | undefined;
   readonly runnerUp: string | undefined;
+  /** POPs that are down or drained: nothing is asked of these. */
+  readonly out: ReadonlySet<string>;
 }
 
 async function lookAround(process: TracedProcess, asked: TraceWish): Promise<Around> {
@@ -83,7 +85,8 @@ async function lookAround(process: TracedProcess, asked: TraceWish): Promise<Aro
     runnerUp === undefined ? '' : `; ${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
   const passed = passedOver === undefined ? '' : `; ${passedOverText(passedOver)}`;
   const why = `DNS gives ${chosen.pop} (${path.city}) over ${chosen.link}, ${address}${margin}${passed}`;
-  return { view, path, address, dnsMs: reply.tookMs, why, passedOver, runnerUp: runnerUp?.pop };
+  const out = new Set(explained.pops.filter((one) => one.out !== undefined).map(({ pop }) => pop));
+  return { view, path, address, dnsMs: reply.tookMs, why, passedOver, runnerUp: runnerUp?.pop, out };
 }
 
 /** One request to a POP, as a waterfall. */
@@ -97,7 +100,8 @@ async function traced(
   const { view } = ground;
   const isChosen = to.path.pop === ground.path.pop;
   const address = isChosen ? ground.address : to.path.ipv4;
-  const { port, caFile, client } = view;
+  const { caFile, client } = view;
+  const port = url.port === '' ? view.port : Number(url.port);
   const options = { url, address, port, caFile, client: client.address, tls12, opensAnew: isCold };
   // The first request of a process takes long for what the process has to load: that is no part of the way.
   await probeRequest({ ...options, url: new URL('/healthz', url), resume: false });
@@ -123,7 +127,8 @@ async function beside(
 ): Promise<Waterfall[]> {
   const { asked, ground } = known;
   const { pops } = ground.view;
-  const isOther = ({ pop, ipv4 }: PopPathView): boolean => pop !== ground.path.pop && ipv4.startsWith('127.');
+  const isOther = ({ pop, ipv4 }: PopPathView): boolean =>
+    pop !== ground.path.pop && ipv4.startsWith('127.') && !ground.out.has(pop);
   const next = pops.find(({ pop }) => pop === ground.runnerUp) ?? pops.find(isOther);
   const farthest = pops.findLast(isOther);
   const falls: Waterfall[] = [];

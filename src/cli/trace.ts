@@ -1,6 +1,7 @@
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { StatusView } from '../console/api.ts';
+import type { NetworkPathsView } from '../console/api-pops.ts';
 import type { TraceWish, Waterfall } from '../console/api-trace.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
@@ -14,7 +15,7 @@ export const traceCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   description:
-    'Sends a request through `isochrone up` as a client elsewhere would, and shows where each millisecond ' +
+    'Sends a request to a POP as a client elsewhere would, and shows where each millisecond ' +
     "goes: resolver, authoritative answer, TCP, TLS, the POP's layers, regional cache, shield, origin, " +
     'transfer. What happens on this machine is measured; the network between the places is modelled, by ' +
     'the model that steering sees; every figure says which. The name server stands at the nearest POP, ' +
@@ -31,6 +32,11 @@ export const traceCommand: Command = {
     'no-resume': { type: 'boolean', help: 'with --warm: a full TLS handshake' },
     'fast-open': { type: 'boolean', help: 'TLS in the first packet of TCP; --warm has it' },
     alone: { type: 'boolean', help: 'only this request, nothing beside it' },
+    ca: {
+      type: 'string',
+      value: 'FILE',
+      help: "the POPs' authority, where it is not in the state folder of who is asked",
+    },
     html: { type: 'string', value: 'FILE', help: 'write the picture as a page as well' },
     ...ADMIN_OPTIONS,
   },
@@ -38,6 +44,10 @@ export const traceCommand: Command = {
     ['trace https://www.cdn.example/static/a --client 200.147.0.0/16 --cold', 'everything is to be done'],
     ['trace https://www.cdn.example/static/a --client 1.120.0.0/16 --warm', 'nothing but the way there'],
     ['trace https://www.cdn.example/dynamic --client 91.0.0.0/16 --tls1.2 --html trace.html', 'as a page'],
+    [
+      'trace https://www.edge.example:8443/ --client 91.0.0.0/16 --admin http://127.0.0.1:5390 --ca ca.crt',
+      'by a name server (`serve`) to POPs (`pop`) of this machine',
+    ],
   ],
   run: async (invocation) => {
     const { flags, json, terminal } = invocation;
@@ -97,7 +107,10 @@ function processOf(invocation: Invocation): TracedProcess {
   const ask = <T>(path: string, fields: Record<string, string> = {}): Promise<T> =>
     askAdmin<T>({ path: `${path}?${new URLSearchParams(fields)}` }, invocation);
   return {
-    paths: (client) => ask('/api/paths', { client }),
+    paths: async (client) => {
+      const view = await ask<NetworkPathsView>('/api/paths', { client });
+      return { ...view, caFile: textFlag(invocation.flags, 'ca') ?? view.caFile };
+    },
     explain: ({ name, type, client }) => ask('/api/explain', { name, type, client }),
     dns: async () => (await ask<StatusView>('/api/status')).dns,
     invalidate: (pattern) => askAdmin({ path: '/api/invalidations', body: { pattern } }, invocation),

@@ -286,6 +286,8 @@ export interface AdminApi {
   readonly trace?: (wish: TraceWish) => Promise<TraceView | undefined>;
   /** The POPs, where they run in this process. */
   readonly pops?: () => PopsApi | undefined;
+  /** How far everything is for a client, where the POPs run in other processes. */
+  readonly paths?: PopsApi['paths'] | undefined;
   /** Tells the POPs of other processes, where none run in this one. */
   readonly invalidations?: InvalidationsApi | undefined;
   /** Why the process cannot answer as it should yet (no zones, no table); undefined when ready. */

@@ -191,12 +191,12 @@ function merged(pop: string, changes: readonly ModelChange[], change: Omit<Model
 const NO_POPS = 'no POPs run in this process: ask the one that runs `up`';
 
 async function paths({ api, query }: RouteContext): Promise<Reply> {
-  const pops = api.pops?.();
-  if (pops === undefined) return problemReply(404, [NO_POPS], 'not-found');
+  const pathsFor = api.pops?.()?.paths ?? api.paths;
+  if (pathsFor === undefined) return problemReply(404, [NO_POPS], 'not-found');
   const client = query.get('client');
   return client === null
     ? problemReply(400, ['client: is missing: an IP address or a prefix'])
-    : jsonReply(await pops.paths(client));
+    : jsonReply(await pathsFor(client));
 }
 
 async function trace({ api, query, mayNotChange }: RouteContext): Promise<Reply> {

@@ -4,14 +4,15 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { dig, runProgram, startProgram } from '../helpers/program.ts';
+import type { TraceView } from '../../src/console/api-trace.ts';
+import { dig, type Program, runProgram, startProgram } from '../helpers/program.ts';
 import { freePort, startRedis, withoutRedis } from '../helpers/redis.ts';
 import { smallGeo } from '../helpers/small-geo.ts';
 
 /**
  * `npm run test:pop-death`: clients that keep their answers for their TTL fetch from POPs in processes of
  * their own. One is drained: no request is lost. One is killed: its clients are served elsewhere within 2 s
- * and the TTL.
+ * and the TTL, and `trace` shows by which POP, and why not by the nearest.
  */
 
 const TTL_MS = 2_000;
@@ -21,6 +22,8 @@ const NAME = 'www.death.example';
 /** Longest time that anything is waited for, ms. */
 const WAIT_MS = 60_000;
 const STARTS_MS = 180_000;
+/** Since when it is down, and who says so. */
+const DOWN_WORDS = /PA is [\d.]+ ms nearer, but it is down since \S+Z: \d of \d views: \S/;
 /** A request that waits so long is lost, ms: machines may be slow, connections that are cut are not. */
 const PATIENCE_MS = 20_000;
 
@@ -126,6 +129,18 @@ function fetchFrom(host: string, port: number): Promise<string | undefined> {
   });
 }
 
+/** What `isochrone trace` says of a client of the nearest POP, asked by a name server; its bars add up. */
+async function traced(serve: Program, pops: { readonly port: number; readonly ca: string }) {
+  const url = `https://${NAME}:${pops.port}/static/a`;
+  const asked = ['trace', url, '--client', CLIENTS[0] ?? '', '--ca', pops.ca, '--admin', serve.admin];
+  const [json, text] = await Promise.all([runProgram(...asked, '--json'), runProgram(...asked)]);
+  assert.deepEqual([json.code, json.err, text.code, text.err], [0, '', 0, '']);
+  const view = JSON.parse(json.out) as TraceView;
+  for (const { bars, totalMs } of [view, ...view.others])
+    assert.ok(Math.abs(bars.reduce((sum, { ms }) => sum + ms, 0) - totalMs) < 1);
+  return { view, text: text.out };
+}
+
 async function until(holds: () => boolean, what: string): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS;
   while (!holds()) {
@@ -142,41 +157,50 @@ test('a POP is drained and another is killed, under load', { skip: withoutRedis(
   const port = await freePort();
   const flags = ['--config', writeWorld(folder, port), '--store', redis.url];
   const start = async (args: readonly string[], popPort?: number) => {
-    const state = join(folder, args.join('-'));
+    // The POPs have one authority.
+    const state = join(folder, args[0] ?? '');
     const options = { state, startMs: STARTS_MS, ...(popPort && { port: popPort }) };
     const program = await startProgram([...args, ...flags], options);
     t.after(() => program.end());
     return program;
   };
-  const [serve, , ...pops] = await Promise.all([
+  const [nearest, serve] = await Promise.all([
+    start(['pop', 'PA'], port),
     start(['serve']),
     start(['control']),
-    ...POPS.map(([code]) => start(['pop', code], port)),
   ]);
+  await Promise.all(['PB', 'PC'].map((code) => start(['pop', code], port)));
   const clients = CLIENTS.map((subnet) => new Follower(subnet, { dns: serve.port, pops: port }));
   const running = clients.map((client) => client.run());
   const all = (pop: string) => clients.every((client) => client.pop === pop);
   await until(() => all('PA') && clients.every(({ served }) => served > 5), 'the nearest POP serves all');
   const failuresNow = () => clients.flatMap(({ failures }) => failures);
-  const before = failuresNow().length;
+  const failedBefore = failuresNow().length;
   const { code, err } = await runProgram('drain', 'PA', '--admin', serve.admin, '--state', serve.state);
   assert.equal(code, 0, err);
   await until(() => clients.every(({ pop }) => pop !== 'PA'), 'they leave the drained POP');
   const servedAt = clients.map(({ served }) => served);
   await until(() => clients.every(({ served }, i) => served > (servedAt[i] ?? 0) + 10), 'they are served');
-  const lost = failuresNow().slice(before);
+  const lost = failuresNow().slice(failedBefore);
   assert.deepEqual(lost, [], 'requests lost to the drain');
   await runProgram('restore', 'PA', '--admin', serve.admin, '--state', serve.state);
   await until(() => all('PA'), 'they come back');
+  const before = await traced(serve, { port, ca: join(nearest.state, 'ca.crt') });
+  assert.equal(before.view.pop, 'PA');
+  assert.equal(before.view.passedOver, undefined);
   for (const client of clients) client.outageMs = 0;
   const killedMs = performance.now();
-  void pops[0]?.end('SIGKILL');
+  void nearest.end('SIGKILL');
   let verdictMs: number | undefined;
   while (verdictMs === undefined && performance.now() < killedMs + WAIT_MS) {
     const [address = ''] = await dig(serve.port, NAME, `+subnet=${CLIENTS[0]}`);
     if (!address.startsWith('127.94.1.')) verdictMs = performance.now() - killedMs;
   }
   await until(() => clients.every((one) => one.pop !== 'PA' && one.outageMs > 0), 'all are served elsewhere');
+  const after = await traced(serve, { port, ca: join(nearest.state, 'ca.crt') });
+  assert.notEqual(after.view.pop, 'PA');
+  assert.equal(after.view.passedOver?.pop, 'PA');
+  assert.match(after.text, DOWN_WORDS);
   for (const client of clients) client.stop();
   await Promise.all(running);
   const outageMs = Math.max(...clients.map((client) => client.outageMs));
@@ -184,6 +208,7 @@ test('a POP is drained and another is killed, under load', { skip: withoutRedis(
   t.diagnostic(
     `${served} requests; drained: none lost; killed: other answers after ${verdictMs?.toFixed(0)} ms`,
   );
+  t.diagnostic(`trace: ${after.view.why}`);
   t.diagnostic(
     `the longest that a client with an answer for ${TTL_MS} ms went without: ${outageMs.toFixed(0)} ms`,
   );
