@@ -82,6 +82,9 @@ test('nothing listens there', async () => {
 test('explain prints terms that add up, who is out and why, and the margin', async () => {
   const { code, out } = await ask('explain', 'www.cdn.example', '--client', '192.0.2.1');
   assert.equal(code, 0);
+  assert.match(out, /client +192\.0\.2\.1, Mainz, DE, AS64500 Example \(city\.mmdb of 2026-06-05\)/);
+  const { out: verbose } = await ask('explain', 'www.cdn.example', '--client', '192.0.2.1', '--verbose');
+  assert.match(verbose, /Example \(\/srv\/geo\/city\.mmdb of 2026-06-05\)/);
   assert.match(out, /cell +AS64500 in Mainz, DE \(AS64500\/DE\/50\.0,8\.0\)/);
   assert.match(out, /margin +GRU is next, 187\.50 ms worse/);
   assert.match(out, /> +FRA +FRA-a +7\.00 +0\.00 +4\.00 +1\.50 +0\.00 +12\.50 +measured, 9 bursts/);

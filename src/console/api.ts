@@ -194,8 +194,10 @@ export interface ExplainView {
     readonly place: string;
     readonly asn: number;
     readonly asName: string;
-    /** Which database or override said so. */
+    /** Which database (its path) or override said so. */
     readonly source: string;
+    /** When its maker built the database, ms since 1970 UTC; absent: an override said so, or nobody. */
+    readonly sourceBuiltAtMs?: number;
   };
   /** `inherits`: key of the cell whose answers a /24 or /48 would get without a row of its own. */
   readonly cell: { readonly key: string; readonly label: string; readonly inherits?: string };

@@ -19,6 +19,8 @@ export interface Description {
   readonly asName: string;
   /** Which file or override said so. */
   readonly source: string;
+  /** When the maker built that file, ms since 1970 UTC; absent: it is no database. */
+  readonly builtAtMs?: number;
 }
 
 /** An autonomous system and its organisation; 0 and '' where none is known. */
@@ -43,7 +45,7 @@ export function createDescriber(sources: Omit<LocatorSources, 'places'>): (addre
     const { location, ...words } =
       record === undefined
         ? { country: '', city: '', location: undefined, source: 'no database' }
-        : { location: undefined, ...readCityRecord(record), source: city.file };
+        : { location: undefined, ...readCityRecord(record), source: city.file, builtAtMs: city.builtAtMs };
     const asnFile = family === 4 ? sources.asn4 : sources.asn6;
     const system =
       asnFile === undefined
@@ -134,7 +136,8 @@ function withOverride(description: Description, override: NetworkOverride | unde
   const source = `networks: ${formatPrefix(prefix)}${label === undefined ? '' : ` (${label})`}`;
   const system = { asn: description.asn, asName: description.asName };
   if (asn !== undefined && asn !== system.asn) Object.assign(system, { asn, asName: '' });
-  if (country === undefined && latitude === undefined) return { ...description, ...system, source };
+  const { builtAtMs: _, ...words } = description;
+  if (country === undefined && latitude === undefined) return { ...words, ...system, source };
   const own = { city: '', country: country ?? '', ...system, source };
   return latitude === undefined || longitude === undefined ? own : { ...own, latitude, longitude };
 }
