@@ -90,7 +90,7 @@ function open(
   admit: (door: Door, socket: Socket) => void,
 ): Promise<ListenFailure | undefined> {
   return new Promise((resolve) => {
-    const server = createServer((socket) => admit(door, socket));
+    const server = createServer({ noDelay: true }, (socket) => admit(door, socket));
     const { ipv4: host } = door.link;
     server.once('error', (error: NodeJS.ErrnoException) => {
       resolve({ address: host ?? '', code: error.code ?? '', message: error.message });

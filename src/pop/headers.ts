@@ -73,12 +73,19 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 /** The list without what was for one connection only, those that `Connection` names among them. */
 export function endToEnd(headers: HeaderList): HeaderField[] {
-  const connection = headerOf(headers, 'connection');
-  const named = connection === undefined ? [] : listMembers(connection).map((member) => member.toLowerCase());
-  return headers.filter(
-    ([field]) => !HOP_BY_HOP.has(field) && !field.startsWith(':') && !named.includes(field),
-  );
+  const rest: HeaderField[] = [];
+  for (const field of headers) {
+    const [name] = field;
+    if (name.charCodeAt(0) !== COLON && !HOP_BY_HOP.has(name)) rest.push(field);
+  }
+  const connection = rest.length === headers.length ? undefined : headerOf(headers, 'connection');
+  if (connection === undefined) return rest;
+  const named = listMembers(connection).map((member) => member.toLowerCase());
+  return rest.filter(([name]) => !named.includes(name));
 }
+
+/** HTTP/2's own fields begin with it. */
+const COLON = 0x3a;
 
 /** Pairs out of Node's raw headers: name, value, name, value. */
 export function fromRawHeaders(raw: readonly (string | Buffer)[]): HeaderField[] {

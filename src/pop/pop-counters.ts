@@ -35,8 +35,8 @@ export function createPopCounters(): PopCounters {
       if (fault !== undefined) add(faults, fault);
       octets += sent.octets;
       seconds += tookMs / 1000;
-      const place = BOUNDS.findIndex((bound) => tookMs / 1000 <= bound);
-      const bucket = place < 0 ? BOUNDS.length : place;
+      let bucket = 0;
+      while (bucket < BOUNDS.length && tookMs / 1000 > (BOUNDS[bucket] ?? 0)) bucket++;
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;
     },
     read: ({ tier, guard }) => ({

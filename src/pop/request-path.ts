@@ -180,16 +180,23 @@ export interface RequestContext {
   readonly monotonicMs: () => number;
 }
 
-/** Runs a step and notes how long it took. */
-export async function timed<T>(
+/** Runs a step and notes how long it took. What a step gives at once comes at once. */
+export function timed<T>(
   context: RequestContext,
   part: { readonly layer: Layer; readonly name: string },
   run: () => T | Promise<T>,
-): Promise<T> {
+): T | Promise<T> {
+  const { layer, name } = part;
   const beganMs = context.monotonicMs();
+  const note = (): void => void context.timings.push({ layer, name, ms: context.monotonicMs() - beganMs });
+  let given: T | Promise<T>;
   try {
-    return await run();
-  } finally {
-    context.timings.push({ ...part, ms: context.monotonicMs() - beganMs });
+    given = run();
+  } catch (error) {
+    note();
+    throw error;
   }
+  if (given instanceof Promise) return given.finally(note);
+  note();
+  return given;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Fleet, Pop } from '../base/fleet.ts';
-import { SharedCache } from './l2/cache.ts';
+import { SharedCache, type Upstream } from './l2/cache.ts';
 import { cacheKey } from './l2/cache-key.ts';
 import type { PathPattern } from './l2/object-store.ts';
 import { serverOf } from './l2/rendezvous.ts';
@@ -11,8 +11,11 @@ import { invalidatedTargets } from './unsafe.ts';
 
 /** The layers behind L1: caches of all POPs of this process, regional ones, and the way to origins. */
 export interface Tier {
-  /** Answers a request that L1 let through. Never rejects; what goes wrong is a response with a `fault`. */
-  readonly serve: (request: PopRequest, context: RequestContext) => Promise<PopResponse>;
+  /**
+   * Answers a request that L1 let through, at once where the POP's cache has it. Never rejects; what goes
+   * wrong is a response with a `fault`.
+   */
+  readonly serve: (request: PopRequest, context: RequestContext) => PopResponse | Promise<PopResponse>;
   /** Drops what matches from all caches of all POPs and regions; gives the number of keys. */
   readonly invalidate: (wanted: PathPattern) => number;
   /** Takes one of the POP's L2 servers out, with all that it has, or brings it back empty. */
@@ -55,6 +58,7 @@ interface PopCaches {
   readonly servers: readonly SharedCache[];
 }
 
+const L2_TOTAL = { layer: 'l2', name: 'total' } as const;
 const CACHED_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Makes the tier; caches and connections come into being where they are first needed. */
@@ -72,7 +76,7 @@ class TierLayers implements Tier {
     this.#options = options;
   }
 
-  async serve(request: PopRequest, context: RequestContext): Promise<PopResponse> {
+  serve(request: PopRequest, context: RequestContext): PopResponse | Promise<PopResponse> {
     const { behaviour } = context;
     const { caching } = behaviour;
     if (caching === 'off' || !CACHED_METHODS.has(request.method)) return this.#direct(request, context);
@@ -85,7 +89,7 @@ class TierLayers implements Tier {
       return this.#beyondL2(request, context);
     }
     context.logFields.set('l2-server', String(index));
-    return timed(context, { layer: 'l2', name: 'total' }, () => server.handle(request, context, caching));
+    return timed(context, L2_TOTAL, () => server.handle(request, context, caching, key));
   }
 
   invalidate(wanted: PathPattern): number {
@@ -143,7 +147,7 @@ class TierLayers implements Tier {
     for (const cache of this.#regional.values()) cache.invalidate(wanted);
   }
 
-  #beyondL2(request: PopRequest, context: RequestContext): Promise<PopResponse> {
+  #beyondL2(request: PopRequest, context: RequestContext): PopResponse | Promise<PopResponse> {
     const { pop, behaviour, distribution } = context;
     const { caching } = behaviour;
     const why = this.#whyNoRegional(context);
@@ -167,7 +171,7 @@ class TierLayers implements Tier {
     return undefined;
   }
 
-  #beyondRegional(request: PopRequest, context: RequestContext, at: Pop): Promise<PopResponse> {
+  #beyondRegional(request: PopRequest, context: RequestContext, at: Pop): PopResponse | Promise<PopResponse> {
     const { distribution, behaviour } = context;
     const { shieldRegion } = distribution;
     const { caching } = behaviour;
@@ -226,11 +230,7 @@ class TierLayers implements Tier {
     return made;
   }
 
-  #regionalCache(
-    layer: 'rec' | 'shield',
-    region: string,
-    upstream: (request: PopRequest, context: RequestContext) => Promise<PopResponse>,
-  ): SharedCache {
+  #regionalCache(layer: 'rec' | 'shield', region: string, upstream: Upstream): SharedCache {
     const name = `${layer} ${region}`;
     const known = this.#regional.get(name);
     if (known !== undefined) return known;

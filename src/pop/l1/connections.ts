@@ -7,6 +7,7 @@ export interface ClientConnection {
   /** The same without TLS, once the handshake is done: its octets are those that count. */
   plain: Socket | undefined;
   readonly link: Link;
+  /** Of IPv4 in its own form, not as a part of IPv6. */
   readonly clientAddress: string;
   readonly openedAtMs: number;
   /** Requests under way: those of which the answer is not sent yet. */
@@ -85,7 +86,7 @@ export function createConnectionGuard(limits: ConnectionLimits, monotonicMs: () 
   const timer = setInterval(sweep, SWEEP_MS).unref();
   return {
     admit: (socket, link) => {
-      const client = socket.remoteAddress ?? '';
+      const client = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
       if ((byClient.get(client) ?? 0) >= limits.connectionsPerClientMax) return refuse(socket, 'per-client');
       if (all.size >= limits.connectionsMax) {
         const idle = longestWithoutWork(all);
@@ -116,7 +117,9 @@ export function createConnectionGuard(limits: ConnectionLimits, monotonicMs: () 
     openOf: (popIndex) => byPop.get(popIndex) ?? 0,
     activeOf: (popIndex) => {
       let sum = 0;
-      for (const { link, active } of all) if (link.popIndex === popIndex) sum += active;
+      // An answer that its client has yet to take is under way too.
+      for (const { link, active, plain } of all)
+        if (link.popIndex === popIndex) sum += active === 0 && (plain?.writableLength ?? 0) > 0 ? 1 : active;
       return sum;
     },
     ended: () => ended,
@@ -144,6 +147,21 @@ function faultOf(
   const isComing = isFirst || octets > mark.octets;
   if (isComing && quietMs > limits.headersMs) return 'slow-headers';
   return quietMs > limits.idleMs ? 'idle' : undefined;
+}
+
+/** A request of the connection begins; `nowMs` monotonic. */
+export function began(connection: ClientConnection, nowMs: number): void {
+  connection.active++;
+  connection.changedAtMs = nowMs;
+}
+
+/** A request of the connection is answered. */
+export function ended(connection: ClientConnection): void {
+  const nowMs = performance.now();
+  connection.active--;
+  connection.changedAtMs = nowMs;
+  connection.mark.octets = octetsRead(connection);
+  connection.mark.atMs = nowMs;
 }
 
 /** Octets that came from the client, without those of TLS. */

@@ -1,4 +1,3 @@
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -7,6 +6,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { TlsFacts } from '../request-path.ts';
 import { serverNameOf } from './client-hello.ts';
 import type { ClientConnection } from './connections.ts';
+import type { Exchange } from './exchange.ts';
+import { serveHttp1 } from './http1-connection.ts';
+import { nodeExchange } from './node-exchange.ts';
 import { SECURITY_POLICIES, type SecurityPolicyName } from './security-policies.ts';
 import { createTicketKeys, type TicketKeys } from './tickets.ts';
 
@@ -15,15 +17,9 @@ export interface ConnectionFacts {
   readonly connection: ClientConnection;
   readonly tls: TlsFacts;
   readonly clientPort: number;
-  /** Position of the L1 server that has it. */
-  readonly server: number;
+  /** `FRA1-C2`: POP and L1 server. */
+  readonly edgeLocation: string;
 }
-
-export type Exchange = (
-  facts: ConnectionFacts,
-  request: Http2ServerRequest,
-  response: Http2ServerResponse,
-) => void;
 
 /** The L1 servers of one POP. */
 export interface Crew {
@@ -117,6 +113,7 @@ function secureServer(
   own: { readonly index: number; readonly connections: WeakMap<Socket, ClientConnection> },
 ): Http2SecureServer {
   const { minVersion, ciphers } = SECURITY_POLICIES[policy];
+  const edgeLocation = `${options.pop}1-C${own.index + 1}`;
   const server = createSecureServer({
     cert: options.certificate,
     key: options.key,
@@ -128,13 +125,20 @@ function secureServer(
     handshakeTimeout: HANDSHAKE_LIMIT_MS,
     settings: { maxConcurrentStreams: STREAMS_MAX, enablePush: false },
   });
+  // Idle connections are for the guard: it ends them, and no timer is set for each request.
+  Object.assign(server, { keepAliveTimeout: 0 });
   const facts = new WeakMap<object, ConnectionFacts>();
+  const { exchange } = options;
   let newest: ConnectionFacts | undefined;
-  // Before the server's own listener, which begins the session.
-  server.prependListener('secureConnection', (socket: TLSSocket) => {
-    newest = factsOf(socket, own);
-    if (newest === undefined) socket.destroy();
-    else facts.set(socket, newest);
+  const [toNode] = server.listeners('secureConnection');
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    newest = factsOf(socket, edgeLocation, own.connections);
+    if (newest === undefined) return void socket.destroy();
+    facts.set(socket, newest);
+    const handOver = () => void toNode?.call(server, socket);
+    if (socket.alpnProtocol === 'h2') handOver();
+    else serveHttp1(socket, { facts: newest, exchange, handOver });
   });
   server.on('session', (session: Http2Session) => {
     if (newest !== undefined) facts.set(session, newest);
@@ -144,7 +148,7 @@ function secureServer(
     const known = of === undefined ? undefined : facts.get(of);
     // The connection went between the request's last octet and now.
     if (known === undefined) response.end();
-    else options.exchange(known, request, response);
+    else nodeExchange(exchange, known, { request, response });
   });
   server.on(
     'OCSPRequest',
@@ -163,18 +167,19 @@ function secureServer(
 
 function factsOf(
   socket: TLSSocket,
-  own: { readonly index: number; readonly connections: WeakMap<Socket, ClientConnection> },
+  edgeLocation: string,
+  connections: WeakMap<Socket, ClientConnection>,
 ): ConnectionFacts | undefined {
   // A TLSSocket keeps the socket that it was made from as `_parent`, which its types do not say.
   const { _parent: parent } = socket as unknown as { _parent?: Socket };
-  const connection = parent === undefined ? undefined : own.connections.get(parent);
+  const connection = parent === undefined ? undefined : connections.get(parent);
   if (connection === undefined) return undefined;
   connection.plain = socket;
   const serverName = (socket as unknown as { servername?: string | false }).servername;
   return {
     connection,
     clientPort: must(parent, 'socket').remotePort ?? 0,
-    server: own.index,
+    edgeLocation,
     tls: {
       version: socket.getProtocol() ?? '',
       cipher: socket.getCipher()?.name ?? '',

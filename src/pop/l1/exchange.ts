@@ -1,28 +1,40 @@
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { formatAddress, parseAddress } from '../../base/address.ts';
 import { must } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Fleet } from '../../base/fleet.ts';
 import { accessLogLine } from '../access-log.ts';
-import { fromRawHeaders, hasHeader, headerOf } from '../headers.ts';
+import { type HeaderField, headerOf } from '../headers.ts';
 import { discard } from '../l2/body-feed.ts';
-import {
-  type Behaviour,
-  type Distribution,
-  type PopRequest,
-  type PopResponse,
-  type RequestContext,
-  timed,
-} from '../request-path.ts';
+import type { PopRequest, PopResponse, RequestContext } from '../request-path.ts';
 import { behaviourOf, type Router } from '../router.ts';
 import { pathOf } from '../target.ts';
 import type { Tier } from '../tier.ts';
-import { octetsRead } from './connections.ts';
-import type { ConnectionFacts, Exchange } from './crew.ts';
+import type { ConnectionFacts } from './crew.ts';
 import { clientHeaders } from './finish.ts';
 import { newRequestId } from './request-id.ts';
-import { rfcFault } from './rfc-filter.ts';
-import { type Sent, send } from './send.ts';
+import type { Sent } from './send.ts';
+import { answer, NO_BEHAVIOUR, NO_DISTRIBUTION, refusal } from './steps.ts';
+
+/** A request as it came off the wire, and the way back. */
+export interface Asked {
+  readonly method: string;
+  readonly target: string;
+  /** The host that is asked for, as the client says it, perhaps with a port. */
+  readonly authority: string;
+  /** Names in small letters. */
+  readonly headers: HeaderField[];
+  readonly httpVersion: '1.1' | '2';
+  readonly body: AsyncIterable<Uint8Array> | undefined;
+  /** Monotonic, ms. */
+  readonly beganMs: number;
+  /** Sends the answer at the client's pace; a promise where it has to wait for anything. */
+  readonly send: (response: PopResponse, nowMs: number) => Sent | Promise<Sent>;
+  /** Ends the connection once what was sent has gone out. */
+  readonly end: () => void;
+}
+
+/** Takes a request through L1 and back. undefined: it is answered already. Never rejects. */
+export type Exchange = (facts: ConnectionFacts, asked: Asked) => Promise<void> | undefined;
 
 /** What exchanges need. */
 export interface ExchangeOptions {
@@ -63,40 +75,29 @@ const CLIENT_HEADER = 'x-isochrone-client';
 
 /** Makes the function that takes each request through L1 and back. */
 export function createExchange(options: ExchangeOptions): Exchange {
-  return (facts, request, response) => {
-    const { connection } = facts;
-    const nowMs = performance.now();
-    connection.active++;
-    connection.changedAtMs = nowMs;
-    response.once('close', () => {
-      connection.active--;
-      connection.changedAtMs = performance.now();
-      connection.mark = { octets: octetsRead(connection), atMs: connection.changedAtMs };
-    });
-    request.on('error', () => undefined);
-    response.on('error', () => undefined);
-    void run(options, facts, { request, response, beganMs: nowMs }).catch((error) => {
+  return (facts, asked) => {
+    const failed = (error: unknown): void => {
       options.log(`a request failed: ${(error as Error).stack}`);
-      response.stream?.close?.();
-      connection.socket.destroy();
-    });
+      facts.connection.socket.destroy();
+    };
+    // What needs nothing that is not here is answered at once.
+    try {
+      return run(options, facts, asked)?.catch(failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
   };
 }
 
-interface Node {
-  readonly request: Http2ServerRequest;
-  readonly response: Http2ServerResponse;
-  readonly beganMs: number;
-}
-
-async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node): Promise<void> {
+function run(options: ExchangeOptions, facts: ConnectionFacts, asked: Asked): Promise<void> | undefined {
   const { link } = facts.connection;
   const pop = must(options.fleet.pops[link.popIndex], 'POP of a link');
-  const request = requestOf(facts, node, options);
+  const request = requestOf(facts, asked, options);
   const distribution = options.router.distributionOf(request.host);
   const behaviour = distribution && behaviourOf(distribution, pathOf(request.target));
-  const trace = isHere(facts.connection.clientAddress) ? headerOf(request.headers, TRACE_HEADER) : undefined;
-  const isTraced = trace !== undefined;
+  const said = headerOf(request.headers, TRACE_HEADER);
+  const trace = said !== undefined && isHere(facts.connection.clientAddress) ? said : undefined;
   const context: RequestContext = {
     pop,
     link,
@@ -108,38 +109,79 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
     labels: new Set(),
     clock: options.clock,
     opensAnew: trace === 'cold',
-    monotonicMs: () => performance.now(),
+    monotonicMs,
   };
-  let response: PopResponse;
-  try {
-    response = await answer(options, request, context);
-  } catch (error) {
+  const way: Way = { options, facts, asked, request, context, isTraced: trace !== undefined };
+  const failed = (error: unknown): PopResponse => {
     // A stage that fails must not take the POP down, and lets nobody through.
     options.log(`${pop.code}: a stage failed: ${(error as Error).stack}`);
-    response = refusal(500, 'a step of the POP failed', 'InternalError');
+    return refusal(500, 'a step of the POP failed', 'InternalError');
+  };
+  let response: PopResponse | Promise<PopResponse>;
+  try {
+    response = answer(options, request, context);
+  } catch (error) {
+    response = failed(error);
   }
-  const firstOctetMs = performance.now() - node.beganMs;
-  const edgeLocation = `${pop.code}1-C${facts.server + 1}`;
+  if (response instanceof Promise) return response.catch(failed).then((made) => giveBack(way, made));
+  return giveBack(way, response);
+}
+
+const monotonicMs = (): number => performance.now();
+
+/** A request with all that belongs to it. */
+interface Way {
+  readonly options: ExchangeOptions;
+  readonly facts: ConnectionFacts;
+  readonly asked: Asked;
+  readonly request: PopRequest;
+  readonly context: RequestContext;
+  readonly isTraced: boolean;
+}
+
+/** Sends the answer, and tells of the exchange when it is over. */
+function giveBack(way: Way, response: PopResponse): Promise<void> | undefined {
+  const { options, facts, asked, request, context, isTraced } = way;
+  const { pop } = context;
+  const firstOctetMs = performance.now() - asked.beganMs;
+  const { edgeLocation } = facts;
   const headers = clientHeaders(response, request, context, { edgeLocation, tookMs: firstOctetMs, isTraced });
-  if (options.isDraining(pop.index) && request.httpVersion === '1.1') headers.push(['connection', 'close']);
+  const isDraining = options.isDraining(pop.index);
+  if (isDraining && request.httpVersion === '1.1') headers.push(['connection', 'close']);
+  const { body } = response;
   const isHead = request.method === 'HEAD';
-  if (isHead) await discard(response.body);
-  const sent = await send(node.response, { ...response, headers, body: isHead ? undefined : response.body });
-  if (options.isDraining(pop.index)) node.request.stream?.session?.close();
-  const tookMs = performance.now() - node.beganMs;
+  const told: PopResponse = { ...response, headers, body: isHead ? undefined : body };
+  const over = (sent: Sent): void => {
+    if (isDraining) asked.end();
+    tell(way, told, { sent, firstOctetMs });
+  };
+  if (isHead && body !== undefined && !(body instanceof Uint8Array))
+    return discard(body).then(async () => over(await asked.send(told, request.receivedAtMs)));
+  const sent = asked.send(told, request.receivedAtMs);
+  if (sent instanceof Promise) return sent.then(over);
+  over(sent);
+  return undefined;
+}
+
+function tell(
+  { options, facts, asked, request, context }: Way,
+  response: PopResponse,
+  { sent, firstOctetMs }: { readonly sent: Sent; readonly firstOctetMs: number },
+): void {
+  const tookMs = performance.now() - asked.beganMs;
   options.onDone({
-    popIndex: pop.index,
-    linkIndex: link.index,
+    popIndex: context.pop.index,
+    linkIndex: context.link.index,
     request,
-    response: { ...response, headers },
+    response,
     sent,
     tookMs,
     logLine: () =>
       accessLogLine({
         request,
-        response: { ...response, headers },
+        response,
         context,
-        edgeLocation,
+        edgeLocation: facts.edgeLocation,
         octetsSent: sent.octets,
         octetsReceived: request.headers.reduce(
           (sum, [name, value]) => sum + name.length + value.length + 4,
@@ -152,119 +194,37 @@ async function run(options: ExchangeOptions, facts: ConnectionFacts, node: Node)
   });
 }
 
-/** L1's steps in order, then the tier, then the steps on the way back. */
-async function answer(
-  options: ExchangeOptions,
-  request: PopRequest,
-  context: RequestContext,
-): Promise<PopResponse> {
-  const beganMs = context.monotonicMs();
-  const fault = rfcFault(request);
-  context.timings.push({ layer: 'l1', name: 'rfc', ms: context.monotonicMs() - beganMs });
-  if (fault !== undefined) return refusal(fault.status, fault.why, 'InvalidRequest');
-  // What a body asks for is in no key: one client could choose what others get.
-  if (request.body !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
-    return refusal(403, `${request.method} has no body`, 'InvalidRequest');
-  const own = options.own(request, context);
-  if (own !== undefined) return own;
-  const { distribution, behaviour } = context;
-  if (distribution === NO_DISTRIBUTION)
-    return refusal(404, `no distribution has the domain ${request.host}`, 'InvalidRequest');
-  if (behaviour === NO_BEHAVIOUR) return refusal(404, 'no behaviour has this path', 'InvalidRequest');
-  if (!behaviour.allowedMethods.has(request.method))
-    return refusal(405, `${request.method} is not allowed here`, 'InvalidRequestMethod', [
-      ['allow', [...behaviour.allowedMethods].join(', ')],
-    ]);
-  if (behaviour.viewerRequest.length === 0)
-    context.skips.push({ layer: 'l1', reason: 'no security feature is configured for this behaviour' });
-  let early: PopResponse | undefined;
-  for (const stage of behaviour.viewerRequest) {
-    early = await timed(context, { layer: 'l1', name: stage.name }, () => stage.run(request, context));
-    if (early !== undefined) break;
-  }
-  let response = early ?? (await options.tier.serve(request, context));
-  for (const stage of behaviour.viewerResponse) {
-    const before: PopResponse = response;
-    const part = { layer: 'l1', name: stage.name } as const;
-    response = await timed<PopResponse>(context, part, () => stage.run(before, request, context));
-  }
-  return response;
-}
-
-function requestOf(facts: ConnectionFacts, { request }: Node, options: ExchangeOptions): PopRequest {
-  const { clock, believesClients } = options;
+function requestOf(facts: ConnectionFacts, asked: Asked, options: ExchangeOptions): PopRequest {
   const { connection, tls, clientPort } = facts;
-  const isH2 = request.httpVersionMajor === 2;
-  const headers = fromRawHeaders(request.rawHeaders).filter(([name]) => !name.startsWith(':'));
-  const authority = isH2 ? request.authority : (headerOf(headers, 'host') ?? '');
-  if (isH2 && authority !== '' && !hasHeader(headers, 'host')) headers.push(['host', authority]);
-  const length = headerOf(headers, 'content-length');
-  const hasBody = isH2
-    ? !request.stream.endAfterHeaders
-    : (length !== undefined && length !== '0') || hasHeader(headers, 'transfer-encoding');
-  if (hasBody) {
-    connection.receiving++;
-    connection.mark = { octets: octetsRead(connection), atMs: performance.now() };
-    let isComing = true;
-    const end = (): void => {
-      if (isComing) connection.receiving--;
-      isComing = false;
-    };
-    request.once('end', end);
-    request.once('close', end);
-  }
-  const peer = connection.clientAddress.replace(/^::ffff:/, '');
-  const said = believesClients && isHere(peer) ? headerOf(headers, CLIENT_HEADER) : undefined;
-  const client = said === undefined ? undefined : parseAddress(said);
+  const { method, target, authority, headers, httpVersion, body } = asked;
+  const { clientAddress } = connection;
+  const said = options.believesClients ? headerOf(headers, CLIENT_HEADER) : undefined;
+  const client = said === undefined || !isHere(clientAddress) ? undefined : parseAddress(said);
   return {
-    method: request.method,
-    receivedTarget: request.url,
-    target: request.url,
-    host: authority.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase(),
+    method,
+    receivedTarget: target,
+    target,
+    host: hostOf(authority),
     headers,
-    clientAddress: client === undefined ? peer : formatAddress(client),
+    clientAddress: client === undefined ? clientAddress : formatAddress(client),
     clientPort,
-    httpVersion: isH2 ? '2' : '1.1',
+    httpVersion,
     tls,
-    body: hasBody ? request : undefined,
+    body,
     requestId: newRequestId(),
-    receivedAtMs: clock.nowMs(),
+    receivedAtMs: options.clock.nowMs(),
   };
 }
 
-/** What L1 itself answers where something may not go on. */
-export function refusal(
-  status: number,
-  why: string,
-  fault: string,
-  headers: readonly (readonly [string, string])[] = [],
-): PopResponse {
-  const body = Buffer.from(`${status}: ${why}\n`);
-  const said = [
-    ['content-type', 'text/plain; charset=utf-8'],
-    ['content-length', String(body.length)],
-    ['cache-control', 'no-store'],
-  ] as const;
-  return { status, headers: [...said, ...headers], body, from: 'l1', result: 'Error', fault };
+/** In small letters, without port and without the root's dot. */
+function hostOf(authority: string): string {
+  return PLAIN_HOST.test(authority)
+    ? authority
+    : authority.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
 }
+
+const PLAIN_HOST = /^[a-z0-9.-]*[a-z]$/;
 
 function isHere(address: string): boolean {
-  const plain = address.replace(/^::ffff:/, '');
-  return plain.startsWith('127.') || plain === '::1';
+  return address.startsWith('127.') || address === '::1';
 }
-
-const NO_BEHAVIOUR: Behaviour = {
-  pathPattern: '',
-  index: -1,
-  origins: [],
-  failoverStatuses: new Set(),
-  allowedMethods: new Set(),
-  caching: 'off',
-  compress: false,
-  originHeaders: 'all',
-  viewerRequest: [],
-  originRequest: [],
-  originResponse: [],
-  viewerResponse: [],
-};
-const NO_DISTRIBUTION: Distribution = { id: '', domains: [], behaviours: [], shieldRegion: undefined };

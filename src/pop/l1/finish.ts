@@ -1,4 +1,4 @@
-import { endToEnd, type HeaderField, hasHeader, headerOf, withoutHeaders } from '../headers.ts';
+import { endToEnd, type HeaderField } from '../headers.ts';
 import { TARGETED_FIELDS } from '../l2/targeted.ts';
 import type { Layer, PopRequest, PopResponse, RequestContext, Timing } from '../request-path.ts';
 
@@ -13,28 +13,42 @@ export interface Told {
 }
 
 /** Fields that are said here, whatever an origin says. */
-const OWN = [
+const OWN: ReadonlySet<string> = new Set([
   'x-cache',
   'x-amz-cf-pop',
   'x-amz-cf-id',
   'x-isochrone-pop',
   'x-isochrone-link',
   ...TARGETED_FIELDS,
-];
+]);
 
-/** The headers that a client gets. */
+/** What a name is, and what a value may not hold (RFC 9110 §5): a line's end would begin another field. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+/** Names that were found well-formed: the same come again and again. */
+const soundNames = new Set<string>();
+const SOUND_NAMES_MAX = 1_000;
+
+/** The headers that a client gets. Throws where one cannot be written. */
 export function clientHeaders(
   response: PopResponse,
   request: PopRequest,
   context: RequestContext,
   told: Told,
 ): HeaderField[] {
-  const headers = withoutHeaders(endToEnd(response.headers), ...OWN);
-  const via = headerOf(headers, 'via');
-  const others = via === undefined ? headers : withoutHeaders(headers, 'via');
-  const name = `1.1 ${context.pop.code.toLowerCase()} (Isochrone)`;
-  others.push(
-    ['via', via === undefined ? name : `${via}, ${name}`],
+  const headers: HeaderField[] = [];
+  let via = '';
+  let hasTiming = false;
+  for (const field of endToEnd(response.headers)) {
+    const [name, value] = field;
+    if (OWN.has(name)) continue;
+    check(field);
+    if (name === 'server-timing') hasTiming = true;
+    if (name === 'via') via += `${value}, `;
+    else headers.push(field);
+  }
+  headers.push(
+    ['via', `${via}1.1 ${context.pop.code.toLowerCase()} (Isochrone)`],
     ['x-cache', `${response.result} from isochrone`],
     ['x-amz-cf-pop', told.edgeLocation],
     ['x-amz-cf-id', request.requestId],
@@ -42,9 +56,16 @@ export function clientHeaders(
     ['x-isochrone-link', context.link.id],
   );
   // The POP's own page tells its own.
-  if (response.from !== 'l1' || told.isTraced || !hasHeader(others, 'server-timing'))
-    others.push(['server-timing', serverTiming(response, request, context, told)]);
-  return others;
+  if (response.from !== 'l1' || told.isTraced || !hasTiming)
+    headers.push(['server-timing', serverTiming(response, request, context, told)]);
+  return headers;
+}
+
+/** Throws where a field that came from elsewhere is none. */
+function check([name, value]: HeaderField): void {
+  if ((!soundNames.has(name) && !TOKEN.test(name)) || NO_VALUE.test(value))
+    throw new Error(`a response has a field that cannot be written: ${JSON.stringify(name)}`);
+  if (soundNames.size < SOUND_NAMES_MAX) soundNames.add(name);
 }
 
 const LAYER_NAMES: Readonly<Record<Layer, string>> = {
@@ -63,30 +84,32 @@ function serverTiming(
   told: Told,
 ): string {
   const { result, from } = response;
-  const metrics: string[] = [];
-  if (result === 'Hit') metrics.push('cdn-cache-hit');
-  else if (result === 'RefreshHit') metrics.push('cdn-cache-refresh');
-  else if (result === 'Miss') metrics.push('cdn-cache-miss');
-  metrics.push(`cdn-pop;desc="${told.edgeLocation}"`, `cdn-rid;desc="${request.requestId}"`);
-  if (result === 'Hit' || result === 'RefreshHit') metrics.push(`cdn-hit-layer;desc="${LAYER_NAMES[from]}"`);
-  const connect = sum(context.timings, 'connect');
+  const isHit = result === 'Hit' || result === 'RefreshHit';
+  let said = '';
+  if (result === 'Hit') said = 'cdn-cache-hit, ';
+  else if (result === 'RefreshHit') said = 'cdn-cache-refresh, ';
+  else if (result === 'Miss') said = 'cdn-cache-miss, ';
+  said += `cdn-pop;desc="${told.edgeLocation}", cdn-rid;desc="${request.requestId}", `;
+  if (isHit) said += `cdn-hit-layer;desc="${LAYER_NAMES[from]}", `;
   const origin = sum(context.timings, 'origin');
   if (origin !== undefined) {
-    metrics.push(`cdn-upstream-layer;desc="${LAYER_NAMES[from]}"`);
-    metrics.push(`cdn-upstream-connect;dur=${(connect ?? 0).toFixed(3)}`);
-    metrics.push(`cdn-upstream-fbl;dur=${((connect ?? 0) + origin).toFixed(3)}`);
+    const connect = sum(context.timings, 'connect') ?? 0;
+    said += `cdn-upstream-layer;desc="${LAYER_NAMES[from]}", `;
+    said += `cdn-upstream-connect;dur=${connect.toFixed(3)}, `;
+    said += `cdn-upstream-fbl;dur=${(connect + origin).toFixed(3)}, `;
   }
-  metrics.push(`cdn-downstream-fbl;dur=${told.tookMs.toFixed(3)}`);
-  if (told.isTraced) {
-    for (const { layer, name, ms } of context.timings)
-      metrics.push(`iso-${layer}-${name};dur=${ms.toFixed(3)}`);
-    for (const { layer, reason } of context.skips)
-      metrics.push(`iso-skip-${layer};desc="${quotable(reason)}"`);
-    for (const place of ['rec', 'shield', 'l3', 'origin'])
-      if (context.logFields.has(place))
-        metrics.push(`iso-at-${place};desc="${context.logFields.get(place)}"`);
-  }
-  return metrics.join(', ');
+  said += `cdn-downstream-fbl;dur=${told.tookMs.toFixed(3)}`;
+  return told.isTraced ? said + waySaid(context) : said;
+}
+
+/** Each part of the way, each layer that was left out, and where the others were. */
+function waySaid({ timings, skips, logFields }: RequestContext): string {
+  let said = '';
+  for (const { layer, name, ms } of timings) said += `, iso-${layer}-${name};dur=${ms.toFixed(3)}`;
+  for (const { layer, reason } of skips) said += `, iso-skip-${layer};desc="${quotable(reason)}"`;
+  for (const place of ['rec', 'shield', 'l3', 'origin'])
+    if (logFields.has(place)) said += `, iso-at-${place};desc="${logFields.get(place)}"`;
+  return said;
 }
 
 function sum(timings: readonly Timing[], wanted: string): number | undefined {

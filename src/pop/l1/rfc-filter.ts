@@ -36,10 +36,13 @@ export function rfcFault(request: PopRequest): Refusal | undefined {
       status: 431,
       why: `the headers have more than ${HEADERS_OCTETS_MAX} octets or ${FIELDS_MAX} fields`,
     };
-  const hosts = headerLines(headers, 'host');
-  if (hosts.length > 1 || !HOST.test(host)) return { status: 400, why: 'not one valid host' };
-  return framingFault(request, httpVersion);
+  if (headerLines(headers, 'host').length > 1 || !HOST.test(host))
+    return { status: 400, why: 'not one valid host' };
+  for (const [name] of headers) if (FRAMING.has(name)) return framingFault(request, httpVersion);
+  return undefined;
 }
+
+const FRAMING: ReadonlySet<string> = new Set(['transfer-encoding', 'content-length', 'expect']);
 
 /** RFC 9112 §6.3: how long the body is must be said once and in one way. */
 function framingFault({ headers }: PopRequest, httpVersion: string): Refusal | undefined {

@@ -27,13 +27,13 @@ export function cacheKey(
   scope: string,
   request: { readonly target: string; readonly headers: HeaderList },
 ): string {
-  const parts = [scope, pathOf(request.target)];
+  let key = `${scope}\n${pathOf(request.target)}`;
   const query = selectedQuery(policy.query, queryOf(request.target));
-  if (query !== '') parts.push(`?${query}`);
+  if (query !== '') key += `\n?${query}`;
   if (policy.headers.kind === 'only')
-    for (const name of policy.headers.names) parts.push(`${name}:${headerOf(request.headers, name) ?? '-'}`);
-  if (policy.cookies.kind !== 'none') parts.push(`;${selectedCookies(policy.cookies, request.headers)}`);
-  return parts.join('\n');
+    for (const name of policy.headers.names) key += `\n${name}:${headerOf(request.headers, name) ?? '-'}`;
+  if (policy.cookies.kind !== 'none') key += `\n;${selectedCookies(policy.cookies, request.headers)}`;
+  return key;
 }
 
 /** The path in a key. */

@@ -17,7 +17,7 @@ import {
 import { respondWith, withAge } from './respond.ts';
 
 /** What lies behind a cache. Never rejects: what goes wrong is a response with a `fault`. */
-export type Upstream = (request: PopRequest, context: RequestContext) => Promise<PopResponse>;
+export type Upstream = (request: PopRequest, context: RequestContext) => PopResponse | Promise<PopResponse>;
 
 /** What a `SharedCache` needs. */
 export interface CacheOptions {
@@ -65,13 +65,13 @@ export class SharedCache {
     this.#keepMax = Math.floor(options.octetsMax * OBJECT_SHARE);
   }
 
-  /** Answers a GET or HEAD out of the cache or from upstream. */
+  /** Answers a GET or HEAD out of the cache, at once, or from upstream. */
   handle(
     request: PopRequest,
     context: RequestContext,
     policy: CachePolicy,
+    key = cacheKey(policy, context.distribution.id, request),
   ): PopResponse | Promise<PopResponse> {
-    const key = cacheKey(policy, context.distribution.id, request);
     const nowMs = this.#options.clock.nowMs();
     const stored = this.#store.find(key, request.headers);
     const state = stored === undefined ? 'stale' : usability(stored.freshness, nowMs);

@@ -9,8 +9,8 @@ export function serverOf(key: string, works: readonly boolean[]): number | undef
   const hash = hashText(key);
   let best: number | undefined;
   let bestWeight = -1;
-  for (const [index, isWorking] of works.entries()) {
-    if (!isWorking) continue;
+  for (let index = 0; index < works.length; index++) {
+    if (works[index] !== true) continue;
     const weight = mix32(hash ^ mix32(index + 1));
     if (weight <= bestWeight) continue;
     bestWeight = weight;

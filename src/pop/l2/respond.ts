@@ -22,7 +22,7 @@ export function respondWith(
   given: { readonly nowMs: number; readonly from: Layer; readonly result: ResultType },
 ): PopResponse {
   const { nowMs, from, result } = given;
-  const headers = withAge(kept, nowMs);
+  const headers = withAge(kept, nowMs, 'content-length');
   const { status, body } = kept;
   if (status === 200 && isNotModified(request.headers, headers, nowMs))
     return { status: 304, headers: headersOf304(headers), body: undefined, from, result };
@@ -31,18 +31,21 @@ export function respondWith(
   const ranges = isWhole ? undefined : parseRanges(wanted, body.length);
   if (ranges !== undefined)
     return partOf({ ...kept, headers }, ranges, { from, result, id: request.requestId });
-  const sized = withLength(headers, status === 204 ? undefined : body.length);
-  return { status, headers: sized, body: request.method === 'HEAD' ? undefined : body, from, result };
+  if (status !== 204) headers.push(['content-length', String(body.length)]);
+  return { status, headers, body: request.method === 'HEAD' ? undefined : body, from, result };
 }
 
-/** The headers with the age of now in place of that which came. */
+/** The headers with the age of now in place of that which came, and without another field. */
 export function withAge(
   { headers, freshness }: Pick<Kept, 'headers' | 'freshness'>,
   nowMs: number,
+  without?: string,
 ): HeaderField[] {
+  const aged: HeaderField[] = [];
+  for (const field of headers) if (field[0] !== 'age' && field[0] !== without) aged.push(field);
   const ageMs = currentAgeMs(freshness, nowMs);
-  const age = Number.isFinite(ageMs) ? Math.floor(ageMs / 1000) : AGE_UNKNOWN;
-  return [...withoutHeaders(headers, 'age'), ['age', String(age)]];
+  aged.push(['age', String(Number.isFinite(ageMs) ? Math.floor(ageMs / 1000) : AGE_UNKNOWN)]);
+  return aged;
 }
 
 /** RFC 9111 §1.2.2: what cannot be said is said as this. */
