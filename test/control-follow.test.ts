@@ -11,7 +11,16 @@ import { openImage, rowOf, STEERING_VERSION, type SteeringImage, sourceOf } from
 import { ROW } from '../src/steering/image-layout.ts';
 import { createMaintenance } from '../src/steering/maintenance.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import { again, answer, closeStages, decider, fleet, opened, stage } from './helpers/control-stage.ts';
+import {
+  again,
+  answer,
+  closeStages,
+  decider,
+  fleet,
+  opened,
+  putUnwell,
+  stage,
+} from './helpers/control-stage.ts';
 import { PLACES_DIGEST, START_MS } from './helpers/steering-world.ts';
 
 after(closeStages);
@@ -35,15 +44,7 @@ test('a name server follows the table and the drains; older and damaged ones are
   });
   await follow.lookNow();
   assert.equal(taken.at(-1)?.epoch, 1);
-  await store.putReport({
-    pop: 'PC',
-    atMs: 1,
-    source: 'modelled',
-    loadRps: 0,
-    capacityRps: 1,
-    healthy: false,
-    links: [],
-  });
+  await putUnwell(store, 'PC');
   await store.setOverride('PA', { pop: 'PA', state: 'drain', reason: 'x', sinceMs: START_MS });
   await again(on);
   await follow.lookNow();

@@ -4,7 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { manualClock } from '../src/base/clock.ts';
 import { POP_DOWN, POP_DRAINED } from '../src/base/pop-state.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import { again, answer, breakable, closeStages, opened, stage, until } from './helpers/control-stage.ts';
+import {
+  again,
+  answer,
+  breakable,
+  closeStages,
+  opened,
+  putUnwell,
+  stage,
+  until,
+} from './helpers/control-stage.ts';
 import { START_MS } from './helpers/steering-world.ts';
 
 after(closeStages);
@@ -97,15 +106,7 @@ test('with the store away the last table stays, overrides end by the clock; back
 
 test('a loop that starts with the store away takes up what is there when it comes', async () => {
   const first = await stage();
-  await first.store.putReport({
-    pop: 'PA',
-    atMs: 1,
-    source: 'modelled',
-    loadRps: 0,
-    capacityRps: 1,
-    healthy: false,
-    links: [],
-  });
+  await putUnwell(first.store, 'PA');
   await again(first);
   await first.control.close();
   const door = breakable(first.store);
@@ -153,15 +154,7 @@ test('after the store was away, POPs that did not report again yet are not taken
 
 test('epochs go on after those of the store and of the snapshot; a restart moves nobody', async () => {
   const first = await stage();
-  await first.store.putReport({
-    pop: 'PA',
-    atMs: 1,
-    source: 'modelled',
-    loadRps: 0,
-    capacityRps: 1,
-    healthy: false,
-    links: [],
-  });
+  await putUnwell(first.store, 'PA');
   await again(first);
   assert.equal(answer(first.images.at(-1), 2), 'PB');
   await first.control.close();

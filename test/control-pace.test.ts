@@ -64,6 +64,27 @@ test("an agent's news brings a tick at once, also when one is under way", async 
   await on.control.close();
 });
 
+test('of two who report on one POP the last word before a tick counts; news bring a tick of their own', async () => {
+  const on = await stage();
+  const says = (atMs: number, isNews = false) =>
+    on.store.putReport(
+      { pop: 'PA', atMs, source: 'measured', loadRps: 0, capacityRps: 1, healthy: true, links: [] },
+      isNews,
+    );
+  const heard = (): number | undefined => on.control.stats().reportedAtMs['PA'];
+  const [fed, agents, news] = [1, 2, 3];
+  // An agent that shares the ticks' clock speaks just before each of them: the other is not heard.
+  for (let second = 0; second < 5; second++) {
+    await says(fed);
+    await says(agents);
+    await again(on);
+    assert.equal(heard(), agents);
+  }
+  await says(news, true);
+  await until(() => heard() === news);
+  await on.control.close();
+});
+
 test('moves for their gain alone are published every two seconds, others at once', async () => {
   const on = await stage();
   const measure = async (rttMs: Record<string, number>) => {

@@ -1,17 +1,16 @@
 import type { Client } from '../answer/context.ts';
 import { type AccessList, permits } from '../base/access-list.ts';
 import { type Address, emptyAddress } from '../base/address.ts';
-import { type CloseReason, countDrop, type RefuseReason, type ServerCounters } from './counters.ts';
+import { type CloseReason, countDrop, type RefuseReason } from './counters.ts';
 import { countAccepted, countRefused } from './counters-streams.ts';
-import type { Handler, TransferHandler } from './handler.ts';
-import { ADDRESS, type Arena, TCP_MESSAGE_MAX } from './native-arena.ts';
-import { control, DATA, type Epoll } from './native-epoll.ts';
-import { LINUX, type Libc } from './native-libc.ts';
+import { ADDRESS, TCP_MESSAGE_MAX } from './native-arena.ts';
+import { control, DATA } from './native-epoll.ts';
+import { LINUX } from './native-libc.ts';
 import { type NativeSocket, SOCKADDR } from './native-sockets.ts';
 import { findIdle, findOldest } from './native-tcp-room.ts';
 import { closeSlot, flushSlot, readSlot, type TcpWork } from './native-tcp-stream.ts';
 import { connectionsOf, createTcpTable, type TcpSlot, takeSlot } from './native-tcp-table.ts';
-import { overdue, type TcpLimits } from './tcp-limits.ts';
+import { overdue } from './tcp-limits.ts';
 
 /** All of a thread's TCP. */
 export interface Tcp extends TcpWork {
@@ -24,15 +23,7 @@ export interface Tcp extends TcpWork {
   sweptMs: number;
 }
 
-interface TcpParts {
-  readonly libc: Libc;
-  readonly arena: Arena;
-  readonly words: Int32Array;
-  readonly handle: Handler;
-  readonly transferOf?: TransferHandler | undefined;
-  readonly counters: ServerCounters;
-  readonly limits: TcpLimits;
-  readonly epoll: Epoll;
+interface TcpParts extends Omit<TcpWork, 'table' | 'query' | 'response'> {
   readonly listeners: readonly NativeSocket[];
   readonly refuses?: ((address: Address) => boolean) | undefined;
   readonly proxies?: AccessList | undefined;

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { freePorts } from '../../src/server/listeners.ts';
 import { runProgram, runTool, startProgram, until } from '../helpers/program.ts';
 import { smallGeo } from '../helpers/small-geo.ts';
-import { hasPeer, KEY, type Peer, startServer } from '../helpers/transfer-peers.ts';
+import { hasPeer, KEY, knotHead, type Peer, startServer } from '../helpers/transfer-peers.ts';
 
 /** Catalog zones (RFC 9432): from BIND and Knot, and to them. */
 
@@ -40,35 +40,10 @@ ${['theirs', 'm1', 'm2', 'm3']
   .join('\n')}
 `;
 
-const knotConf = (folder: string, { own, knot }: Ports): string => `
-server:
-  listen: 127.0.0.1@${knot}
-  rundir: "${folder}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 2
-database:
-  storage: "${folder}/db"
-  journal-db-max-size: 16M
-control:
-  listen: "${folder}/sock"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: ${KEY.name}
-    algorithm: ${KEY.algorithm}
-    secret: ${KEY.secret}
-remote:
-  - id: other
-    address: 127.0.0.1@${own}
-    key: ${KEY.name}
-acl:
-  - id: other
-    address: 127.0.0.1
-    key: ${KEY.name}
-    action: [transfer, notify]
-template:
+const knotConf = (
+  folder: string,
+  { own, knot }: Ports,
+): string => `${knotHead(folder, { port: knot, other: own })}template:
   - id: member
     master: other
     acl: other

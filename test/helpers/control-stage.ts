@@ -135,3 +135,9 @@ export async function again(on: Stage, seconds = 1): Promise<void> {
   on.clock.advance(seconds * 1000);
   await on.control.tickNow();
 }
+
+/** A POP says of itself that it is not well. */
+export function putUnwell(store: Store, pop: string): Promise<void> {
+  const load = { loadRps: 0, capacityRps: 1, links: [] };
+  return store.putReport({ pop, atMs: 1, source: 'modelled', healthy: false, ...load });
+}

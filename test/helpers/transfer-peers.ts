@@ -119,6 +119,37 @@ const ARGUMENTS: Readonly<Record<PeerKind, (file: string) => readonly string[]>>
   bind: (file) => ['-g', '-c', file, '-n', '1', '-U', '1'],
 };
 
+/** What a Knot says of itself, of the other side and of the key; its zones come behind that. */
+export const knotHead = (folder: string, { port, other }: Pick<PeerSetup, 'port' | 'other'>): string => `
+server:
+  listen: 127.0.0.1@${port}
+  rundir: "${folder}"
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 2
+database:
+  storage: "${folder}/db"
+  journal-db-max-size: 16M
+control:
+  listen: "${folder}/sock"
+log:
+  - target: stderr
+    any: info
+key:
+  - id: ${KEY.name}
+    algorithm: ${KEY.algorithm}
+    secret: ${KEY.secret}
+remote:
+  - id: other
+    address: 127.0.0.1@${other}
+    key: ${KEY.name}
+acl:
+  - id: other
+    address: 127.0.0.1
+    key: ${KEY.name}
+    action: [transfer, notify]
+`;
+
 const CONFIGURATIONS: Readonly<Record<PeerKind, (folder: string, setup: PeerSetup) => string>> = {
   nsd: (folder, { port, other, zone, text }) => `
 server:
@@ -148,35 +179,7 @@ ${
     ? `  allow-notify: 127.0.0.1 ${KEY.name}\n  request-xfr: 127.0.0.1@${other} ${KEY.name}\n`
     : `  provide-xfr: 127.0.0.1 ${KEY.name}\n  notify: 127.0.0.1@${other} ${KEY.name}\n  store-ixfr: yes\n`
 }`,
-  knot: (folder, { port, other, zone, text }) => `
-server:
-  listen: 127.0.0.1@${port}
-  rundir: "${folder}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "${folder}/db"
-  journal-db-max-size: 16M
-control:
-  listen: "${folder}/sock"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: ${KEY.name}
-    algorithm: ${KEY.algorithm}
-    secret: ${KEY.secret}
-remote:
-  - id: other
-    address: 127.0.0.1@${other}
-    key: ${KEY.name}
-acl:
-  - id: other
-    address: 127.0.0.1
-    key: ${KEY.name}
-    action: [transfer, notify]
-zone:
+  knot: (folder, { port, other, zone, text }) => `${knotHead(folder, { port, other })}zone:
   - domain: ${zone}
     file: "${folder}/zone"
     acl: other
