@@ -175,7 +175,41 @@ test('every query of every panel finds data', { skip: withoutRedis() }, async (t
   for (const { what, expr } of panels)
     if ((await numbersOf(expr)).length === 0) empty.push(`${what}: ${filledIn(expr)}`);
   t.diagnostic(`${panels.length} queries of ${dashboards.length} dashboards`);
+  for (const expr of [
+    'sum by (reason) (isochrone_regret_seconds)',
+    'sum by (scope) (isochrone_dns_ecs_answers_total)',
+  ])
+    t.diagnostic(`${expr}: ${JSON.stringify(await numbersOf(expr))}`);
   assert.deepEqual(empty, []);
+});
+
+/** The first name of a metric of ours, with a letter too many. */
+function misspelt(expr: string): string {
+  return expr.replace(/\bisochrone_[a-z_]+/, (name) => name.replace(/_(?=[a-z]+$)/, '_x'));
+}
+
+test('each query finds nothing once its first metric is misspelt', { skip: withoutRedis() }, async (t) => {
+  // `or vector(0)` and counts of nothing give nought: their names are held against what there is, below.
+  const strict = panels.filter(({ expr }) => expr.includes('isochrone_') && !expr.includes('vector(0)'));
+  t.diagnostic(`${strict.length} queries`);
+  const blind: string[] = [];
+  for (const { what, expr } of strict)
+    if ((await numbersOf(misspelt(expr))).length > 0) blind.push(`${what}: ${misspelt(expr)}`);
+  assert.deepEqual(blind, []);
+});
+
+test('every metric that panels and alerts name is one that Prometheus has heard of', {
+  skip: withoutRedis(),
+}, async () => {
+  const heard = await fetch(`${prometheus}/api/v1/metadata`).then((reply) => reply.json());
+  const known = new Set(Object.keys((heard as { data: object }).data));
+  const texts = [...panels.map(({ expr }) => expr), readFileSync(RULES, 'utf8').replace(/#.*/g, '')];
+  const unknown = texts
+    .flatMap((text) => [...text.matchAll(/\bisochrone_[a-z_]+/g)].map(([name]) => name))
+    .filter((name) => !known.has(name) && !known.has(name.replace(/_(?:bucket|sum|count)$/, '')));
+  // Of signed zones, zones from elsewhere and certificates this demo has none.
+  const absent = unknown.filter((name) => !/^isochrone_(?:zone_|tls_certificate_)/.test(name));
+  assert.deepEqual([...new Set(absent)], []);
 });
 
 test('a misspelt metric, and a misspelt label, find none', { skip: withoutRedis() }, async () => {
