@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { parsePrefix } from '../src/base/address.ts';
+import { type Prefix, parsePrefix } from '../src/base/address.ts';
 import { OperatorError } from '../src/base/errors.ts';
 import { networkKey } from '../src/base/network-key.ts';
 import { readConfig } from '../src/cli/config-file.ts';
@@ -11,8 +11,14 @@ import { createWhatIf } from '../src/cli/what-if.ts';
 import { startAdmin } from '../src/console/admin.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
 import { startRun } from '../src/lab/run.ts';
+import { createRttView } from '../src/replay/rtt.ts';
 import { flowsBetween } from '../src/replay/shares.ts';
+import type { LocatedNetwork } from '../src/steering/cells.ts';
+import { putEstimate } from '../src/steering/estimate.ts';
+import { createEstimates } from '../src/steering/estimates.ts';
 import { openImage, rowOf } from '../src/steering/image.ts';
+import { packCell, popHashes } from '../src/steering/pack.ts';
+import { decodeTerms } from '../src/steering/terms.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import { adminApi } from './helpers/admin.ts';
 import { made } from './lab/made-worlds.ts';
@@ -56,7 +62,7 @@ test('without a POP: its clients go where the engine sends them, and no load is 
   const demand = CLIENTS.map(({ network }) => ({ network, rps: rpsOf(network), service }));
   await store.putDemand('FRA', demand);
   const popIn = (table: typeof image, at: (typeof CLIENTS)[number]): string => {
-    const key = networkKey(parsePrefix(at.network) as Exclude<ReturnType<typeof parsePrefix>, string>);
+    const key = networkKey(parsePrefix(at.network) as Prefix);
     const row = rowOf(table, 0, at.placeId, at.asn, key);
     const link = config.fleet.links[table.rows[row * (table.rows.length / table.rowCount)] ?? -1];
     return config.fleet.pops[link?.popIndex ?? -1]?.code ?? '';
@@ -80,6 +86,35 @@ test('without a POP: its clients go where the engine sends them, and no load is 
     rttChangeMs.mean > 0 && Math.abs(rttChangeMs.mean - (moved?.toMs ?? 0) + (moved?.fromMs ?? 0)) < 1e-6,
   );
   assert.match(view.basis, /^modelled: .*the demand that the POPs report.*0\.0 % of the demand/);
+});
+
+test('the round-trip times of a network owe nothing to the one that was looked at before', () => {
+  const { image } = questions();
+  const { fleet } = config;
+  const { hashes } = popHashes(fleet.pops.map(({ code }) => code));
+  const estimates = createEstimates(CLIENTS.length);
+  for (const [cell, pop, level] of [
+    [0, 0, 20],
+    [0, 1, 300],
+    [1, 0, 50],
+  ] as const) {
+    const saved = { level, deviation: 1, last: level, bursts: 5, modelled: false, atMs: NOW_MS };
+    putEstimate(estimates, { cell, pop }, saved);
+  }
+  const packed = new Map(
+    CLIENTS.map(({ network }, cell) => {
+      return [network, packCell(estimates, cell, { popHashes: hashes, nowMs: NOW_MS }) as Uint8Array];
+    }),
+  );
+  const terms = decodeTerms(image.termsText);
+  const view = () => createRttView({ fleet, geometry: places, terms, packed, nowMs: NOW_MS });
+  const [one, other] = CLIENTS.map(({ network, placeId, asn }) => {
+    return { placeId, asn, network: networkKey(parsePrefix(network) as Prefix) };
+  }) as [LocatedNetwork, LocatedNetwork];
+  const alone = [...view().of(other)];
+  const both = view();
+  assert.ok((both.of(one)[1] as number) > 200);
+  assert.deepEqual([...both.of(other)], alone);
 });
 
 test('what POPs lose goes to those that gain, the largest first', () => {

@@ -49,9 +49,12 @@ export function createRttView({ fleet, geometry, terms, packed, nowMs }: RttSour
   const source = { params, estimates, distances, priorBiasMs: arrays.priorBiasMs };
   let isMeasured = false;
   const take = (cell: number, key: string | undefined): boolean => {
+    // Whoever was looked at before left theirs here.
+    dropCell(estimates, cell);
     const octets = key === undefined ? undefined : packed.get(key);
     const lastMs = octets && unpackCell(estimates, cell, octets, popOf);
-    if (lastMs !== undefined && nowMs - lastMs <= ENTRY_EXPIRY_MS) {
+    if (lastMs === undefined) return false;
+    if (nowMs - lastMs <= ENTRY_EXPIRY_MS) {
       isMeasured = true;
       return true;
     }
