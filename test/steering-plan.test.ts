@@ -160,9 +160,23 @@ test('a network whose first POP cannot be beaten knows of a second one all the s
   for (const [network, pops] of popsOf) assert.ok(pops.size >= 2, `${network}: ${[...pops]}`);
 });
 
+test('the best of the others is found out too, as far as it promises anything should the first go', () => {
+  const { step } = lab({ networks: TILES.length });
+  const sent = Array.from({ length: 16 }, () => step()).flat();
+  for (let network = FIRST_KEY; network < FIRST_KEY + TILES.length; network++) {
+    const at = TILES[placeOf(network) - 2] as number;
+    const byDistance = [...POPS.keys()].sort(
+      (one, other) => Math.abs((POPS[one] as number) - at) - Math.abs((POPS[other] as number) - at),
+    );
+    const known = new Set(sent.filter((burst) => burst.network === network).map((burst) => burst.popIndex));
+    for (const pop of byDistance.slice(0, 2)) assert.ok(known.has(pop), `${at} degrees: ${[...known]}`);
+  }
+});
+
 test('a network whose best POP becomes slow is explored again within a minute, and only then', () => {
   const { step } = lab({ networks: 1 });
-  const before = Array.from({ length: 60 }, () => step()).flat();
+  // Not for so long that audits have come to all POPs.
+  const before = Array.from({ length: 16 }, () => step()).flat();
   const known = new Set(before.map(({ popIndex }) => popIndex));
   assert.ok(known.size < POPS.length, 'some POPs are not worth a burst');
   const slow = (burst: PlannedBurst): number => (known.has(burst.popIndex) ? 150 : 0);

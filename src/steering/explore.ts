@@ -2,7 +2,7 @@ import { believe, type GeoTrust, type Measured, TRUST_AT_FIRST } from './belief.
 import { placeOf } from './cells.ts';
 import { burstsOf, ENTRIES, firstEntry, levelMs, popAt } from './estimates.ts';
 import { clearTried, type Planner, stopMs } from './planner.ts';
-import { bestByLikeness, bestRepeat, bestUnmeasured, type Worth } from './worth.ts';
+import { bestByLikeness, bestRepeat, bestUnmeasured, type Prospect, type Worth } from './worth.ts';
 
 /** A network that was explored is looked at again after so many refreshings. */
 const EXPLORE_REFRESHES = 150;
@@ -11,6 +11,8 @@ const WORSE_MS = 3;
 const WORSE_SHARE = 0.15;
 /** It is looked for a better one after so long, ms. */
 const WORSE_FOR_MS = 30_000;
+/** What is won only when the best POP goes must be so many times as much to be worth a burst. */
+const NEXT_STOPS = 2;
 /** Networks that the trust in the geo database at first is worth. */
 const TRUST_NETWORKS = 25;
 
@@ -40,7 +42,24 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   if (planner.exploreAtMs[index] === 0) noteExplored(planner, leaf);
   planner.knownMs[index] = bestMs(planner, leaf);
   planner.exploreAtMs[index] = nowMs + EXPLORE_REFRESHES * source.params.probeRefreshMs;
-  return [];
+  const next = planner.burstsPerNetworkMax === Infinity ? bestWithoutFirst(planner, leaf, up) : undefined;
+  if (next === undefined || next.ms < NEXT_STOPS * stopMs(planner)) return [];
+  planner.promiseMs[index] = stopMs(planner);
+  return [next.pop];
+}
+
+/**
+ * The burst that would promise most if the best POP measured were out: whoever loses it, or finds it too dear,
+ * is to go to the right one at once, and a forecast is to know which that is. After `bestFresh`, whose
+ * belief holds.
+ */
+function bestWithoutFirst(planner: Planner, leaf: number, up: readonly Measured[]): Worth | undefined {
+  const { excluded, extraMs } = planner;
+  const scoreMs = ({ pop, ms }: Measured): number => ms + (extraMs[pop] as number);
+  const [first, ...others] = up.toSorted((one, other) => scoreMs(one) - scoreMs(other));
+  if (first === undefined) return undefined;
+  excluded[first.pop] = 1;
+  return mostPromising(planner, leaf, { measured: others, excluded, extraMs });
 }
 
 /**
@@ -98,13 +117,28 @@ function beginsAgain(planner: Planner, index: number, nowMs: number): boolean {
 }
 
 function bestFresh(planner: Planner, leaf: number, measured: readonly Measured[]): Worth | undefined {
-  const { source, atlas, belief, library, excluded, extraMs } = planner;
-  const prospect = { measured: measured.filter(({ pop }) => source.down[pop] === 0), excluded, extraMs };
+  const { source, atlas, belief, excluded, extraMs } = planner;
+  if (isLocated(planner, leaf)) {
+    const placeId = placeOf(source.cells, leaf);
+    const claimKm = claimKmOf(planner, leaf);
+    const trust = trustOf(planner);
+    believe(atlas, { geometry: source.geometry, placeId, claimKm, measured, trust }, belief);
+  }
+  const up = measured.filter(({ pop }) => source.down[pop] === 0);
+  return mostPromising(planner, leaf, { measured: up, excluded, extraMs });
+}
+
+/** The POP not measured yet that promises most, by what is believed of where the network is. */
+function mostPromising(planner: Planner, leaf: number, prospect: Prospect): Worth | undefined {
+  const { atlas, belief, library } = planner;
   if (!isLocated(planner, leaf)) return bestByLikeness(library, leaf, prospect);
+  return bestUnmeasured(atlas, claimKmOf(planner, leaf), belief, prospect);
+}
+
+/** From where a network is claimed to be to each POP, km. */
+function claimKmOf({ source, popCount }: Planner, leaf: number): Float32Array {
   const placeId = placeOf(source.cells, leaf);
-  const claimKm = source.distances.subarray(placeId * planner.popCount, (placeId + 1) * planner.popCount);
-  believe(atlas, { geometry: source.geometry, placeId, claimKm, measured, trust: trustOf(planner) }, belief);
-  return bestUnmeasured(atlas, claimKm, belief, prospect);
+  return source.distances.subarray(placeId * popCount, (placeId + 1) * popCount);
 }
 
 /** Whether geography says anything about a cell. */
