@@ -10,6 +10,7 @@ import { processTerminal } from '../src/cli/terminal.ts';
 import { createWhatIf } from '../src/cli/what-if.ts';
 import { startAdmin } from '../src/console/admin.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
+import type { ForeseenPop } from '../src/lab/foreseen.ts';
 import { startRun } from '../src/lab/run.ts';
 import { createRttView } from '../src/replay/rtt.ts';
 import { flowsBetween } from '../src/replay/shares.ts';
@@ -81,7 +82,9 @@ test('without a POP: its clients go where the engine sends them, and no load is 
   const [moved] = worst;
   assert.deepEqual([moved?.fromPop, Math.round(100 * (moved?.share ?? 0))], [home, 90]);
   assert.match(moved?.place ?? '', /Frankfurt am Main, DE/);
-  assert.equal(pops.find(({ code }) => code === moved?.toPop)?.afterRps, 900);
+  const gained = pops.find(({ code }) => code === moved?.toPop);
+  // Nothing was measured: there is nothing to draw from.
+  assert.deepEqual([gained?.lowRps, gained?.afterRps, gained?.highRps], [900, 900, 900]);
   assert.ok(
     rttChangeMs.mean > 0 && Math.abs(rttChangeMs.mean - (moved?.toMs ?? 0) + (moved?.fromMs ?? 0)) < 1e-6,
   );
@@ -167,13 +170,35 @@ async function start(api: ReturnType<typeof adminApi>): Promise<string> {
   return admin.url;
 }
 
+/** Fixed, and in order: `npm run test:forecast` has many more, and says what is to be expected. */
+const SEEDS = [1, 2, 3];
+
 test('the load that is foreseen without a POP is what the simulator then measures', (t) => {
-  const sizes = { pops: 12, cells: 246, capacity: 1.5, ticks: 80, eventTick: 40, seed: 2 };
-  const run = startRun({ world: made('capacity', sizes), policy: 'isochrone', foresees: true });
-  while (run.step());
-  const [loss, ...more] = run.result().foreseen;
-  assert.ok(loss !== undefined && more.length === 0);
-  assert.deepEqual([loss.tick, loss.measuredTick, loss.pops.length], [40, 79, 11]);
-  t.diagnostic(`without ${loss.without}: at worst ${(100 * loss.worstError).toFixed(2)} % off`);
-  assert.ok(loss.worstError < 0.05);
+  const pops: ForeseenPop[] = [];
+  for (const seed of SEEDS) {
+    const sizes = { pops: 12, cells: 246, capacity: 1.5, ticks: 80, eventTick: 40, seed };
+    const run = startRun({ world: made('capacity', sizes), policy: 'isochrone', foresees: true });
+    while (run.step());
+    const [loss, ...more] = run.result().foreseen;
+    assert.ok(loss !== undefined && more.length === 0);
+    const { tick, measuredFrom, measuredTick, without, worstError } = loss;
+    assert.deepEqual([tick, measuredFrom, measuredTick, loss.pops.length], [40, 60, 79, 11]);
+    assert.equal(worstError, Math.max(...loss.pops.map(({ error }) => error)));
+    const near = loss.pops.filter(({ error }) => error <= 0.05).length;
+    const worst = `at worst ${(100 * worstError).toFixed(1)} % off`;
+    t.diagnostic(`seed ${seed}, without ${without}: ${near} of 11 POPs within 5 %, ${worst}`);
+    pops.push(...loss.pops);
+  }
+  const errors = pops.map(({ error }) => error).sort((a, b) => a - b);
+  const shareOf = (is: (pop: ForeseenPop) => boolean): number => pops.filter(is).length / pops.length;
+  assert.ok((errors[Math.floor(errors.length / 2)] as number) < 0.02, `the median of ${errors}`);
+  // Of 20 worlds 95 % are, and no more of those of a simulator with other luck.
+  const near = shareOf(({ error }) => error <= 0.05);
+  assert.ok(near >= 0.8, `${near} of the POPs within 5 %: ${errors}`);
+  const likely = shareOf(
+    ({ lowRps, highRps, measuredRps }) => lowRps <= measuredRps && measuredRps <= highRps,
+  );
+  assert.ok(likely >= 0.8, `${likely} of the POPs between what was likely`);
+  for (const { lowRps, foreseenRps, highRps } of pops)
+    assert.ok(lowRps <= foreseenRps && foreseenRps <= highRps);
 });

@@ -87,7 +87,7 @@ function decideBoth(
   const oldDemand = before === after ? demand : demandOf(before, asked, of);
   return {
     before: decideSide(before, oldDemand, { name: names.before, without: [] }),
-    after: decideSide(after, demand, { name: names.after, without }),
+    after: decideSide(after, demand, { name: names.after, without, hasRanges: true }),
   };
 }
 
@@ -125,12 +125,20 @@ function reportOf(of: {
   const pops = comparison.pops.map(({ code, beforeQps, afterQps, beforePeakQps, afterPeakQps }) => {
     const pop = fleet.find((one) => one.code === code);
     const terms = pop === undefined ? undefined : sides.after.terms.pops[pop.index];
+    const range = pop === undefined ? undefined : sides.after.ranges?.[pop.index];
+    const peakRps = requestsPerQuery * afterPeakQps;
     return {
       code,
       beforeRps: requestsPerQuery * beforeQps,
       afterRps: requestsPerQuery * afterQps,
       beforePeakRps: requestsPerQuery * beforePeakQps,
-      afterPeakRps: requestsPerQuery * afterPeakQps,
+      afterPeakRps: peakRps,
+      ...(range === undefined
+        ? {}
+        : {
+            afterLowRps: Math.max(0, peakRps + range.lowRps - range.rps),
+            afterHighRps: peakRps + range.highRps - range.rps,
+          }),
       capacityRps: terms?.capacityRps ?? pop?.capacityRps ?? Number.NaN,
     };
   });

@@ -7,13 +7,16 @@ import { buildRowMap } from '../answer/row-map.ts';
 import { parsePrefix } from '../base/address.ts';
 import { popStateWords } from '../base/pop-state.ts';
 import type { Config } from '../config/config.ts';
+import { type LoadRange, loadRanges } from '../replay/draws.ts';
 import {
   createForesight,
   type Foreseen,
   type Foresight,
   type ForesightGround,
+  type KnownWorld,
   type SavedCell,
 } from '../replay/foresee.ts';
+import { loadOf } from '../replay/load.ts';
 import type { LoggedQuestion } from '../replay/questions.ts';
 import { createRttView, type RttView } from '../replay/rtt.ts';
 import { type Answering, createAnswering } from '../server/answering.ts';
@@ -53,6 +56,11 @@ export interface Side {
   readonly answering: Answering;
   readonly terms: SteeringTerms;
   readonly rtt: RttView;
+  /**
+   * By POP index: what it gets in the log's busiest window, and between what that is likely to be,
+   * requests/s; absent where nothing was measured, or nobody asked.
+   */
+  readonly ranges?: readonly (LoadRange & { readonly rps: number })[] | undefined;
   /** What its answers were decided with, in words. */
   readonly basis: string;
 }
@@ -97,16 +105,18 @@ async function estimatesIn(config: Config, url: string): Promise<Map<string, Uin
   return found;
 }
 
-/** Decides for the demand of a log, and makes that the table of a side. `without`: POPs that are away. */
+/**
+ * Decides for the demand of a log, and makes that the table of a side. `without`: POPs that are away;
+ * `hasRanges`: says how sure the loads are, too.
+ */
 export function decideSide(
   ground: Ground,
   demand: readonly LocatedDemand[],
-  how: { readonly name: string; readonly without: readonly string[] },
+  how: { readonly name: string; readonly without: readonly string[]; readonly hasRanges?: boolean },
 ): Side {
   const { world, image, estimates, nowMs } = ground;
   const { config, places } = world;
-  const decided =
-    estimates.size === 0 && image !== undefined ? asSaved(image) : anew(ground, demand, how.without);
+  const decided = estimates.size === 0 && image !== undefined ? asSaved(image) : anew(ground, demand, how);
   const popState = popStateWords(config.fleet.pops.length);
   const out = [...ground.out, ...how.without];
   for (const { code, index } of config.fleet.pops) if (out.includes(code)) popState[index] = 1;
@@ -114,10 +124,10 @@ export function decideSide(
   const rows = buildRowMap(answering.clients(), decided.image);
   const table = answering.setTable(decided.image.bytes, rows);
   if (typeof table === 'string') throw new Error(`the table that was decided is refused: ${table}`);
-  const { terms, basis } = decided;
+  const { terms, basis, ranges } = decided;
   const { fleet } = config;
   const rtt = createRttView({ fleet, geometry: places, terms, packed: estimates, nowMs });
-  return { name: how.name, world, answering, terms, rtt, basis };
+  return { name: how.name, world, answering, terms, rtt, basis, ranges };
 }
 
 /** The saved table as it is: what is out goes to the next in each row. */
@@ -125,32 +135,39 @@ function asSaved(image: SteeringImage) {
   const basis =
     `the saved table of epoch ${image.epoch} as it is: clients of a POP that is away get the next of their ` +
     'row, whatever its load; round-trip times by distance (modelled), for no estimates were given (--store)';
-  return { image, terms: decodeTerms(image.termsText), basis };
+  return { image, terms: decodeTerms(image.termsText), basis, ranges: undefined };
 }
 
-function anew(ground: Ground, demand: readonly LocatedDemand[], without: readonly string[]) {
+function anew(
+  ground: Ground,
+  demand: readonly LocatedDemand[],
+  { without, hasRanges = false }: { readonly without: readonly string[]; readonly hasRanges?: boolean },
+) {
   const { estimates } = ground;
-  const { foresight, whole } = asThingsAre(ground, demand);
-  const {
-    image: decided,
-    terms,
-    ticks,
-    isSettled,
-  } = without.length === 0 ? whole : foresight.settle(without);
-  const known =
+  const { deciding, known, foresight, whole } = asThingsAre(ground, demand);
+  const decided = without.length === 0 ? whole : foresight.settle(without);
+  const { image, terms, ticks, isSettled } = decided;
+  const from =
     estimates.size === 0
       ? 'geography alone (modelled)'
       : `the estimates of ${formatCount(estimates.size)} cells in the store`;
   const rest = isSettled ? 'at rest' : 'not at rest';
   const basis =
-    `decided by the production engine from ${known}, for the demand of the log's busiest window; ` +
+    `decided by the production engine from ${from}, for the demand of the log's busiest window; ` +
     `${rest} after ${ticks} ticks`;
-  return { image: decided, terms, basis };
+  if (!hasRanges || estimates.size === 0) return { image, terms, basis, ranges: undefined };
+  const plainRps = loadOf(decided, { fleet: deciding.fleet, groupCount: deciding.groups.length, demand });
+  const ranges = loadRanges(deciding, known, { without, plainRps }).map((range, pop) => {
+    return { ...range, rps: plainRps[pop] as number };
+  });
+  return { image, terms, basis, ranges };
 }
 
 /** An engine that came to rest as things are, before anything is taken away. */
 interface AtRest {
   readonly demand: readonly LocatedDemand[];
+  readonly deciding: ForesightGround;
+  readonly known: KnownWorld;
   readonly foresight: Foresight;
   readonly whole: Foreseen;
 }
@@ -171,24 +188,18 @@ function asThingsAre(ground: Ground, demand: readonly LocatedDemand[]): AtRest {
     return { key, packed, at: { placeId: located.placeId, asn: located.asn } };
   });
   const isHere = (code: string): boolean => config.fleet.pops.some((pop) => pop.code === code);
-  const foresight = createForesight(
-    {
-      fleet: config.fleet,
-      geometry: places,
-      placesDigest: places.digest,
-      groups,
-      params: config.steering,
-      networks: policyNetworks,
-    } satisfies ForesightGround,
-    {
-      nowMs,
-      image,
-      estimates: saved,
-      demand,
-      overrides: out.filter(isHere).map((pop) => ({ pop, reason: 'out now' })),
-    },
-  );
-  const made = { demand, foresight, whole: foresight.settle([]) };
+  const deciding: ForesightGround = {
+    fleet: config.fleet,
+    geometry: places,
+    placesDigest: places.digest,
+    groups,
+    params: config.steering,
+    networks: policyNetworks,
+  };
+  const overrides = out.filter(isHere).map((pop) => ({ pop, reason: 'out now' }));
+  const known: KnownWorld = { nowMs, image, estimates: saved, demand, overrides };
+  const foresight = createForesight(deciding, known);
+  const made = { demand, deciding, known, foresight, whole: foresight.settle([]) };
   atRest.set(ground, made);
   return made;
 }

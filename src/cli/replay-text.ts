@@ -1,7 +1,7 @@
 import { formatNumber } from '../base/chart.ts';
 import { formatTable } from '../base/text-table.ts';
 import { DIFFERENCES } from '../replay/ledger.ts';
-import { changedFirst, type ReplayReport, signed } from '../replay/report.ts';
+import { changedFirst, likely, type ReplayReport, signed } from '../replay/report.ts';
 import { formatCount, formatMs, formatShare } from './format.ts';
 
 const POPS_SHOWN = 15;
@@ -51,18 +51,20 @@ function differenceLines({ comparison: { differences, queries } }: ReplayReport)
 function popLines({ pops, windowSeconds }: ReplayReport): string[] {
   const all = changedFirst(pops);
   const right = (title: string) => ({ title, right: true });
-  const columns = ['before', 'after', 'change', 'busiest', 'capacity', 'used'].map(right);
-  const rows = all
-    .slice(0, POPS_SHOWN)
-    .map(({ code, beforeRps, afterRps, afterPeakRps, capacityRps }) => [
+  const columns = ['before', 'after', 'change', 'busiest', 'likely', 'capacity', 'used'].map(right);
+  const rows = all.slice(0, POPS_SHOWN).map((pop) => {
+    const { code, beforeRps, afterRps, afterPeakRps, capacityRps } = pop;
+    return [
       code,
       formatCount(beforeRps),
       formatCount(afterRps),
       signed(afterRps - beforeRps),
       formatNumber(afterPeakRps),
+      likely(pop),
       Number.isNaN(capacityRps) ? 'not there' : formatCount(capacityRps),
       Number.isNaN(capacityRps) ? '' : formatShare(afterPeakRps / capacityRps),
-    ]);
+    ];
+  });
   const rest = all.length - rows.length;
   return [
     '',

@@ -46,6 +46,11 @@ export const simulateCommand: Command = {
       type: 'boolean',
       help: 'whenever POPs go, foresee the load of the others before, and measure it after',
     },
+    'other-luck': {
+      type: 'string',
+      value: 'TICK',
+      help: 'from this tick on pings have the luck of another seed: how far apart runs of a world end',
+    },
     ticks: { type: 'string', value: 'N', help: 'ticks to run (default: those of the world)' },
     seed: { type: 'string', value: 'N', help: 'seed of pings and clients (default: that of the world)' },
   },
@@ -92,6 +97,8 @@ export const simulateCommand: Command = {
 const BURSTS_MAX = 1_000_000;
 /** Decisions of one run, ticks x cells: bounds memory and time. */
 const DECISIONS_MAX = 50_000_000;
+/** A load is foreseen well within so much of it. */
+const NEAR_SHARE = 0.05;
 /** Between two looks at whether to go on, ms. */
 const LOOK_EVERY_MS = 100;
 
@@ -123,8 +130,10 @@ function wishesOf(flags: Flags): Omit<RunOptions, 'world'> & { readonly out: str
   if (!isPolicy(policy)) read.wrong(`--policy ${JSON.stringify(policy)} is none of ${POLICIES.join(', ')}`);
   const whole = (flag: string, what: string, min: number, max: number): number | undefined =>
     read.whole(flag, textFlag(flags, flag), { min, max, what });
+  const fromTick = whole('other-luck', 'a tick', 0, TICKS_MAX);
   const wishes = {
     out,
+    otherLuck: fromTick === undefined ? undefined : { fromTick },
     policy: isPolicy(policy) ? policy : 'isochrone',
     burstsPerCell: whole('bursts-per-cell', 'a number of bursts', 0, BURSTS_MAX),
     ticks: whole('ticks', 'a number of ticks', 1, TICKS_MAX),
@@ -172,9 +181,12 @@ function resultLines(
     `bursts a cell        ${burstsPerCell.toFixed(2)}`,
     `flaps a cell-hour    ${flapsPerCellHour.toFixed(3)}`,
     `demand over capacity ${formatShare(overflowMax)} at the worst tick`,
-    ...run.foreseen.map(({ tick, without, worstError, measuredTick }) => {
-      const which = `without ${without.join(', ')} from tick ${tick}`;
-      return `foreseen             ${which}: at worst ${formatShare(worstError)} off at tick ${measuredTick}`;
+    ...run.foreseen.map(({ tick, without, pops, worstError, measuredFrom, measuredTick }) => {
+      const near = pops.filter(({ error }) => error <= NEAR_SHARE).length;
+      const which = `without ${without.join(', ')} from tick ${tick}: ${near} of ${pops.length} POPs`;
+      const worst = `the worst ${formatShare(worstError)} off`;
+      const ticksMeant = `ticks ${measuredFrom} to ${measuredTick}`;
+      return `foreseen             ${which} within ${formatShare(NEAR_SHARE)}, ${worst}; mean of ${ticksMeant}`;
     }),
     `report               ${join(out, 'report.html')}`,
   ];

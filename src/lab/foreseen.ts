@@ -1,3 +1,4 @@
+import { loadRanges } from '../replay/draws.ts';
 import { createForesight, type ForesightGround, type KnownWorld } from '../replay/foresee.ts';
 import { loadOf } from '../replay/load.ts';
 import type { World, WorldEvent } from './world.ts';
@@ -8,20 +9,33 @@ export interface SavedDecision {
   readonly known: KnownWorld;
 }
 
+/** A POP that stayed: what was foreseen for it, and what it got; requests/s. */
+export interface ForeseenPop {
+  readonly pop: string;
+  readonly foreseenRps: number;
+  /** Between what it was likely to be, by how uncertain the estimates were. */
+  readonly lowRps: number;
+  readonly highRps: number;
+  /** What would have been foreseen, had been known then what was measured until the end. */
+  readonly hindsightRps: number;
+  /** Mean over the ticks that were measured, and at the last of them. */
+  readonly measuredRps: number;
+  readonly lastRps: number;
+  /** |foreseen - measured|, as a share of the larger of what was measured and a thousandth of all load. */
+  readonly error: number;
+}
+
 /** POPs that went, and what that was foreseen to bring, and brought. */
 export interface ForeseenLoss {
-  /** They went at the start of this tick; the load was measured at the end of the other. */
+  /** They went at the start of this tick; the load was measured from the second to the third, inclusive. */
   readonly tick: number;
+  readonly measuredFrom: number;
   readonly measuredTick: number;
   /** Codes of those that went. */
   readonly without: readonly string[];
   /** The others, in the world's order. */
-  readonly pops: readonly {
-    readonly pop: string;
-    readonly foreseenRps: number;
-    readonly measuredRps: number;
-  }[];
-  /** The largest difference, as a share of the larger of what was measured and a thousandth of all load. */
+  readonly pops: readonly ForeseenPop[];
+  /** The largest error of any. */
   readonly worstError: number;
 }
 
@@ -30,7 +44,7 @@ export interface Foreseer {
   /** At the start of a tick, before anything happens. */
   readonly before: (tick: number, saved: () => SavedDecision | undefined) => void;
   /** After a tick. */
-  readonly after: (tick: number, loadRps: Float64Array) => void;
+  readonly after: (tick: number, loadRps: Float64Array, saved: () => SavedDecision | undefined) => void;
   readonly losses: () => readonly ForeseenLoss[];
 }
 
@@ -38,59 +52,87 @@ const LOSSES: readonly WorldEvent['event'][] = ['pop-down', 'drain'];
 /** Loads below this share of all are small: they are held to it, not to themselves. */
 const SMALL_SHARE = 1e-3;
 
-/** A foreseer for a world that runs for so many ticks. */
-export function createForeseer({ events, pops }: World, ticks: number): Foreseer {
+/** What was foreseen at a tick, and the ticks at which it is measured. */
+interface Foreseen {
+  readonly tick: number;
+  readonly from: number;
+  readonly until: number;
+  readonly gone: readonly number[];
+  readonly saved: SavedDecision;
+  readonly loadRps: Float64Array;
+  readonly measured: Float64Array[];
+}
+
+/**
+ * A foreseer for a world that runs for so many ticks. A load is measured as its mean over the longest TTL,
+ * or the second half of the time until the next event, if that is shorter: until then clients still follow
+ * answers that were replaced since, so the load of one moment is of nothing that was decided.
+ */
+export function createForeseer({ head, events, pops }: World, ticks: number): Foreseer {
   const changes = [...new Set(events.map(({ tick }) => tick)), ticks].sort((a, b) => a - b);
   const losses: ForeseenLoss[] = [];
-  let foreseen: { tick: number; until: number; gone: readonly number[]; loadRps: Float64Array } | undefined;
+  let foreseen: Foreseen | undefined;
   return {
-    before: (tick, saved) => {
+    before: (tick, savedNow) => {
       const gone = events.filter((event) => event.tick === tick && LOSSES.includes(event.event));
-      const decision = gone.length === 0 ? undefined : saved();
-      if (decision === undefined) return;
-      const { ground, known } = decision;
-      const foresight = createForesight(ground, known);
-      foresight.settle([]);
-      const without = gone.map(({ pop }) => pops[pop]?.pop ?? '');
-      const { demand } = known;
-      const world = { fleet: ground.fleet, groupCount: ground.groups.length, demand };
-      const loadRps = loadOf(foresight.settle(without), world);
+      const saved = gone.length === 0 ? undefined : savedNow();
+      if (saved === undefined) return;
       const until = (changes.find((change) => change > tick) ?? ticks) - 1;
-      foreseen = { tick, until, gone: gone.map(({ pop }) => pop), loadRps };
+      const ttlTicks = Math.ceil(saved.ground.params.ttlMaxSeconds / head.tickSeconds);
+      const from = until + 1 - Math.max(1, Math.min(ttlTicks, Math.floor((until + 1 - tick) / 2)));
+      const without = gone.map(({ pop }) => pop);
+      const loadRps = loadWithout(saved, codesOf(pops, without));
+      foreseen = { tick, from, until, gone: without, saved, loadRps, measured: [] };
     },
-    after: (tick, measured) => {
-      if (foreseen === undefined || tick !== foreseen.until) return;
-      losses.push(lossOf(pops, { ...foreseen, measured }));
+    after: (tick, loadRps, savedNow) => {
+      if (foreseen === undefined || tick < foreseen.from) return;
+      foreseen.measured.push(loadRps);
+      if (tick < foreseen.until) return;
+      losses.push(lossOf(pops, foreseen, savedNow()));
       foreseen = undefined;
     },
     losses: () => losses,
   };
 }
 
-function lossOf(
-  pops: World['pops'],
-  of: {
-    readonly tick: number;
-    readonly until: number;
-    readonly gone: readonly number[];
-    readonly loadRps: Float64Array;
-    readonly measured: Float64Array;
-  },
-): ForeseenLoss {
-  const { tick, until, gone, loadRps, measured } = of;
-  const smallRps = SMALL_SHARE * measured.reduce((sum, rps) => sum + rps, 0);
-  const others = pops.flatMap(({ pop }, index) => {
-    const foreseenRps = loadRps[index] as number;
-    return gone.includes(index) ? [] : [{ pop, foreseenRps, measuredRps: measured[index] as number }];
-  });
-  const errors = others.map(
-    ({ foreseenRps, measuredRps }) => Math.abs(foreseenRps - measuredRps) / Math.max(measuredRps, smallRps),
+function codesOf(pops: World['pops'], indexes: readonly number[]): string[] {
+  return indexes.map((index) => pops[index]?.pop ?? '');
+}
+
+function loadWithout({ ground, known }: SavedDecision, without: readonly string[]): Float64Array {
+  const foresight = createForesight(ground, known);
+  foresight.settle([]);
+  const world = { fleet: ground.fleet, groupCount: ground.groups.length, demand: known.demand };
+  return loadOf(foresight.settle(without), world);
+}
+
+function lossOf(pops: World['pops'], of: Foreseen, end: SavedDecision | undefined): ForeseenLoss {
+  const { tick, from, until, gone, saved, loadRps, measured } = of;
+  const { ground, known } = saved;
+  const without = codesOf(pops, gone);
+  const ranges = loadRanges(ground, known, { without, plainRps: loadRps });
+  const { estimates, nowMs } = end?.known ?? known;
+  const hindsight = loadWithout({ ground, known: { ...known, estimates, nowMs } }, without);
+  const meanRps = loadRps.map(
+    (_, pop) => measured.reduce((sum, load) => sum + (load[pop] as number), 0) / measured.length,
   );
-  return {
-    tick,
-    measuredTick: until,
-    without: gone.map((pop) => pops[pop]?.pop ?? ''),
-    pops: others,
-    worstError: errors.reduce((worst, error) => Math.max(worst, error), 0),
-  };
+  const smallRps = SMALL_SHARE * meanRps.reduce((sum, rps) => sum + rps, 0);
+  const others = pops.flatMap(({ pop }, index) => {
+    if (gone.includes(index)) return [];
+    const [foreseenRps, measuredRps] = [loadRps[index] as number, meanRps[index] as number];
+    return [
+      {
+        pop,
+        foreseenRps,
+        lowRps: ranges[index]?.lowRps ?? foreseenRps,
+        highRps: ranges[index]?.highRps ?? foreseenRps,
+        hindsightRps: hindsight[index] as number,
+        measuredRps,
+        lastRps: measured.at(-1)?.[index] ?? 0,
+        error: Math.abs(foreseenRps - measuredRps) / Math.max(measuredRps, smallRps),
+      },
+    ];
+  });
+  const worstError = others.reduce((worst, { error }) => Math.max(worst, error), 0);
+  return { tick, measuredFrom: from, measuredTick: until, without, pops: others, worstError };
 }

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly seed?: number | undefined;
   /** Foresees the load of the others whenever POPs go, and measures it. */
   readonly foresees?: boolean | undefined;
+  /** From a tick on, pings have the luck of another seed: all before is the same, what comes after is not. */
+  readonly otherLuck?: { readonly fromTick: number } | undefined;
 }
 
 /** A decision that changed: rows of decisions.csv. */
@@ -70,6 +72,8 @@ const START_MS = 1_700_000_000_000;
 /** Bursts that all agents together make at most, a second and cell: less than half a ping a second each. */
 const BURSTS_PER_SECOND = 0.3;
 const BURSTS_PER_TICK_MIN = 64;
+/** Other luck is that of the seed so many on. */
+const OTHER_SEED = 1_000_003;
 
 /** Starts a run in simulated time. The same options give the same result. */
 export function startRun(options: RunOptions): Run {
@@ -82,7 +86,7 @@ export function startRun(options: RunOptions): Run {
   const steerer = steererOf(policy, { claimed, seed, burstsPerCell }, truth);
   const judge = createJudge(truth, head);
   const clients = createClients({ cellCount: cells.length, popCount: pops.length, seed });
-  const stage = { claimed, truth, steerer, clients, network: createNetwork(truth, seed) };
+  const stage = { claimed, truth, steerer, clients, network: networkOf(truth, seed, options) };
   const delivery = createDelivery(truth.agent, seed);
   const budget = burstBudget(cells.length, head.tickSeconds, burstsPerCell);
   const foreseer = options.foresees === true ? createForeseer(world, ticks) : undefined;
@@ -119,7 +123,7 @@ export function startRun(options: RunOptions): Run {
         load,
         bursts: sent.length,
       });
-      foreseer?.after(tick, load);
+      foreseer?.after(tick, load, () => steerer.saved?.());
       tick++;
       return true;
     },
@@ -129,6 +133,13 @@ export function startRun(options: RunOptions): Run {
       return { policy, ticks, seed, burstsPerCell, decisions, probes, figures, foreseen };
     },
   };
+}
+
+function networkOf(truth: Truth, seed: number, { otherLuck }: RunOptions): Network {
+  const network = createNetwork(truth, seed);
+  if (otherLuck === undefined) return network;
+  const other = createNetwork(truth, seed + OTHER_SEED);
+  return { burst: (pair) => (pair.tick < otherLuck.fromTick ? network : other).burst(pair) };
 }
 
 /** What a policy may know: a copy without the truth, the demand and the noise. */

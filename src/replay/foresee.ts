@@ -44,8 +44,11 @@ export interface Foreseen {
   readonly isSettled: boolean;
 }
 
-/** Simulated time between two ticks, ms. */
-const TICK_MS = 10_000;
+/**
+ * Simulated time between two ticks, ms: next to none. Estimates age, and nobody measures here, while agents
+ * go on in the world that is foreseen.
+ */
+const TICK_MS = 100;
 /** Ticks at most: then prices that do not settle are as they are. */
 const TICKS_MAX = 60;
 /** Ticks in a row without a move that end it: a challenger must lead for some before a cell moves. */
@@ -91,6 +94,11 @@ export function createForesight(ground: ForesightGround, known: KnownWorld): For
         calm = decider.tick(tick).moved ? 0 : calm + 1;
         isFirst = false;
       }
+      // TTLs are to be those of rest, not of cells that moved just now; nothing else is to come of it.
+      nowMs += ground.params.ttlRecentMs;
+      const last = { nowMs, samples: [], reports: reportsOf(ground, before, nowMs), overrides };
+      decider.tick({ ...last, holdsGains: true });
+      nowMs += TICK_MS;
       const isSettled = calm >= CALM_TICKS;
       return { image: imageOf(ground, decider, nowMs), terms: decider.terms(), ticks, isSettled };
     },

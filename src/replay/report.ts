@@ -10,6 +10,9 @@ export interface ReplayedPop {
   /** In the busiest window. */
   readonly beforePeakRps: number;
   readonly afterPeakRps: number;
+  /** Between what the latter is likely to be, by how uncertain estimates are; absent without any. */
+  readonly afterLowRps?: number;
+  readonly afterHighRps?: number;
   /** NaN: it is not in that world. */
   readonly capacityRps: number;
 }
@@ -131,16 +134,20 @@ function differenceTable({ differences, queries }: Comparison): string {
 function loadTable({ pops, overCapacity }: ReplayReport): string {
   const rows = changedFirst(pops)
     .slice(0, ROWS_MAX)
-    .map(({ code, beforeRps, afterRps, beforePeakRps, afterPeakRps, capacityRps }) => [
-      `${code}${overCapacity.includes(code) ? ' (over)' : ''}`,
-      formatNumber(beforeRps),
-      formatNumber(afterRps),
-      signed(afterRps - beforeRps),
-      formatNumber(beforePeakRps),
-      formatNumber(afterPeakRps),
-      Number.isNaN(capacityRps) ? 'not there' : formatNumber(capacityRps),
-      Number.isNaN(capacityRps) ? '' : `${formatNumber((100 * afterPeakRps) / capacityRps)} %`,
-    ]);
+    .map((pop) => {
+      const { code, beforeRps, afterRps, beforePeakRps, afterPeakRps, capacityRps } = pop;
+      return [
+        `${code}${overCapacity.includes(code) ? ' (over)' : ''}`,
+        formatNumber(beforeRps),
+        formatNumber(afterRps),
+        signed(afterRps - beforeRps),
+        formatNumber(beforePeakRps),
+        formatNumber(afterPeakRps),
+        likely(pop),
+        Number.isNaN(capacityRps) ? 'not there' : formatNumber(capacityRps),
+        Number.isNaN(capacityRps) ? '' : `${formatNumber((100 * afterPeakRps) / capacityRps)} %`,
+      ];
+    });
   const header = [
     'POP',
     'before',
@@ -148,10 +155,17 @@ function loadTable({ pops, overCapacity }: ReplayReport): string {
     'change',
     'before, busiest',
     'after, busiest',
+    'likely between',
     'capacity',
     'used, busiest',
   ];
   return table(header, rows);
+}
+
+/** Between what a POP's busiest load after is likely to be; empty where no estimates say. */
+export function likely({ afterLowRps, afterHighRps }: ReplayedPop): string {
+  if (afterLowRps === undefined || afterHighRps === undefined) return '';
+  return `${formatNumber(afterLowRps)} - ${formatNumber(afterHighRps)}`;
 }
 
 /** POPs by how much their load changes, then by load. */

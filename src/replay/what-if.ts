@@ -1,5 +1,5 @@
-import type { LocatedDemand } from '../steering/decider-state.ts';
 import { type Distribution, distributionOf, type Weighted } from './distribution.ts';
+import { type LoadRange, loadRanges } from './draws.ts';
 import { createForesight, type Foreseen, type ForesightGround, type KnownWorld } from './foresee.ts';
 import { byGroup, loadOf, sharesIn } from './load.ts';
 import { createRttView, type RttView } from './rtt.ts';
@@ -43,8 +43,8 @@ export interface MovedCell {
   readonly share: number;
 }
 
-/** The load of a POP, requests/s. */
-interface PopChange {
+/** The load of a POP, requests/s; and between what that after is likely to be. */
+interface PopChange extends LoadRange {
   readonly code: string;
   readonly beforeRps: number;
   readonly afterRps: number;
@@ -63,7 +63,7 @@ export function whatIf(ground: ForesightGround, known: KnownWorld, without: read
   const packed = new Map(known.estimates.map(({ key, packed: octets }) => [key, octets]));
   const { fleet, geometry } = ground;
   const rtt = createRttView({ fleet, geometry, terms: before.terms, packed, nowMs: known.nowMs });
-  return compare(ground, known.demand, { before, after, rtt, without });
+  return compare(ground, { before, after, rtt, without, known });
 }
 
 interface Worlds {
@@ -71,14 +71,17 @@ interface Worlds {
   readonly after: Foreseen;
   readonly rtt: RttView;
   readonly without: readonly string[];
+  readonly known: KnownWorld;
 }
 
-function compare(ground: ForesightGround, demand: readonly LocatedDemand[], worlds: Worlds): WhatIf {
+function compare(ground: ForesightGround, worlds: Worlds): WhatIf {
   const { fleet } = ground;
+  const { demand } = worlds.known;
   const { before, after, rtt, without } = worlds;
   const world = { fleet, groupCount: ground.groups.length, demand };
   const shares = { before: sharesIn(before, fleet), after: sharesIn(after, fleet) };
   const loads = { before: loadOf(before, world), after: loadOf(after, world) };
+  const ranges = loadRanges(ground, worlds.known, { without, plainRps: loads.after });
   const sums = { total: 0, moved: 0, measured: 0 };
   const movers = new Set<string>();
   const all = new Set<string>();
@@ -108,6 +111,7 @@ function compare(ground: ForesightGround, demand: readonly LocatedDemand[], worl
     code,
     beforeRps: loads.before[index] as number,
     afterRps: loads.after[index] as number,
+    ...(ranges[index] as LoadRange),
     capacityRps: before.terms.pops[index]?.capacityRps ?? 0,
   }));
   return {

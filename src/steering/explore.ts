@@ -49,8 +49,8 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
 }
 
 /**
- * The burst that would promise most if the best POP measured were out: whoever loses it, or finds it too dear,
- * is to go to the right one at once, and a forecast is to know which that is. After `bestFresh`, whose
+ * The burst that would promise most if the best POP measured were out: whoever loses it, or finds it too
+ * dear, is to go to the right one at once, and a forecast is to know which that is. After `bestFresh`, whose
  * belief holds.
  */
 function bestWithoutFirst(planner: Planner, leaf: number, up: readonly Measured[]): Worth | undefined {

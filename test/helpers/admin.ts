@@ -184,7 +184,7 @@ const WHAT_IF: WhatIfView = {
   cells: 2,
   rttChangeMs: { mean: 187, p50: 187, p95: 187, max: 187 },
   worst: [{ place: 'Mainz, DE', fromPop: 'FRA', toPop: 'GRU', fromMs: 7, toMs: 194, share: 0.5 }],
-  pops: [{ code: 'GRU', beforeRps: 10, afterRps: 910, capacityRps: 1000 }],
+  pops: [{ code: 'GRU', beforeRps: 10, afterRps: 910, lowRps: 890, highRps: 930, capacityRps: 1000 }],
   overCapacity: [],
 };
 
