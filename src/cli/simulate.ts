@@ -186,7 +186,8 @@ function resultLines(
       const which = `without ${without.join(', ')} from tick ${tick}: ${near} of ${pops.length} POPs`;
       const worst = `the worst ${formatShare(worstError)} off`;
       const ticksMeant = `ticks ${measuredFrom} to ${measuredTick}`;
-      return `foreseen             ${which} within ${formatShare(NEAR_SHARE)}, ${worst}; mean of ${ticksMeant}`;
+      const near5 = `within ${formatShare(NEAR_SHARE)}`;
+      return `foreseen             ${which} ${near5}, ${worst}; mean of ${ticksMeant}`;
     }),
     `report               ${join(out, 'report.html')}`,
   ];

@@ -1,8 +1,8 @@
 /**
- * `npm run test:forecast [-- --seeds N] [-- --from SEED] [-- --worlds small,large] [-- --minutes M]`: how near the
- * load that is foreseen without a POP comes to what the simulator then measures, over many worlds. Every
- * world runs twice, the second time with other luck of the pings from the loss on: what the simulator does
- * not repeat, nobody can foresee. Prints a table, and of each POP that was more than 5 % off the likely cause.
+ * `npm run test:forecast -- [--seeds N] [--from SEED] [--worlds small,large] [--minutes M]`: how near the load
+ * that is foreseen without a POP comes to what the simulator then measures, over many worlds. Every world
+ * runs twice, the second time with other luck of the pings from the loss on: what the simulator does not
+ * repeat, nobody can foresee. Prints a table, and of each POP more than 5 % off the likely cause.
  */
 import { parseArgs } from 'node:util';
 import { must } from '../../src/base/assert.ts';
@@ -19,7 +19,7 @@ const SIZES: Readonly<Record<string, { readonly seeds: number; readonly wishes: 
   large: { seeds: 3, wishes: { pops: 22, cells: 3000, capacity: 1.3, ticks: 120, eventTick: 60 } },
 };
 const NEAR = 0.05;
-/** Loads below this share of all are held to it, not to themselves: strictly, and as it matters to capacity. */
+/** Loads below this share of all are held to it, not to themselves: strictly, and as it matters. */
 const SMALL_SHARES = [0.001, 0.01] as const;
 /** What the campaign is to show at least: the share of the POPs within 5 %, and within what is likely. */
 const NEAR_LEAST = 0.85;
