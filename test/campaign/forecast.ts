@@ -1,8 +1,8 @@
 /**
- * `npm run test:forecast -- [--seeds N] [--from SEED] [--worlds small,large] [--minutes M]`: how near the load
- * that is foreseen without a POP comes to what the simulator then measures, over many worlds. Every world
- * runs twice, the second time with other luck of the pings from the loss on: what the simulator does not
- * repeat, nobody can foresee. Prints a table, and of each POP more than 5 % off the likely cause.
+ * `npm run test:forecast -- [--seeds N] [--from SEED] [--worlds small,large] [--minutes M]`: how near the
+ * load that is foreseen without a POP comes to what the simulator then measures, over many worlds. Every
+ * world runs twice, the second time with other luck of the pings from the loss on: what the simulator does
+ * not repeat, nobody can foresee. Prints a table, and of each POP more than 5 % off the likely cause.
  */
 import { parseArgs } from 'node:util';
 import { must } from '../../src/base/assert.ts';
