@@ -64,7 +64,7 @@ test("an agent's news brings a tick at once, also when one is under way", async 
   await on.control.close();
 });
 
-test('of two who report on one POP the last word before a tick counts; news bring a tick of their own', async () => {
+test('of two reports on one POP the last before a tick counts; news bring a tick of their own', async () => {
   const on = await stage();
   const says = (atMs: number, isNews = false) =>
     on.store.putReport(

@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildRowMap, findRow, openRowMap, type RowMap } from '../../src/answer/row-map.ts';
-import type { Address } from '../../src/base/address.ts';
+import { type Address, formatAddress } from '../../src/base/address.ts';
 import type { ClientImage } from '../../src/geo/client-image.ts';
 import { openImage, ROW_CANDIDATES, ROW_SHARES, type SteeringImage } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
@@ -112,6 +113,16 @@ export function find(map: RowMap, group: number, address: Address): { row: numbe
   const hit = { row: -1, scopeLength: -1 };
   findRow(map, group, address, hit);
   return hit;
+}
+
+/** What was found against what should be. Millions are compared: words are made for a difference alone. */
+export function assertFound(
+  got: ReturnType<typeof find>,
+  wanted: { readonly row: number | undefined; readonly scopeLength: number },
+  address: Address,
+): void {
+  if (got.row === wanted.row && got.scopeLength === wanted.scopeLength) return;
+  assert.deepEqual(got, wanted, formatAddress(address));
 }
 
 /** Borders alone and in crowds, as blocks of networks and as single addresses, so that all forms occur. */
