@@ -164,6 +164,17 @@ export function sourceOf(folder: string, terminal: Pick<Terminal, 'readText' | '
   return { folder, texts: new Map(texts) };
 }
 
+/** What the policy itself takes its regret at the end for, beside what it is. */
+function estimateLines({ estimatedRegret, figures }: RunResult): string[] {
+  if (estimatedRegret === undefined) return [];
+  const { capacity, terms, held } = estimatedRegret;
+  const sum = (capacity + terms + held).toFixed(2);
+  const parts = `${capacity.toFixed(2)} capacity, ${terms.toFixed(2)} terms, ${held.toFixed(2)} held`;
+  return [
+    `as it estimates it   ${sum} ms by demand (${parts}); true: ${figures.end.weightedMs.toFixed(2)} ms`,
+  ];
+}
+
 function resultLines(
   world: World,
   { run, geo, out }: { run: RunResult; geo: RunResult; out: string },
@@ -176,6 +187,7 @@ function resultLines(
   return [
     `${world.head.name}: ${counts}, ${run.ticks} ticks; simulated`,
     `regret at the end    ${regret(end)}`,
+    ...estimateLines(run),
     `regret over time     ${regret(average)}`,
     `nearest geography    ${regret(near)}`,
     `bursts a cell        ${burstsPerCell.toFixed(2)}`,

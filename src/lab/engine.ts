@@ -8,6 +8,7 @@ import { candidate, openImage, rowOf, rowShare, rowTtl, type SteeringImage } fro
 import { encodeImage } from '../steering/image-encode.ts';
 import { STEERING_PARAMETERS, type SteeringParams } from '../steering/params.ts';
 import type { CellGeometry } from '../steering/prior.ts';
+import type { Regret } from '../steering/regret.ts';
 import { claimedFleet, claimedPlaces } from './claimed-places.ts';
 import type { Answer, Share, Steerer, SteererOptions } from './steerer.ts';
 
@@ -43,6 +44,7 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
     asn: 0,
   });
   let last: KnownWorld | undefined;
+  let regret: Regret = { capacity: 0, terms: 0, held: 0 };
   return {
     saved: () => {
       if (last === undefined) return undefined;
@@ -62,7 +64,7 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
       const demand = [...demandRps].map((rps, cell) => ({ ...at(cell), rps, group: 0 }));
       const isOut = reports.filter(({ healthy }) => !healthy).map(({ pop }) => ({ pop, reason: 'down' }));
       last = { nowMs, demand, overrides: [...overrides, ...isOut], estimates: [] };
-      decider.tick({
+      const ticked = decider.tick({
         nowMs,
         reports,
         overrides,
@@ -71,9 +73,11 @@ export function isochroneSteerer(options: SteererOptions): Steerer {
         }),
         demand,
       });
+      regret = ticked.regretMs;
       // What the guard keeps back is not published: the last table stays.
       if (image === undefined || decider.guard().length === 0) image = imageOf(decider, nowMs, source);
     },
+    estimatedRegret: () => regret,
     answer: (cell) => answerOf(must(image, 'a tick'), at(cell)),
   };
 }

@@ -1,5 +1,6 @@
 import { must } from '../base/assert.ts';
 import type { FleetOverride, FleetReport } from '../steering/fleet-state.ts';
+import type { Regret } from '../steering/regret.ts';
 import { ewmaSteerer, geoSteerer, roundRobinSteerer } from './baselines.ts';
 import { createDelivery } from './delivery.ts';
 import { isochroneSteerer } from './engine.ts';
@@ -54,6 +55,8 @@ export interface RunResult {
   readonly decisions: readonly DecisionRow[];
   readonly probes: readonly ProbeRow[];
   readonly figures: Figures;
+  /** What the policy thinks that clients would gain at most at the end, ms; absent: it does not say. */
+  readonly estimatedRegret: Regret | undefined;
   /** What was foreseen and what came, each time that POPs went; empty where that was not asked for. */
   readonly foreseen: readonly ForeseenLoss[];
 }
@@ -130,7 +133,8 @@ export function startRun(options: RunOptions): Run {
     result: () => {
       const figures = judge.figures(probes.length);
       const foreseen = foreseer?.losses() ?? [];
-      return { policy, ticks, seed, burstsPerCell, decisions, probes, figures, foreseen };
+      const estimatedRegret = steerer.estimatedRegret?.();
+      return { policy, ticks, seed, burstsPerCell, decisions, probes, figures, estimatedRegret, foreseen };
     },
   };
 }

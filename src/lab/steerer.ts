@@ -1,4 +1,5 @@
 import type { FleetOverride, FleetReport } from '../steering/fleet-state.ts';
+import type { Regret } from '../steering/regret.ts';
 import type { SavedDecision } from './foreseen.ts';
 import type { WorldCell, WorldHead, WorldPop } from './world.ts';
 
@@ -66,6 +67,8 @@ export interface Steerer {
   readonly answer: (cell: number) => Answer;
   /** All that is known after a tick, for a forecast; absent: the policy cannot foresee. */
   readonly saved?: () => SavedDecision | undefined;
+  /** After a tick, what clients would gain at most by what it knows, by demand; absent: it does not say. */
+  readonly estimatedRegret?: () => Regret;
 }
 
 /** What a policy is made with. */

@@ -53,7 +53,11 @@ export function summaryOf(world: World, run: RunResult): Readonly<Record<string,
     pops: pops.length,
     burstsPerCellAllowed: burstsPerCell ?? null,
     burstsPerCell: figures.burstsPerCell,
-    regret: { end: figures.end, average: figures.average },
+    regret: {
+      end: figures.end,
+      average: figures.average,
+      ...(run.estimatedRegret === undefined ? {} : { estimatedMs: run.estimatedRegret }),
+    },
     rtt: {
       servedMs: figures.ticks.at(-1)?.meanRttMs ?? 0,
       bestMs: figures.ticks.at(-1)?.bestRttMs ?? 0,

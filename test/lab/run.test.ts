@@ -4,6 +4,7 @@ import { POLICIES, type RunOptions, type RunResult, startRun } from '../../src/l
 import type { World } from '../../src/lab/world.ts';
 import { decisionsText, probesText, summaryOf } from '../../src/lab/write-run.ts';
 import { HAND_TEXTS, handWorld } from './hand-world.ts';
+import { made } from './made-worlds.ts';
 import { smallWorld } from './small-world.ts';
 
 function runOf(options: RunOptions): RunResult {
@@ -169,4 +170,14 @@ test('naive utilisation feedback swings where capacity is scarce', () => {
   const { figures } = runOf({ world: handWorld({ 'pops.csv': pops }), policy: 'ewma', ticks: 60 });
   assert.ok(figures.flapsPerCellHour > 10, String(figures.flapsPerCellHour));
   assert.ok(figures.overflowMax > 0.1);
+});
+
+test('what the engine takes its regret for is near the truth', () => {
+  const world = made('random', { seed: 2, capacity: 1.3 });
+  const { estimatedRegret, figures } = runOf({ world, policy: 'isochrone', ticks: 20 });
+  const { capacity = 0, terms = 0, held = 0 } = estimatedRegret ?? {};
+  const estimatedMs = capacity + terms + held;
+  const trueMs = figures.end.weightedMs;
+  assert.ok(Math.abs(estimatedMs - trueMs) < 0.5 + 0.1 * trueMs, `${estimatedMs} ms, true: ${trueMs} ms`);
+  assert.equal(runOf({ world: handWorld(), policy: 'geo' }).estimatedRegret, undefined);
 });
