@@ -30,11 +30,14 @@ const PAIRS = [
 ];
 const ALONE = ['e2e/health', 'netns/health'];
 
-/** Those that take longest begin first, so that none is left over in the end. */
+/**
+ * Those that take longest begin first, so that none is left over in the end; of those that start the demo one
+ * before the others, which makes the image that they are lent.
+ */
 const LONG = [
   ...['server-handover', 'store-cluster', 'store-trouble', 'answer-row-map-update', 'server-deaths'],
   ...['server-supervisor', 'cli-agent', 'replay', 'probe-checks', 'steering-optimum', 'lab/lie'],
-  ...['e2e/breakage', 'e2e/explain', 'e2e/cold-start', 'e2e/images', 'e2e/maintenance', 'e2e/nearest'],
+  ...['e2e/breakage', 'e2e/maintenance', 'e2e/images', 'e2e/explain', 'e2e/cold-start', 'e2e/nearest'],
   ...['e2e/documents', 'e2e/console', 'e2e/query-log', 'e2e/transfer', 'e2e/edge-security'],
 ].map(pathOf);
 

@@ -40,11 +40,12 @@ export function lendImage(state: string, args: readonly string[]): Lent {
   if (name === undefined || !isFolder(state) || existsSync(own)) return { giveBack: () => undefined };
   const kept = join(folder, name);
   if (existsSync(kept)) copyFileSync(kept, own, constants.COPYFILE_FICLONE);
-  const lentMs = madeMs(own);
+  let keptMs = madeMs(own);
   return {
     giveBack: () => {
       const nowMs = madeMs(own);
-      if (nowMs === undefined || nowMs === lentMs) return;
+      if (nowMs === undefined || nowMs === keptMs) return;
+      keptMs = nowMs;
       mkdirSync(folder, { recursive: true });
       const beside = `${kept}.${process.pid}`;
       copyFileSync(own, beside);

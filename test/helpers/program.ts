@@ -66,6 +66,8 @@ export async function startProgram(
       printed += text;
     });
   const ready = await readyLine(child, () => printed, options.startMs);
+  // Others that start meanwhile are to have it too.
+  lent?.giveBack();
   const dns = ready.dns?.[0] ?? '';
   return {
     port: Number(dns.slice(dns.lastIndexOf(':') + 1)),
