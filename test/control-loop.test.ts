@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { manualClock } from '../src/base/clock.ts';
 import { POP_DOWN, POP_DRAINED } from '../src/base/pop-state.ts';
+import { decodeTerms } from '../src/steering/terms.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import {
   again,
@@ -233,5 +234,25 @@ test('the budget is of bursts a second, and a tick soon after another has its pa
   await again(on, 0.1);
   const few = await count();
   assert.ok(few > 0 && few <= 100, `${few} of 1,000 a second in a tenth`);
+  await on.control.close();
+});
+
+test('where a POP expects much more than when demand was read, the next tick reads it', async () => {
+  const on = await stage();
+  const report = { pop: 'PA', source: 'modelled', loadRps: 600, capacityRps: 1_000, healthy: true } as const;
+  const tell = async (totalRps: number, expectedRps?: number) => {
+    const networks = Array.from({ length: 20 }, (_, i) => ({
+      network: `10.0.${i}.0/24`,
+      rps: totalRps / 20,
+    }));
+    await on.store.putDemand('PA', networks);
+    const expected = expectedRps === undefined ? {} : { expectedRps };
+    await on.store.putReport({ ...report, ...expected, steeredRps: 600, atMs: on.clock.nowMs(), links: [] });
+    await again(on);
+    return decodeTerms(opened(on.images.at(-1)).termsText).pops[0]?.priceMs ?? 0;
+  };
+  assert.equal(await tell(600), 0);
+  assert.equal(await tell(1_300), 0, 'its time has not come');
+  assert.ok((await tell(1_300, 1_300)) > 0);
   await on.control.close();
 });

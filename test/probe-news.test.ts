@@ -132,6 +132,8 @@ test('a report is news when its load, its capacity or a link changed much', () =
     [report({ loadRps: 490 }), false],
     [report({ loadRps: 510 }), true],
     [report({ loadRps: 90 }), true],
+    [report({ expectedRps: 590 }), false],
+    [report({ expectedRps: 610 }), true],
     [report({ capacityRps: 500 }), true],
     [report({}, { throughputMbps: 290 }), false],
     [report({}, { throughputMbps: 310 }), true],

@@ -18,6 +18,8 @@ import { smallGeo } from '../helpers/small-geo.ts';
 const TTL_MS = 2_000;
 const VERDICT_MS = 2_000;
 const CLIENTS = Array.from({ length: 8 }, (_, i) => `203.0.${113 + i}.0/24`);
+/** Of all POPs this one has PA farthest. */
+const FAR_CLIENT = '198.51.100.0/24';
 const NAME = 'www.death.example';
 /** Longest time that anything is waited for, ms. */
 const WAIT_MS = 60_000;
@@ -53,6 +55,7 @@ geo: ${smallGeo(folder)}
 services: {web: {ttl: {min: ${TTL_MS / 1000}, max: ${TTL_MS / 1000}}}}
 networks:
 ${CLIENTS.map((prefix) => `  - {prefix: ${prefix}, ${near}}`).join('\n')}
+  - {prefix: ${FAR_CLIENT}, country: FR, latitude: 48.9, longitude: 2.4}
 health:
   viewsMin: 1
   check: {kind: https, verify: false, port: ${port}, path: /healthz, intervalMs: 500, timeoutMs: 500}
@@ -130,9 +133,13 @@ function fetchFrom(host: string, port: number): Promise<string | undefined> {
 }
 
 /** What `isochrone trace` says of a client of the nearest POP, asked by a name server; its bars add up. */
-async function traced(serve: Program, pops: { readonly port: number; readonly ca: string }) {
+async function traced(
+  serve: Program,
+  pops: { readonly port: number; readonly ca: string },
+  client = CLIENTS[0] ?? '',
+) {
   const url = `https://${NAME}:${pops.port}/static/a`;
-  const asked = ['trace', url, '--client', CLIENTS[0] ?? '', '--ca', pops.ca, '--admin', serve.admin];
+  const asked = ['trace', url, '--client', client, '--ca', pops.ca, '--admin', serve.admin];
   const [json, text] = await Promise.all([runProgram(...asked, '--json'), runProgram(...asked)]);
   assert.deepEqual([json.code, json.err, text.code, text.err], [0, '', 0, '']);
   const view = JSON.parse(json.out) as TraceView;
@@ -185,7 +192,8 @@ test('a POP is drained and another is killed, under load', { skip: withoutRedis(
   assert.deepEqual(lost, [], 'requests lost to the drain');
   await runProgram('restore', 'PA', '--admin', serve.admin, '--state', serve.state);
   await until(() => all('PA'), 'they come back');
-  const before = await traced(serve, { port, ca: join(nearest.state, 'ca.crt') });
+  const ends = { port, ca: join(nearest.state, 'ca.crt') };
+  const before = await traced(serve, ends);
   assert.equal(before.view.pop, 'PA');
   assert.equal(before.view.passedOver, undefined);
   for (const client of clients) client.outageMs = 0;
@@ -197,10 +205,13 @@ test('a POP is drained and another is killed, under load', { skip: withoutRedis(
     if (!address.startsWith('127.94.1.')) verdictMs = performance.now() - killedMs;
   }
   await until(() => clients.every((one) => one.pop !== 'PA' && one.outageMs > 0), 'all are served elsewhere');
-  const after = await traced(serve, { port, ca: join(nearest.state, 'ca.crt') });
+  const after = await traced(serve, ends);
   assert.notEqual(after.view.pop, 'PA');
   assert.equal(after.view.passedOver?.pop, 'PA');
   assert.match(after.text, DOWN_WORDS);
+  const far = await traced(serve, ends, FAR_CLIENT);
+  const asked = [far.view, ...far.view.others].map(({ pop }) => pop);
+  assert.ok(asked.includes('PB') && !asked.includes('PA'), `asked: ${asked}`);
   for (const client of clients) client.stop();
   await Promise.all(running);
   const outageMs = Math.max(...clients.map((client) => client.outageMs));
