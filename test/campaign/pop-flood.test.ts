@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { must } from '../../src/base/assert.ts';
+import { exponential, seededRandom } from '../../src/base/random.ts';
 import type { PopView, StatusView } from '../../src/console/api.ts';
 import { createAsker } from '../helpers/answers.ts';
 import { runProgram, startProgram } from '../helpers/program.ts';
@@ -12,13 +13,18 @@ import { freePort } from '../helpers/redis.ts';
 import { smallGeo } from '../helpers/small-geo.ts';
 
 /**
- * `npm run test:pop-flood`: what clients near one POP ask of it rises to twice what it can serve, slowly and
- * twice as fast. New clients are sent elsewhere before it is full, although those that have its address go on
- * asking it; `trace` says that its price moved them.
+ * `npm run test:pop-flood`: what clients near one POP ask of it rises to twice what it can serve: evenly, by
+ * chance, and evenly twice as fast. New clients are sent elsewhere before it is full, although those that
+ * have its address go on asking it; `trace` says that its price moved them.
  */
 
 const CAPACITY_RPS = 120;
-const RAMPS_MS = [24_000, 12_000];
+/** How long it takes, and when clients come: one after the other at equal times, or by chance. */
+const FLOODS = [
+  { rampMs: 24_000, gap: () => 1, comes: 'evenly' },
+  { rampMs: 24_000, gap: byChance(1), comes: 'by chance' },
+  { rampMs: 12_000, gap: () => 1, comes: 'evenly' },
+] as const;
 const TOP_RPS = 2 * CAPACITY_RPS;
 /** Networks of the flood; further clients of theirs ask DNS all the time. */
 const FLOODING = Array.from({ length: 40 }, (_, i) => `10.1.${i + 1}`);
@@ -33,6 +39,12 @@ const PLACES = {
   PB: '48.9, longitude: 2.4, country: FR',
   PC: '52.3, longitude: 4.8, country: NL',
 };
+
+/** Times between one client and the next, of a Poisson process: 1 at the mean. */
+function byChance(seed: number): () => number {
+  const random = seededRandom(seed);
+  return () => exponential(random, 1);
+}
 
 function writeWorld(folder: string): string {
   const pops = Object.entries(PLACES).map(
@@ -63,31 +75,42 @@ ${pops.join('\n')}
  * Asks one POP in the names of the flooding clients, at a rate that may change at any time. What could not be
  * asked while this machine stood still is not asked later: a flood of that shape has no bursts.
  */
-function startFlood(to: { readonly host: string; readonly port: number }, rateNow: () => number) {
+function startFlood(
+  to: { readonly host: string; readonly port: number },
+  shape: { readonly rateNow: () => number; readonly gap: () => number; readonly fullRps: number },
+) {
+  const { rateNow, gap, fullRps } = shape;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const answeredMs: number[] = [];
+  let fullMs: number | undefined;
+  const answered = (): void => {
+    const nowMs = performance.now();
+    answeredMs.push(nowMs);
+    while ((answeredMs[0] ?? nowMs) <= nowMs - 1000) answeredMs.shift();
+    if (answeredMs.length > fullRps) fullMs ??= nowMs;
+  };
   let owed = 0;
+  let next = gap();
   let lastMs = performance.now();
   let turn = 0;
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    owed = Math.min(1 + (rateNow() * OWED_MS) / 1000, owed + (rateNow() * (nowMs - lastMs)) / 1000);
+    const rate = rateNow() / 1000;
+    owed = Math.min(next + rate * OWED_MS, owed + rate * (nowMs - lastMs));
     lastMs = nowMs;
-    for (; owed >= 1; owed--) {
+    for (; owed >= next; next = gap()) {
+      owed -= next;
       const client = FLOODING[turn++ % FLOODING.length] ?? '';
       const headers = { host: 'www.cdn.example', 'x-isochrone-client': `${client}.9` };
       const options = { ...to, path: '/static/flood', headers, agent, rejectUnauthorized: false };
-      const asked = request(options, (response) => {
-        response.resume();
-        response.on('end', () => answeredMs.push(performance.now()));
-      });
+      const asked = request(options, (response) => response.resume().on('end', answered));
       asked.on('error', () => undefined);
       asked.end();
     }
   }, 10);
   return {
-    /** Answers a second, over the last one. */
-    rps: () => answeredMs.filter((atMs) => atMs > performance.now() - 1000).length,
+    /** When more than `fullRps` had been answered within a second; undefined: not yet. */
+    fullMs: () => fullMs,
     stop: () => {
       clearInterval(timer);
       agent.destroy();
@@ -125,8 +148,8 @@ async function startWorld(t: TestContext) {
   };
 }
 
-for (const rampMs of RAMPS_MS)
-  test(`a flood at one POP in ${rampMs / 1000} s: new clients go elsewhere before it is full`, async (t) => {
+for (const { rampMs, gap, comes } of FLOODS)
+  test(`a flood at one POP, in ${rampMs / 1000} s, ${comes}: new clients go elsewhere first`, async (t) => {
     const { port, popsNow, pa, trace } = await startWorld(t);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const nearest = [...new Set(await popsNow())];
@@ -134,23 +157,29 @@ for (const rampMs of RAMPS_MS)
     const baseRps = (await pa()).loadRps ?? 0;
     const beganMs = performance.now();
     const risen = () => Math.min(1, (performance.now() - beganMs) / rampMs);
-    const flood = startFlood({ host: '127.64.1.1', port }, () => TOP_RPS * risen());
+    const shape = { rateNow: () => TOP_RPS * risen(), gap, fullRps: CAPACITY_RPS - baseRps };
+    const flood = startFlood({ host: '127.64.1.1', port }, shape);
     t.after(flood.stop);
-    const at: Partial<Record<'priced' | 'elsewhere' | 'full', number>> = {};
+    let pricedMs: number | undefined;
+    let elsewhereMs: number | undefined;
     let moved = '';
-    while (risen() < 1 && (at.full === undefined || at.elsewhere === undefined)) {
-      const [pops, { priceMs }] = await Promise.all([popsNow(), pa()]);
-      const nowMs = Math.round(performance.now() - beganMs);
-      if (priceMs > 0) at.priced ??= nowMs;
+    while (risen() < 1 && (flood.fullMs() === undefined || elsewhereMs === undefined)) {
+      const [pops] = await Promise.all([
+        popsNow(),
+        pa().then(({ priceMs }) => {
+          if (priceMs > 0) pricedMs ??= performance.now();
+        }),
+      ]);
       const gone = pops.findIndex((pop) => pop !== nearest[0] && pop !== 'none');
-      if (gone >= 0) at.elsewhere ??= nowMs;
+      if (gone >= 0) elsewhereMs ??= performance.now();
       if (gone >= 0) moved ||= FLOODING[gone] ?? '';
-      if (baseRps + flood.rps() > CAPACITY_RPS) at.full ??= nowMs;
       await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
     }
+    const after = (atMs: number | undefined) => (atMs === undefined ? 'never' : Math.round(atMs - beganMs));
+    const fullMs = flood.fullMs();
     t.diagnostic(`${CAPACITY_RPS} requests/s, ${baseRps.toFixed(0)} of others; ms from the beginning`);
-    t.diagnostic(`priced ${at.priced}, elsewhere ${at.elsewhere}, full ${at.full}`);
-    assert.ok(at.full !== undefined, 'the flood fills it: this machine sends so much');
-    assert.ok(at.elsewhere !== undefined && at.elsewhere < at.full, 'before it is full');
+    t.diagnostic(`priced ${after(pricedMs)}, elsewhere ${after(elsewhereMs)}, full ${after(fullMs)}`);
+    assert.ok(fullMs !== undefined, 'the flood fills it: this machine sends so much');
+    assert.ok(elsewhereMs !== undefined && elsewhereMs < fullMs, 'before it is full');
     assert.match(await trace(moved), /PA is [\d.]+ ms nearer, but its price is/);
   });
