@@ -125,7 +125,9 @@ async function startVarnish(origin: number): Promise<Server | undefined> {
   const parts = ['pop.crt', 'pop.key'].map((name) => readFileSync(join(folder, 'state', name), 'utf8'));
   writeFileSync(join(folder, 'hitch.pem'), parts.join('\n'), { mode: 0o600 });
   const ends = [`--frontend=[${ADDRESS}]:${port}`, `--backend=[127.0.0.1]:${plain}`];
-  const hitch = start('hitch', [...ends, '--workers=1', '--quiet', join(folder, 'hitch.pem')]);
+  // As root it wants to serve as somebody else.
+  const user = process.getuid?.() === 0 ? ['--user=nobody'] : [];
+  const hitch = start('hitch', [...ends, ...user, '--workers=1', '--quiet', join(folder, 'hitch.pem')]);
   await answers(port);
   return { pid: varnish.pid ?? 0, port, others: [hitch.pid ?? 0] };
 }

@@ -41,6 +41,8 @@ export interface OriginConnections {
   readonly counts: () => { readonly opened: number; readonly open: number; readonly requests: number };
   /** Whether there is no room for another request to wait. */
   readonly isFull: () => boolean;
+  /** Whether no request is under way. */
+  readonly isIdle: () => boolean;
   /** Sends nothing more; ends once what is under way came. */
   readonly finish: () => Promise<void>;
   /** Ends what is under way. */
@@ -88,6 +90,7 @@ export function originConnections(target: OriginTarget): OriginConnections {
     },
     counts: () => ({ opened, open: pool.stats.connected, requests }),
     isFull: () => pool.stats.queued >= QUEUE_MAX,
+    isIdle: () => pool.stats.size === 0,
     finish: () => pool.close(),
     close: () => pool.destroy(),
   };

@@ -3,6 +3,7 @@ import { endToEnd, fromRawHeaders, type HeaderField, headerOf, withoutHeaders } 
 import { SURROGATE_NAME } from '../l2/targeted.ts';
 import type { OriginTarget, PopRequest, PopResponse, RequestContext } from '../request-path.ts';
 import { type OriginConnections, originConnections } from './connections.ts';
+import { createOriginPools, type OriginPoolOptions } from './origin-pools.ts';
 
 /** L3 at one place: it fetches from origins, over connections that it keeps. */
 export interface Origins {
@@ -31,15 +32,8 @@ type Attempt =
 type Fault = 'OriginConnectError' | 'OriginCommError' | 'OriginTimeout' | 'OriginDnsError' | 'OriginOverload';
 
 /** Opens nothing yet. `name` of this tier in `Via`. */
-export function createOrigins(options: { readonly name: string }): Origins {
-  const byOrigin = new Map<string, OriginConnections>();
-  const connectionsOf = (target: OriginTarget): OriginConnections => {
-    const known = byOrigin.get(target.name);
-    if (known !== undefined) return known;
-    const made = originConnections(target);
-    byOrigin.set(target.name, made);
-    return made;
-  };
+export function createOrigins(options: OriginPoolOptions & { readonly name: string }): Origins {
+  const pools = createOriginPools(options);
   const tryTarget = async (
     target: OriginTarget,
     request: PopRequest,
@@ -47,7 +41,8 @@ export function createOrigins(options: { readonly name: string }): Origins {
   ): Promise<Attempt> => {
     let last: Attempt = { kind: 'failed', fault: 'OriginConnectError', isSent: false };
     for (let attempt = 0; attempt < target.attempts; attempt++) {
-      const connections = context.opensAnew ? originConnections(target) : connectionsOf(target);
+      const connections = context.opensAnew ? originConnections(target) : pools.of(target);
+      if (connections === undefined) return { kind: 'failed', fault: 'OriginOverload', isSent: false };
       last = await attemptOnce({ target, connections, name: options.name }, request, context);
       if (context.opensAnew) void connections.finish();
       if (last.kind === 'response' || !mayRepeat(last, request)) return last;
@@ -74,10 +69,8 @@ export function createOrigins(options: { readonly name: string }): Origins {
       }
       return last.kind === 'response' ? last.response : failure(last.fault);
     },
-    counts: () => new Map(Array.from(byOrigin, ([name, connections]) => [name, connections.counts()])),
-    close: async () => {
-      await Promise.all(Array.from(byOrigin.values(), (connections) => connections.close()));
-    },
+    counts: pools.counts,
+    close: pools.close,
   };
 }
 
