@@ -45,6 +45,8 @@ export async function startProgram(
     /** Whether a state folder of the test's own is lent a client image too, where it has none. */
     readonly borrows?: boolean;
     readonly env?: Record<string, string>;
+    /** Flags of Node. */
+    readonly nodeFlags?: readonly string[];
     /** DNS port; absent: a free one. */
     readonly port?: number;
     /** How long the start may take, ms. */
@@ -55,7 +57,7 @@ export async function startProgram(
   const lent = options.state === undefined || options.borrows ? lendImage(state, args) : undefined;
   const dnsFlags = args[0] === 'control' ? [] : ['--port', String(options.port ?? 0)];
   const flags = ['--json', ...dnsFlags, '--admin-port', '0', '--state', state];
-  const child = spawn(process.execPath, [main, ...args, ...flags], {
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), main, ...args, ...flags], {
     cwd: root,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

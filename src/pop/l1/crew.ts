@@ -30,6 +30,12 @@ export interface Crew {
   readonly tickets: TicketKeys;
 }
 
+/** A connection, and the position of the L1 server that has it. */
+interface Taken {
+  readonly connection: ClientConnection;
+  readonly server: number;
+}
+
 /** What `createCrew` needs. */
 export interface CrewOptions {
   /** POP code: sessions are resumed inside one POP only. */
@@ -53,30 +59,30 @@ const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-le
 /** Makes the servers of a POP: none listens itself, connections are handed to them. */
 export function createCrew(options: CrewOptions): Crew {
   const tickets = createTicketKeys(options.clock);
-  const servers = new Map<string, Http2SecureServer>();
+  const servers = new Map<SecurityPolicyName, Http2SecureServer>();
   const taken = new Array<number>(options.servers).fill(0);
-  const connections = new WeakMap<Socket, ClientConnection>();
+  const connections = new WeakMap<Socket, Taken>();
   let turn = 0;
-  const serverFor = (index: number, policy: SecurityPolicyName): Http2SecureServer => {
-    const name = `${index} ${policy}`;
-    const known = servers.get(name);
+  // All of a POP work with one TLS context a policy: each has 50 kB, with certificate, ciphers and settings.
+  const serverFor = (policy: SecurityPolicyName): Http2SecureServer => {
+    const known = servers.get(policy);
     if (known !== undefined) return known;
-    const made = secureServer(options, policy, { index, connections });
+    const made = secureServer(options, policy, connections);
     tickets.attach(made);
-    servers.set(name, made);
+    servers.set(policy, made);
     return made;
   };
   const give = (connection: ClientConnection, policy: SecurityPolicyName): void => {
     const index = turn;
     turn = (turn + 1) % options.servers;
     taken[index] = (taken[index] ?? 0) + 1;
-    serverFor(index, policy).emit('connection', connection.socket);
+    connections.set(connection.socket, { connection, server: index });
+    serverFor(policy).emit('connection', connection.socket);
   };
   return {
     tickets,
     taken: () => taken,
     take: (connection) => {
-      connections.set(connection.socket, connection);
       const [only, ...others] = options.policies;
       const isOne = only !== undefined && others.length === 0;
       whenHeard(
@@ -110,10 +116,9 @@ function whenHeard(socket: Socket, then: (name: string | undefined) => void, isF
 function secureServer(
   options: CrewOptions,
   policy: SecurityPolicyName,
-  own: { readonly index: number; readonly connections: WeakMap<Socket, ClientConnection> },
+  connections: WeakMap<Socket, Taken>,
 ): Http2SecureServer {
   const { minVersion, ciphers } = SECURITY_POLICIES[policy];
-  const edgeLocation = `${options.pop}1-C${own.index + 1}`;
   const server = createSecureServer({
     cert: options.certificate,
     key: options.key,
@@ -133,7 +138,7 @@ function secureServer(
   const [toNode] = server.listeners('secureConnection');
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
-    newest = factsOf(socket, edgeLocation, own.connections);
+    newest = factsOf(socket, options.pop, connections);
     if (newest === undefined) return void socket.destroy();
     facts.set(socket, newest);
     const handOver = () => void toNode?.call(server, socket);
@@ -167,19 +172,20 @@ function secureServer(
 
 function factsOf(
   socket: TLSSocket,
-  edgeLocation: string,
-  connections: WeakMap<Socket, ClientConnection>,
+  pop: string,
+  connections: WeakMap<Socket, Taken>,
 ): ConnectionFacts | undefined {
   // A TLSSocket keeps the socket that it was made from as `_parent`, which its types do not say.
   const { _parent: parent } = socket as unknown as { _parent?: Socket };
-  const connection = parent === undefined ? undefined : connections.get(parent);
-  if (connection === undefined) return undefined;
+  const taken = parent === undefined ? undefined : connections.get(parent);
+  if (taken === undefined) return undefined;
+  const { connection, server } = taken;
   connection.plain = socket;
   const serverName = (socket as unknown as { servername?: string | false }).servername;
   return {
     connection,
     clientPort: must(parent, 'socket').remotePort ?? 0,
-    edgeLocation,
+    edgeLocation: `${pop}1-C${server + 1}`,
     tls: {
       version: socket.getProtocol() ?? '',
       cipher: socket.getCipher()?.name ?? '',
