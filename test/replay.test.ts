@@ -3,9 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { replayLines } from '../src/cli/replay-text.ts';
+import { loadConfig } from '../src/config/config.ts';
 import { createLedger, type Given } from '../src/replay/ledger.ts';
 import type { ReplayReport } from '../src/replay/report.ts';
+import { putEstimate } from '../src/steering/estimate.ts';
+import { createEstimates } from '../src/steering/estimates.ts';
+import { packCell, popHashes } from '../src/steering/pack.ts';
+import { openRedisStore } from '../src/store/redis.ts';
 import { runCli } from './helpers/cli.ts';
+import { startRedis, withoutRedis } from './helpers/redis.ts';
 import { smallGeo } from './helpers/small-geo.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'isochrone-replay-test-'));
@@ -93,6 +100,41 @@ test('without a POP: who moves, how far, and onto whom; as a table and as a page
   for (const words of ['prefers-color-scheme: dark', 'JFK (over)', 'another POP', 'FRA → JFK', '<svg'])
     assert.ok(page.includes(words), words);
   assert.ok(!/<script|https?:\/\/(?!www\.w3)/.test(page), 'the page needs nothing else');
+});
+
+test('with estimates from a store: how sure the loads are', { skip: withoutRedis() }, async (t) => {
+  const redis = await startRedis();
+  t.after(redis.stop);
+  const codes = ['FRA', 'AMS', 'JFK'];
+  const file = config('measured.yaml', { pops: codes });
+  const estimates = createEstimates(1);
+  const atMs = Date.now() - 5000;
+  const saved = { deviation: 2, bursts: 5, modelled: false, atMs };
+  for (const [pop, level] of [6, 14, 90].entries())
+    putEstimate(estimates, { cell: 0, pop }, { ...saved, level, last: level });
+  const { hashes } = popHashes(codes);
+  const packed = packCell(estimates, 0, { popHashes: hashes, nowMs: atMs });
+  assert.ok(packed !== undefined);
+  const { cluster } = loadConfig({
+    text: readFileSync(file, 'utf8'),
+    file,
+    read: (name) => readFileSync(name, 'utf8'),
+  });
+  const store = await openRedisStore({ url: redis.url, cluster, pops: codes });
+  await store.putEstimates(new Map([['192.0.2.0/24', packed]]));
+  await store.close();
+  const html = path('measured.html');
+  const flags = ['--config', file, '--without', 'FRA', '--store', redis.url];
+  const report = await replayed(...flags, '--html', html);
+  assert.match(report.after.basis, /from the estimates of 1 cells in the store/);
+  const [fra, ams] = ['FRA', 'AMS'].map((code) => report.pops.find((pop) => pop.code === code));
+  assert.deepEqual([fra?.afterPeakRps, fra?.afterLowRps, fra?.afterHighRps], [0, 0, 0]);
+  const { afterPeakRps = 0, afterLowRps = 0, afterHighRps = 0 } = ams ?? {};
+  assert.ok(0 < afterLowRps && afterLowRps < afterPeakRps && afterPeakRps < afterHighRps);
+  assert.ok(afterHighRps - afterLowRps < 0.05 * afterPeakRps, 'JFK is far: nobody doubts that');
+  const likely = /(\d[\d.]*) - (\d[\d.]*)/;
+  assert.match(replayLines(report, html).join('\n'), new RegExp(`^AMS .* ${likely.source} `, 'm'));
+  assert.match(readFileSync(html, 'utf8'), new RegExp(`<td>AMS</td>.*<td>${likely.source}</td>`));
 });
 
 test('another configuration: POPs by code, and answers that differ by what differs', async () => {

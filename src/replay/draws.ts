@@ -21,13 +21,13 @@ export interface LoadRange {
 }
 
 /** So many forecasts are drawn; of many cells fewer: so many of all draws together, and these at least. */
-const DRAWS = 8;
-const CELLS_OF_ALL = 40_000;
+const DRAWS = 4;
+const CELLS_OF_ALL = 20_000;
 const DRAWS_MIN = 2;
 const SEED = 1;
 /** Even what is certain comes only about so: a share of the POP's load, and of all load. */
 const SWING_SHARE = 0.01;
-const SWING_SHARE_OF_ALL = 0.001;
+const SWING_SHARE_OF_ALL = 0.0003;
 /** No round-trip time is drawn shorter than this, ms. */
 const LEVEL_LEAST_MS = 0.5;
 

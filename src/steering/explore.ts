@@ -11,8 +11,6 @@ const WORSE_MS = 3;
 const WORSE_SHARE = 0.15;
 /** It is looked for a better one after so long, ms. */
 const WORSE_FOR_MS = 30_000;
-/** What is won only when the best POP goes must be so many times as much to be worth a burst. */
-const NEXT_STOPS = 2;
 /** Networks that the trust in the geo database at first is worth. */
 const TRUST_NETWORKS = 25;
 
@@ -43,7 +41,7 @@ export function explore(planner: Planner, leaf: number, nowMs: number): number[]
   planner.knownMs[index] = bestMs(planner, leaf);
   planner.exploreAtMs[index] = nowMs + EXPLORE_REFRESHES * source.params.probeRefreshMs;
   const next = planner.burstsPerNetworkMax === Infinity ? bestWithoutFirst(planner, leaf, up) : undefined;
-  if (next === undefined || next.ms < NEXT_STOPS * stopMs(planner)) return [];
+  if (next === undefined || next.ms < stopMs(planner)) return [];
   planner.promiseMs[index] = stopMs(planner);
   return [next.pop];
 }

@@ -121,6 +121,18 @@ test('the same seed gives the same files; another seed other pings', () => {
   assert.notEqual(probesText(world, one as RunResult), probesText(world, two as RunResult));
 });
 
+test('other luck from a tick on changes nothing before', () => {
+  const world = smallWorld();
+  const [plain, other] = [undefined, { fromTick: 5 }].map((otherLuck) =>
+    probesText(world, runOf({ world, policy: 'isochrone', otherLuck })).split('\n'),
+  ) as [string[], string[]];
+  const until = (lines: readonly string[]): string[] =>
+    lines.filter((line) => Number(line.split(',')[0]) <= 5);
+  assert.ok(until(plain).length > 5);
+  assert.deepEqual(until(other), until(plain));
+  assert.notDeepEqual(other, plain);
+});
+
 test('decisions.csv: every cell at the first tick, then what changes; shares add up to exactly 1', () => {
   const world = smallWorld();
   for (const policy of POLICIES) {
