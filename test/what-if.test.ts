@@ -176,13 +176,13 @@ const SEEDS = [1, 2, 3];
 test('the load that is foreseen without a POP is what the simulator then measures', (t) => {
   const pops: ForeseenPop[] = [];
   for (const seed of SEEDS) {
-    const sizes = { pops: 12, cells: 246, capacity: 1.5, ticks: 80, eventTick: 40, seed };
+    const sizes = { pops: 12, cells: 246, capacity: 1.5, ticks: 120, eventTick: 50, seed };
     const run = startRun({ world: made('capacity', sizes), policy: 'isochrone', foresees: true });
     while (run.step());
     const [loss, ...more] = run.result().foreseen;
     assert.ok(loss !== undefined && more.length === 0);
     const { tick, measuredFrom, measuredTick, without, worstError } = loss;
-    assert.deepEqual([tick, measuredFrom, measuredTick, loss.pops.length], [40, 60, 79, 11]);
+    assert.deepEqual([tick, measuredFrom, measuredTick, loss.pops.length], [50, 90, 119, 11]);
     assert.equal(worstError, Math.max(...loss.pops.map(({ error }) => error)));
     const near = loss.pops.filter(({ error }) => error <= 0.05).length;
     const worst = `at worst ${(100 * worstError).toFixed(1)} % off`;
@@ -192,12 +192,13 @@ test('the load that is foreseen without a POP is what the simulator then measure
   const errors = pops.map(({ error }) => error).sort((a, b) => a - b);
   const shareOf = (is: (pop: ForeseenPop) => boolean): number => pops.filter(is).length / pops.length;
   assert.ok((errors[Math.floor(errors.length / 2)] as number) < 0.02, `the median of ${errors}`);
-  // Of 20 worlds 95 % are, and no more of those of a simulator with other luck.
+  // Of 20 worlds 95 % are, and 96 % of those of the simulator with other luck; 92 % between what was likely.
   const near = shareOf(({ error }) => error <= 0.05);
   assert.ok(near >= 0.8, `${near} of the POPs within 5 %: ${errors}`);
   const likely = shareOf(
     ({ lowRps, highRps, measuredRps }) => lowRps <= measuredRps && measuredRps <= highRps,
   );
+  t.diagnostic(`${(100 * likely).toFixed(0)} % of the loads are between what was likely`);
   assert.ok(likely >= 0.8, `${likely} of the POPs between what was likely`);
   for (const { lowRps, foreseenRps, highRps } of pops)
     assert.ok(lowRps <= foreseenRps && foreseenRps <= highRps);
