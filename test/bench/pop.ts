@@ -1,7 +1,7 @@
 /**
  * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian, and
  * beside Varnish with hitch for TLS where they are installed, in one run, by processor time a request; over
- * HTTP/2, where h2load is installed, beside nginx. The servers take turns, for a machine is never as fast twice.
+ * HTTP/2, where h2load is installed, beside nginx. The servers take turns: no machine is as fast twice.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

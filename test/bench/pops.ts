@@ -1,7 +1,7 @@
 /**
- * `npm run bench:pops`: the demo with its 150 POPs, started as `npm start` does: time and processor time until
- * it answers, its memory, and what its POPs add once each of them has served. `-- --plain` leaves out the
- * flags that `npm start` gives Node.
+ * `npm run bench:pops`: the demo with its 150 POPs, started as `npm start` does: time and processor time
+ * until it answers, its memory, and what its POPs add once each of them has served. `-- --plain` leaves out
+ * the flags that `npm start` gives Node.
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
