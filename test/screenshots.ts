@@ -8,7 +8,7 @@ import { startLoad } from './helpers/steady-load.ts';
 
 /**
  * Pictures of the console, of a running demo that is asked something: `npm run screenshots -- FOLDER`.
- * Six widths and themes, and two for the README; `--few`: those two only.
+ * Three widths in both themes, each also with a replay, and two for the README; `--few`: those two only.
  */
 
 const NAME = 'www.cdn.example';
@@ -37,6 +37,36 @@ const trace = async (page: Page): Promise<void> => {
   await page.locator('.trace button[type=submit]').click();
   await page.locator('.fall li').first().waitFor();
 };
+/** Half an hour of a log, of ten client networks, without two POPs. */
+const replay = async (page: Page): Promise<void> => {
+  const networks = [
+    '200.147.0',
+    '91.0.0',
+    '114.144.0',
+    '105.208.0',
+    '1.120.0',
+    '133.11.0',
+    '5.9.0',
+    '81.2.69',
+  ];
+  const lines = Array.from({ length: 40_000 }, (_, i) => {
+    const at = new Date(Date.UTC(2026, 10, 2, 9) + 45 * i).toISOString();
+    const asked = { client: `${networks[(i * 7) % networks.length]}.0/24`, transport: 'udp' };
+    return JSON.stringify({
+      at,
+      ...asked,
+      name: `${i % 9 ? 'www' : 'eu'}.cdn.example.`,
+      type: 'A',
+      rcode: 'NOERROR',
+    });
+  });
+  const log = { name: 'queries.json', mimeType: 'application/json', buffer: Buffer.from(lines.join('\n')) };
+  await page.getByLabel('Log of queries').setInputFiles(log);
+  await page.getByLabel('Without these POPs').fill('FRA GRU');
+  await page.getByLabel('each of requests').fill('5000');
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  await page.locator('.tiles').waitFor();
+};
 const readme: readonly Shot[] = [
   { name: 'console-pop', width: 1280, height: 800, theme: 'light', hash: '#pop=GRU' },
   { name: 'console-explain', width: 1280, height: 800, theme: 'dark', hash: EXPLAIN },
@@ -49,6 +79,9 @@ const sizes = [
 const shots: readonly Shot[] = sizes.flatMap(([width, height]) => [
   { name: `${width}-light`, width, height, theme: 'light' as const, hash: EXPLAIN, act: trace },
   { name: `${width}-dark`, width, height, theme: 'dark' as const, hash: '#pop=FRA' },
+  ...(['light', 'dark'] as const).map((theme) => {
+    return { name: `${width}-replay-${theme}`, width, height, theme, hash: '#replay', act: replay };
+  }),
 ]);
 
 mkdirSync(folder, { recursive: true });
@@ -68,8 +101,12 @@ try {
   await program.end();
 }
 
+function token(): string {
+  return readFileSync(join(program.state, 'admin.token'), 'utf8').trim();
+}
+
 async function change(pop: string, verb: string, body: object): Promise<void> {
-  const authorization = `Bearer ${readFileSync(join(program.state, 'admin.token'), 'utf8').trim()}`;
+  const authorization = `Bearer ${token()}`;
   const response = await fetch(`${program.admin}/api/pops/${pop}/${verb}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization },
@@ -85,12 +122,15 @@ async function take({ name, width, height, theme, hash, act }: Shot): Promise<vo
   await page.emulateMedia({ colorScheme: theme });
   await page.goto('about:blank');
   await page.goto(`${program.admin}/${hash}`);
-  await page.locator('.legend', { hasText: 'areas: the POP' }).waitFor();
   await page.locator('.stream.live').waitFor();
-  await page
-    .locator(hash.startsWith('#pop') ? '.users li' : '.bars li')
-    .first()
-    .waitFor();
+  if (hash === '#replay') await page.evaluate(`sessionStorage.setItem('isochrone.token', '${token()}')`);
+  else {
+    await page.locator('.legend', { hasText: 'areas: the POP' }).waitFor();
+    await page
+      .locator(hash.startsWith('#pop') ? '.users li' : '.bars li')
+      .first()
+      .waitFor();
+  }
   await act?.(page);
   // The canvas is drawn in the frame after the figures came.
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');

@@ -7,7 +7,7 @@ import { describeCell } from '../steering/cells.ts';
 import type { SteeringImage } from '../steering/image.ts';
 import type { Store } from '../store/store.ts';
 import { type Catchment, catchmentOf, placeWeights, SHARE_STEPS } from './catchment.ts';
-import { type CatchmentLog, createCatchmentLog, type KeptCatchment } from './catchment-log.ts';
+import { type CatchmentLog, createCatchmentLog, packWeight, unpackWeight } from './catchment-log.ts';
 import { ANY_SERVICE, type ClientWeights, weightsOfAddresses, weightsOfDemand } from './client-weights.ts';
 import type { Ground } from './ground.ts';
 
@@ -94,8 +94,9 @@ export function createCatchments(sources: CatchmentSources): Catchments {
       if (nowMs - state.keptAtMs < KEPT_EVERY_MS || sources.image() === undefined) return;
       state.keptAtMs = nowMs;
       for (const [group, log] of state.logs) {
-        const { epoch, catchment } = await current(state, ground.groupOf.indexOf(group), DEMAND_UNSEEN_MS);
-        log.add(nowMs, epoch, catchment);
+        const made = await current(state, ground.groupOf.indexOf(group), DEMAND_UNSEEN_MS);
+        const weight = Uint16Array.from(weightsIn(state, made), packWeight);
+        log.add(nowMs, made.epoch, { ...made.catchment, weight });
       }
     },
     octets: () => [...state.logs.values()].reduce((sum, log) => sum + log.octets(), 0),
@@ -106,30 +107,44 @@ async function viewOf(state: State, service: number, atMs: number | undefined): 
   const { ground, clock } = state.sources;
   const { services, fleet } = ground.config;
   const now = await current(state, service, DEMAND_MS);
-  const own = { ...now.catchment, atMs: clock.nowMs(), epoch: now.epoch };
-  const shown = atMs === undefined ? own : keptAt(state, service, { atMs, own });
+  const shown = (atMs === undefined ? undefined : keptAt(state, service, atMs)) ?? {
+    ...now.catchment,
+    atMs: clock.nowMs(),
+    epoch: now.epoch,
+    weights: weightsIn(state, now),
+    weightsOf: service,
+  };
   return {
     service: services[service]?.name ?? '',
     services: services.map(({ name }) => name),
+    weightsOf: services[shown.weightsOf]?.name ?? '',
     epoch: shown.epoch,
     atMs: shown.atMs,
     pops: fleet.pops.map(({ code }) => code),
-    places: heaviestPlaces(ground, shown, placeWeights(now.weights, ground.places.count, now.counted)),
+    places: heaviestPlaces(ground, shown, shown.weights),
   };
 }
 
-/** What is nearest to a time, of that kept and that of now. */
-function keptAt(
-  { sources, logs }: State,
-  service: number,
-  { atMs, own }: { readonly atMs: number; readonly own: KeptCatchment },
-): KeptCatchment {
-  const log = logs.get(sources.ground.groupOf[service] ?? -1);
+/** By place: its part 0..1 of all demand. */
+function weightsIn(
+  { sources }: State,
+  now: Pick<Awaited<ReturnType<typeof current>>, 'weights' | 'counted'>,
+) {
+  return placeWeights(now.weights, sources.ground.places.count, now.counted);
+}
+
+/** What was kept nearest to a time; undefined where now is nearer. */
+function keptAt({ sources, logs }: State, service: number, atMs: number) {
+  const { groupOf } = sources.ground;
+  const group = groupOf[service] ?? -1;
+  const log = logs.get(group);
   const message = `catchments of the past are kept of the first ${GROUPS_KEPT} groups of services alone`;
   if (log === undefined) throw new OperatorError('not-found', [{ file: 'service', message }]);
   const kept = log.nearest(atMs);
-  if (kept === undefined) return own;
-  return Math.abs(own.atMs - atMs) < Math.abs(kept.atMs - atMs) ? own : kept;
+  if (kept === undefined || Math.abs(sources.clock.nowMs() - atMs) < Math.abs(kept.atMs - atMs))
+    return undefined;
+  const weights = Float64Array.from(kept.weight, unpackWeight);
+  return { ...kept, weights, weightsOf: groupOf.indexOf(group) };
 }
 
 /** The catchment by the rows in use, remembered as long as nothing changes. */

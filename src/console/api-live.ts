@@ -48,6 +48,8 @@ export interface CatchmentsView {
   readonly service: string;
   /** All services, in the configuration's order. */
   readonly services: readonly string[];
+  /** Whose demand weighs the places: of the past, that of the first service that gets the same POPs. */
+  readonly weightsOf: string;
   readonly epoch: number;
   readonly atMs: number;
   /** Codes of all POPs. */

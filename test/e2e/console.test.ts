@@ -80,6 +80,17 @@ test('a POP by keyboard: drain needs the token, the next answer differs, restore
   await mark.locator('.glyph.up').waitFor();
 });
 
+test('a click of the mouse on the map chooses the POP under it', async () => {
+  for (const code of ['GRU', 'SYD', 'JNB']) {
+    const box = await page.locator(`.mark[data-pop="${code}"] .glyph`).boundingBox();
+    assert.ok(box !== null, code);
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.locator('.pop-detail h2', { hasText: code }).waitFor();
+    assert.ok(page.url().endsWith(`#pop=${code}`), page.url());
+    assert.equal(await page.locator('.mark.chosen').getAttribute('data-pop'), code);
+  }
+});
+
 test('what if it died, and no serious finding of axe in the dark', async () => {
   await page.locator('.what-if button').click();
   await page.locator('.what-if', { hasText: 'of demand moves' }).waitFor();
@@ -107,13 +118,61 @@ test('an address and a name: the bars of the POP that dig gives, and the way of 
   assert.deepEqual(await findings(), []);
 });
 
+test('a log is replayed: what is wrong with its line, then figures and a report to save', async () => {
+  await page.getByRole('link', { name: 'Replay' }).click();
+  assert.ok(page.url().endsWith('#replay'), page.url());
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  await page.locator('.problems', { hasText: 'Choose a log of queries' }).waitFor();
+  const lines = Array.from({ length: 300 }, (_, i) => {
+    const at = new Date(Date.UTC(2026, 0, 5) + 20 * i).toISOString();
+    const client = `${['91.0', '114.144', '200.147'][i % 3]}.0.0/24`;
+    return JSON.stringify({ at, client, transport: 'udp', name: `${NAME}.`, type: 'A', rcode: 'NOERROR' });
+  });
+  const log = { name: 'queries.json', mimeType: 'application/json', buffer: Buffer.from(lines.join('\n')) };
+  await page.getByLabel('Log of queries').setInputFiles(log);
+  const config = page.getByLabel('With this configuration');
+  await config.fill('services:\n  web-eu: {}\n  web: { pops: [FRX] }\n');
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  await page
+    .locator('.problems', { hasText: /pasted configuration, line 3: .*FRX.*did you mean FRA/ })
+    .waitFor();
+  assert.match(browser.complaints.splice(0).join(), /^Failed to load resource: [^,]*400[^,]*$/);
+  await config.fill('');
+  const away = (await servedBy()) ?? '';
+  await page.getByLabel('Without these POPs').fill(away.toLowerCase());
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  await page.locator('.findings h2', { hasText: `What runs without ${away}, against what runs` }).waitFor();
+  const found = await page.locator('.findings').innerText();
+  assert.match(found, /33\u202f%\s+of the steered queries get another POP[\s\S]*RTT of those that move/);
+  assert.match(found, /another POP\s+www\.cdn\.example\. A[\s\S]*production engine from the estimates/);
+  assert.match(found, new RegExp(`${away}\\s+17\\s+0\\s+−17[\\s\\S]*${away} → [A-Z]{3}`));
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Save the report' }).click();
+  const saved = readFileSync(await (await download).path(), 'utf8');
+  assert.ok(saved.includes(`<title>Replay: what runs without ${away}, against what runs</title>`));
+  assert.deepEqual([await findings(), browser.complaints], [[], []]);
+  await page.getByRole('link', { name: 'World' }).click();
+  await page.locator('.map').waitFor();
+});
+
 test('the slider looks back, and Live comes back; a silent stream is told of and found again', async () => {
   const slider = page.getByLabel('Time');
   await page.locator('input[type=range]:enabled').waitFor();
   await slider.focus();
   await page.keyboard.press('Home');
   await page.locator('.stream.past').waitFor();
+  await page.locator('.legend', { hasText: /, at [\d:]{8}/ }).waitFor();
+  assert.match(await page.locator('.status-bar').innerText(), /State now[\s\S]*Leader now[\s\S]*At [\d:]{8}/);
+  assert.match(await page.locator('.explain .moment').innerText(), /as it is now/);
+  await page.getByRole('button', { name: 'POPs', exact: true }).click();
+  await page.locator('.pop-list tbody button').first().click();
+  await page.locator('.pop-detail .moment', { hasText: /are of [\d:]{8}/ }).waitFor();
+  assert.match(
+    await page.locator('.pop-detail').innerText(),
+    /Seen by, now[\s\S]*of the demand for [^\n]* at [\d:]{8}/,
+  );
   await page.getByRole('button', { name: 'Live' }).click();
+  await page.locator('.pop-detail .moment').waitFor({ state: 'detached' });
   await page.locator('.stream.live:not(.past)').waitFor();
   assert.deepEqual(browser.complaints, []);
   process.kill(program.pid, 'SIGSTOP');

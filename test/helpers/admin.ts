@@ -142,7 +142,7 @@ const liveApi: LiveApi = {
     if (service !== 'web')
       throw new OperatorError('not-found', [{ file: 'service', message: `there is no ${service}` }]);
     const places = [['FR/48.5,2.0', 'Paris, FR', 48.86, 2.35, 0.25, 0, 0.95]] as const;
-    return { service, services: ['web'], epoch, atMs, pops: codes, places };
+    return { service, services: ['web'], weightsOf: service, epoch, atMs, pops: codes, places };
   },
   history: () => {
     const points = [{ atMs: 500, epoch: 11, qps: 900, down: [], drained: ['GRU'] }];

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { readLink, writeLink } from './deep-link.ts';
+import { REPLAY_LINK, readLink, writeLink } from './deep-link.ts';
 import { Explain, type Question } from './explain.tsx';
 import { clientLines } from './explain-lines.ts';
 import { type FleetPop, fleetAt } from './fleet.ts';
@@ -7,6 +7,7 @@ import { Footer } from './footer.tsx';
 import { HappeningList } from './happening-list.tsx';
 import { PopDetail } from './pop-detail.tsx';
 import { PopList } from './pop-list.tsx';
+import { Replay } from './replay.tsx';
 import type { ExplainView } from './replies.ts';
 import { applyTheme, readTheme, type Theme } from './session.ts';
 import { StatusBar } from './status-bar.tsx';
@@ -23,6 +24,7 @@ type Tab = 'pops' | 'pop' | 'explain';
 /** The console. */
 export function App() {
   const { place, tab, setTab, chooseTo, askTo } = usePlace();
+  const isReplay = useIsReplay();
   const [theme, setTheme] = useState<Theme>(readTheme);
   const [lit, setLit] = useState<string>();
   const data = useConsole();
@@ -45,14 +47,22 @@ export function App() {
       <a class="skip" href="#pops-title">
         Skip to the list of POPs
       </a>
-      <StatusBar stream={live.stream} state={live.state} status={status} at={past} {...{ theme, onTheme }} />
-      <main>
+      <StatusBar
+        stream={live.stream}
+        state={live.state}
+        status={status}
+        at={past}
+        {...{ theme, onTheme, isReplay }}
+      />
+      <Replay shown={isReplay} codes={pops.map(({ code }) => code)} />
+      <main hidden={isReplay}>
         <div class="world">
           <WorldMap
             pops={pops}
             catchments={catchments}
             client={client}
             theme={theme}
+            isPast={past !== undefined}
             onService={data.setService}
             {...shared}
           />
@@ -110,7 +120,7 @@ function Side({ pops, data, place, tab, setTab, chosen, explained, theme, askTo,
         <PopDetail
           pop={chosen}
           catchments={catchments}
-          atMs={atMs}
+          atMs={atMs === undefined ? undefined : (data.moment?.atMs ?? atMs)}
           theme={theme}
           onClose={() => onChoose(undefined)}
           onChanged={data.refresh}
@@ -120,6 +130,7 @@ function Side({ pops, data, place, tab, setTab, chosen, explained, theme, askTo,
         question={place.explain}
         name={`www.${(status?.zones[0] ?? 'cdn.example').replace(/\.$/, '')}`}
         explained={explained}
+        isPast={atMs !== undefined}
         onAsk={askTo}
         onChoose={onChoose}
         onLit={onLit}
@@ -131,6 +142,17 @@ function Side({ pops, data, place, tab, setTab, chosen, explained, theme, askTo,
 function explainPath(question: Question | undefined): string | undefined {
   if (question === undefined) return undefined;
   return `/api/explain?${new URLSearchParams({ name: question.name, client: question.client })}`;
+}
+
+/** Whether the address bar leads to replays. */
+function useIsReplay(): boolean {
+  const [is, setIs] = useState(location.hash === REPLAY_LINK);
+  useEffect(() => {
+    const onHash = (): void => setIs(location.hash === REPLAY_LINK);
+    window.addEventListener('hashchange', onHash);
+    return () => window.removeEventListener('hashchange', onHash);
+  }, []);
+  return is;
 }
 
 /** Where the console is, which the address bar shows and can set. */

@@ -1,10 +1,13 @@
-/** What the address bar says after `#`: `#pop=FRA` or `#explain=www.cdn.example,192.0.2.1`. */
+/** What the address bar says after `#`: `#pop=FRA`, `#explain=www.cdn.example,192.0.2.1`, or `#replay`. */
 
 /** Where the console is. */
 export interface Place {
   readonly pop?: string;
   readonly explain?: { readonly name: string; readonly client: string };
 }
+
+/** Of the view of replays. */
+export const REPLAY_LINK = '#replay';
 
 /** Reads a hash; what it does not know is left out. */
 export function readLink(hash: string): Place {

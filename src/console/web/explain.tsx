@@ -16,13 +16,15 @@ interface ExplainProps {
   /** A name to start with. */
   readonly name: string;
   readonly explained: Polled<ExplainView>;
+  /** A moment of the past is looked at. */
+  readonly isPast: boolean;
   readonly onAsk: (question: Question) => void;
   readonly onChoose: (code: string) => void;
   readonly onLit: (code: string | undefined) => void;
 }
 
 /** Type an address and a name: which POP it gets, and why. */
-export function Explain({ question, name, explained, onAsk, onChoose, onLit }: ExplainProps) {
+export function Explain({ question, name, explained, isPast, onAsk, onChoose, onLit }: ExplainProps) {
   const { value, failure } = explained;
   return (
     <section class="panel explain" aria-labelledby="explain-title">
@@ -32,6 +34,9 @@ export function Explain({ question, name, explained, onAsk, onChoose, onLit }: E
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section class="scroll" tabIndex={0} aria-label="Explanation">
         <QuestionForm question={question} name={name} onAsk={onAsk} />
+        {isPast && question !== undefined && (
+          <p class="moment">Explained as it is now: terms of past moments are not kept.</p>
+        )}
         <div role="status">
           {failure !== undefined && <p class="outcome bad">{failure.words}.</p>}
           {question !== undefined && value === undefined && failure === undefined && (

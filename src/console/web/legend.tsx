@@ -1,15 +1,18 @@
 import type { FleetPop } from './fleet.ts';
+import { clock } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import type { CatchmentsView } from './replies.ts';
 
 interface LegendProps {
   readonly pops: readonly FleetPop[];
   readonly catchments: CatchmentsView | undefined;
+  /** A moment of the past is looked at. */
+  readonly isPast: boolean;
   readonly onService: (service: string) => void;
 }
 
 /** What shapes, sizes and areas of the map mean, and how many POPs are in each state. */
-export function Legend({ pops, catchments, onService }: LegendProps) {
+export function Legend({ pops, catchments, isPast, onService }: LegendProps) {
   const inState = (state: FleetPop['state']): number => pops.filter((pop) => pop.state === state).length;
   return (
     <ul class="legend" aria-label="Legend of the map">
@@ -22,7 +25,10 @@ export function Legend({ pops, catchments, onService }: LegendProps) {
         <span class="full-sample" aria-hidden="true" /> 90 % full or more
       </li>
       <li>size: load, requests/s</li>
-      <li>{catchments === undefined ? 'areas: not known yet' : <Areas {...{ catchments, onService }} />}</li>
+      <li>
+        {catchments === undefined ? 'areas: not known yet' : <Areas {...{ catchments, onService }} />}
+        {catchments !== undefined && isPast && `, at ${clock(catchments.atMs)}`}
+      </li>
     </ul>
   );
 }

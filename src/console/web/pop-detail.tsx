@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { DrainForm } from './drain-form.tsx';
 import { type FleetPop, fullness } from './fleet.ts';
-import { count, ms, percent, short, span, withClocks } from './format.ts';
+import { clock, count, ms, percent, short, span, withClocks } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import { Meter } from './meter.tsx';
 import { PopPlot } from './pop-plot.tsx';
@@ -37,6 +37,11 @@ export function PopDetail({ pop, catchments, atMs, theme, onClose, onChanged }: 
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section class="scroll" tabIndex={0} aria-label={`Figures of ${pop.code}`}>
+        {atMs !== undefined && (
+          <p class="moment">
+            State, load, capacity, price and share are of {clock(atMs)}; what is marked “now” is not kept.
+          </p>
+        )}
         {pop.why !== undefined && <p class={`why ${pop.state}`}>{withClocks(pop.why)}</p>}
         <dl class="facts">
           <Fact name="Load">
@@ -47,16 +52,18 @@ export function PopDetail({ pop, catchments, atMs, theme, onClose, onChanged }: 
           <Fact name="Share of demand">{percent(pop.share)}</Fact>
           <Fact name="Region">{pop.region}</Fact>
           <Fact name="Bias">{ms(pop.biasMs)} ms</Fact>
-          <Fact name="Seen by">{pop.views === undefined ? 'no prober' : viewsWords(pop.views)}</Fact>
-          <Fact name="Agent">{agentWords(pop)}</Fact>
+          <Fact name={named('Seen by', atMs)}>
+            {pop.views === undefined ? 'no prober' : viewsWords(pop.views)}
+          </Fact>
+          <Fact name={named('Agent', atMs)}>{agentWords(pop)}</Fact>
         </dl>
         <p class="load-line">
           <Meter value={full} />
           <span>{full === undefined ? 'load not known' : `${percent(full)} of capacity`}</span>
         </p>
-        <Links pop={pop} />
+        <Links pop={pop} atMs={atMs} />
         <PopPlot code={pop.code} theme={theme} />
-        <Users pop={pop} catchments={catchments} />
+        <Users pop={pop} catchments={catchments} isPast={atMs !== undefined} />
         {atMs === undefined && <DrainForm pop={pop} onChanged={onChanged} />}
         {atMs === undefined && <WhatIf key={pop.code} code={pop.code} />}
       </section>
@@ -81,7 +88,11 @@ function agentWords({ reportAgeMs, agentStanding }: FleetPop): string {
   return agentStanding < 1 ? `${age}, standing ${percent(agentStanding)}` : age;
 }
 
-function Links({ pop }: { readonly pop: FleetPop }) {
+/** What is not kept of the past is of now. */
+const named = (words: string, atMs: number | undefined): string =>
+  atMs === undefined ? words : `${words}, now`;
+
+function Links({ pop, atMs }: Pick<PopDetailProps, 'pop' | 'atMs'>) {
   return (
     <>
       <h3>Links</h3>
@@ -92,7 +103,7 @@ function Links({ pop }: { readonly pop: FleetPop }) {
             <th scope="col">Transit</th>
             <th scope="col">Address</th>
             <th scope="col" class="n">
-              Congestion, ms
+              {named('Congestion, ms', atMs)}
             </th>
           </tr>
         </thead>
@@ -114,19 +125,27 @@ function Links({ pop }: { readonly pop: FleetPop }) {
 const USERS_MAX = 12;
 
 /** Places whose clients mostly get this POP. */
-function Users({ pop, catchments }: Pick<PopDetailProps, 'pop' | 'catchments'>) {
+function Users({
+  pop,
+  catchments,
+  isPast,
+}: Pick<PopDetailProps, 'pop' | 'catchments'> & { readonly isPast: boolean }) {
   if (catchments === undefined) return null;
   const index = catchments.pops.indexOf(pop.code);
   const places = catchments.places.filter((place) => place[5] === index);
   const total = places.reduce((sum, place) => sum + place[4], 0);
   const heaviest = places[0]?.[4] ?? 1;
+  const { service, weightsOf, atMs } = catchments;
+  const of =
+    service === weightsOf ? service : `${weightsOf}, whose clients get the same POPs as ${service}'s`;
+  const when = isPast ? `, at ${clock(atMs)}` : '';
   return (
     <>
       <h3>Who uses it</h3>
       <p class="soft">
         {places.length === 0
-          ? `No place gets ${pop.code} for ${catchments.service}.`
-          : `${count(places.length)} places, ${percent(total)} of the demand for ${catchments.service}:`}
+          ? `No place gets ${pop.code} for ${service}${when}.`
+          : `${count(places.length)} places, ${percent(total)} of the demand for ${of}${when}:`}
       </p>
       <ol class="users">
         {places.slice(0, USERS_MAX).map(([key, label, , , weight, , share]) => (

@@ -10,7 +10,16 @@ export type {
   LiveState,
   PopHistory,
 } from '../api-live.ts';
+export type { ReplayLine, ReplayView } from '../api-replay.ts';
 export type { WhatIfView } from '../api-what-if.ts';
+
+/** What is wrong with something that was sent, and where. */
+export interface Problem {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly message: string;
+}
 
 /** One bar of a waterfall, as `isochrone trace --json` prints it. */
 export interface TraceBar {

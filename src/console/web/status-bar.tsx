@@ -15,17 +15,27 @@ interface StatusBarProps {
     | undefined;
   readonly theme: Theme;
   readonly onTheme: (theme: Theme) => void;
+  /** The view of replays is shown. */
+  readonly isReplay: boolean;
 }
 
 /** What runs and how it does, in a line. */
-export function StatusBar({ stream, state, status, at, theme, onTheme }: StatusBarProps) {
+export function StatusBar({ stream, state, status, at, theme, onTheme, isReplay }: StatusBarProps) {
   const ready = state?.ready;
   const rates = Object.entries((at ?? state)?.queryRates ?? {});
   return (
     <header class="status-bar">
       <h1>Isochrone</h1>
+      <nav class="views" aria-label="Views">
+        <a href="#world" aria-current={isReplay ? undefined : 'page'}>
+          World
+        </a>
+        <a href="#replay" aria-current={isReplay ? 'page' : undefined}>
+          Replay
+        </a>
+      </nav>
       <dl>
-        <Fact name="State" wide={false}>
+        <Fact name={at === undefined ? 'State' : 'State now'} wide={false}>
           {ready === undefined ? (
             '…'
           ) : ready ? (
@@ -34,7 +44,7 @@ export function StatusBar({ stream, state, status, at, theme, onTheme }: StatusB
             <span class="bad">✕ not ready</span>
           )}
         </Fact>
-        <Fact name="Leader" wide>
+        <Fact name={at === undefined ? 'Leader' : 'Leader now'} wide>
           {leaderWords(status)}
         </Fact>
         <Fact name="Epoch">{at?.epoch ?? state?.epoch ?? '…'}</Fact>

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Areas, areasOf } from './catchments.ts';
 import { useColours } from './colours.ts';
 import { type FleetPop, fullness } from './fleet.ts';
-import { percent, short } from './format.ts';
+import { clock, percent, short } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import { Legend } from './legend.tsx';
 import { type Mark, marksOf, nextMark } from './map-marks.ts';
@@ -21,6 +21,8 @@ export interface WorldMapProps {
   readonly chosen: string | undefined;
   readonly client: ClientLines | undefined;
   readonly theme: string;
+  /** A moment of the past is looked at. */
+  readonly isPast: boolean;
   readonly onLit: (code: string | undefined) => void;
   readonly onChoose: (code: string) => void;
   readonly onService: (service: string) => void;
@@ -66,9 +68,12 @@ export function WorldMap(props: WorldMapProps) {
         <Marks {...props} marks={marks} lit={lit} moving={moving} />
         <Controls {...moving} />
         {missing !== undefined && <p class="map-note">{missing}</p>}
-        <PlaceNote areas={areas} owner={pointed} />
+        <PlaceNote areas={areas} owner={pointed} isPast={props.isPast} />
       </div>
-      <Legend pops={pops} catchments={props.catchments} onService={props.onService} />
+      <Legend
+        pops={pops}
+        {...{ catchments: props.catchments, isPast: props.isPast, onService: props.onService }}
+      />
     </section>
   );
 }
@@ -212,7 +217,15 @@ function Controls({ zoomBy, showWhole, view }: Moving) {
 }
 
 /** Whose clients those under the pointer are. */
-function PlaceNote({ areas, owner }: { readonly areas: Areas | undefined; readonly owner: number }) {
+function PlaceNote({
+  areas,
+  owner,
+  isPast,
+}: {
+  readonly areas: Areas | undefined;
+  readonly owner: number;
+  readonly isPast: boolean;
+}) {
   const place = areas?.places[owner];
   if (areas === undefined || place === undefined) return null;
   const [, label, , , weight, pop, share] = place;
@@ -220,7 +233,7 @@ function PlaceNote({ areas, owner }: { readonly areas: Areas | undefined; readon
   return (
     <p class="map-note place" aria-hidden="true">
       {label} → <b>{code ?? 'none'}</b> ({percent(share)} of its clients; {(100 * weight).toFixed(2)} % of
-      demand)
+      demand{isPast && ` at ${clock(areas.view.atMs)}`})
     </p>
   );
 }
