@@ -11,7 +11,7 @@ import { ownersOf } from '../src/console/web/catchment-raster.ts';
 import { readLink, writeLink } from '../src/console/web/deep-link.ts';
 import { type FleetPop, listed } from '../src/console/web/fleet.ts';
 import { changesBetween, happeningsOf, joined } from '../src/console/web/happenings.ts';
-import { marksOf, nextMark } from '../src/console/web/map-marks.ts';
+import { markAt, marksOf, nextMark } from '../src/console/web/map-marks.ts';
 import type { CatchmentPlace, LiveState } from '../src/console/web/replies.ts';
 import { TINTS, tintsOf, touchingPops } from '../src/console/web/tints.ts';
 
@@ -173,6 +173,8 @@ test('marks: codes do not cover one another, those out have theirs; arrows go wh
   assert.equal(nextMark(marks, 'AAA', 'ArrowDown'), 'DDD');
   assert.equal(nextMark(marks, 'CCC', 'ArrowRight'), undefined);
   assert.equal(nextMark(marks, 'CCC', 'x'), undefined);
+  for (const { pop, x, y } of marks) assert.equal(markAt(marks, x + 0.4, y - 0.4), pop.code);
+  assert.equal(markAt([], 1, 1), undefined);
 });
 
 test('events: from the kept hour and from the stream, each once', () => {

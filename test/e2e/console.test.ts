@@ -81,7 +81,8 @@ test('a POP by keyboard: drain needs the token, the next answer differs, restore
 });
 
 test('a click of the mouse on the map chooses the POP under it', async () => {
-  for (const code of ['GRU', 'SYD', 'JNB']) {
+  // The middle of the last three lies under others.
+  for (const code of ['SYD', 'GRU', 'LHR', 'FRA']) {
     const box = await page.locator(`.mark[data-pop="${code}"] .glyph`).boundingBox();
     assert.ok(box !== null, code);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);

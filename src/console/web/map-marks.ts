@@ -99,6 +99,14 @@ const overlap = (one: Box, other: Box): boolean =>
 const same = (one: Box, other: Box): boolean =>
   one.left === other.left && one.top === other.top && one.right === other.right;
 
+/** The mark whose middle is nearest to a point: marks lie over each other, and small ones are hard to hit. */
+export function markAt(marks: readonly Mark[], x: number, y: number): string | undefined {
+  const away = (mark: Mark): number => Math.hypot(mark.x - x, mark.y - y);
+  const [first, ...others] = marks;
+  if (first === undefined) return undefined;
+  return others.reduce((best, one) => (away(one) < away(best) ? one : best), first).pop.code;
+}
+
 /** The mark that lies next in the direction of an arrow key; undefined where none does. */
 export function nextMark(marks: readonly Mark[], from: string, key: string): string | undefined {
   const here = marks.find(({ pop }) => pop.code === from);

@@ -5,7 +5,7 @@ import { type FleetPop, fullness } from './fleet.ts';
 import { clock, percent, short } from './format.ts';
 import { Glyph } from './glyph.tsx';
 import { Legend } from './legend.tsx';
-import { type Mark, marksOf, nextMark } from './map-marks.ts';
+import { type Mark, markAt, marksOf, nextMark } from './map-marks.ts';
 import { type ClientLines, mapPainter } from './paint-map.ts';
 import type { CatchmentsView } from './replies.ts';
 import { useSize } from './use-size.ts';
@@ -154,6 +154,16 @@ function Marks({ marks, chosen, lit, onLit, onChoose, moving }: MarksProps) {
     if (next === undefined) return;
     group.current?.querySelector<HTMLElement>(`[data-pop="${next}"]`)?.focus();
   };
+  const under = (event: MouseEvent): string | undefined => {
+    const { left = 0, top = 0 } = group.current?.closest('.map-box')?.getBoundingClientRect() ?? {};
+    return markAt(marks, event.clientX - left, event.clientY - top);
+  };
+  const onClick = (event: MouseEvent, code: string): void => {
+    // Keys click too, and are nowhere.
+    const meant = event.detail === 0 ? code : (under(event) ?? code);
+    group.current?.querySelector<HTMLElement>(`[data-pop="${meant}"]`)?.focus();
+    onChoose(meant);
+  };
   const label = `${marks.length} POPs: arrow keys go from one to the next, Enter opens one, + and − zoom`;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
@@ -171,13 +181,13 @@ function Marks({ marks, chosen, lit, onLit, onChoose, moving }: MarksProps) {
           tabIndex={pop.code === current ? 0 : -1}
           aria-pressed={pop.code === chosen}
           aria-label={markWords(pop)}
-          onClick={() => onChoose(pop.code)}
+          onClick={(event) => onClick(event, pop.code)}
           onFocus={() => {
             setStop(pop.code);
             onLit(pop.code);
           }}
           onBlur={() => onLit(undefined)}
-          onPointerEnter={() => onLit(pop.code)}
+          onPointerMove={(event) => onLit(under(event))}
           onPointerLeave={() => onLit(undefined)}
         >
           <Glyph state={pop.state} size={2 * radius} />
