@@ -4,30 +4,16 @@ import fc from 'fast-check';
 import { IPV6_KEYS } from '../src/base/network-key.ts';
 import { catchmentOf, placeWeights, SHARE_STEPS } from '../src/cli/catchment.ts';
 import {
-  createCatchmentLog,
-  packWeight,
-  unpackWeight,
-  type WeighedCatchment,
-} from '../src/cli/catchment-log.ts';
-import { createCatchments } from '../src/cli/catchments.ts';
-import {
   ANY_SERVICE,
   type ClientWeights,
   weightsOfAddresses,
   weightsOfDemand,
 } from '../src/cli/client-weights.ts';
-import { readConfig } from '../src/cli/config-file.ts';
-import { deciderOf, expectedOf } from '../src/cli/first-table.ts';
-import { loadGround } from '../src/cli/ground.ts';
 import { createHistory, HISTORY_STEP_MS } from '../src/cli/history.ts';
-import { processTerminal } from '../src/cli/terminal.ts';
 import type { LivePop, LiveState } from '../src/console/api-live.ts';
-import { imageFromGeography } from '../src/control/made-image.ts';
-import { BUCKETS, type ClientImage } from '../src/geo/client-image.ts';
 import { choose, openImage, rowOf } from '../src/steering/image.ts';
 import { encodeImage } from '../src/steering/image-encode.ts';
-import { createMemoryStore } from '../src/store/memory.ts';
-import { clientImage, runs } from './helpers/row-maps.ts';
+import { clientImage, runs, withBuckets } from './helpers/row-maps.ts';
 import { EXPECTED, someParts } from './helpers/steering-parts.ts';
 
 const POPS = 40;
@@ -102,18 +88,6 @@ test('a catchment is what every part of every client would be answered, added up
   );
 });
 
-/** The image with its buckets, which finding an address needs. */
-function withBuckets(image: ClientImage): ClientImage {
-  const bucketsOf = (starts: Uint32Array): Uint32Array =>
-    Uint32Array.from({ length: BUCKETS }, (_, top) => starts.filter((start) => start < top * 65_536).length);
-  const { v4, v6 } = image;
-  return {
-    ...image,
-    v4: { ...v4, bucket: bucketsOf(v4.start) },
-    v6: { ...v6, bucket: bucketsOf(v6.startHigh) },
-  };
-}
-
 test('clients are where the image has them: reported demand by service, else addresses', async () => {
   const [sites, places] = [6, 6];
   await fc.assert(
@@ -162,106 +136,6 @@ test('clients are where the image has them: reported demand by service, else add
     await weightsOfDemand([{ network: 'x', rps: 1 }], { clients: image, serviceOf: new Map() }),
     undefined,
   );
-});
-
-test('kept catchments: the nearest comes back to within 5 %, in bounded memory', () => {
-  const PLACES = 300;
-  const KEPT = 6;
-  const step = fc.array(fc.tuple(fc.nat(PLACES - 1), fc.integer({ min: -1, max: 9 }), fc.nat(SHARE_STEPS)), {
-    maxLength: 250,
-  });
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 15 }), fc.nat(20_000), (steps, askedMs) => {
-      const log = createCatchmentLog(KEPT);
-      assert.equal(log.nearest(0), undefined);
-      const now = {
-        popOf: new Int16Array(PLACES).fill(-1),
-        share: new Uint8Array(PLACES),
-        weight: new Uint16Array(PLACES),
-      };
-      const all: (WeighedCatchment & { atMs: number })[] = [];
-      for (const [i, changes] of steps.entries()) {
-        for (const [place, pop, share] of changes) {
-          now.popOf[place] = pop;
-          now.share[place] = share;
-          now.weight[place] = packWeight((pop + share + 2) / 1000);
-        }
-        log.add(i * 1000, i, now);
-        const { popOf, share, weight } = now;
-        all.push({ atMs: i * 1000, popOf: popOf.slice(), share: share.slice(), weight: weight.slice() });
-        assert.ok(log.octets() <= (KEPT + 1) * PLACES * 5, `${log.octets()}`);
-      }
-      const kept = all.slice(-KEPT);
-      const off = ({ atMs }: { atMs: number }): number => Math.abs(atMs - askedMs);
-      const wanted = kept.reduce((best, one) => (off(one) <= off(best) ? one : best));
-      const got = log.nearest(askedMs);
-      assert.deepEqual([got?.atMs, got?.epoch], [wanted.atMs, wanted.atMs / 1000]);
-      assert.deepEqual(got?.popOf, wanted.popOf);
-      for (const [place, share] of wanted.share.entries())
-        assert.ok(Math.abs(share - (got?.share[place] as number)) <= SHARE_STEPS / 20);
-      for (const [place, weight] of wanted.weight.entries()) {
-        const [was, said] = [unpackWeight(weight), unpackWeight(got?.weight[place] as number)];
-        assert.ok(Math.abs(was - said) <= 0.0202 * was, `${was}, ${said}`);
-      }
-    }),
-    { numRuns: 60 },
-  );
-});
-
-test('a moment of the past has the demand of then, now has that of now', async () => {
-  const ground = loadGround(readConfig({}, processTerminal(process, new AbortController().signal)));
-  const image = withBuckets(
-    clientImage(
-      [0, 1, 2].map((site) => ({ start: BigInt(site) << 24n, site })),
-      [{ start: 0n, site: 0 }],
-      3,
-    ),
-  );
-  const made = imageFromGeography(deciderOf(ground), 0);
-  assert.ok('bytes' in made);
-  const table = openImage(made.bytes, expectedOf(ground));
-  assert.ok(typeof table !== 'string');
-  let nowMs = 1_000_000;
-  const clock = { nowMs: () => nowMs };
-  const store = createMemoryStore({ clock });
-  const asked = (...rps: number[]): Promise<void> =>
-    store.putDemand(
-      'FRA',
-      rps.map((one, i) => ({ network: `${i + 1}.2.3.0/24`, rps: one, service: 'web' })),
-    );
-  const sources = { ground, image: () => table, clients: () => image, store, clock };
-  const catchments = createCatchments(sources);
-  const weights = async (service: number, atMs?: number) => {
-    const { places, ...view } = await catchments.view(service, atMs);
-    const rounded = places.map((place) => [ground.places.key.indexOf(place[0]), Number(place[4].toFixed(3))]);
-    return { ...view, places: rounded.toSorted(([one = 0], [other = 0]) => one - other) };
-  };
-  await asked(30, 10);
-  await catchments.keep();
-  nowMs += 600_000;
-  await asked(10, 70);
-  const [then, now] = [await weights(0, 1_000_500), await weights(0)];
-  const equal = [
-    [1, 0.75],
-    [2, 0.25],
-  ];
-  assert.deepEqual([then.places, then.atMs, then.weightsOf], [equal, 1_000_000, 'web']);
-  const changed = [
-    [1, 0.125],
-    [2, 0.875],
-  ];
-  assert.deepEqual([now.places, now.atMs], [changed, nowMs]);
-  assert.deepEqual((await weights(0, nowMs - 1)).places, changed, 'now is nearer');
-});
-
-test('weights in 16 bits: to a fortieth of a per cent over twelve decades, none is none, all is all', () => {
-  assert.deepEqual(
-    [0, 1, -1, 2].map((part) => unpackWeight(packWeight(part))),
-    [0, 1, 0, 1],
-  );
-  for (let part = 1e-12; part < 1; part *= 1.7)
-    assert.ok(Math.abs(unpackWeight(packWeight(part)) / part - 1) < 0.00026, `${part}`);
-  assert.ok(packWeight(1e-300) > 0);
 });
 
 test('the history is a ring of an hour: points by time, the nearest moment, memory as said', () => {

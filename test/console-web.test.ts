@@ -173,7 +173,7 @@ test('marks: codes do not cover one another, those out have theirs; arrows go wh
   assert.equal(nextMark(marks, 'AAA', 'ArrowDown'), 'DDD');
   assert.equal(nextMark(marks, 'CCC', 'ArrowRight'), undefined);
   assert.equal(nextMark(marks, 'CCC', 'x'), undefined);
-  for (const { pop, x, y } of marks) assert.equal(markAt(marks, x + 0.4, y - 0.4), pop.code);
+  for (const { pop, x, y } of marks) assert.equal(markAt(marks, x, y), pop.code);
   assert.equal(markAt([], 1, 1), undefined);
 });
 

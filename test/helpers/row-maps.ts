@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildRowMap, findRow, openRowMap, type RowMap } from '../../src/answer/row-map.ts';
 import { type Address, formatAddress } from '../../src/base/address.ts';
-import type { ClientImage } from '../../src/geo/client-image.ts';
+import { BUCKETS, type ClientImage } from '../../src/geo/client-image.ts';
 import { openImage, ROW_CANDIDATES, ROW_SHARES, type SteeringImage } from '../../src/steering/image.ts';
 import { encodeImage } from '../../src/steering/image-encode.ts';
 import { anyNumber, bitsOf, numbered, numberOf } from './geo-addresses.ts';
@@ -174,4 +174,16 @@ export function besides(family: 4 | 6, list: readonly { readonly start: bigint }
     .concat([0n, end - 1n])
     .filter((value) => value >= 0n && value < end)
     .map((value) => numbered(family, value));
+}
+
+/** The image with its buckets, which finding an address needs. */
+export function withBuckets(image: ClientImage): ClientImage {
+  const bucketsOf = (starts: Uint32Array): Uint32Array =>
+    Uint32Array.from({ length: BUCKETS }, (_, top) => starts.filter((start) => start < top * 65_536).length);
+  const { v4, v6 } = image;
+  return {
+    ...image,
+    v4: { ...v4, bucket: bucketsOf(v4.start) },
+    v6: { ...v6, bucket: bucketsOf(v6.startHigh) },
+  };
 }

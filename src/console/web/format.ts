@@ -28,11 +28,20 @@ export function ms(value: number): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
+/** The same with its sign: `+12.4`, `−0.85`. */
+export const signed = (value: number): string => `${value < 0 ? '−' : '+'}${ms(Math.abs(value))}`;
+
 /** `4.7 %` of a fraction. */
 export const percent = (fraction: number): string => {
   const value = 100 * fraction;
   return `${value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1)}${THIN}%`;
 };
+
+/** Between what a forecast is likely to be, where that is wider than 1 %: `880–960 likely`. */
+export function likely(low: number | undefined, high: number | undefined): string {
+  if (low === undefined || high === undefined || high - low <= 0.01 * high) return '';
+  return `${short(low)}–${short(high)} likely`;
+}
 
 /** `850 ms`, `4.2 s`, `12 min`, `3 h`. */
 export function span(durationMs: number): string {

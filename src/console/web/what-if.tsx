@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { ask } from './ask.ts';
-import { count, ms, percent, short } from './format.ts';
+import { count, likely, ms, percent, short, signed } from './format.ts';
 import { Meter } from './meter.tsx';
 import type { WhatIfView } from './replies.ts';
 
@@ -64,7 +64,7 @@ function Outcome({ reply }: { readonly reply: WhatIfView }) {
       <table class="plain">
         <caption>Who takes it: load before → after, requests/s</caption>
         <tbody>
-          {takers.map(({ code, beforeRps, afterRps, capacityRps }) => (
+          {takers.map(({ code, beforeRps, afterRps, lowRps, highRps, capacityRps }) => (
             <tr key={code} class={reply.overCapacity.includes(code) ? 'over' : ''}>
               <th scope="row">{code}</th>
               <td>
@@ -72,6 +72,7 @@ function Outcome({ reply }: { readonly reply: WhatIfView }) {
               </td>
               <td class="n">
                 {short(beforeRps)} → {short(afterRps)}
+                <small class="likely soft">{likely(lowRps, highRps)}</small>
               </td>
               <td class="n">{percent(afterRps / capacityRps)} of capacity</td>
             </tr>
@@ -99,5 +100,3 @@ function Outcome({ reply }: { readonly reply: WhatIfView }) {
     </>
   );
 }
-
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${ms(Math.abs(value))}`;
