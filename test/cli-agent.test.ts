@@ -149,8 +149,9 @@ hits_total{host="b",code="200"} 7
   const agent = await startAgentProcess(
     ...['--pop', 'FRA', '--store', redis.url, '--passive', String(port), '--link', 'FRA-a=lo:1000'],
     ...['--exporter', url, '--requests', 'hits_total{host="a"}', '--capacity', '900'],
-    ...['--drain-file', drainFile],
+    ...['--drain-file', drainFile, '--admin-port', '127.0.0.2:0'],
   );
+  assert.match(agent.ready.admin, /^http:\/\/127\.0\.0\.2:\d+$/);
   await stopAfter(t, agent);
   const store = await open(redis.url);
   t.after(() => store.close());
@@ -227,6 +228,16 @@ test('what is wrong with flags and files is said at once, each with its place', 
   assert.equal(wrong.code, 2);
   for (const text of ['no POP "FRX"', '--passive "http"', '--link "FRA-a"', '--method "smoke"', '--requests'])
     assert.ok(wrong.err.includes(text), `${text} in ${wrong.err}`);
+  for (const [port, says] of [
+    ['99999', '"99999" is not a port'],
+    ['1.2.3:5390', '"1.2.3:5390" is not ADDRESS:PORT'],
+  ] as const)
+    for (const role of [['agent', '--pop', 'FRA'], ['pop']]) {
+      const { code, err } = await runCli(...role, '--admin-port', port, '--store', 'redis://127.0.0.1:1');
+      assert.equal(code, 2);
+      assert.equal(err.split('--admin-port').length, 2, 'said once');
+      assert.ok(err.includes(`--admin-port ${says}`), err);
+    }
   assert.match((await runCli('agent')).err, /missing: --pop CODE/);
   assert.match((await runCli('agent', '--pop', 'FRA')).err, /needs a store that others see/);
   write(

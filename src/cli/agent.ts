@@ -60,7 +60,9 @@ export const agentCommand: Command = {
     const code = agentPop(flags, reader);
     const listen = metricsEndpoint(flags, reader);
     const ingest = ingestFlags(flags, terminal, reader);
-    const config = configOf(invocation, reader);
+    // Here it may have an address.
+    const { 'admin-port': _, ...others } = flags;
+    const config = configOf({ ...invocation, flags: others }, reader);
     const settings = hostSettings(config, { code, flags, reader });
     const files = readMeasureFiles(config, terminal);
     const log = logTo(terminal, systemClock);

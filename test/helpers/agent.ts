@@ -23,7 +23,8 @@ export interface AgentProcess {
 
 /** Starts `isochrone agent …` as a process of its own; resolves once it says that it is ready. */
 export async function startAgentProcess(...args: readonly string[]): Promise<AgentProcess> {
-  const flags = ['src/main.ts', 'agent', '--json', '--admin-port', '0', ...args];
+  const metrics = args.includes('--admin-port') ? [] : ['--admin-port', '0'];
+  const flags = ['src/main.ts', 'agent', '--json', ...metrics, ...args];
   const child = spawn(process.execPath, flags, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   for (const stream of [child.stdout, child.stderr])
