@@ -5,7 +5,8 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly status: number; readonly words: string };
 
-const PATIENCE_MS = 60_000;
+/** The process itself gives up a question what would happen after two minutes. */
+const PATIENCE_MS = 130_000;
 
 /**
  * GET of a JSON reply, with the token where it is given. Never rejects, but for `signal`: then it is
