@@ -157,6 +157,7 @@ test('a log is replayed: what is wrong with its line, then figures and a report 
 });
 
 test('the slider looks back, and Live comes back; a silent stream is told of and found again', async () => {
+  await page.getByRole('link', { name: 'World' }).click();
   const slider = page.getByLabel('Time');
   await page.locator('input[type=range]:enabled').waitFor();
   await slider.focus();
