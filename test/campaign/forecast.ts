@@ -40,6 +40,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
   },
 });
+for (const [name, value] of Object.entries(values))
+  if (name !== 'worlds' && !/^\d*$/.test(value)) throw new Error(`--${name} ${value}: a number is wanted`);
 const untilMs = performance.now() + 60_000 * Number(values.minutes);
 let isShort = false;
 for (const size of values.worlds.split(',')) {
