@@ -30,7 +30,7 @@ const MOVED_MAX = 0.02;
 test('with the state in memory: drain, its end by itself, restore', async (t) => {
   const up = await opened(t).program(['up', '--pop-port', String(await freePort())]);
   await sleep(5000);
-  const client = await clientIn(up, 'DE');
+  const client = await clientIn(up, 'IT');
   await command(up, 'drain', client.pop, '--reason', 'router upgrade');
   const drainMs = await leaves(up, client);
   // The next table brings the reason; until then explain says that the drain is younger than its table.
@@ -66,7 +66,7 @@ test('with Redis: every name server sees a drain, which outlives the controller'
   const serves = await Promise.all([1, 2].map(() => open.program(['serve', '--store', redis.url])));
   // Those that are not explored yet move anyway, and would count as moved by the restart.
   await sleep(EXPLORING_MS);
-  const client = await clientIn(up, 'DE');
+  const client = await clientIn(up, 'IT');
   const all = (): Program[] => [up, ...serves];
 
   await command(up, 'drain', client.pop);

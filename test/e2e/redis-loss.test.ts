@@ -54,7 +54,7 @@ test('two servers on one Redis agree; its loss under load loses no query; its re
     assert.deepEqual([report.lost, report.codes], [0, `NOERROR ${report.sent} (100.00%)`]);
   }
 
-  const client = await clientIn(up, 'FR');
+  const client = await clientIn(up, 'IT');
   await command(up, 'drain', client.pop);
   const holds = (link: string): boolean => popOf(link) !== client.pop;
   for (const program of both)
