@@ -24,7 +24,8 @@ const WHOLE_AT_ONCE = 2;
 
 /**
  * End-to-end tests that hold whole programs to times that people see. Those whose bounds leave room share the
- * machine with one other; those that wait for a verdict of checks, or for a POP's return, which come near their bounds, with none.
+ * machine with one other; those that wait for a verdict of checks, or for a POP's return, which come near
+ * their bounds, with none.
  */
 const PAIRS = [['e2e/inputs', 'e2e/control']];
 const ALONE = ['e2e/drain', 'e2e/redis-loss', 'e2e/health', 'netns/health'];
