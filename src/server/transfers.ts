@@ -37,8 +37,12 @@ export interface TransferParts {
 
 /** Transfers at a time that one thread sends; more are refused. */
 const TRANSFERS_MAX = 64;
-/** A zone's notifications are passed on once in this time, ms. */
-const NOTIFY_EVERY_MS = 1000;
+/**
+ * So many notifications of a zone are passed on in this time, ms. Several: one may tell of a version that
+ * came just after that of the one before. Who is told looks once for all that come while it looks.
+ */
+const NOTIFY_WINDOW_MS = 1000;
+const NOTIFIES_MAX = 10;
 const { AXFR, IXFR } = TYPE;
 const OPCODE_MASK = 0x78;
 const OPCODE_NOTIFY = OPCODE.NOTIFY << 3;
@@ -73,8 +77,8 @@ export function withTransfers(
 interface State extends TransferParts {
   /** Transfers being sent. */
   open: number;
-  /** By zone: when its last notification was passed on. */
-  readonly notified: Map<string, number>;
+  /** By zone: how many notifications were passed on since when. */
+  readonly notified: Map<string, { readonly sinceMs: number; count: number }>;
 }
 
 /** A message that may be signed, and by whom it is. */
@@ -148,10 +152,11 @@ function noted(state: State, { client, key }: Asked, zone: TransferZone): number
   if (!isTaken) return RCODE.REFUSED;
   const name = transferKey(zone.origin);
   const nowMs = performance.now();
-  if (nowMs - (state.notified.get(name) ?? Number.NEGATIVE_INFINITY) > NOTIFY_EVERY_MS) {
-    state.notified.set(name, nowMs);
-    state.onNotify(name);
-  }
+  const known = state.notified.get(name);
+  const isNew = known === undefined || nowMs - known.sinceMs > NOTIFY_WINDOW_MS;
+  const window = isNew ? { sinceMs: nowMs, count: 0 } : known;
+  if (isNew) state.notified.set(name, window);
+  if (window.count++ < NOTIFIES_MAX) state.onNotify(name);
   return RCODE.NOERROR;
 }
 
