@@ -26,9 +26,10 @@ export interface QueryLogOptions {
 
 type QuerySettings = NonNullable<Config['log']['queries']>;
 
-/** A place that lines or frames go to; false: it does not take it now. */
+/** A place that lines or frames go to. */
 interface QuerySink {
-  readonly put: (sample: QuerySample) => boolean | Promise<boolean>;
+  /** Resolves when the next may come; `done` is told once, then or later, whether it was written. */
+  readonly put: (sample: QuerySample, done: (isWritten: boolean) => void) => void | Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -56,9 +57,14 @@ export function startQueryLog(options: QueryLogOptions): QueryLog | undefined {
         counts.lost++;
         continue;
       }
-      const taken = await Promise.all(sinks.map((sink) => sink.put(sample)));
-      if (taken.every((one) => one)) counts.logged++;
-      else counts.lost++;
+      let open = sinks.length;
+      let isWhole = true;
+      const done = (isWritten: boolean): void => {
+        isWhole &&= isWritten;
+        open--;
+        if (open === 0) counts[isWhole ? 'logged' : 'lost']++;
+      };
+      await Promise.all(sinks.map((sink) => sink.put(sample, done)));
     }
   };
   const look = (): void => {
@@ -95,10 +101,10 @@ function jsonSink(
   const into = openRotatingFile({ path: file, rotateOctets: rotateMib * MIB, keep, log });
   const text = new TextEncoder();
   return {
-    put: async (sample) => {
+    put: async (sample, done) => {
       const line = lineOf(sample, addresses);
       const whole: QueryLine = sample.epoch < 0 ? line : { ...line, why: await whyOf(sample, explain) };
-      return into.put(text.encode(`${JSON.stringify(whole)}\n`));
+      into.put(text.encode(`${JSON.stringify(whole)}\n`), done);
     },
     close: into.close,
   };
@@ -134,14 +140,14 @@ function dnstapSink(
       : openRotatingFile({ path: file ?? '', rotateOctets: rotateMib * MIB, keep, head, tail, log });
   const identity = config.dns.identity ?? config.cluster;
   return {
-    put: (sample) => {
+    put: (sample, done) => {
       const isFull = addresses === 'full';
       const client = isFull ? sample.client : keptOf(sample.client).address;
       const { transport, atMs } = sample;
       const shared = { client, port: isFull ? sample.port : 0, transport, atMs, identity, version };
       const query = dataFrame({ ...shared, kind: 'query', message: sample.query });
       const response = dataFrame({ ...shared, kind: 'response', message: sample.response });
-      return into.put(query) && into.put(response);
+      into.put(Buffer.concat([query, response]), done);
     },
     close: into.close,
   };
@@ -159,7 +165,7 @@ export function queryLogCounters({ logged, lost }: { logged: number; lost: numbe
   return {
     families: [
       counter('queries', 'Queries that were logged.', logged),
-      counter('lost', 'Sampled queries without room: over the rate, or the log could not take them.', lost),
+      counter('lost', 'Sampled queries that are in no log: over the rate, or it could not be written.', lost),
     ],
     histograms: [],
   };

@@ -1,83 +1,132 @@
-import { appendFile, rename, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 
 /** A file that is appended to, and put aside when it is long: `x.1` is the last one put aside. */
 export interface RotatingFile {
-  /** Octets to append; refused while too many wait. */
-  readonly put: (octets: Uint8Array) => boolean;
-  /** Resolves when all that was put is written. */
+  /** Octets to append, whole or not at all. `done` is told once whether they are in the file. */
+  readonly put: (octets: Uint8Array, done: (isWritten: boolean) => void) => void;
+  /** Resolves when all that was put is written, or is lost. */
   readonly close: () => Promise<void>;
 }
 
-/** Octets that wait to be written, at most. */
-const WAITING_MAX = 4 << 20;
-
-/**
- * Appends in the background. `head` begins each file, `tail` ends it. What cannot be written is told of once
- * until it can be again.
- */
-export function openRotatingFile(options: {
+/** What to open, and how. */
+interface RotatingFileOptions {
   readonly path: string;
   readonly rotateOctets: number;
   readonly keep: number;
+  /** Begins each file: it is then a stream of one writer, and nobody else's is gone on with. */
   readonly head?: Uint8Array;
+  /** Ends each file. */
   readonly tail?: Uint8Array;
   readonly log: (message: string) => void;
-}): RotatingFile {
-  const { path, rotateOctets, keep, head, tail, log } = options;
-  let waiting: Uint8Array[] = [];
+}
+
+/** Octets that wait to be written, at most: more are refused. */
+const WAITING_MAX = 4 << 20;
+
+/**
+ * Appends in the background. A file that another program took away (as logrotate does) is made anew at the
+ * next write. What cannot be written is told of once until it can be again, and leaves no part behind.
+ */
+export function openRotatingFile(options: RotatingFileOptions): RotatingFile {
+  const { path, log } = options;
+  const file = createFile(options);
+  let waiting: { readonly octets: Uint8Array; readonly done: (isWritten: boolean) => void }[] = [];
   let waitingOctets = 0;
-  let size: number | undefined;
   let running: Promise<void> | undefined;
   let isBroken = false;
-  const write = async (octets: Uint8Array): Promise<void> => {
-    // A file that another process left ends as it was left: streams begin anew in one of their own.
-    if (size === undefined && head !== undefined && (await sizeOf(path)) > 0) await putAside(path, keep);
-    size ??= await sizeOf(path);
-    if (size > 0 && size + octets.length > rotateOctets) {
-      if (tail !== undefined) await appendFile(path, tail);
-      await putAside(path, keep);
-      size = 0;
-    }
-    const whole = size === 0 && head !== undefined ? Buffer.concat([head, octets]) : octets;
-    await appendFile(path, whole, { mode: 0o640 });
-    size += whole.length;
-  };
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const octets = Buffer.concat(waiting);
+      const batch = waiting;
       waiting = [];
       waitingOctets = 0;
       try {
-        await write(octets);
+        await file.append(Buffer.concat(batch.map(({ octets }) => octets)));
         if (isBroken) log(`${path} is written again`);
         isBroken = false;
       } catch (error) {
         if (!isBroken) log(`${path} cannot be written, and its lines are lost: ${(error as Error).message}`);
         isBroken = true;
       }
+      for (const { done } of batch) done(!isBroken);
     }
     running = undefined;
   };
   return {
-    put: (octets) => {
-      if (waitingOctets + octets.length > WAITING_MAX) return false;
-      waiting.push(octets);
+    put: (octets, done) => {
+      if (waitingOctets + octets.length > WAITING_MAX) {
+        done(false);
+        return;
+      }
+      waiting.push({ octets, done });
       waitingOctets += octets.length;
       running ??= run();
-      return true;
     },
     close: async () => {
       await running;
-      if (tail !== undefined && (size ?? 0) > 0) await appendFile(path, tail).catch(() => undefined);
+      await file.end();
     },
   };
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** The file itself: one call at a time. */
+function createFile({ path, rotateOctets, keep, head, tail }: RotatingFileOptions) {
+  let handle: FileHandle | undefined;
+  const end = async (): Promise<void> => {
+    const ended = handle;
+    handle = undefined;
+    if (ended === undefined) return;
+    // Readers do without the tail, if there is no room for it.
+    if (tail !== undefined && (await ended.stat()).size > 0) await whole(ended, tail).catch(() => undefined);
+    await ended.close();
+  };
+  /** Whether `path` still names the file that is open; or else another's stream, which is left alone. */
+  const isOpen = async (): Promise<'here' | 'elsewhere' | 'no'> => {
+    if (handle === undefined) return 'no';
+    const [own, there] = await Promise.all([handle.stat(), found(path)]);
+    if (there?.ino === own.ino && there.dev === own.dev) return 'here';
+    return head !== undefined && there !== undefined && there.size > 0 ? 'elsewhere' : 'no';
+  };
+  const opened = async (octets: number): Promise<FileHandle> => {
+    const where = await isOpen();
+    if (handle !== undefined && where !== 'no') {
+      const { size } = await handle.stat();
+      if (where === 'elsewhere' || size === 0 || size + octets <= rotateOctets) return handle;
+    }
+    await end();
+    const size = (await found(path))?.size ?? 0;
+    if (size > 0 && (head !== undefined || size + octets > rotateOctets)) await putAside(path, keep);
+    handle = await open(path, 'a', 0o640);
+    return handle;
+  };
+  return {
+    end,
+    append: async (octets: Uint8Array): Promise<void> => {
+      const into = await opened(octets.length);
+      const isNew = head !== undefined && (await into.stat()).size === 0;
+      await whole(into, isNew ? Buffer.concat([head, octets]) : octets);
+    },
+  };
+}
+
+/** Appends all, or takes back what part of it there was room for. */
+async function whole(handle: FileHandle, octets: Uint8Array): Promise<void> {
+  const { size } = await handle.stat();
   try {
-    return (await stat(path)).size;
-  } catch {
-    return 0;
+    await handle.appendFile(octets);
+  } catch (error) {
+    await handle.truncate(size).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** undefined: there is no such file. */
+async function found(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
