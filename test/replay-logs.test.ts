@@ -140,7 +140,9 @@ test('damage is named with its place; too much of it, or of the frame, refuses t
     await refusal([good, ...bad].join('\n')),
     /line 2: [\s\S]*3 damaged records beside 1 queries: refused/,
   );
-  assert.match(await refusal('a text\n'), /is none of these: JSON lines, dnstap, a capture/);
+  for (const none of ['a text\n', Uint8Array.of(1, 2, 3, 4, 5)])
+    assert.match(await refusal(none), /is none of these: JSON lines, dnstap, a capture/);
+  for (const empty of ['', gzipSync('')]) assert.equal(await refusal(empty), 'log: is empty');
   const frame = dataFrame({
     kind: 'query',
     client: parseAddress('192.0.2.1') ?? assert.fail(),

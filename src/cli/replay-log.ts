@@ -109,6 +109,9 @@ export async function readLog(
   const { queries, damaged } = sums;
   if (damaged > DAMAGED_SHARE_MAX * (queries + damaged))
     throw badLog([...faults, `${path}: ${damaged} damaged records beside ${queries} queries: refused`]);
+  if (reader === undefined) throw badLog([`${path}: is empty`]);
+  // Any text could be a log of text: without a single query it is none.
+  if (queries === 0 && format === 'text') throw unknownFormat(path);
   if (queries === 0) throw badLog([`${path}: no query in ${LOG_FORMATS[format]}`]);
   return { format, queries, skipped, damaged, faults };
 }
@@ -169,8 +172,12 @@ async function* gunzipped(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
 function knownFormat(path: string, chunk: Uint8Array): LogFormat {
   const format = formatOf(chunk);
   if (format !== undefined) return format;
+  throw unknownFormat(path);
+}
+
+function unknownFormat(path: string): OperatorError {
   const known = Object.values(LOG_FORMATS).join(', ');
-  throw badLog([`${path}: is none of these: ${known}; packed with gzip or not`]);
+  return badLog([`${path}: is none of these: ${known}; packed with gzip or not`]);
 }
 
 function readFault(path: string, error: unknown, queries: number): unknown {

@@ -50,8 +50,9 @@ export async function runReplay(wish: ReplayWish, parts: ReplayParts): Promise<R
   };
   const log = await readLog(parts.log, { questions, onQuery, port, terminal });
   parts.onLog(log);
-  // Captures have every query.
-  const oneOf = wish.oneOf ?? (log.format === 'pcap' ? 1 : parts.loggedOneOf);
+  // Captures, and logs of other servers, have every query.
+  const hasAll = log.format === 'pcap' || log.format === 'text';
+  const oneOf = wish.oneOf ?? (hasAll ? 1 : parts.loggedOneOf);
   const asked: Asked = { questions: questions.all(), counts, oneOf };
   terminal.passing('opening zones and databases');
   const grounds = await parts.grounds(asked.questions);

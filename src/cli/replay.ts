@@ -25,8 +25,8 @@ export const replayCommand: Command = {
     'Asks what a change would do: runs the queries of a log through a configuration, or through a world ' +
     'without a POP, and compares every answer with that of the configuration before: who moves, how much ' +
     'longer or shorter their way gets, the load of each POP against its capacity, answers that differ. ' +
-    'Logs: the JSON log, dnstap frame streams, captures (pcap, pcapng) of UDP and TCP; packed with gzip or ' +
-    'not. docs/replay.md tells what is decided with what.',
+    'Logs: the JSON log, dnstap frame streams, captures (pcap, pcapng) of UDP and TCP, the text logs of ' +
+    'BIND, PowerDNS and Route 53; packed with gzip or not. docs/replay.md tells what is decided with what.',
   options: {
     log: { type: 'string', value: 'FILE', help: 'the log of queries (required)' },
     config: { type: 'string', value: 'NEW', help: 'configuration of the world after (required)' },

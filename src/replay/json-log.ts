@@ -1,8 +1,8 @@
 import { type Address, formatPrefix, parsePrefix } from '../base/address.ts';
-import { CLASS, OPTION, TYPE, typeCode } from '../wire/constants.ts';
+import { typeCode } from '../wire/constants.ts';
 import { parseName, ROOT_NAME } from '../wire/name.ts';
+import { createLines } from './lines.ts';
 import {
-  BrokenLog,
   LOGGED_TRANSPORTS,
   type LogEvents,
   type LoggedQuestion,
@@ -10,6 +10,7 @@ import {
   type LogReader,
   type Questions,
 } from './questions.ts';
+import { queryOf, UDP_OCTETS } from './rebuilt.ts';
 
 /** A line of the JSON log as far as it is replayed; the log has more. */
 interface LoggedLine {
@@ -21,9 +22,7 @@ interface LoggedLine {
   readonly subnet?: unknown;
 }
 
-const LINE_END = 0x0a;
 const BRACE = 0x7d;
-const LINE_MAX = 1 << 20;
 /** Lines that this program writes begin so: `{"at":"2026-01-02T03:04:05.678Z","client":`. */
 const HEAD = '{"at":"';
 const TIME_AT = HEAD.length;
@@ -38,11 +37,8 @@ const utf8 = new TextDecoder();
  * parsed again.
  */
 export function createJsonReader(questions: Questions, events: LogEvents): LogReader {
-  let rest = new Uint8Array(0);
-  let line = 0;
   const clock = createLineClock();
-  const take = (octets: Uint8Array): void => {
-    line++;
+  return createLines((octets, line) => {
     if (octets.length === 0) return;
     const asked = octets.at(-1) === BRACE ? askedPart(octets) : 0;
     let parsed: LoggedLine | string | undefined;
@@ -60,24 +56,7 @@ export function createJsonReader(questions: Questions, events: LogEvents): LogRe
     const atMs = asked === 0 || parsed !== undefined ? Date.parse(timeOf(parsed, octets)) : clock(octets);
     if (Number.isNaN(atMs)) events.onDamaged(`line ${line}`, 'at: is no time');
     else events.onQuery(question, atMs);
-  };
-  return {
-    push: (chunk) => {
-      let from = 0;
-      for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, from)) {
-        const tail = chunk.subarray(from, end);
-        take(rest.length === 0 ? tail : joined(rest, tail));
-        rest = new Uint8Array(0);
-        from = end + 1;
-      }
-      if (from < chunk.length) rest = joined(rest, chunk.subarray(from));
-      if (rest.length > LINE_MAX)
-        throw new BrokenLog(`line ${line + 1}`, `longer than ${LINE_MAX} octets: this is no JSON log`);
-    },
-    end: () => {
-      if (rest.length > 0) take(rest);
-    },
-  };
+  });
 }
 
 /** Where what is asked ends, in a line of the common form; 0 in others. */
@@ -159,7 +138,7 @@ function questionOfLine(
   if (faults.length > 0) wrong(faults.join('; '));
   if (typeof qname === 'string' || typeof client === 'string' || typeof subnet === 'string') return undefined;
   if (qtype === undefined || via === undefined) return undefined;
-  const octets = queryOf({ qname, qtype, subnet });
+  const octets = queryOf({ qname, qtype, subnet, edns: EDNS });
   return { octets, client: client.address, transport: via satisfies LoggedTransport };
 }
 
@@ -169,32 +148,5 @@ function prefixOf(value: unknown): LoggedPrefix | string {
   return typeof value === 'string' ? parsePrefix(value) : 'is missing';
 }
 
-/** Payload size that the OPT names, octets: logs do not tell it. */
-const UDP_OCTETS = 1232;
-
-/** A query with EDNS (RFC 6891), and the client subnet that was named (RFC 7871 §6). */
-function queryOf(asked: {
-  readonly qname: Uint8Array;
-  readonly qtype: number;
-  readonly subnet: LoggedPrefix | undefined;
-}): Uint8Array {
-  const { qname, qtype, subnet } = asked;
-  const octets = subnet === undefined ? 0 : Math.ceil(subnet.length / 8);
-  const option =
-    subnet === undefined
-      ? []
-      : [0, OPTION.ECS, 0, 4 + octets, 0, subnet.address.family === 4 ? 1 : 2, subnet.length, 0];
-  const prefix = subnet === undefined ? [] : [...subnet.address.octets.subarray(0, octets)];
-  const header = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-  const end = [qtype >> 8, qtype & 255, 0, CLASS.IN];
-  const size = [UDP_OCTETS >> 8, UDP_OCTETS & 255];
-  const opt = [0, 0, TYPE.OPT, ...size, 0, 0, 0, 0, 0, option.length + prefix.length];
-  return Uint8Array.of(...header, ...qname, ...end, ...opt, ...option, ...prefix);
-}
-
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
-  const octets = new Uint8Array(one.length + other.length);
-  octets.set(one);
-  octets.set(other, one.length);
-  return octets;
-}
+/** Logs do not tell what the OPT named. */
+const EDNS = { octets: UDP_OCTETS, isDnssecOk: false };

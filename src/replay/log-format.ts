@@ -2,9 +2,15 @@ import { createDnstapReader } from './dnstap-log.ts';
 import { createJsonReader } from './json-log.ts';
 import { type CaptureOptions, createPcapReader } from './pcap-log.ts';
 import type { LogEvents, LogReader, Questions } from './questions.ts';
+import { createTextReader } from './text-log.ts';
 
 /** Kinds of logs that are read, in words. */
-export const LOG_FORMATS = { json: 'JSON lines', dnstap: 'dnstap', pcap: 'a capture of packets' } as const;
+export const LOG_FORMATS = {
+  json: 'JSON lines',
+  dnstap: 'dnstap',
+  pcap: 'a capture of packets',
+  text: 'the text log of BIND, PowerDNS or Route 53',
+} as const;
 export type LogFormat = keyof typeof LOG_FORMATS;
 
 const PCAP_MAGIC = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a];
@@ -15,7 +21,8 @@ export function formatOf(start: Uint8Array): LogFormat | undefined {
   const word = new DataView(start.buffer, start.byteOffset, start.length).getUint32(0);
   if (word === 0) return 'dnstap';
   if (PCAP_MAGIC.includes(word)) return 'pcap';
-  return start[0] === 0x7b ? 'json' : undefined;
+  if (start[0] === 0x7b) return 'json';
+  return start.subarray(0, 4).every((octet) => octet >= 0x20 && octet < 0x7f) ? 'text' : undefined;
 }
 
 /** Whether the octets begin a file of gzip (RFC 1952). */
@@ -36,5 +43,7 @@ export function createLogReader(
       return createDnstapReader(questions, events);
     case 'pcap':
       return createPcapReader(questions, events, events);
+    case 'text':
+      return createTextReader(questions, events);
   }
 }
