@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { IPV6_KEYS } from '../src/base/network-key.ts';
+import { popStateWords } from '../src/base/pop-state.ts';
 import { catchmentOf, placeWeights, SHARE_STEPS } from '../src/cli/catchment.ts';
 import {
   ANY_SERVICE,
@@ -10,9 +11,13 @@ import {
   weightsOfDemand,
 } from '../src/cli/client-weights.ts';
 import { createHistory, HISTORY_STEP_MS } from '../src/cli/history.ts';
-import type { LivePop, LiveState } from '../src/console/api-live.ts';
+import { popViews } from '../src/cli/pop-views.ts';
+import { type LivePop, type LiveState, livePop } from '../src/console/api-live.ts';
+import { createPopWords } from '../src/control/pop-words.ts';
 import { choose, openImage, rowOf } from '../src/steering/image.ts';
 import { encodeImage } from '../src/steering/image-encode.ts';
+import type { SteeringTerms } from '../src/steering/terms.ts';
+import { configTexts } from './helpers/config-text.ts';
 import { clientImage, runs, withBuckets } from './helpers/row-maps.ts';
 import { EXPECTED, someParts } from './helpers/steering-parts.ts';
 
@@ -180,4 +185,24 @@ test('the history is a ring of an hour: points by time, the nearest moment, memo
   assert.deepEqual([history.series('GRU').length, history.series('ZZZ').length], [180, 0]);
   assert.equal(history.at(0).epoch, 220, 'what is older is gone');
   assert.equal(history.octets, 180 * (8 + 8 + 8 * 4 + 2 * (1 + 4 * 4)));
+});
+
+test('a POP that expects more says so, and how soon: when answers made now count', () => {
+  const link = '[{ transit: t, capacityMbps: 9, ipv4: 192.0.2.1 }]';
+  const place = 'city: F, country: DE, region: eu, latitude: 50, longitude: 8, capacityRps: 900';
+  const { load } = configTexts(`cluster: c
+zones: [{ origin: example, file: example.zone }]
+pops:
+  - { code: FRA, ${place}, links: ${link} }
+  - { code: AMS, ${place}, links: ${link.replace('.1', '.2')} }
+services: { web: { ttl: { min: 5, max: 20 } }, api: { ttl: { min: 3, max: 20 } } }
+`);
+  const config = load('');
+  const popState = popStateWords(2);
+  const words = createPopWords(config.fleet, popState);
+  const known = { state: 'up', why: '', capacityRps: 900, priceMs: 0, share: 0.5, reportedRps: 400 };
+  const terms = { pops: [{ ...known, expectedRps: 640.04 }, known], links: [] } as unknown as SteeringTerms;
+  const [fra, ams] = popViews({ config, popState, words }, terms).map(livePop);
+  assert.deepEqual([fra?.loadRps, fra?.expectedRps, fra?.expectedInMs], [400, 640, 4_500]);
+  assert.deepEqual([ams?.loadRps, ams?.expectedRps, ams?.expectedInMs], [400, undefined, undefined]);
 });

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { buildConsole } from '../src/console/build.ts';
 import { ownersOf } from '../src/console/web/catchment-raster.ts';
 import { readLink, writeLink } from '../src/console/web/deep-link.ts';
-import { type FleetPop, listed } from '../src/console/web/fleet.ts';
+import { type FleetPop, fleetAt, listed } from '../src/console/web/fleet.ts';
 import { changesBetween, happeningsOf, joined } from '../src/console/web/happenings.ts';
 import { markAt, marksOf, nextMark } from '../src/console/web/map-marks.ts';
 import type { CatchmentPlace, LiveState } from '../src/console/web/replies.ts';
@@ -135,6 +135,17 @@ const pop = (code: string, rest: Partial<FleetPop> = {}): FleetPop => ({
     agentStanding: 1,
   },
   ...rest,
+});
+
+test('what is told of now is not taken for what was', () => {
+  const now = [pop('FRA', { expectedRps: 800, expectedInMs: 4_000, why: 'down' }), pop('AMS')];
+  const then = { code: 'FRA', state: 'up', capacityRps: 900, loadRps: 300, priceMs: 1, share: 0.2 } as const;
+  const [fra, ams] = fleetAt(now, [then]);
+  const { expectedRps: _, expectedInMs: _in, why: _why, ...rest } = now[0] as FleetPop;
+  assert.deepEqual(fra, { ...rest, ...then });
+  assert.equal(ams, now[1], 'nothing is known of it then');
+  const [rising] = fleetAt(now, [{ ...then, expectedRps: 500, expectedInMs: 3_000 }]);
+  assert.deepEqual([rising?.loadRps, rising?.expectedRps, rising?.expectedInMs], [300, 500, 3_000]);
 });
 
 test('the list: any words in any case and without accents, trouble first, ties by code', () => {

@@ -1,7 +1,7 @@
 import { formatPrefix } from '../base/address.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import { networkOfKey } from '../base/network-key.ts';
-import type { DemandView } from '../console/api.ts';
+import type { DemandView } from '../console/api-demand.ts';
 import { emptyLocated } from '../geo/client-image.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import { locateDemand } from './located-demand.ts';

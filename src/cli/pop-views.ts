@@ -4,6 +4,7 @@ import type { PopView } from '../console/api.ts';
 import type { ProberStatus } from '../console/api-health.ts';
 import type { ProberView } from '../steering/quorum.ts';
 import type { PopTermsRecord, SteeringTerms } from '../steering/terms.ts';
+import { aheadMs } from './ahead.ts';
 import type { Ground } from './ground.ts';
 
 /**
@@ -11,12 +12,14 @@ import type { Ground } from './ground.ts';
  * now.
  */
 export function popViews(
-  { config, popState, words }: Ground,
+  { config, popState, words }: Pick<Ground, 'config' | 'popState' | 'words'>,
   terms: SteeringTerms | undefined,
 ): readonly PopView[] {
-  return config.fleet.pops.map((pop) =>
-    popView(pop, { word: Atomics.load(popState, pop.index), whyOut: words.whyOut(pop.index), terms }),
-  );
+  const expectedInMs = aheadMs(config);
+  return config.fleet.pops.map((pop) => {
+    const word = Atomics.load(popState, pop.index);
+    return popView(pop, { word, whyOut: words.whyOut(pop.index), terms, expectedInMs });
+  });
 }
 
 /** What every prober sees, in a few words each. */
@@ -32,9 +35,14 @@ export function proberStatus(views: readonly ProberView[], nowMs: number): reado
 
 function popView(
   pop: Pop,
-  now: { word: number; whyOut: string | undefined; terms: SteeringTerms | undefined },
+  now: {
+    readonly word: number;
+    readonly whyOut: string | undefined;
+    readonly terms: SteeringTerms | undefined;
+    readonly expectedInMs: number;
+  },
 ): PopView {
-  const { word, whyOut, terms } = now;
+  const { word, whyOut, terms, expectedInMs } = now;
   const { code, city, country, region, latitude, longitude, index, biasMs } = pop;
   const known: PopTermsRecord | undefined = terms?.pops[index];
   const state = (word & POP_DRAINED) !== 0 ? 'drained' : (word & POP_DOWN) !== 0 ? 'down' : 'up';
@@ -48,6 +56,7 @@ function popView(
     state,
     ...(state === 'up' ? {} : { why: whyOut || known?.why || state }),
     ...(known?.reportedRps === undefined ? {} : { loadRps: known.reportedRps }),
+    ...(known?.expectedRps === undefined ? {} : { expectedRps: known.expectedRps, expectedInMs }),
     capacityRps: known?.capacityRps ?? pop.capacityRps,
     priceMs: known?.priceMs ?? 0,
     biasMs,

@@ -7,18 +7,11 @@ import { startDemoOrigin } from '../pop/demo-origin.ts';
 import { followDrains } from '../pop/drains.ts';
 import { openLogFile } from '../pop/log-file.ts';
 import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
+import { aheadMs } from './ahead.ts';
 import { edgeParts } from './distributions.ts';
 import { fastOpen } from './fast-open.ts';
 import type { CloseLater } from './long-running.ts';
 import { openSecurity, type SecurityNeeds } from './security-files.ts';
-
-/**
- * From a request to the answers that its load changes it takes so long, ms: half a second to count it, the
- * rest to tell, to decide and to publish. Clients follow as their old answers end. Load is expected so far
- * ahead at most, ms: a rise of some seconds tells no more.
- */
-const REACTION_MS = 1_500;
-const AHEAD_MAX_MS = 10_000;
 
 /** What `startConfiguredPops` needs. */
 export interface StartPopsOptions
@@ -46,7 +39,6 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   const security = openSecurity(config, { terminal, whereabouts, log: options.log, closeLater });
   const { fleet, edge } = config;
   const { distributions, policies, settings } = edgeParts(edge, security);
-  const ttlMs = Math.min(...config.services.map(({ ttl }) => ttl.min)) * 1000;
   const { accessLog } = edge.tier;
   const file = accessLog === undefined ? undefined : await openLogFile(resolve(accessLog), options.log);
   if (file !== undefined) closeLater(file.close);
@@ -62,7 +54,7 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
     builtIn: new Set([BUILT_IN_ID]),
     settings,
     isDraining,
-    aheadMs: Math.min(AHEAD_MAX_MS, REACTION_MS + ttlMs),
+    aheadMs: aheadMs(config),
     accessLog: file?.write,
   });
   closeLater(pops.close);

@@ -1,5 +1,6 @@
 import { formatTable } from '../base/text-table.ts';
-import type { DemandRow, PopView, StatusView } from '../console/api.ts';
+import type { PopView, StatusView } from '../console/api.ts';
+import type { DemandRow } from '../console/api-demand.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, hasFlag, type Invocation } from './command.ts';
 import { formatCount, formatMs, formatShare, formatSpan, styled } from './format.ts';

@@ -1,5 +1,6 @@
 import type { CounterSnapshot } from '../base/counters.ts';
-import type { DemandView, PopView } from '../console/api.ts';
+import type { PopView } from '../console/api.ts';
+import type { DemandView } from '../console/api-demand.ts';
 import type { TopRate, TopView } from '../console/api-top.ts';
 import type { QueryReader } from '../server/query-samples.ts';
 import { questionOf } from './query-line.ts';

@@ -8,6 +8,9 @@ export interface LivePop {
   readonly why?: string;
   /** Requests a second; absent without a report. */
   readonly loadRps?: number;
+  /** Where it expects more: how much, and how soon, ms; not kept of the past. */
+  readonly expectedRps?: number;
+  readonly expectedInMs?: number;
   readonly capacityRps: number;
   /** Price for its load, ms. */
   readonly priceMs: number;
@@ -83,12 +86,15 @@ export interface HistoryPoint {
   readonly drained: readonly string[];
 }
 
+/** What is told of a POP now, and not kept. */
+type NotKept = 'why' | 'expectedRps' | 'expectedInMs';
+
 /** A moment of the last hour with its POPs. */
 export interface HistoryMoment {
   readonly atMs: number;
   readonly epoch: number;
   readonly queryRates: Readonly<Record<string, number>>;
-  readonly pops: readonly Omit<LivePop, 'why'>[];
+  readonly pops: readonly Omit<LivePop, NotKept>[];
 }
 
 /** The last hour of one POP: how it was at each kept moment. */
@@ -97,7 +103,7 @@ export interface PopHistory extends HistoryView {
 }
 
 /** A POP in a moment of the last hour. */
-export type PopMoment = Omit<LivePop, 'code' | 'why'> & { readonly atMs: number };
+export type PopMoment = Omit<LivePop, 'code' | NotKept> & { readonly atMs: number };
 
 /** What the console shows of now and of the last hour. */
 export interface LiveApi {
@@ -118,12 +124,15 @@ export interface LiveApi {
 }
 
 /** What changes of a POP, without digits that nobody reads. */
-export function livePop({ code, state, why, loadRps, capacityRps, priceMs, share }: PopView): LivePop {
+export function livePop(pop: PopView): LivePop {
+  const { code, state, why, loadRps, expectedRps, expectedInMs, capacityRps, priceMs, share } = pop;
   return {
     code,
     state,
     ...(why === undefined ? {} : { why }),
     ...(loadRps === undefined ? {} : { loadRps: rounded(loadRps, 1) }),
+    ...(expectedRps === undefined ? {} : { expectedRps: rounded(expectedRps, 1) }),
+    ...(expectedInMs === undefined ? {} : { expectedInMs }),
     capacityRps: rounded(capacityRps, 1),
     priceMs: rounded(priceMs, 3),
     share: rounded(share, 6),

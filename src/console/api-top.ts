@@ -1,4 +1,5 @@
-import type { DemandView, PopStateWord } from './api.ts';
+import type { PopStateWord } from './api.ts';
+import type { DemandView } from './api-demand.ts';
 
 /** What is asked most just now. Rates are queries a second over the last seconds. */
 export interface TopView {

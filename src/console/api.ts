@@ -3,6 +3,7 @@
  * rooms and `store`. What it shows comes from callbacks that the composition root hands in.
  */
 import type { ModelChange, Override } from '../store/store.ts';
+import type { DemandView } from './api-demand.ts';
 import type { ProberStatus } from './api-health.ts';
 import type { LiveApi } from './api-live.ts';
 import type { InvalidationsApi, PopsApi } from './api-pops.ts';
@@ -30,6 +31,9 @@ export interface PopView {
   readonly why?: string;
   /** Requests a second now; absent without a report. */
   readonly loadRps?: number;
+  /** Where it expects more: requests a second by the time that new answers count, `expectedInMs` from now. */
+  readonly expectedRps?: number;
+  readonly expectedInMs?: number;
   readonly capacityRps: number;
   /** Price for its load, ms. */
   readonly priceMs: number;
@@ -100,34 +104,6 @@ export interface StatusView {
   readonly demand: DemandView;
   /** Credits that must be shown for the geo data in use. */
   readonly attribution: readonly string[];
-}
-
-/** Who asks for what, over the last ten seconds, estimated from one query in sixteen. */
-export interface DemandView {
-  /** Queries a second of all. */
-  readonly qps: number;
-  /** Networks and services told apart. */
-  readonly cells: number;
-  /** Queries a second of those for which the tables had no room. */
-  readonly overflowQps: number;
-  /** The busiest first. */
-  readonly rows: readonly DemandRow[];
-}
-
-/** What a client network asks of a service. */
-export interface DemandRow {
-  /** `Paris, FR`. */
-  readonly place: string;
-  /** The place's key in places.csv. */
-  readonly key: string;
-  /** 0: not known. */
-  readonly asn: number;
-  /** `203.0.113.0/24`: a network with a row of its own; absent: all others of the place and AS. */
-  readonly network?: string;
-  /** Absent: names that are not steered. */
-  readonly service?: string;
-  /** Queries a second. */
-  readonly qps: number;
 }
 
 /** The steering table in use. */
@@ -209,9 +185,9 @@ export interface ExplainView {
   readonly table: { readonly epoch: number; readonly ageMs: number };
   /** What the answer gives. */
   readonly chosen: { readonly pop: string; readonly link: string; readonly addresses: readonly string[] };
-  /** The next best; absent when there is none. `marginMs`: by how much it is worse. */
   /** What decides in place of the score, in words. */
   readonly policy?: string;
+  /** The next best; absent when there is none. `marginMs`: by how much it is worse. */
   readonly runnerUp?: { readonly pop: string; readonly marginMs: number };
   /** The nearest POP, by how much it is nearer (ms), and why it is not chosen; absent: it is. */
   readonly passedOver?: PassedOverView;

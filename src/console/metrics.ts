@@ -184,6 +184,11 @@ function popFamilies(pops: readonly PopView[]): Family[] {
     gauge('pop_info', 'Always 1; where the POP is, in degrees, is a label.', places),
     gauge('pop_state', 'Whether the POP is in the state that the label names.', states),
     each('pop_load_rps', 'Requests a second that the POP reports.', ({ loadRps }) => loadRps),
+    each(
+      'pop_expected_rps',
+      'Requests a second that the POP expects by the time that new answers count: as now, or more.',
+      ({ loadRps, expectedRps = loadRps }) => expectedRps,
+    ),
     each('pop_capacity_rps', 'Requests a second that the POP can serve.', ({ capacityRps }) => capacityRps),
     each('pop_share_ratio', 'Share of the demand that the table sends to the POP.', ({ share }) => share),
     each('pop_price_seconds', 'Score term: price of the POP for its load.', ({ priceMs }) => priceMs / 1000),

@@ -73,6 +73,13 @@ test('a POP by keyboard: drain needs the token, the next answer differs, restore
   const moved = await until(servedBy, (other) => other !== code, SHOWN_MS);
   assert.ok(moved.held && moved.value !== undefined, `still ${moved.value}`);
   await mark.locator('.glyph.drained').waitFor();
+  await page.getByRole('button', { name: 'Explain', exact: true }).first().click();
+  await page.getByLabel('Client address or prefix').fill(CLIENT);
+  await page.getByLabel('Name').fill(NAME);
+  await page.locator('.question button').click();
+  await page.locator('.verdict', { hasText: /[A-Z]{3} is [\d.]+ ms nearer, but \w/ }).waitFor();
+  await mark.focus();
+  await page.keyboard.press('Enter');
   await page.locator('.happenings li', { hasText: /was drained until [\d:]+: a try/ }).waitFor();
   await detail.getByRole('button', { name: 'Restore' }).click();
   await detail.locator('.outcome.good', { hasText: 'is restored' }).waitFor();

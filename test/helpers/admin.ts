@@ -1,13 +1,7 @@
 import type { CounterSnapshot } from '../../src/base/counters.ts';
 import { OperatorError } from '../../src/base/errors.ts';
-import type {
-  AdminApi,
-  DemandView,
-  ExplainView,
-  ImagesView,
-  PopView,
-  TableView,
-} from '../../src/console/api.ts';
+import type { AdminApi, ExplainView, ImagesView, PopView, TableView } from '../../src/console/api.ts';
+import type { DemandView } from '../../src/console/api-demand.ts';
 import { type LiveApi, livePop } from '../../src/console/api-live.ts';
 import type { TopView } from '../../src/console/api-top.ts';
 import type { WhatIfView } from '../../src/console/api-what-if.ts';
@@ -38,8 +32,8 @@ const pop = (code: string, rest: Partial<PopView>): PopView => ({
 });
 
 const POPS: readonly PopView[] = [
-  pop('FRA', { loadRps: 900, priceMs: 1.5 }),
-  pop('GRU', { city: 'São Paulo <GRU>', state: 'drained', why: 'works', share: 0 }),
+  pop('FRA', { loadRps: 900, expectedRps: 960, expectedInMs: 3_500, priceMs: 1.5 }),
+  pop('GRU', { city: 'São Paulo <GRU>', state: 'drained', why: 'works', loadRps: 120, share: 0 }),
 ];
 
 /** An explanation with terms that add up. */

@@ -25,9 +25,15 @@ const LOAD_AND_CAPACITY = [
   }),
   series({
     title: 'Load of the ten busiest',
-    says: 'Requests a second, as the POPs report them.',
+    says: 'Requests a second, as the POPs report them, and what they expect by the time new answers count.',
     unit: 'reqps',
-    queries: [{ expr: `topk(10, ${most('isochrone_pop_load_rps')})`, legend: '{{pop}}' }],
+    queries: [
+      { expr: `topk(10, ${most('isochrone_pop_load_rps')})`, legend: '{{pop}}' },
+      {
+        expr: `${most('isochrone_pop_expected_rps')} and topk(10, ${most('isochrone_pop_load_rps')})`,
+        legend: '{{pop}} expected',
+      },
+    ],
   }),
   series({
     title: 'Load and capacity of the chosen POPs',

@@ -8,6 +8,7 @@ const PARTS: readonly (readonly [begins: string, title: string])[] = [
   ['isochrone_pop_info', 'POPs as steering sees them'],
   ['isochrone_pop_state', 'POPs as steering sees them'],
   ['isochrone_pop_load_rps', 'POPs as steering sees them'],
+  ['isochrone_pop_expected_rps', 'POPs as steering sees them'],
   ['isochrone_pop_capacity_rps', 'POPs as steering sees them'],
   ['isochrone_pop_share_ratio', 'POPs as steering sees them'],
   ['isochrone_pop_price_seconds', 'POPs as steering sees them'],

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ExplainBars } from './explain-bars.tsx';
-import { ms, span } from './format.ts';
+import { ms, span, withClocks } from './format.ts';
 import type { ExplainView } from './replies.ts';
 import { Trace } from './trace.tsx';
 import type { Polled } from './use-polled.ts';
@@ -113,7 +113,7 @@ function Verdict({
   readonly view: ExplainView;
   readonly onChoose: (code: string) => void;
 }) {
-  const { client, cell, chosen, runnerUp, ttl, table, split, policy, notes, scopeLength } = view;
+  const { client, cell, chosen, runnerUp, passedOver, ttl, table, split, policy, notes, scopeLength } = view;
   return (
     <div class="verdict">
       <p class="main">
@@ -133,6 +133,14 @@ function Verdict({
           </>
         )}
       </p>
+      {passedOver !== undefined && (
+        <p>
+          <button type="button" class="pop-link" onClick={() => onChoose(passedOver.pop)}>
+            {passedOver.pop}
+          </button>{' '}
+          is {ms(passedOver.nearerMs)} ms nearer, but {withClocks(passedOver.why)}.
+        </p>
+      )}
       <dl class="facts wide">
         <div>
           <dt>Client</dt>

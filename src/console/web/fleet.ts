@@ -1,8 +1,7 @@
 import type { HistoryMoment, LivePop, PopView } from './replies.ts';
 
 /** A POP as it is shown: who it is from `/api/status`, how it does from the moment that is looked at. */
-export type FleetPop = Omit<PopView, 'state' | 'why' | 'loadRps' | 'capacityRps' | 'priceMs' | 'share'> &
-  LivePop;
+export type FleetPop = Omit<PopView, keyof LivePop> & LivePop;
 
 /** Load to capacity; undefined without a report. */
 export function fullness({
@@ -22,7 +21,7 @@ export function fleetAt(
   return pops.map((pop) => {
     const then = byCode.get(pop.code);
     if (then === undefined) return pop;
-    const { state: _, why: _why, loadRps: _load, ...rest } = pop;
+    const { why: _, loadRps: _load, expectedRps: _expected, expectedInMs: _in, ...rest } = pop;
     return { ...rest, ...then };
   });
 }

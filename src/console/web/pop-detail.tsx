@@ -44,9 +44,7 @@ export function PopDetail({ pop, catchments, atMs, theme, onClose, onChanged }: 
         )}
         {pop.why !== undefined && <p class={`why ${pop.state}`}>{withClocks(pop.why)}</p>}
         <dl class="facts">
-          <Fact name="Load">
-            {pop.loadRps === undefined ? 'no report' : `${short(pop.loadRps)} requests/s`}
-          </Fact>
+          <Fact name="Load">{loadWords(pop)}</Fact>
           <Fact name="Capacity">{short(pop.capacityRps)} requests/s</Fact>
           <Fact name="Price">{ms(pop.priceMs)} ms</Fact>
           <Fact name="Share of demand">{percent(pop.share)}</Fact>
@@ -78,6 +76,14 @@ function Fact({ name, children }: { readonly name: string; readonly children: Co
       <dd>{children}</dd>
     </div>
   );
+}
+
+/** What it serves, and what it expects where that is more. */
+function loadWords({ loadRps, expectedRps, expectedInMs }: FleetPop): string {
+  if (loadRps === undefined) return 'no report';
+  const now = `${short(loadRps)} requests/s`;
+  if (expectedRps === undefined || expectedInMs === undefined) return now;
+  return `${now} now, ${short(expectedRps)} expected in ${span(expectedInMs)}`;
 }
 
 const viewsWords = ({ up, down }: { readonly up: number; readonly down: number }): string =>
