@@ -55,7 +55,7 @@ test('a line of BIND, PowerDNS or Route 53 is the query that was sent', () => {
     [`${AT}${BIND}AAAA +E(0)DK (127.0.0.1)`, '', `127.0.0.1 udp ${www} AAAA 1232 do`],
     [`${AT}${BIND}HTTPS - (127.0.0.1)`, '', `127.0.0.1 udp ${www} HTTPS plain`],
     [
-      `2026-11-28T00:44:31.964Z client ::1#41525/key t.example (a): query: a\\032b\\.c.cdn.example IN A +SE(0)TC (::1)`,
+      `2026-11-28T00:44:31.964Z client ::1#5/key t (a): query: a\\032b\\.c.cdn.example IN A +SE(0)TC (::1)`,
       '',
       '::1 tcp a\\032b\\.c.cdn.example. A 1232',
     ],

@@ -21,17 +21,23 @@ interface Words {
 }
 
 /**
- * BIND's category `queries`: `client @0x… ADDR#PORT (NAME): view V: query: NAME CLASS TYPE FLAGS (SERVER) [ECS
- * NET/SCOPE]`. Flags: S signed, E(version), T TCP, D DO, C CD, V or K a cookie.
+ * BIND's category `queries`: `client @0x… ADDR#PORT (NAME): view V: query: NAME CLASS TYPE FLAGS (SERVER)
+ * [ECS NET/SCOPE]`. Flags: S signed, E(version), T TCP, D DO, C CD, V or K a cookie.
  */
-const BIND =
-  /client (?:@0x[0-9a-f]+ )?([0-9A-Fa-f.:]+)#\d+.* query: (\S+) (\S+) (\S+) [-+](\S*)(?: \([^)]*\))?(?: \[ECS (\S+)\/\d+\])?/;
-/** PowerDNS with `log-dns-queries`: `Remote ADDR<-SUBNET wants 'NAME|TYPE', do = 0, bufsize = 1232 (4096)`. */
-const POWERDNS =
-  /(TCP )?Remote ([0-9A-Fa-f.:]+)(?:<-(\S+))? wants '(\S+)\|(\S+)', do = ([01]), bufsize = (\d+)(?: \((\d+)\))?/;
-/** Route 53's public query logging, version 1.0: time, zone, name, type, code, protocol, edge, resolver, subnet. */
-const ROUTE53 =
-  /(?:^|\s)1\.\d+ (\d{4}-\d\d-\d\dT\S+) Z\w+ (\S+) (\S+) \S+ (UDP|TCP) \S+ ([0-9A-Fa-f.:]+) (\S+)\s*$/;
+const BIND = RegExp(
+  String.raw`client (?:@0x[0-9a-f]+ )?([0-9A-Fa-f.:]+)#\d+.* query: (\S+) (\S+) (\S+) [-+](\S*)` +
+    String.raw`(?: \([^)]*\))?(?: \[ECS (\S+)\/\d+\])?`,
+);
+/** PowerDNS with `log-dns-queries`: `Remote ADDR<-SUBNET wants 'NAME|TYPE', do = 0, bufsize = 1 (2)`. */
+const POWERDNS = RegExp(
+  String.raw`(TCP )?Remote ([0-9A-Fa-f.:]+)(?:<-(\S+))? wants '(\S+)\|(\S+)', do = ([01]), ` +
+    String.raw`bufsize = (\d+)(?: \((\d+)\))?`,
+);
+/** Route 53's public query logging: version, time, zone, name, type, code, way, edge, resolver, subnet. */
+const ROUTE53 = RegExp(
+  String.raw`(?:^|\s)1\.\d+ (\d{4}-\d\d-\d\dT\S+) Z\w+ (\S+) (\S+) \S+ (UDP|TCP) \S+ ` +
+    String.raw`([0-9A-Fa-f.:]+) (\S+)\s*$`,
+);
 /** Payload size of a query without EDNS (RFC 1035 §4.2.1). */
 const PLAIN_OCTETS = 512;
 
@@ -129,15 +135,15 @@ function questionOf(words: Words, qtype: number): Omit<LoggedQuestion, 'id'> | r
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const DAY_TIME = String.raw`(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)`;
-const ISO = new RegExp(String.raw`^(\d{4})-(\d\d)-(\d\d)[T ]${DAY_TIME}(?:Z|([-+])(\d\d):?(\d\d))?`);
-const BIND_TIME = new RegExp(String.raw`^(\d\d)-([A-Z][a-z]{2})-(\d{4}) ${DAY_TIME}`);
-const SYSLOG_TIME = new RegExp(String.raw`^(?:<\d{1,3}>)?([A-Z][a-z]{2}) {1,2}(\d{1,2}) ${DAY_TIME}`);
+const ISO = RegExp(String.raw`^(\d{4})-(\d\d)-(\d\d)[T ]${DAY_TIME}(?:Z|([-+])(\d\d):?(\d\d))?`);
+const BIND_TIME = RegExp(String.raw`^(\d\d)-([A-Z][a-z]{2})-(\d{4}) ${DAY_TIME}`);
+const SYSLOG_TIME = RegExp(String.raw`^(?:<\d{1,3}>)?([A-Z][a-z]{2}) {1,2}(\d{1,2}) ${DAY_TIME}`);
 /** Where no year is told: one that has a 29 February. Only what lies between two times counts. */
 const SOME_YEAR = 2024;
 
 /**
- * Times at the beginning of lines, ms since 1970; NaN where none stands. Without a zone they are taken as UTC,
- * without a year they go on from the line before.
+ * Times at the beginning of lines, ms since 1970; NaN where none stands. Without a zone they are taken as
+ * UTC, without a year they go on from the line before.
  */
 function createClock(): (text: string) => number {
   let year = SOME_YEAR;
