@@ -29,6 +29,8 @@ const FIGURES_EVERY_MS = 250;
 /** An explanation may take so long, ms: a page without one is better than none. */
 const ANSWER_MS = 2_000;
 const LOOK_EVERY_MS = 50;
+/** So long after the POPs opened what asks origins is loaded, unless a request needed it before, ms. */
+const LOAD_AFTER_MS = 2_000;
 /** Hosts whose service is asked for. */
 const HOSTS_MAX = 1_000;
 
@@ -47,6 +49,7 @@ try {
   const timer = setInterval(tell, FIGURES_EVERY_MS);
   closers.push(() => clearInterval(timer));
   port.on('message', (message: ToPopThread) => void take(pops, message));
+  setTimeout(() => void import('../pop/l3/origins.ts'), LOAD_AFTER_MS).unref();
   say({ kind: 'open', addressCount: pops.addressCount, builtInRegions: pops.builtInRegions });
 } catch (error) {
   // What is no operator's error ends the thread, and its starter hears of it.

@@ -57,7 +57,8 @@ export function waterfall(parts: TraceParts): Waterfall {
     bars,
     totalMs: wallMs + modelledMs({ bars }),
     clientRoundTrips: tcpTrips + tlsTrips + 1 + moreTrips,
-    skipped: told.filter(({ name }) => name.startsWith('iso-skip-')).map(skipText),
+    skipped: skipTexts(told),
+    status: probed.status,
     cache: String(probed.headers['x-cache'] ?? 'answered by the POP itself'),
     tls: `${probed.tlsVersion} ${probed.cipher}${probed.resumed ? ', resumed' : ''}`,
   };
@@ -191,7 +192,12 @@ const LAYER_WORDS: Readonly<Record<string, string>> = {
   l3: 'L3',
 };
 
-function skipText({ name, text }: Metric): string {
-  const layer = name.slice('iso-skip-'.length);
-  return `${LAYER_WORDS[layer] ?? layer}: ${text ?? ''}`;
+/** What was left out, and why; layers with one reason are named together. */
+function skipTexts(told: readonly Metric[]): string[] {
+  const skips = told.filter(({ name }) => name.startsWith('iso-skip-'));
+  const byReason = Map.groupBy(skips, ({ text = '' }) => text);
+  return Array.from(byReason, ([reason, all]) => {
+    const layers = all.map(({ name }) => name.slice('iso-skip-'.length));
+    return `${layers.map((layer) => LAYER_WORDS[layer] ?? layer).join(', ')}: ${reason}`;
+  });
 }

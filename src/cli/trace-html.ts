@@ -104,7 +104,7 @@ ${key('modelled client', 'modelled')}<span>One scale for all.</span></p>`;
 }
 
 function section(fall: Waterfall, mostMs: number): string {
-  const { title, pop, totalMs, clientRoundTrips, cache, tls, skipped } = fall;
+  const { title, pop, totalMs, clientRoundTrips, status, cache, tls, skipped } = fall;
   const height = AXIS + fall.bars.length * ROW;
   let atMs = 0;
   const rows = fall.bars.map((bar, i) => {
@@ -114,7 +114,7 @@ function section(fall: Waterfall, mostMs: number): string {
   });
   const heading = `${title}: ${pop}, ${totalMs.toFixed(1)} ms`;
   return `<h2>${escapeText(heading)}</h2>
-<p>${escapeText(`${clientRoundTrips} round trips between client and POP; ${tls}; ${cache}`)}</p>
+<p>${escapeText(`${clientRoundTrips} round trips between client and POP; ${tls}; ${status}, ${cache}`)}</p>
 <div class="wide"><svg class="fall" viewBox="0 0 ${LEFT + WIDTH + RIGHT} ${height}" role="img"
 aria-label="${escapeText(heading)}">
 ${axis(mostMs, height)}

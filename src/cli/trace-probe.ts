@@ -32,6 +32,11 @@ export interface ProbeOptions {
   readonly resume: boolean;
   /** Whether the POP has to open a connection to the origin for it, if it asks there. */
   readonly opensAnew: boolean;
+  /** Absent: GET. */
+  readonly method?: string | undefined;
+  /** Fields beside those that every request has. */
+  readonly headers?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly body?: string | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -43,13 +48,19 @@ const TIMEOUT_MS = 30_000;
 export async function probeRequest(options: ProbeOptions): Promise<ProbedRequest> {
   const ca = authorityIn(options.caFile);
   try {
-    const session = options.resume ? (await probe({ ...options, ca }, undefined)).session : undefined;
+    const first = { ...options, ca, ...healthOf(options.url) };
+    const session = options.resume ? (await probe(first, undefined)).session : undefined;
     return await probe({ ...options, ca }, session);
   } catch (error) {
     const where = `${options.address}:${options.port}`;
     const message = `the POP gave no answer: ${(error as Error).message}`;
     throw new OperatorError('server-unreachable', [{ file: where, message }]);
   }
+}
+
+/** What a POP answers itself: asks nobody else, and changes nothing. */
+export function healthOf(url: URL): Pick<ProbeOptions, 'url' | 'method' | 'headers' | 'body'> {
+  return { url: new URL('/healthz', url), method: 'GET', headers: {}, body: undefined };
 }
 
 function authorityIn(file: string): Buffer {
@@ -114,14 +125,18 @@ interface Answer extends Pick<ProbedRequest, 'status' | 'headers' | 'octets' | '
   readonly endAtMs: number;
 }
 
-function ask({ url, client, opensAnew }: ProbeOptions, tls: TLSSocket): Promise<Answer> {
+function ask(options: ProbeOptions, tls: TLSSocket): Promise<Answer> {
+  const { url, client, opensAnew, method = 'GET', headers: more, body } = options;
   const cipher = tls.getCipher()?.name ?? '';
   return new Promise((resolve, reject) => {
     const asked = request({
       createConnection: () => tls,
+      method,
       path: url.pathname + url.search,
       headers: {
+        ...more,
         host: url.host,
+        ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
         'x-isochrone-trace': opensAnew ? 'cold' : '1',
         'x-isochrone-client': client,
       },
@@ -140,7 +155,7 @@ function ask({ url, client, opensAnew }: ProbeOptions, tls: TLSSocket): Promise<
         resolve({ status, headers, octets, cipher, headAtMs, endAtMs: performance.now() });
       });
     });
-    asked.end();
+    asked.end(body);
   });
 }
 

@@ -10,7 +10,7 @@ import { readSections } from '../wire/records.ts';
 import { formatMs, passedOverText } from './format.ts';
 import { askStub } from './stub.ts';
 import { waterfall } from './trace-bars.ts';
-import { probeRequest } from './trace-probe.ts';
+import { healthOf, probeRequest } from './trace-probe.ts';
 
 /** A process that answers queries and runs POPs: this one, or another over its admin API. */
 export interface TracedProcess {
@@ -31,7 +31,7 @@ export interface TracedProcess {
 export async function traceRequest(process: TracedProcess, asked: TraceWish): Promise<TraceView> {
   const ground = await lookAround(process, asked);
   const main = await traced(process, { asked, ground }, { title: 'this request', path: ground.path });
-  const others = asked.isAlone ? [] : await beside(process, { asked, ground });
+  const others = asked.isAlone || !isSafe(asked) ? [] : await beside(process, { asked, ground });
   const { why, passedOver, view } = ground;
   return {
     url: asked.url.href,
@@ -81,12 +81,16 @@ async function lookAround(process: TracedProcess, asked: TraceWish): Promise<Aro
   const { chosen, runnerUp, passedOver } = explained;
   const path = view.pops.find(({ pop }) => pop === chosen.pop) ?? view.pops[0];
   if (path === undefined) throw new OperatorError('not-found', [{ file: 'POPs', message: 'there are none' }]);
-  const margin =
-    runnerUp === undefined ? '' : `; ${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
+  const margin = runnerUp === undefined ? '' : `; ${runnerUp.pop} is next, ${marginText(runnerUp.marginMs)}`;
   const passed = passedOver === undefined ? '' : `; ${passedOverText(passedOver)}`;
   const why = `DNS gives ${chosen.pop} (${path.city}) over ${chosen.link}, ${address}${margin}${passed}`;
   const out = new Set(explained.pops.filter((one) => one.out !== undefined).map(({ pop }) => pop));
   return { view, path, address, dnsMs: reply.tookMs, why, passedOver, runnerUp: runnerUp?.pop, out };
+}
+
+/** The next POP may be the better one, where clients are divided or what is known changed just now. */
+function marginText(marginMs: number): string {
+  return `${formatMs(Math.abs(marginMs))} ms ${marginMs < 0 ? 'better' : 'worse'}`;
 }
 
 /** One request to a POP, as a waterfall. */
@@ -96,18 +100,20 @@ async function traced(
   to: { readonly title: string; readonly path: PopPathView; readonly change?: Partial<TraceWish> },
 ): Promise<Waterfall> {
   const how = { ...asked, ...to.change };
-  const { url, isCold, isWarm, tls12, resume, fastOpen } = how;
+  const { url, isCold, isWarm, tls12, resume, fastOpen, method, headers, body } = how;
   const { view } = ground;
   const isChosen = to.path.pop === ground.path.pop;
   const address = isChosen ? ground.address : to.path.ipv4;
   const { caFile, client } = view;
   const port = url.port === '' ? view.port : Number(url.port);
-  const options = { url, address, port, caFile, client: client.address, tls12, opensAnew: isCold };
+  const named = { url, address, port, caFile, client: client.address };
+  const options = { ...named, tls12, opensAnew: isCold, method, headers, body };
   // The first request of a process takes long for what the process has to load: that is no part of the way.
-  await probeRequest({ ...options, url: new URL('/healthz', url), resume: false });
+  await probeRequest({ ...options, ...healthOf(url), resume: false });
+  if (isCold && isSafe(how)) await probeRequest({ ...options, resume: false });
   if (isCold) await process.invalidate(url.pathname + url.search);
   // What is warm was asked for before: then its caches have it.
-  if (isWarm) await probeRequest({ ...options, resume: false });
+  if (isWarm && isSafe(how)) await probeRequest({ ...options, resume: false });
   const probed = await probeRequest({ ...options, resume });
   const manner = { hasAnswer: isWarm, fastOpen };
   return waterfall({
@@ -118,6 +124,11 @@ async function traced(
     manner,
     dnsMs: isWarm ? undefined : ground.dnsMs,
   });
+}
+
+/** Whether it may be sent again and again: nothing is changed by it (RFC 9110 §9.2.1). */
+function isSafe({ method = 'GET' }: TraceWish): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
 /** The same for the next best POP, for the farthest, and with another handshake. */

@@ -1,10 +1,11 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { StatusView } from '../console/api.ts';
 import type { NetworkPathsView } from '../console/api-pops.ts';
 import type { TraceWish, Waterfall } from '../console/api-trace.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
-import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag } from './command.ts';
+import { type Command, EXIT_OK, hasFlag, type Invocation, textFlag, textFlags } from './command.ts';
 import { tracePage } from './trace-html.ts';
 import { type TracedProcess, traceRequest } from './trace-run.ts';
 import { comparisonLines, waterfallLines } from './trace-text.ts';
@@ -31,6 +32,18 @@ export const traceCommand: Command = {
     'tls1.2': { type: 'boolean', help: 'TLS 1.2 in place of 1.3' },
     'no-resume': { type: 'boolean', help: 'with --warm: a full TLS handshake' },
     'fast-open': { type: 'boolean', help: 'TLS in the first packet of TCP; --warm has it' },
+    method: {
+      type: 'string',
+      value: 'METHOD',
+      help: 'GET (default), POST, …; what may change something is sent once',
+    },
+    header: {
+      type: 'string',
+      multiple: true,
+      value: "'NAME: VALUE'",
+      help: 'a field of the request, such as a cookie or a range (may be repeated)',
+    },
+    data: { type: 'string', value: 'TEXT', help: 'body of the request; without --method it is a POST' },
     alone: { type: 'boolean', help: 'only this request, nothing beside it' },
     ca: {
       type: 'string',
@@ -43,6 +56,10 @@ export const traceCommand: Command = {
   examples: [
     ['trace https://www.cdn.example/static/a --client 200.147.0.0/16 --cold', 'everything is to be done'],
     ['trace https://www.cdn.example/static/a --client 1.120.0.0/16 --warm', 'nothing but the way there'],
+    [
+      "trace https://www.cdn.example/echo --client 41.0.0.0/16 --data a=1 --header 'x-a: 1'",
+      'a POST, which no cache can help',
+    ],
     ['trace https://www.cdn.example/dynamic --client 91.0.0.0/16 --tls1.2 --html trace.html', 'as a page'],
     [
       'trace https://www.edge.example:8443/ --client 91.0.0.0/16 --admin http://127.0.0.1:5390 --ca ca.crt',
@@ -64,9 +81,8 @@ export const traceCommand: Command = {
     }
     terminal.out(heading);
     terminal.out(why);
-    terminal.out(
-      `${view.tls}; ${view.cache}; ${view.clientRoundTrips} round trips between client and ${view.pop}`,
-    );
+    const { tls, status, cache, clientRoundTrips, pop } = view;
+    terminal.out(`${tls}; ${status}, ${cache}; ${clientRoundTrips} round trips between client and ${pop}`);
     terminal.out('');
     for (const line of waterfallLines(view, terminal.colour)) terminal.out(line);
     if (view.skipped.length > 0) terminal.out(`left out: ${view.skipped.join('; ')}`);
@@ -89,6 +105,7 @@ function readTrace({ operands, flags }: Invocation): TraceWish {
   const [isCold, isWarm] = [hasFlag(flags, 'cold'), hasFlag(flags, 'warm')];
   if (isCold && isWarm) reader.wrong('--cold and --warm exclude each other');
   if (hasFlag(flags, 'no-resume') && !isWarm) reader.wrong('--no-resume needs --warm: others have no ticket');
+  const sent = readMessage(flags, reader.wrong);
   if (reader.problems.length > 0 || url === undefined) throw new OperatorError('bad-usage', reader.problems);
   return {
     url,
@@ -99,7 +116,42 @@ function readTrace({ operands, flags }: Invocation): TraceWish {
     resume: isWarm && !hasFlag(flags, 'no-resume'),
     fastOpen: isWarm || hasFlag(flags, 'fast-open'),
     isAlone: hasFlag(flags, 'alone'),
+    ...sent,
   };
+}
+
+/** Fields that the request has of its own, or that would make another message of it. */
+const OWN_FIELDS = /^(?:host|connection|content-length|transfer-encoding|upgrade|expect|x-isochrone-.*)$/;
+
+/** Method, fields and body. */
+function readMessage(
+  flags: Invocation['flags'],
+  wrong: (message: string) => void,
+): Pick<TraceWish, 'method' | 'headers' | 'body'> {
+  const body = textFlag(flags, 'data');
+  const method = textFlag(flags, 'method') ?? (body === undefined ? 'GET' : 'POST');
+  if (!/^[A-Z]{3,20}$/.test(method) || method === 'CONNECT')
+    wrong(`--method ${JSON.stringify(method)} is no method such as POST`);
+  const headers: Record<string, string[]> = {};
+  for (const line of textFlags(flags, 'header')) {
+    const at = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, at)).trim().toLowerCase();
+    const value = line.slice(at + 1).trim();
+    if (OWN_FIELDS.test(name)) wrong(`--header ${JSON.stringify(line)}: trace says ${name} itself`);
+    else if (isField(name, value)) (headers[name] ??= []).push(value);
+    else wrong(`--header ${JSON.stringify(line)} is no field such as 'accept-language: pt'`);
+  }
+  return { method, headers, ...(body === undefined ? {} : { body }) };
+}
+
+function isField(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A running process, asked over its admin API. */

@@ -21,6 +21,8 @@ export interface Waterfall {
   readonly clientRoundTrips: number;
   /** Layers that were left out, and why. */
   readonly skipped: readonly string[];
+  /** HTTP status of the answer. */
+  readonly status: number;
   readonly cache: string;
   readonly tls: string;
 }
@@ -54,4 +56,10 @@ export interface TraceWish {
   readonly fastOpen: boolean;
   /** Only this request, no others beside it. */
   readonly isAlone: boolean;
+  /** HTTP method; absent: GET. Those that may change something are sent once. */
+  readonly method?: string;
+  /** Fields beside those that every request has. */
+  readonly headers?: Readonly<Record<string, readonly string[]>>;
+  /** Absent: there is none. */
+  readonly body?: string;
 }

@@ -207,7 +207,7 @@ class TierLayers implements Tier {
     return response;
   }
 
-  /** What asks origins is large, and loaded when the first is asked. */
+  /** What asks origins is large, and no POP waits for it to open. */
   async #openOrigins(place: string): Promise<Origins> {
     const { createOrigins } = await import('./l3/origins.ts');
     // Another request may have waited for the same.

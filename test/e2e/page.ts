@@ -109,6 +109,7 @@ test('trace: five clients on five continents, cold and warm, bar by bar', async 
       warm.tls.endsWith('resumed') && warm.cache === 'Hit from isochrone',
       `${warm.tls} ${warm.cache}`,
     );
+    assert.equal(warm.skipped.at(-1), 'REC, shield, L3: L2 had the object');
     assert.equal(warm.others.length, i === 0 ? 4 : 0);
     const unresumed = warm.others.find(({ title }) => title === 'without resumption');
     assert.ok(i > 0 || (unresumed?.clientRoundTrips === 2 && !unresumed.tls.endsWith('resumed')));
@@ -126,6 +127,13 @@ test('trace: five clients on five continents, cold and warm, bar by bar', async 
       assert.ok(Math.abs(of('ms') - trips * own) < 1, `${client}: ${of('ms')} ms, ${trips} times ${own}`);
     }
   }
+  const url = `https://${NAME}:${port}/echo`;
+  const post = await traced(url, CLIENTS[0] ?? '', '--data', 'a=1', '--header', 'content-type: text/plain');
+  assert.deepEqual(
+    [post.status, post.others.length, post.skipped.at(-1)],
+    [200, 0, 'L2, REC, shield: POST is not cached'],
+    'what may change something is sent once',
+  );
   const page = readFileSync(file, 'utf8');
   assert.equal(page.match(/<svg class="fall"/g)?.length, 4);
   assert.doesNotMatch(page, /(?:src|href)=|<script|@import|url\((?!#hatch-)/);

@@ -4,6 +4,7 @@ import { type TraceParts, transferTrips, waterfall } from '../../src/cli/trace-b
 import { tracePage } from '../../src/cli/trace-html.ts';
 import { waterfallLines } from '../../src/cli/trace-text.ts';
 import type { PopPathView } from '../../src/console/api-pops.ts';
+import { runCli } from '../helpers/cli.ts';
 
 /** The waterfall of a request: what was measured here and what the network would add, in one line of time. */
 
@@ -102,6 +103,32 @@ test('the bars add up to the total; each is measured or modelled, and of one lay
 
 test("octets beyond TCP's first window take further round trips", () => {
   assert.deepEqual([0, 14_600, 14_601, 43_800, 43_801, 1_000_000].map(transferTrips), [0, 0, 1, 1, 2, 6]);
+});
+
+test('layers that were left out for one reason are named together', () => {
+  const skips = ['l2', 'rec', 'shield'].map((layer) => `iso-skip-${layer};desc="POST is not cached"`);
+  const timing = ['iso-skip-l1;desc="nothing is configured"', ...skips].join(', ');
+  assert.deepEqual(waterfall(parts({ ...warm13, timing })).skipped, [
+    'L1: nothing is configured',
+    'L2, REC, shield: POST is not cached',
+  ]);
+});
+
+test('what cannot be asked is said at once, each part of it', async () => {
+  const url = 'http://www.cdn.example/';
+  const fields = ['Host: a', 'no field', 'a b: c'].flatMap((line) => ['--header', line]);
+  const { code, err } = await runCli('trace', url, '--cold', '--warm', '--method', 'get', ...fields);
+  assert.equal(code, 2);
+  for (const said of [
+    'is not a URL such as https://www.cdn.example/',
+    'is missing: --client ADDR',
+    '--cold and --warm exclude each other',
+    '--method "get" is no method such as POST',
+    '--header "Host: a": trace says host itself',
+    '--header "no field" is no field',
+    '--header "a b: c" is no field',
+  ])
+    assert.ok(err.includes(said), `${said}: ${err}`);
 });
 
 test('as text and as a page that loads nothing', () => {

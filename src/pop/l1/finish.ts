@@ -1,6 +1,14 @@
 import { endToEnd, type HeaderField } from '../headers.ts';
 import { TARGETED_FIELDS } from '../l2/targeted.ts';
-import type { Layer, PopRequest, PopResponse, RequestContext, Timing } from '../request-path.ts';
+import {
+  LAYERS,
+  type Layer,
+  type PopRequest,
+  type PopResponse,
+  type RequestContext,
+  type Skip,
+  type Timing,
+} from '../request-path.ts';
 
 /** Where and how long, for the headers of a response. */
 export interface Told {
@@ -99,17 +107,36 @@ function serverTiming(
     said += `cdn-upstream-fbl;dur=${(connect + origin).toFixed(3)}, `;
   }
   said += `cdn-downstream-fbl;dur=${told.tookMs.toFixed(3)}`;
-  return told.isTraced ? said + waySaid(context) : said;
+  return told.isTraced ? said + waySaid(response, context) : said;
 }
 
 /** Each part of the way, each layer that was left out, and where the others were. */
-function waySaid({ timings, skips, logFields }: RequestContext): string {
+function waySaid(response: PopResponse, { timings, skips, logFields }: RequestContext): string {
   let said = '';
   for (const { layer, name, ms } of timings) said += `, iso-${layer}-${name};dur=${ms.toFixed(3)}`;
-  for (const { layer, reason } of skips) said += `, iso-skip-${layer};desc="${quotable(reason)}"`;
+  for (const { layer, reason } of [...skips, ...notAsked(response, skips)])
+    said += `, iso-skip-${layer};desc="${quotable(reason)}"`;
   for (const place of ['rec', 'shield', 'l3', 'origin'])
     if (logFields.has(place)) said += `, iso-at-${place};desc="${logFields.get(place)}"`;
   return said;
+}
+
+/** As the documentation calls them. */
+const OUR_NAMES: Readonly<Record<Layer, string>> = {
+  l1: 'L1',
+  l2: 'L2',
+  rec: 'REC',
+  shield: 'the shield',
+  l3: 'L3',
+};
+
+/** Layers behind the one that had the answer, but those that were left out for a reason of their own. */
+function notAsked({ from, result, fault }: PopResponse, skips: readonly Skip[]): Skip[] {
+  if (from !== 'l1' && result !== 'Hit') return [];
+  const reason = from === 'l1' ? `L1 answered, ${fault ?? result}` : `${OUR_NAMES[from]} had the object`;
+  return LAYERS.slice(LAYERS.indexOf(from) + 1)
+    .filter((layer) => skips.every((skip) => skip.layer !== layer))
+    .map((layer) => ({ layer, reason }));
 }
 
 function sum(timings: readonly Timing[], wanted: string): number | undefined {
