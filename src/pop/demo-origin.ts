@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { contentRange, parseRanges } from './l2/ranges.ts';
 
 /** An origin to try the POPs with: paths that may be cached, that change, that are slow, large, or fail. */
 export interface DemoOrigin {
@@ -27,7 +28,7 @@ const PAGES: readonly (readonly [name: string, about: string, page: Page])[] = [
   ['dynamic', '/dynamic: JSON that may not be kept', dynamic],
   ['language', '/language: varies by Accept-Language', language],
   ['slow', '/slow/MS: answers after so many milliseconds, at most 10,000', slow],
-  ['large', '/large/KIB: so many KiB, at most 65,536', large],
+  ['large', '/large/KIB: so many KiB, at most 65,536, whole or in part', large],
   ['fail', '/fail/STATUS: that status; /fail/close: the connection ends', fail],
   ['echo', '/echo: what came in, with any method', echo],
 ];
@@ -111,21 +112,36 @@ function slow(_request: IncomingMessage, response: ServerResponse, argument: str
   setTimeout(() => give(response, `after ${waitMs} ms\n`, { 'cache-control': 'max-age=60' }), waitMs);
 }
 
-function large(_request: IncomingMessage, response: ServerResponse, argument: string): void {
-  const kib = numberOf(argument, 1024, LARGE_MAX_KIB);
-  const headers = { 'content-length': String(kib * 1024), 'cache-control': 'max-age=3600' };
-  response.writeHead(200, { 'content-type': 'application/octet-stream', ...headers });
-  const block = Buffer.alloc(1024, 'isochrone ');
-  let left = kib;
+function large(request: IncomingMessage, response: ServerResponse, argument: string): void {
+  const octets = numberOf(argument, 1024, LARGE_MAX_KIB) * 1024;
+  const etag = `"large-${octets}"`;
+  const { range, 'if-range': condition = etag } = request.headers;
+  const [one, ...others] =
+    range === undefined || condition !== etag ? [] : (parseRanges(range, octets) ?? []);
+  const part = others.length === 0 ? one : undefined;
+  const { first, last } = part ?? { first: 0, last: octets - 1 };
+  response.writeHead(part === undefined ? 200 : 206, {
+    'content-type': 'application/octet-stream',
+    'content-length': String(last - first + 1),
+    ...(part && { 'content-range': contentRange(part, octets) }),
+    'accept-ranges': 'bytes',
+    'cache-control': 'max-age=3600',
+    etag,
+  });
+  let at = first;
   const more = (): void => {
-    while (left > 0) {
-      left--;
+    while (at <= last) {
+      const from = at % LARGE_BLOCK.length;
+      const block = LARGE_BLOCK.subarray(from, from + last + 1 - at);
+      at += block.length;
       if (!response.write(block)) return void response.once('drain', more);
     }
     response.end();
   };
   more();
 }
+
+const LARGE_BLOCK = Buffer.alloc(1024, 'isochrone ');
 
 function fail(_request: IncomingMessage, response: ServerResponse, argument: string): void {
   if (argument === 'close') return void response.socket?.destroy();

@@ -165,6 +165,43 @@ test('large bodies pass through, in parts as well', async () => {
   assert.equal(part.headers['content-range'], 'bytes 1000-1999/102400');
 });
 
+test('what is too large to be kept is kept in parts; only those that are asked for are fetched', async () => {
+  const path = '/large/4000';
+  const all = (await get(stage, 'JFK', path)).body;
+  assert.equal(asked(path), 1);
+  const ask = async (range: string, more: Record<string, string> = {}) => {
+    const { status, headers, body } = await get(stage, 'JFK', path, { headers: { range, ...more } });
+    return { status, body, cache: headers['x-cache'], where: headers['content-range'], headers };
+  };
+  const size = all.length;
+  // Over the end of two parts, the same again, a part of it, the last octets, one octet, none.
+  for (const [range, first, last, origin, cache] of [
+    ['bytes=2000000-2300000', 2_000_000, 2_300_000, 3, 'Miss'],
+    ['bytes=2000000-2300000', 2_000_000, 2_300_000, 3, 'Hit'],
+    ['bytes=2200000-2200009', 2_200_000, 2_200_009, 3, 'Hit'],
+    ['bytes=-100', size - 100, size - 1, 4, 'Miss'],
+    [`bytes=${size - 1}-`, size - 1, size - 1, 4, 'Hit'],
+  ] as const) {
+    const part = await ask(range);
+    assert.deepEqual([part.status, part.where], [206, `bytes ${first}-${last}/${size}`], range);
+    assert.ok(part.body.equals(all.subarray(first, last + 1)), range);
+    assert.deepEqual([asked(path), part.cache], [origin, `${cache} from isochrone`], range);
+  }
+  assert.equal((await ask(`bytes=${size}-`)).status, 416);
+  const known = { 'if-none-match': `"large-${size}"` };
+  assert.equal((await ask('bytes=0-9', known)).status, 304);
+  const head = await get(stage, 'JFK', path, { method: 'HEAD' });
+  assert.equal(head.headers['content-length'], String(size));
+  assert.equal(asked(path), 4, 'none of these asked the origin');
+  // Together they ask once for each part; to the end of a large object, part by part.
+  const many = await Promise.all(Array.from({ length: 20 }, () => ask('bytes=3000000-')));
+  assert.ok(many.every(({ body }) => body.equals(all.subarray(3_000_000))));
+  assert.equal(asked(path), 8);
+  assert.ok(stage.pops.tier.invalidate({ scope: 'test', pattern: path }) >= 8);
+  assert.equal((await ask('bytes=2200000-2200009')).cache, 'Miss from isochrone');
+  assert.equal(asked(path), 10, 'all that was kept is gone: what it is, and the part');
+});
+
 test('the access log has 33 fields and the id that the client got', async () => {
   const { headers } = await get(stage, 'FRA', '/static/log?a=1', {
     headers: { 'user-agent': 'a\tagent "x"', referer: 'https://a.example/ü' },

@@ -14,7 +14,10 @@ import {
   type PathPattern,
   type StoredObject,
 } from './object-store.ts';
-import { respondWith, withAge } from './respond.ts';
+import { octetsInParts, PartCache } from './parts.ts';
+import { Passes } from './passes.ts';
+import { cut } from './ranges.ts';
+import { comingRange, respondWith, withAge } from './respond.ts';
 
 /** What lies behind a cache. Never rejects: what goes wrong is a response with a `fault`. */
 export type Upstream = (request: PopRequest, context: RequestContext) => PopResponse | Promise<PopResponse>;
@@ -45,9 +48,6 @@ interface Ask {
 
 /** Share of a cache that one object may take. */
 const OBJECT_SHARE = 0.5;
-/** For so long requests for something that may not be kept do not wait for each other, ms. */
-const PASS_MS = 10_000;
-const PASSES_MAX = 10_000;
 /** Requests that wait for one fetch; more go on their own. */
 const WAITERS_MAX = 10_000;
 
@@ -56,12 +56,15 @@ export class SharedCache {
   readonly #options: CacheOptions;
   readonly #store: ObjectStore;
   readonly #keepMax: number;
+  readonly #parts: PartCache;
   readonly #flights = new Map<string, Flight>();
-  readonly #passes = new Map<string, number>();
+  readonly #passes: Passes;
 
   constructor(options: CacheOptions) {
     this.#options = options;
     this.#store = createObjectStore(options.octetsMax);
+    this.#passes = new Passes(options.clock);
+    this.#parts = new PartCache(options, this.#store);
     this.#keepMax = Math.floor(options.octetsMax * OBJECT_SHARE);
   }
 
@@ -77,7 +80,8 @@ export class SharedCache {
     const state = stored === undefined ? 'stale' : usability(stored.freshness, nowMs);
     const ask: Ask = { key, request, policy, context };
     if (stored === undefined || state === 'stale') return this.#miss(ask, stored);
-    if (state === 'stale-while-revalidate' && !this.#flights.has(key)) this.#takeOff(ask, stored);
+    if (state === 'stale-while-revalidate' && !this.#flights.has(key)) this.#renewAhead(ask, stored);
+    if (stored.wholeOctets !== undefined) return this.#parts.give(stored, ask);
     const given = { nowMs, from: this.#options.layer, result: 'Hit' } as const;
     if (!context.behaviour.compress || this.#options.layer !== 'l2' || !isCompressible(stored))
       return respondWith(stored, request, given);
@@ -91,6 +95,7 @@ export class SharedCache {
         flight.isVoid = true;
         this.#flights.delete(key);
       }
+    this.#parts.forget((key) => keyMatches(key, wanted));
     return this.#store.invalidate(wanted);
   }
 
@@ -105,7 +110,7 @@ export class SharedCache {
   async #miss(ask: Ask, stored: StoredObject | undefined): Promise<PopResponse> {
     const { key, request } = ask;
     if (request.method === 'HEAD') return this.#passOn(ask);
-    const isPassed = stored === undefined && this.#isPassed(key);
+    const isPassed = stored === undefined && this.#passes.has(key);
     // What may not be kept need not be asked for whole.
     if (isPassed && hasHeader(request.headers, 'range')) return this.#options.upstream(request, ask.context);
     const joined = this.#flights.get(key);
@@ -143,6 +148,15 @@ export class SharedCache {
       }
       return told(body);
     });
+  }
+
+  /** Nobody waits for it, and nobody reads what may not be kept. */
+  #renewAhead(ask: Ask, stored: StoredObject): void {
+    const letGo = (result: landing.Landed): Promise<void> =>
+      discard(result.kind === 'own' ? result.response.body : undefined);
+    this.#takeOff(ask, stored)
+      .landed.then(letGo)
+      .catch(() => undefined);
   }
 
   /** Begins a fetch that others may join until its body is there. */
@@ -192,9 +206,15 @@ export class SharedCache {
         landing.keptOf(answered, freshness, context.behaviour.compress),
         flight,
       );
+    const wholeOctets = typeof freshness === 'string' ? undefined : octetsInParts(response);
+    if (typeof freshness !== 'string' && wholeOctets !== undefined && !flight.isVoid) {
+      const { object } = landing.keptOf(answered, freshness, context.behaviour.compress);
+      this.#store.put(key, { ...object, body: new Uint8Array(), encoded: new Map(), wholeOctets });
+      return { kind: 'own', response };
+    }
     // What took its place may not be kept; an origin in trouble takes no place.
     if (stale !== undefined && landing.failureOf(response) === undefined) this.#store.delete(key);
-    if (response.fault === undefined) this.#pass(key);
+    if (response.fault === undefined) this.#passes.note(key);
     return { kind: 'own', response };
   }
 
@@ -216,7 +236,7 @@ export class SharedCache {
     }
     const feed = createBodyFeed(body, this.#keepMax);
     void feed.whole.then((whole) => {
-      if (whole === undefined) this.#pass(key);
+      if (whole === undefined) this.#passes.note(key);
       else put(whole);
     });
     return { kind: 'shared', object: { ...object, body: feed }, result, from, own };
@@ -233,7 +253,14 @@ export class SharedCache {
     const { body, status } = object;
     const { result, from } = source;
     const given = { nowMs: clock.nowMs(), from, result };
+    if (body instanceof Uint8Array && object.wholeOctets !== undefined)
+      return this.#parts.give({ ...object, body, encoded: new Map() }, ask);
     if (body instanceof Uint8Array) return respondWith({ ...object, body }, request, given);
+    const coming = comingRange(object, request, given);
+    if (coming !== undefined && !body.isPast()) {
+      const { head, range } = coming;
+      return range === undefined ? head : { ...head, body: cut(() => body.read(), range) };
+    }
     const headers = withAge(object, given.nowMs);
     if (status === 200 && isNotModified(request.headers, headers, given.nowMs))
       return { status: 304, headers: headersOf304(headers), body: undefined, from, result };
@@ -244,12 +271,15 @@ export class SharedCache {
   }
 
   /** What may not be kept, for the one that asked; a part of what is too large is asked for anew. */
-  async #giveOwn(response: PopResponse, { request, context }: Ask): Promise<PopResponse> {
+  async #giveOwn(response: PopResponse, ask: Ask): Promise<PopResponse> {
+    const { key, request, context } = ask;
     const length = Number(headerOf(response.headers, 'content-length') ?? 0);
     const isTooMuch =
       response.status === 200 && length > this.#keepMax && hasHeader(request.headers, 'range');
     if (!isTooMuch) return landing.conditional(response, request, this.#options.clock.nowMs());
     await discard(response.body);
+    const stored = this.#store.find(key, request.headers);
+    if (stored?.wholeOctets !== undefined) return this.#parts.give(stored, ask);
     return this.#options.upstream(request, context);
   }
 
@@ -265,18 +295,5 @@ export class SharedCache {
     if (landing.isSame(response, stored)) landing.renew(stored, answered, policy);
     else this.#store.delete(key);
     return response;
-  }
-
-  #pass(key: string): void {
-    this.#passes.delete(key);
-    this.#passes.set(key, this.#options.clock.nowMs() + PASS_MS);
-    for (const oldest of this.#passes.keys()) {
-      if (this.#passes.size <= PASSES_MAX) break;
-      this.#passes.delete(oldest);
-    }
-  }
-
-  #isPassed(key: string): boolean {
-    return (this.#passes.get(key) ?? 0) > this.#options.clock.nowMs();
   }
 }

@@ -7,7 +7,10 @@ import { varyKey } from './vary.ts';
 export interface StoredObject {
   readonly status: number;
   headers: HeaderList;
+  /** Empty, where it is kept in parts. */
   readonly body: Uint8Array;
+  /** It is kept in parts, which together have so many octets. */
+  readonly wholeOctets?: number;
   freshness: Freshness;
   /** Request fields it varies by, and what the request had of them. */
   readonly varyNames: readonly string[];

@@ -46,6 +46,20 @@ function overlapMuch(ranges: readonly OctetRange[]): boolean {
   return overlaps > 2;
 }
 
+/** The octets of a range out of a body that comes in. */
+export async function* cut(
+  open: () => AsyncIterable<Uint8Array>,
+  { first, last }: OctetRange,
+): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for await (const chunk of open()) {
+    const end = Math.min(chunk.length, last + 1 - at);
+    if (end > 0 && at + chunk.length > first) yield chunk.subarray(Math.max(0, first - at), end);
+    at += chunk.length;
+    if (at > last) return;
+  }
+}
+
 /** `bytes 0-4/10` */
 export function contentRange(range: OctetRange, size: number): string {
   return `bytes ${range.first}-${range.last}/${size}`;
