@@ -221,6 +221,10 @@ test('metrics: counters, histogram, table, POPs, control loop, as promtool accep
     'isochrone_control_tick_seconds_count 3',
     'isochrone_samples_refused_total{reason="too-fast"} 2',
     'isochrone_store_connected 1',
+    'isochrone_store_memory_used_bytes 900000',
+    'isochrone_store_memory_max_bytes 1000000',
+    'isochrone_store_evicted_keys_total 3',
+    'isochrone_store_evicts 1',
   ])
     assert.ok(text.includes(`${line}\n`), `${line}\n${text.slice(0, 3000)}`);
   assert.match(text, /isochrone_build_info\{version="1\.2\.3",role="serve",node="v/);

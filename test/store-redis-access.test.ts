@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { OperatorError } from '../src/base/errors.ts';
+import { watchStoreMemory } from '../src/cli/store-memory.ts';
 import { openRedisStore } from '../src/store/redis.ts';
 import { aclRules } from '../src/store/redis-acl.ts';
 import { StoreError } from '../src/store/store.ts';
@@ -39,6 +40,39 @@ test("a user with every role's rights is enough; a wrong password says so", { sk
   } finally {
     admin.disconnect();
     await Promise.all([store.close(), stranger.close()]);
+  }
+});
+
+test('a user without the right to ask for memory: said once, no error, and nothing is known', {
+  skip,
+}, async () => {
+  const admin = new Redis(redis.url);
+  await admin.call('ACL', 'SETUSER', 'blind', 'on', '>p', ...aclRules('up', cluster).split(' '), '-info');
+  const url = `redis://blind:p@127.0.0.1:${redis.port}/0`;
+  const store = await openRedisStore({ url, cluster, pops: POPS });
+  const own = await openRedisStore({ url: redis.url, cluster, pops: POPS });
+  const said: string[] = [];
+  const closes: (() => unknown)[] = [];
+  const parts = {
+    log: (text: string) => said.push(text),
+    closeLater: (close: () => unknown) => closes.push(close),
+  };
+  try {
+    const blind = watchStoreMemory(store, parts);
+    const sees = watchStoreMemory(own, parts);
+    await until(() => said.length > 0 && sees() !== undefined, 'both have answers');
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? '', /^redis:\S+ does not tell its memory, .*NOPERM.*'info'/);
+    assert.deepEqual([blind(), store.state().errors], [undefined, 0]);
+    assert.deepEqual(
+      { ...sees(), usedOctets: 0 },
+      { usedOctets: 0, maxOctets: 0, evictedKeys: 0, evicts: false },
+    );
+    await Promise.all(everyCall(store));
+  } finally {
+    for (const close of closes) close();
+    admin.disconnect();
+    await Promise.all([store.close(), own.close()]);
   }
 });
 

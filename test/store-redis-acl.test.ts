@@ -83,6 +83,11 @@ const CALLS: readonly (readonly [
   ],
   ['invalidate', ['control'], (store) => store.addInvalidation({ pattern: '/a' })],
   ['read invalidations', ['control', 'operator', 'agent'], (store) => store.readInvalidations('')],
+  [
+    'ask for its memory',
+    ['control', 'serve', 'operator', 'agent'],
+    async (store) => assert.equal(typeof (await store.memory()), 'object'),
+  ],
   ['drain', ['control', 'operator'], (store) => store.setOverride('FRA', drain)],
   ['restore', ['control', 'operator'], (store) => store.setOverride('FRA', undefined)],
   ['read overrides', ['control', 'serve', 'operator'], (store) => store.overrides()],

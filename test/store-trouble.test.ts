@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createOutbox } from '../src/probe/outbox.ts';
 import { openRedisStore } from '../src/store/redis.ts';
+import type { StoreMemory } from '../src/store/server.ts';
 import { type Store, StoreError } from '../src/store/store.ts';
 import { POPS, until } from './contract/harness.ts';
 import { everyCall } from './contract/store.ts';
@@ -12,6 +13,11 @@ import { ask } from './helpers/redis-sets.ts';
 import { startSlowProxy } from './helpers/slow-proxy.ts';
 
 const skip = withoutRedis();
+
+function memoryOf(told: StoreMemory | string | undefined): StoreMemory {
+  assert.ok(typeof told === 'object', String(told));
+  return told;
+}
 
 /** A store that has its own Redis. */
 async function withStore(
@@ -39,6 +45,9 @@ test('a full redis: writes are refused and say so, reads and the lease go on; wi
       await store.appendSamples(batchAt(1));
       await ask(redis.port, 'SET', 'ballast', 'x'.repeat(4_000_000));
       await ask(redis.port, 'CONFIG', 'SET', 'maxmemory', '3mb');
+      const { usedOctets, ...memory } = memoryOf(await store.memory());
+      assert.deepEqual(memory, { maxOctets: 3 * 2 ** 20, evictedKeys: 0, evicts: false });
+      assert.ok(usedOctets > 4_000_000 && usedOctets < 64 * 2 ** 20, `${usedOctets}`);
       const { errors } = store.state();
       const refused = [
         store.appendSamples(batchAt(2)),
@@ -63,6 +72,11 @@ test('a full redis: writes are refused and say so, reads and the lease go on; wi
       await ask(redis.port, 'DEL', 'ballast');
       await Promise.all(everyCall(store));
       await store.publishImage({ epoch: 3, bytes: Uint8Array.of(3) }, lease.token);
+
+      await ask(redis.port, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+      for (let i = 0; i < 40; i++) await ask(redis.port, 'SET', `ballast ${i}`, 'x'.repeat(100_000));
+      const { evicts, evictedKeys } = memoryOf(await store.memory());
+      assert.ok(evicts && evictedKeys > 0, 'it throws away what is there');
     },
     ['--maxmemory', '64mb', '--maxmemory-policy', 'noeviction'],
   );

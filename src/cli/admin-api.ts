@@ -27,6 +27,7 @@ import { imagesView, servingView, tableView } from './image-views.ts';
 import { allZones } from './members.ts';
 import { popViews } from './pop-views.ts';
 import { invalidationsOf } from './pops-api.ts';
+import type { MemoryWatch } from './store-memory.ts';
 import type { TableInUse } from './table-in-use.ts';
 import { traceHere } from './trace-here.ts';
 import { programVersion } from './version.ts';
@@ -60,6 +61,7 @@ export interface AdminApiParts {
   readonly explain: ExplainParts;
   /** Packed estimates of a client's cells. */
   readonly packed: (keys: CellKeys) => Promise<Packed>;
+  readonly memory: MemoryWatch;
 }
 
 /** Zones that `status` names; it tells the number of all. */
@@ -133,7 +135,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
         images: imagesView(world),
         nowMs: clock.nowMs(),
         pops: pops(),
-        store: { connected, errors },
+        store: { connected, errors, memory: parts.memory() },
         ...(control === undefined ? {} : { control }),
         health: parts.health.metrics(),
       };

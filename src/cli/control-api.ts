@@ -14,6 +14,7 @@ import { clientsView } from './image-views.ts';
 import { systemClock } from './live.ts';
 import { popViews } from './pop-views.ts';
 import { invalidationsOf } from './pops-api.ts';
+import type { MemoryWatch } from './store-memory.ts';
 import { programVersion } from './version.ts';
 import { createWhatIf } from './what-if.ts';
 import { currentLocator } from './world.ts';
@@ -30,6 +31,7 @@ export interface ControlApiParts {
   readonly notReady: () => string | undefined;
   /** Figures of what else runs here. */
   readonly counters: () => readonly CounterSnapshot[];
+  readonly memory: MemoryWatch;
   /** Where the version is read from. */
   readonly terminal: Pick<Terminal, 'readText'>;
 }
@@ -125,7 +127,7 @@ function createFacts(parts: ControlApiParts): Pick<AdminApi, 'status' | 'metrics
         images: images(),
         nowMs: nowMs(),
         pops: pops(),
-        store: { connected, errors },
+        store: { connected, errors, memory: parts.memory() },
         ...(control === undefined ? {} : { control }),
         health: health.metrics(),
       };

@@ -25,6 +25,7 @@ import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
 import { openStore } from './open-store.ts';
 import { startControlLoop } from './start-control.ts';
+import { watchStoreMemory } from './store-memory.ts';
 import { readTargetBook } from './target-book.ts';
 import { currentLocator } from './world.ts';
 
@@ -112,6 +113,7 @@ export const controlCommand: Command = {
         live,
         notReady,
         counters: figures.read,
+        memory: watchStoreMemory(store, { log, closeLater }),
         terminal,
       });
       const admin = await openConsole(config, { api, terminal, log });

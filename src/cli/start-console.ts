@@ -12,6 +12,7 @@ import { createLiveViews } from './live-views.ts';
 import { packedFrom } from './packed.ts';
 import { popViews } from './pop-views.ts';
 import { createQueryRates } from './query-rates.ts';
+import { watchStoreMemory } from './store-memory.ts';
 import { createTopWatch, type TopWatch } from './top-view.ts';
 import type { ZoneCare } from './zone-care.ts';
 
@@ -72,6 +73,7 @@ export async function startConsole(
     health: options.health,
     explain: options.explain,
     packed: packedFrom(options),
+    memory: watchStoreMemory(store, { log, closeLater }),
   });
   const { token, where } = adminToken(world.config, { folder: stateFolder(world.config), terminal, log });
   const admin = await startAdmin({

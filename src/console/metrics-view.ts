@@ -1,4 +1,5 @@
 import type { CounterSnapshot } from '../base/counters.ts';
+import type { StoreMemory } from '../store/server.ts';
 import type { ImagesView, PopView, TableView } from './api.ts';
 import type { HealthMetrics } from './api-health.ts';
 
@@ -17,7 +18,12 @@ export interface MetricsView extends ProcessFacts {
   /** ms since 1970 UTC. */
   readonly nowMs: number;
   readonly pops: readonly PopView[];
-  readonly store: { readonly connected: boolean; readonly errors: number };
+  readonly store: {
+    readonly connected: boolean;
+    readonly errors: number;
+    /** Of a store that tells. */
+    readonly memory?: StoreMemory | undefined;
+  };
   /** The control loop, where it runs here. */
   readonly control?: ControlMetrics;
   readonly health: HealthMetrics;

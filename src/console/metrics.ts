@@ -76,8 +76,7 @@ export function familiesOf(view: MetricsView): Family[] {
     ...(view.table === undefined ? [] : tableFamilies(view.table)),
     ...imageFamilies(view),
     ...popFamilies(view.pops),
-    single(gauge, 'store_connected', 'Whether the store is reachable.', view.store.connected ? 1 : 0),
-    single(counter, 'store_errors_total', 'Failed calls to the store.', view.store.errors),
+    ...storeFamilies(view.store),
     ...(view.control === undefined ? [] : controlFamilies(view.control)),
     ...healthFamilies(view.health),
   ];
@@ -157,6 +156,41 @@ function zoneFamilies(zones: NonNullable<MetricsView['images']['zones']>): Famil
     single(gauge, 'zones', 'Zones that are answered for.', zones.zones),
     single(gauge, 'zone_names', 'Names in all zones, empty non-terminals among them.', zones.names),
     single(gauge, 'zone_records', 'Records in all zones.', zones.records),
+  ];
+}
+
+function storeFamilies({ connected, errors, memory }: MetricsView['store']): Family[] {
+  const state = [
+    single(gauge, 'store_connected', 'Whether the store is reachable.', connected ? 1 : 0),
+    single(counter, 'store_errors_total', 'Failed calls to the store.', errors),
+  ];
+  if (memory === undefined) return state;
+  return [
+    ...state,
+    single(
+      gauge,
+      'store_memory_used_bytes',
+      'Memory that Redis uses, as it counts towards its maximum. Only of a Redis that tells.',
+      memory.usedOctets,
+    ),
+    single(
+      gauge,
+      'store_memory_max_bytes',
+      'Memory that Redis may use, its maxmemory; 0: no maximum.',
+      memory.maxOctets,
+    ),
+    single(
+      counter,
+      'store_evicted_keys_total',
+      'Keys that Redis threw away because it was full.',
+      memory.evictedKeys,
+    ),
+    single(
+      gauge,
+      'store_evicts',
+      'Whether Redis throws keys away when it is full: its maxmemory-policy is not noeviction.',
+      memory.evicts ? 1 : 0,
+    ),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { Agent as PlainAgent, request as plainRequest, type RequestOptions } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import type { Clock } from '../base/clock.ts';
-import type { ClockSkew } from '../store/store.ts';
+import type { ClockSkew } from '../store/server.ts';
 import { TIME_HEADER } from './ingest-routes.ts';
 
 /** Where an agent posts, and as whom. */

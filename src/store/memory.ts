@@ -15,8 +15,8 @@ import { type Aged, youngOf } from './memory-aged.ts';
 import { createMemoryEstimates, type MemoryEstimates } from './memory-estimates.ts';
 import { createMemoryInvalidations, type MemoryInvalidations } from './memory-invalidations.ts';
 import { createMemoryLease, type MemoryLease } from './memory-lease.ts';
+import type { ClockSkew } from './server.ts';
 import {
-  type ClockSkew,
   type Demand,
   type HealthView,
   type Lease,
@@ -267,6 +267,10 @@ class MemoryStore implements Store {
 
   clockSkew(): ClockSkew {
     return { skewMs: 0, errorMs: 0 };
+  }
+
+  async memory(): Promise<undefined> {
+    this.#open();
   }
 
   async close(): Promise<void> {

@@ -102,7 +102,7 @@ export function createCalls(client: Client, shown: string): RedisCalls {
 }
 
 /** Nobody there, or nobody who can; a server that refuses one command is there. */
-function isAway(error: unknown): boolean {
+export function isAway(error: unknown): boolean {
   return !(error instanceof ReplyError) || AWAY.test((error as Error).message);
 }
 

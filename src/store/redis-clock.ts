@@ -1,4 +1,4 @@
-import type { ClockSkew } from './store.ts';
+import type { ClockSkew } from './server.ts';
 
 const MEASURED_EVERY_MS = 30_000;
 

@@ -3,7 +3,7 @@ import type { RedisAddress } from '../base/redis-address.ts';
 import { createCalls, limited, type RedisCalls } from './redis-calls.ts';
 import { CLOSE_STEP_LIMIT_MS, type Client, CONNECT_LIMIT_MS, openClients } from './redis-clients.ts';
 import { watchClock } from './redis-clock.ts';
-import type { ClockSkew } from './store.ts';
+import type { ClockSkew } from './server.ts';
 
 /**
  * How often the subscriber asks Redis whether it is still there, in ms: a dead peer is silent like an idle

@@ -9,6 +9,7 @@ import { readFields } from './redis-hash.ts';
 import { createRedisHealth } from './redis-health.ts';
 import { createRedisInvalidations } from './redis-invalidations.ts';
 import { createRedisLease, fencedScript, writeFenced } from './redis-lease.ts';
+import { createRedisMemory } from './redis-memory.ts';
 import { createRedisPops } from './redis-pops.ts';
 import { createRedisSamples } from './redis-samples.ts';
 import { STORE_TOPICS, type Store, type StoreTopic } from './store.ts';
@@ -79,6 +80,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...imagePart(context),
     ...createRedisEstimates(context, options.estimatesExpiryMs),
     ...createRedisInvalidations(context, options.invalidationsKept),
+    ...createRedisMemory(context),
     ...handlePart(connection, listeners),
   };
 }

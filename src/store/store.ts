@@ -1,4 +1,5 @@
 import type { Invalidation, NewInvalidations } from './invalidations.ts';
+import type { ClockSkew, StoreMemory } from './server.ts';
 
 /**
  * Room `store`: the shared state between agents, controller and name servers: one interface, in memory or on
@@ -260,14 +261,10 @@ export interface Store {
    * every 30 s. undefined: never measured yet.
    */
   clockSkew(): ClockSkew | undefined;
+  /** undefined: it is this process's; a text: the store does not tell, and why, which is no error. */
+  memory(): Promise<StoreMemory | string | undefined>;
   /** Stops within 1 s, whatever the other side does. */
   close(): Promise<void>;
-}
-
-/** See `Store.clockSkew`. */
-export interface ClockSkew {
-  readonly skewMs: number;
-  readonly errorMs: number;
 }
 
 export interface StoreState {

@@ -56,7 +56,9 @@ before(async (t) => {
   if (withoutRedis() !== false) return;
   // `before` hands out a context of the suite, which has `after` as that of a test has.
   const open = opened(t as never);
-  const redis = await startRedis();
+  const redis = await startRedis({
+    args: () => ['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction'],
+  });
   closes.push(redis.stop);
   const folder = open.folder();
   const world = await startPopWorld(folder);

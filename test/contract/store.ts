@@ -43,6 +43,7 @@ export function everyCall(store: Store): Promise<unknown>[] {
     store.publishImage({ epoch: 1, bytes: Uint8Array.of(1) }),
     store.imageEpoch(),
     store.image(),
+    store.memory(),
     store.putEstimates(new Map([['world', Uint8Array.of(1)]])),
     store.estimate('world'),
     scan(),

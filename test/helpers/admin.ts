@@ -255,7 +255,11 @@ export function adminApi(
       images: IMAGES,
       nowMs: 1000,
       pops: POPS,
-      store: { connected: true, errors: 0 },
+      store: {
+        connected: true,
+        errors: 0,
+        memory: { usedOctets: 900_000, maxOctets: 1_000_000, evictedKeys: 3, evicts: true },
+      },
       health: HEALTH,
       control: CONTROL,
     }),

@@ -3,6 +3,8 @@ import { dashboard, rows, series, stat } from './panels.ts';
 
 const OF = '{instance=~"$instance"}';
 
+const FULL = `isochrone_store_memory_used_bytes${OF} / (isochrone_store_memory_max_bytes${OF} > 0)`;
+
 const NOW = [
   stat({
     title: 'Leaders',
@@ -24,6 +26,29 @@ const NOW = [
       [null, 'green'],
       [1, 'red'],
     ],
+  }),
+  stat({
+    title: 'Redis full',
+    says: 'Of its maxmemory. At 100 % it refuses writes. No number: it has no maximum, or does not tell.',
+    unit: 'percentunit',
+    queries: [{ expr: `max(${FULL})` }],
+    steps: [
+      [null, 'green'],
+      [0.75, 'yellow'],
+      [0.9, 'red'],
+    ],
+    decimals: 0,
+  }),
+  stat({
+    title: 'Keys lost by Redis in a day',
+    says: 'Thrown away because it was full: drains may be among them. Its policy has to be noeviction.',
+    unit: 'none',
+    queries: [{ expr: `max(increase(isochrone_store_evicted_keys_total${OF}[1d]))` }],
+    steps: [
+      [null, 'green'],
+      [1, 'red'],
+    ],
+    decimals: 0,
   }),
   stat({
     title: 'Changes of leader in a day',
@@ -81,6 +106,16 @@ const STORE = [
     unit: 'none',
     max: 1,
     queries: [{ expr: `isochrone_store_connected${OF}`, legend: '{{instance}}' }],
+  }),
+  series({
+    title: 'Memory of Redis',
+    says: 'Used, as it counts towards its maximum, and the maximum where it has one. Alert: 90 % of it.',
+    unit: 'bytes',
+    queries: [
+      { expr: `max(isochrone_store_memory_used_bytes${OF})`, legend: 'used' },
+      { expr: `max(isochrone_store_memory_max_bytes${OF} > 0)`, legend: 'maximum' },
+      { expr: `0.9 * max(isochrone_store_memory_max_bytes${OF} > 0)`, legend: '90 % of it: alert' },
+    ],
   }),
   series({
     title: 'Standing of controllers',

@@ -1,6 +1,7 @@
 import type { ImagesView, PopView, TableView } from '../../../src/console/api.ts';
 import type { HealthMetrics } from '../../../src/console/api-health.ts';
 import type { ControlMetrics } from '../../../src/console/metrics-view.ts';
+import type { StoreMemory } from '../../../src/store/server.ts';
 
 /** One of everything that a console's metrics are made of, so that every family has its labels. */
 
@@ -36,6 +37,8 @@ export const POP: PopView = {
   links: [{ id: 'FRA-a', transit: '', congestionMs: 0 }],
   agentStanding: 1,
 };
+
+export const MEMORY: StoreMemory = { usedOctets: 1, maxOctets: 1, evictedKeys: 0, evicts: false };
 
 export const HEALTH: HealthMetrics = {
   checks: { made: 0, failed: 0, postponed: 0, viewsLost: 0 },

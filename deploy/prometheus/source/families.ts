@@ -18,7 +18,7 @@ import { createPopCounters } from '../../../src/pop/pop-counters.ts';
 import { securityCounts } from '../../../src/pop/security-counters.ts';
 import { serverLayout } from '../../../src/server/counters.ts';
 import { createLoadReader, crewFamilies } from '../../../src/server/supervisor-families.ts';
-import { CONTROL, HEALTH, IMAGES, POP, TABLE } from './example.ts';
+import { CONTROL, HEALTH, IMAGES, MEMORY, POP, TABLE } from './example.ts';
 
 export type Role = ProcessFacts['role'];
 
@@ -87,7 +87,7 @@ function viewOf(role: Role): MetricsView {
     images: answers ? IMAGES : { clients: IMAGES.clients },
     nowMs: 1,
     pops: [POP],
-    store: { connected: true, errors: 0 },
+    store: { connected: true, errors: 0, memory: MEMORY },
     ...(role === 'serve' ? {} : { control: CONTROL }),
     health: HEALTH,
   };
