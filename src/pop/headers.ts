@@ -26,6 +26,13 @@ export function hasHeader(headers: HeaderList, name: string): boolean {
   return false;
 }
 
+/** What `Content-Length` says; undefined where there is none that can be read. */
+export function lengthOf(headers: HeaderList): number | undefined {
+  for (const [name, value] of headers)
+    if (name === 'content-length' && /^\d{1,15}$/.test(value)) return Number(value);
+  return undefined;
+}
+
 /** The list with the field once, at its end. */
 export function withHeader(headers: HeaderList, name: string, value: string): HeaderField[] {
   const others = withoutHeaders(headers, name);

@@ -1,6 +1,6 @@
-import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { must } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { TlsFacts } from '../request-path.ts';
@@ -8,6 +8,7 @@ import { serverNameOf } from './client-hello.ts';
 import type { ClientConnection } from './connections.ts';
 import type { Exchange } from './exchange.ts';
 import { serveHttp1 } from './http1-connection.ts';
+import { serveHttp2 } from './http2-connection.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { SECURITY_POLICIES, type SecurityPolicyName } from './security-policies.ts';
 import { createTicketKeys, type TicketKeys } from './tickets.ts';
@@ -53,18 +54,17 @@ export interface CrewOptions {
 }
 
 const HANDSHAKE_LIMIT_MS = 10_000;
-const STREAMS_MAX = 100;
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /** Makes the servers of a POP: none listens itself, connections are handed to them. */
 export function createCrew(options: CrewOptions): Crew {
   const tickets = createTicketKeys(options.clock);
-  const servers = new Map<SecurityPolicyName, Http2SecureServer>();
+  const servers = new Map<SecurityPolicyName, TlsServer>();
   const taken = new Array<number>(options.servers).fill(0);
   const connections = new WeakMap<Socket, Taken>();
   let turn = 0;
   // All of a POP work with one TLS context a policy: each has 50 kB, with certificate, ciphers and settings.
-  const serverFor = (policy: SecurityPolicyName): Http2SecureServer => {
+  const serverFor = (policy: SecurityPolicyName): TlsServer => {
     const known = servers.get(policy);
     if (known !== undefined) return known;
     const made = secureServer(options, policy, connections);
@@ -117,56 +117,51 @@ function secureServer(
   options: CrewOptions,
   policy: SecurityPolicyName,
   connections: WeakMap<Socket, Taken>,
-): Http2SecureServer {
+): TlsServer {
   const { minVersion, ciphers } = SECURITY_POLICIES[policy];
-  const server = createSecureServer({
+  const { exchange } = options;
+  const facts = new WeakMap<object, ConnectionFacts>();
+  const http1 = http1Server(exchange, facts);
+  const settings = {
     cert: options.certificate,
     key: options.key,
-    allowHTTP1: true,
+    ALPNProtocols: ['h2', 'http/1.1'],
     minVersion,
     ciphers,
     honorCipherOrder: true,
     sessionIdContext: `isochrone-${options.pop}`,
     handshakeTimeout: HANDSHAKE_LIMIT_MS,
-    settings: { maxConcurrentStreams: STREAMS_MAX, enablePush: false },
-  });
-  // Idle connections are for the guard: it ends them, and no timer is set for each request.
-  Object.assign(server, { keepAliveTimeout: 0 });
-  const facts = new WeakMap<object, ConnectionFacts>();
-  const { exchange } = options;
-  let newest: ConnectionFacts | undefined;
-  const [toNode] = server.listeners('secureConnection');
-  server.removeAllListeners('secureConnection');
-  server.on('secureConnection', (socket: TLSSocket) => {
-    newest = factsOf(socket, options.pop, connections);
-    if (newest === undefined) return void socket.destroy();
-    facts.set(socket, newest);
-    const handOver = () => void toNode?.call(server, socket);
-    if (socket.alpnProtocol === 'h2') handOver();
-    else serveHttp1(socket, { facts: newest, exchange, handOver });
-  });
-  server.on('session', (session: Http2Session) => {
-    if (newest !== undefined) facts.set(session, newest);
-  });
-  server.on('request', (request, response) => {
-    const of = request.httpVersionMajor === 2 ? request.stream?.session : request.socket;
-    const known = of === undefined ? undefined : facts.get(of);
-    // The connection went between the request's last octet and now.
-    if (known === undefined) response.end();
-    else nodeExchange(exchange, known, { request, response });
+  };
+  const server = createTlsServer(settings, (socket) => {
+    const known = factsOf(socket, options.pop, connections);
+    if (known === undefined) return void socket.destroy();
+    if (socket.alpnProtocol === 'h2') return serveHttp2(socket, known, exchange);
+    facts.set(socket, known);
+    serveHttp1(socket, { facts: known, exchange, handOver: () => void http1.emit('connection', socket) });
   });
   server.on(
     'OCSPRequest',
     (_certificate: Buffer, _issuer: Buffer, done: (error: null, staple: Buffer) => void) =>
       done(null, options.staple()),
   );
-  // What peers do wrong (no TLS, unknown protocol, broken frames) ends their connection and is nobody's news.
+  // What peers do wrong (no TLS, unknown protocol) ends their connection and is nobody's news.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+/** Node's own server, for what of HTTP/1.1 is not plain enough to be read here. */
+function http1Server(exchange: Exchange, facts: WeakMap<object, ConnectionFacts>): Http1Server {
+  // Idle connections are for the guard: it ends them, and no timer is set for each request.
+  const server = createHttp1Server({ keepAliveTimeout: 0 }, (request, response) => {
+    const known = facts.get(request.socket);
+    // The connection went between the request's last octet and now.
+    if (known === undefined) response.end();
+    else nodeExchange(exchange, known, { request, response });
+  });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end(BAD_REQUEST);
     else socket.destroy();
   });
-  server.on('sessionError', () => undefined);
   return server;
 }
 

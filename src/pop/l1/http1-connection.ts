@@ -3,7 +3,8 @@ import { began, ended } from './connections.ts';
 import type { ConnectionFacts } from './crew.ts';
 import type { Exchange } from './exchange.ts';
 import { HEAD_MAX, readHttp1 } from './http1-request.ts';
-import { sendHttp1, writableAgain } from './http1-response.ts';
+import { sendHttp1 } from './http1-response.ts';
+import { writableAgain } from './send.ts';
 
 /** What a connection of HTTP/1.1 needs. */
 export interface Http1Options {

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { HeaderList } from '../headers.ts';
+import { lengthOf } from '../headers.ts';
 import { discard } from '../l2/body-feed.ts';
 import type { PopResponse } from '../request-path.ts';
-import type { Sent } from './send.ts';
+import { type Sent, writableAgain } from './send.ts';
 
 /** Bodies up to this length go out in one piece with their head, octets. */
 const ONE_PIECE_MAX = 65_536;
@@ -99,26 +99,6 @@ function write(socket: TLSSocket, chunk: Uint8Array, isChunked: boolean): boolea
   const hasRoom = socket.write('\r\n', 'latin1');
   socket.uncork();
   return hasRoom;
-}
-
-/** Resolves when the client took what was written, or is gone. */
-export function writableAgain(socket: TLSSocket): Promise<void> {
-  return new Promise((resolve) => {
-    if (!socket.writableNeedDrain || socket.destroyed) return resolve();
-    const end = (): void => {
-      socket.off('drain', end);
-      socket.off('close', end);
-      resolve();
-    };
-    socket.on('drain', end);
-    socket.on('close', end);
-  });
-}
-
-function lengthOf(headers: HeaderList): number | undefined {
-  for (const [name, value] of headers)
-    if (name === 'content-length' && /^\d{1,15}$/.test(value)) return Number(value);
-  return undefined;
 }
 
 let dateSecond = -1;
