@@ -10,6 +10,12 @@ import { sendHttp2 } from './http2-response.ts';
 /** Requests of one connection that may be under way (RFC 9113 §6.5.2 would have no fewer than 100). */
 const STREAMS_MAX = 100;
 
+/**
+ * Requests that a client may take back at once, and a second after that, before its connection ends
+ * (CVE-2023-44487): a browser that leaves a page takes back all that are under way.
+ */
+const RESETS = { streamResetBurst: 2 * STREAMS_MAX, streamResetRate: 33 };
+
 /** A head as HTTP/2 has it (RFC 9113 §8.3.1): its pseudo-header fields, and the others. */
 export interface Http2Head {
   readonly method: string;
@@ -26,6 +32,7 @@ export interface Http2Head {
 export function serveHttp2(socket: TLSSocket, facts: ConnectionFacts, exchange: Exchange): void {
   const session = performServerHandshake(socket, {
     settings: { maxConcurrentStreams: STREAMS_MAX, enablePush: false },
+    ...RESETS,
     // What an origin says twice goes out twice, as over HTTP/1.1.
     strictSingleValueFields: false,
   });
@@ -33,7 +40,7 @@ export function serveHttp2(socket: TLSSocket, facts: ConnectionFacts, exchange: 
   session.on('error', () => undefined);
   session.on('stream', (stream, _headers, _flags, rawHeaders) => {
     stream.on('error', nothing);
-    // What its client took back before anybody looked at it is not worth looking at (CVE-2023-44487).
+    // Its client took it back already.
     if (stream.destroyed) return;
     const { connection } = facts;
     const beganMs = performance.now();

@@ -4,7 +4,7 @@ import type { PopResponse } from '../request-path.ts';
 import { type Sent, streamBody } from './send.ts';
 
 /** RFC 9113 §7. */
-const { NGHTTP2_NO_ERROR: NO_ERROR, NGHTTP2_INTERNAL_ERROR: INTERNAL_ERROR } = constants;
+const { NGHTTP2_NO_ERROR: NO_ERROR } = constants;
 const ENDS = { endStream: true };
 
 /** Sends a response on a stream of HTTP/2 at the client's pace; a promise where it has to wait. */
@@ -24,7 +24,8 @@ export function sendHttp2(stream: ServerHttp2Stream, response: PopResponse): Sen
     return { octets: body.length, isAborted: false };
   }
   stream.respond(fieldsOf(response));
-  const breakOff = (): void => stream.close(INTERNAL_ERROR);
+  // `close` would end the body first, as if it were whole; this resets the stream with INTERNAL_ERROR.
+  const breakOff = (): void => void stream.destroy(new Error('the body broke off'));
   return streamBody(stream, { ...response, body }, breakOff).then((sent) => {
     if (!sent.isAborted) leaveBody(stream);
     return sent;
