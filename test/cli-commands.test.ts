@@ -91,6 +91,10 @@ test('explain prints terms that add up, who is out and why, and the margin', asy
   assert.match(out, /GRU +GRU-b +194\.50 .* 200\.00 +prior +drained: works/);
   const json = await ask('explain', 'www.cdn.example', 'https', '--client', '192.0.2.0/24', '--json');
   assert.deepEqual(JSON.parse(json.out), explainView({ type: 'HTTPS' }));
+  const at = ['--client', '192.0.2.1', '--at', '2026-11-28T09:30:00+01:00'];
+  assert.match((await ask('explain', 'www.cdn.example', ...at)).out, /^moment +as of 1795854600000\n/);
+  const wrong = await ask('explain', 'www.cdn.example', '--client', 'x', '--at', '2026-11-28T09:30:00');
+  assert.match(wrong.err, /--client "x"[\s\S]*--at "2026-11-28T09:30:00" is not a time such as/);
   const lost = await ask('explain', 'other.example', '--client', '192.0.2.1');
   assert.deepEqual([lost.code, lost.err], [1, 'request: other.example is not steered\n']);
 });

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { AdminApi, ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { AdminApi } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api-explain.ts';
 import type { LiveApi } from '../console/api-live.ts';
 import type { PopsApi } from '../console/api-pops.ts';
 import type { ZoneReloadWish } from '../console/api-zones.ts';
@@ -25,6 +26,8 @@ import {
 import type { Health } from './health.ts';
 import { imagesView, servingView, tableView } from './image-views.ts';
 import { allZones } from './members.ts';
+import type { Past } from './past.ts';
+import { explainPast, notKept, nowMoment } from './past-explain.ts';
 import { popViews } from './pop-views.ts';
 import { invalidationsOf } from './pops-api.ts';
 import type { MemoryWatch } from './store-memory.ts';
@@ -62,6 +65,8 @@ export interface AdminApiParts {
   /** Packed estimates of a client's cells. */
   readonly packed: (keys: CellKeys) => Promise<Packed>;
   readonly memory: MemoryWatch;
+  /** What explanations of the last hour are made from. */
+  readonly past: Past;
 }
 
 /** Zones that `status` names; it tells the number of all. */
@@ -154,16 +159,28 @@ function whatIfParts({ world, store, table, clock, nameServer }: AdminApiParts):
   };
 }
 
-/** What `explain` says of a question now. Rejects with `OperatorError`. */
+/** What `explain` says of a question now, or in a moment of the past. Rejects with `OperatorError`. */
 export async function explain(
-  parts: Pick<AdminApiParts, 'world' | 'explain' | 'packed'>,
+  parts: Pick<AdminApiParts, 'world' | 'explain' | 'packed'> & { readonly past?: Past },
   question: ExplainQuestion,
 ): Promise<ExplainView> {
   const asked = readQuestion(question);
   const decided = decide(parts.world, asked);
   if (decided === undefined)
     throw new OperatorError('not-found', [{ file: 'name', message: whyNotSteered(parts.world, asked) }]);
+  const { past } = parts;
+  const { atMs } = question;
   const { image, located, client } = decided;
+  if (past !== undefined && atMs !== undefined) {
+    const moment = await past.at(atMs);
+    if (moment === undefined) throw notKept(past, atMs);
+    if (moment === 'now') {
+      const { atMs: _, ...ofNow } = question;
+      return { ...(await explain(parts, ofNow)), moment: nowMoment(parts.explain.nowMs()) };
+    }
+    const where = await parts.world.describer.describe(client);
+    return explainPast(parts.explain, moment, { question, decided, where });
+  }
   const keys = parts.explain.explainer.keysOf(image, located);
   const [packed, where] = await Promise.all([parts.packed(keys), parts.world.describer.describe(client)]);
   const explanation = explainDecided(parts.explain, decided, packed);

@@ -4,7 +4,7 @@ import { type Address, formatAddress, parseAddress, parsePrefix } from '../base/
 import { must } from '../base/assert.ts';
 import { OperatorError } from '../base/errors.ts';
 import { networkKey } from '../base/network-key.ts';
-import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api-explain.ts';
 import { emptyLocated, type Located, locate } from '../geo/client-image.ts';
 import type { Description } from '../geo/describe.ts';
 import type { Explainer, Explanation } from '../steering/explain.ts';
@@ -97,8 +97,20 @@ export function whyNotSteered(
   }
 }
 
-/** The explanation of a decision by the functions that made it. */
-export function explainDecided(parts: ExplainParts, decided: Decided, packed: Packed): Explanation {
+/** Which POPs are out, why, and since when: now, or in a moment of the past. */
+interface OutPops {
+  /** By POP: its state word. */
+  readonly popState: Int32Array;
+  readonly words: Pick<World['words'], 'whyOut' | 'outSinceMs'>;
+}
+
+/** The explanation of a decision by the functions that made it. `out`: the POPs that were; absent: now. */
+export function explainDecided(
+  parts: ExplainParts,
+  decided: Decided,
+  packed: Packed,
+  out: OutPops = parts.world,
+): Explanation {
   const { world, explainer } = parts;
   const { image, outcome, located, client } = decided;
   return explainer.explain({
@@ -108,9 +120,9 @@ export function explainDecided(parts: ExplainParts, decided: Decided, packed: Pa
     asn: located.asn,
     key: located.key,
     clientHash: splitHash(client, outcome.serviceIndex),
-    popState: world.popState,
-    whyOut: world.words.whyOut,
-    outSinceMs: world.words.outSinceMs,
+    popState: out.popState,
+    whyOut: out.words.whyOut,
+    outSinceMs: out.words.outSinceMs,
     packedPlace: packed.place,
     packedNetwork: packed.network,
     packedLeaf: packed.leaf,

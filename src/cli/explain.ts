@@ -2,10 +2,11 @@ import { basename } from 'node:path';
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { formatTable } from '../base/text-table.ts';
-import type { ExplainedPop, ExplainView } from '../console/api.ts';
+import type { ExplainedPop, ExplainView } from '../console/api-explain.ts';
 import { ADMIN_OPTIONS, askAdmin } from './admin-client.ts';
 import { type Command, EXIT_OK, type Flags, hasFlag, type Invocation, textFlag } from './command.ts';
 import { formatMs, formatShare, formatSpan, passedOverText, styled } from './format.ts';
+import { type ValueReader, valueReader } from './values.ts';
 
 const ROWS_DEFAULT = 10;
 
@@ -24,19 +25,29 @@ export const explainCommand: Command = {
       value: 'ADDR',
       help: 'address of the client, or its prefix as in EDNS client subnet',
     },
+    at: {
+      type: 'string',
+      value: 'TIME',
+      help: 'as it was then, within the last hour: 10m (ago), or 2026-11-28T09:30:00Z',
+    },
     verbose: { type: 'boolean', help: 'the whole path of the geo database' },
     all: { type: 'boolean', help: `every POP, not the first ${ROWS_DEFAULT}` },
     ...ADMIN_OPTIONS,
   },
   examples: [
     ['explain www.cdn.example --client 127.1.0.1', "why a client in the demo's Tokyo gets its POP"],
+    ['explain www.cdn.example --client 127.1.0.1 --at 10m', 'why it got its POP ten minutes ago'],
     ['explain www.cdn.example AAAA --client 2001:4860::/32 --all', 'every POP for a client of this network'],
   ],
   run: async (invocation) => {
     const { operands, flags, json, terminal } = invocation;
     const [name = '', type = 'A'] = operands;
-    const client = clientOf(textFlag(flags, 'client'));
+    const reader = valueReader();
+    const client = clientOf(textFlag(flags, 'client'), reader);
+    const atMs = reader.time('at', textFlag(flags, 'at'), Date.now());
+    if (reader.problems.length > 0) throw new OperatorError('bad-usage', reader.problems);
     const query = new URLSearchParams({ name, type: type.toUpperCase(), client });
+    if (atMs !== undefined) query.set('atMs', String(Math.round(atMs)));
     const view = await askAdmin<ExplainView>({ path: `/api/explain?${query}` }, invocation);
     if (json) terminal.out(JSON.stringify(view, undefined, 2));
     else for (const line of explainLines(view, invocation)) terminal.out(line);
@@ -44,11 +55,10 @@ export const explainCommand: Command = {
   },
 };
 
-function clientOf(text: string | undefined): string {
+function clientOf(text: string | undefined, reader: ValueReader): string {
   const prefix = text === undefined ? 'is missing: --client ADDR' : parsePrefix(text);
-  if (text !== undefined && typeof prefix !== 'string') return text;
-  const message = `--client ${prefix}`;
-  throw new OperatorError('bad-usage', [{ file: 'command line', message }]);
+  if (typeof prefix === 'string') reader.wrong(`--client ${prefix}`);
+  return text ?? '';
 }
 
 function explainLines(view: ExplainView, invocation: Invocation): string[] {
@@ -64,14 +74,17 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
       : runnerUp.marginMs < 0
         ? `${runnerUp.pop} is ${formatMs(-runnerUp.marginMs)} ms better, not enough to move to it`
         : `${runnerUp.pop} is next, ${formatMs(runnerUp.marginMs)} ms worse`;
+  const isScored = view.policy === undefined && view.pops.length > 0;
   const fields: [string, string][] = [
+    ...(view.moment === undefined ? [] : [['moment', view.moment.words] as [string, string]]),
     ['question', `${view.name} ${view.type}, service ${view.service}`],
     ['client', `${client.address}, ${client.place}, ${asn} (${sourceText(client, invocation.flags)})`],
     ['cell', cellText(cell)],
     ['answer', `${styled(chosen.pop, 'bold', colour)} over ${chosen.link}: ${chosen.addresses.join(' ')}`],
-    view.policy === undefined ? ['margin', margin] : ['policy', view.policy],
+    ...(isScored ? [['margin', margin] as [string, string]] : []),
+    ...(view.policy === undefined ? [] : [['policy', view.policy] as [string, string]]),
     ...passedOverField(view),
-    ['scope', `/${view.scopeLength}`],
+    ...(view.scopeLength === undefined ? [] : [['scope', `/${view.scopeLength}`] as [string, string]]),
     ...splitField(view),
     ['TTL', `${ttl.seconds} s: ${ttl.why}`],
     ['table', `epoch ${table.epoch}, ${formatSpan(table.ageMs)} old`],
@@ -81,8 +94,7 @@ function explainLines(view: ExplainView, invocation: Invocation): string[] {
   const rest = view.pops.length - shown.length;
   return [
     ...fields.map(([name, text]) => `${name.padEnd(8)} ${text}`),
-    '',
-    ...popTable(shown, view, colour),
+    ...(shown.length === 0 ? [] : ['', ...popTable(shown, view, colour)]),
     ...(rest > 0 ? [`… and ${rest} more: --all`] : []),
   ];
 }

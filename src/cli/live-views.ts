@@ -3,6 +3,7 @@ import { type HistoryView, type LiveApi, type LiveState, livePop } from '../cons
 import type { SteeringTerms } from '../steering/terms.ts';
 import { type CatchmentSources, createCatchments } from './catchments.ts';
 import { createHistory, HISTORY_STEP_MS } from './history.ts';
+import type { Past } from './past.ts';
 import { popViews } from './pop-views.ts';
 
 /** What the console's live part is made from, in any role. */
@@ -12,11 +13,13 @@ export interface LiveSources extends CatchmentSources {
   /** Why the process is not ready; undefined when it is. */
   readonly notReady: () => string | undefined;
   readonly log: (message: string) => void;
+  /** What explanations are made from, where queries are answered. */
+  readonly past?: Pick<Past, 'keep' | 'octets'>;
 }
 
 /** Now and the last hour, from the start on; `close` ends the keeping of it. */
 export function createLiveViews(sources: LiveSources): LiveApi & { readonly close: () => void } {
-  const { ground, clock, image } = sources;
+  const { ground, clock, image, past } = sources;
   const codes = ground.config.fleet.pops.map(({ code }) => code);
   const history = createHistory(codes);
   const catchments = createCatchments(sources);
@@ -34,13 +37,14 @@ export function createLiveViews(sources: LiveSources): LiveApi & { readonly clos
   };
   const keep = (): void => {
     history.add(state());
-    // Each keeping of catchments ends before the next begins.
+    // Each keeping ends before the next begins.
     catchments.keep().catch((error: unknown) => sources.log(`catchments are not kept: ${String(error)}`));
+    past?.keep().catch((error: unknown) => sources.log(`explanations are not kept: ${String(error)}`));
   };
   history.add(state());
   const view = (): HistoryView => ({
     ...history.view(clock.nowMs()),
-    octets: history.octets + catchments.octets(),
+    octets: history.octets + catchments.octets() + (past?.octets() ?? 0),
   });
   const timer = setInterval(keep, HISTORY_STEP_MS);
   return {

@@ -1,5 +1,6 @@
 import { type Address, formatAddress, formatPrefix, maskedAddress, type Prefix } from '../base/address.ts';
-import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import { must } from '../base/assert.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api-explain.ts';
 import type { QuerySample } from '../server/query-samples.ts';
 import { RCODE, TYPE, typeName } from '../wire/constants.ts';
 import { formatName } from '../wire/name.ts';
@@ -100,7 +101,7 @@ export function reasonOf(view: ExplainView): QueryReason {
     cell: view.cell.key,
     chosen: { pop: chosen.pop, link: chosen.link },
     ...(runnerUp === undefined ? {} : { runnerUp }),
-    scopeLength: view.scopeLength,
+    scopeLength: must(view.scopeLength, 'scope of an answer of now'),
     ttlSeconds: view.ttl.seconds,
     terms: between.map(({ pop, rttMs, rttSource, lossMs, congestionMs, priceMs, biasMs, scoreMs }) => {
       return { pop, rttMs, rttSource, lossMs, congestionMs, priceMs, biasMs, scoreMs };

@@ -1,6 +1,6 @@
 import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
-import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api-explain.ts';
 import type { QuerySample } from '../server/query-samples.ts';
 import type { NameServer } from '../server/supervisor.ts';
 import { CONTROL, controlFrame, dataFrame } from '../wire/dnstap.ts';

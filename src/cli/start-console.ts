@@ -10,6 +10,7 @@ import { stateFolder } from './ground.ts';
 import type { Live, LiveOptions } from './live.ts';
 import { createLiveViews } from './live-views.ts';
 import { packedFrom } from './packed.ts';
+import { createPast, type Past } from './past.ts';
 import { popViews } from './pop-views.ts';
 import { createQueryRates } from './query-rates.ts';
 import { watchStoreMemory } from './store-memory.ts';
@@ -38,33 +39,30 @@ export async function startConsole(
     if (!nameServer.serving()) return 'a serving thread is not answering';
     return table.image() === undefined ? 'there is no steering table yet' : undefined;
   };
+  const past = pastOf(options, live);
+  const shared = { store, clock, notReady, rates: rates.rates };
   const views = createLiveViews({
     ground: world,
     image: table.image,
     terms: table.terms,
     clients: world.answering.clients,
-    store,
-    rates: rates.rates,
-    notReady,
-    clock,
     log,
+    past,
+    ...shared,
   });
   closeLater(views.close);
   const top = startTop(options, live, queries);
   closeLater(top.close);
   const api = createAdminApi({
+    ...shared,
     role,
     world,
-    store,
     table,
     nameServer,
     care,
     dns: live.dns,
-    rates: rates.rates,
     live: views,
     top: top.view,
-    notReady,
-    clock,
     terminal,
     control: options.control ?? (() => undefined),
     counters: options.counters ?? (() => []),
@@ -74,6 +72,7 @@ export async function startConsole(
     explain: options.explain,
     packed: packedFrom(options),
     memory: watchStoreMemory(store, { log, closeLater }),
+    past,
   });
   const { token, where } = adminToken(world.config, { folder: stateFolder(world.config), terminal, log });
   const admin = await startAdmin({
@@ -86,6 +85,19 @@ export async function startConsole(
   });
   closeLater(admin.close);
   return admin;
+}
+
+/** What explanations of the last hour are made from. */
+function pastOf(options: LiveOptions & { readonly clock: Clock }, { table }: Live): Past {
+  const { world, explain } = options;
+  const { locator } = world;
+  return createPast({
+    ...options,
+    ground: world,
+    image: table.image,
+    locator,
+    explainer: explain.explainer,
+  });
 }
 
 /** What is asked most, for whoever looks. */

@@ -1,5 +1,5 @@
 import { OperatorError } from '../base/errors.ts';
-import type { ExplainQuestion, ExplainView } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView } from '../console/api-explain.ts';
 import type { PopsApi } from '../console/api-pops.ts';
 import type { TraceView, TraceWish } from '../console/api-trace.ts';
 

@@ -1,7 +1,7 @@
 import { parsePrefix } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
 import { parseEndpoint } from '../config/scalars.ts';
-import type { ExplainQuestion, ExplainView, PassedOverView } from '../console/api.ts';
+import type { ExplainQuestion, ExplainView, PassedOverView } from '../console/api-explain.ts';
 import type { NetworkPathsView, PopPathView } from '../console/api-pops.ts';
 import type { TraceView, TraceWish, Waterfall } from '../console/api-trace.ts';
 import { TYPE } from '../wire/constants.ts';

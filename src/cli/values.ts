@@ -9,6 +9,8 @@ export interface ValueReader {
   readonly whole: (flag: string, text: string | undefined, bounds: Bounds) => number | undefined;
   /** `90`, `90s`, `10m`, `2h`, `1d` as seconds, at least 1 s and at most a year. */
   readonly seconds: (flag: string, text: string | undefined) => number | undefined;
+  /** A time such as `2026-11-28T09:30:00Z`, or so long before now (`10m`), as ms since 1970 UTC. */
+  readonly time: (flag: string, text: string | undefined, nowMs: number) => number | undefined;
   readonly wrong: (message: string) => undefined;
 }
 
@@ -20,6 +22,8 @@ interface Bounds {
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+/** ISO 8601 with its zone, so that it means the same everywhere. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/;
 const SECONDS_MAX = 365 * 86_400;
 
 /** Reads values of flags, collecting problems. */
@@ -53,6 +57,15 @@ export function valueReader(): ValueReader {
       return wrong(
         `--${flag} ${JSON.stringify(text)} is not a time such as 90s, 10m, 2h or 1d (at most a year)`,
       );
+    },
+    time: (flag, text, nowMs) => {
+      if (text === undefined) return undefined;
+      const ago = /^(\d{1,9})([smhd])$/.exec(text);
+      if (ago !== null) return nowMs - 1000 * Number(ago[1]) * (UNIT_SECONDS[ago[2] as string] as number);
+      const atMs = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN;
+      if (!Number.isNaN(atMs)) return atMs;
+      const right = '2026-11-28T09:30:00Z, or so long ago: 90s, 10m, 1h';
+      return wrong(`--${flag} ${JSON.stringify(text)} is not a time such as ${right}`);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { PassedOverView } from './api.ts';
+import type { PassedOverView } from './api-explain.ts';
 
 /** One bar of the waterfall: one part of the way, from one source. */
 export interface Bar {

@@ -3,7 +3,8 @@ import { parsePrefix } from '../base/address.ts';
 import { nearest } from '../base/nearest.ts';
 import type { ModelChange } from '../store/store.ts';
 import { parseName } from '../wire/name.ts';
-import type { AdminApi, ExplainQuestion } from './api.ts';
+import type { AdminApi } from './api.ts';
+import type { ExplainQuestion } from './api-explain.ts';
 import type { ReplayAsked } from './api-replay.ts';
 import type { TraceWish } from './api-trace.ts';
 
@@ -104,9 +105,10 @@ export function unknownPop(code: string, codes: readonly string[]): readonly str
   return [`there is no POP ${JSON.stringify(code)}${meant === undefined ? '' : `; did you mean ${meant}?`}`];
 }
 
-/** The question in the query string of `explain`. */
+/** The question in the query string of `explain`: also of which moment. */
 export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
-  const wrong = wrongParameters(query, ['name', 'type', 'client']);
+  const wrong = wrongParameters(query, ['name', 'type', 'client', 'atMs']);
+  const atMs = query.has('atMs') ? timeOf(query, wrong) : undefined;
   const name = query.get('name') ?? '';
   const type = query.get('type') ?? 'A';
   const client = query.get('client') ?? '';
@@ -117,7 +119,8 @@ export function readQuestion(query: URLSearchParams): Read<ExplainQuestion> {
   if (client === '') wrong.push('client: is missing: an IP address or a prefix');
   else if (typeof prefix === 'string') wrong.push(`client: ${prefix}`);
   if (wrong.length > 0) return { wrong };
-  return { value: { name, type: type.toUpperCase(), client } };
+  const asked = { name, type: type.toUpperCase(), client };
+  return { value: atMs === undefined ? asked : { ...asked, atMs } };
 }
 
 /** The query string of `catchments`: which service, and when. */

@@ -172,7 +172,10 @@ test('the slider looks back, and Live comes back; a silent stream is told of and
   await page.locator('.stream.past').waitFor();
   await page.locator('.legend', { hasText: /, at [\d:]{8}/ }).waitFor();
   assert.match(await page.locator('.status-bar').innerText(), /State now[\s\S]*Leader now[\s\S]*At [\d:]{8}/);
-  assert.match(await page.locator('.explain .moment').innerText(), /as it is now/);
+  await page
+    .locator('.explain .moment', { hasText: /As it was at [\d:]{8}, .*Not kept: the scope/ })
+    .waitFor();
+  assert.match(await page.locator('.explain').innerText(), /old then[\s\S]*RTT [\s\S]*choose Live/);
   await page.getByRole('button', { name: 'POPs', exact: true }).click();
   await page.locator('.pop-list tbody button').first().click();
   await page.locator('.pop-detail .moment', { hasText: /are of [\d:]{8}/ }).waitFor();

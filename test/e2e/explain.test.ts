@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { ExplainView } from '../../src/console/api.ts';
+import type { ExplainView } from '../../src/console/api-explain.ts';
 import type { CatchmentsView, HistoryMoment, HistoryView } from '../../src/console/api-live.ts';
 import type { TraceView } from '../../src/console/api-trace.ts';
 import { demoNetworks } from '../helpers/answers.ts';

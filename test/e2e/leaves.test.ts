@@ -9,8 +9,8 @@ import { must } from '../../src/base/assert.ts';
 import { networkKey, networkOfKey } from '../../src/base/network-key.ts';
 import { deciderOf } from '../../src/cli/first-table.ts';
 import { loadGround } from '../../src/cli/ground.ts';
-import type { ExplainView } from '../../src/console/api.ts';
 import type { DemandView } from '../../src/console/api-demand.ts';
+import type { ExplainView } from '../../src/console/api-explain.ts';
 import { writeSnapshot } from '../../src/control/snapshot.ts';
 import { ROW_CANDIDATES } from '../../src/steering/image.ts';
 import { encodeImage, type ImageParts } from '../../src/steering/image-encode.ts';
@@ -109,7 +109,7 @@ test('explain names the leaf, what it inherits from otherwise, and the answer th
     inLeaves++;
     assert.equal(view.chosen.pop, popOfLeaf.get(key));
     assert.equal(view.ttl.seconds, 77);
-    assert.ok(view.scopeLength <= networkOfKey(key).length);
+    assert.ok(view.scopeLength !== undefined && view.scopeLength <= networkOfKey(key).length);
     assert.match(view.cell.label, /^network (of|in) /);
   }
   assert.ok(inLeaves >= CLIENTS / 2);

@@ -1,7 +1,8 @@
 import type { CounterSnapshot } from '../../src/base/counters.ts';
 import { OperatorError } from '../../src/base/errors.ts';
-import type { AdminApi, ExplainView, ImagesView, PopView, TableView } from '../../src/console/api.ts';
+import type { AdminApi, ImagesView, PopView, TableView } from '../../src/console/api.ts';
 import type { DemandView } from '../../src/console/api-demand.ts';
+import type { ExplainView } from '../../src/console/api-explain.ts';
 import { type LiveApi, livePop } from '../../src/console/api-live.ts';
 import type { TopView } from '../../src/console/api-top.ts';
 import type { WhatIfView } from '../../src/console/api-what-if.ts';
@@ -236,8 +237,9 @@ export function adminApi(
     demand: (max) => ({ ...DEMAND, rows: DEMAND.rows.slice(0, max) }),
     live: liveApi,
     top: async () => TOP,
-    explain: async ({ name, type }) => {
-      if (name === 'www.cdn.example') return explainView({ type });
+    explain: async ({ name, type, atMs }) => {
+      const moment = { atMs: atMs ?? 0, isNow: false, words: `as of ${atMs}` };
+      if (name === 'www.cdn.example') return explainView({ type, ...(atMs === undefined ? {} : { moment }) });
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
     },
     whatIf: async (without) => ({ ...WHAT_IF, without }),

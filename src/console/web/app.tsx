@@ -12,7 +12,7 @@ import type { ExplainView } from './replies.ts';
 import { applyTheme, readTheme, type Theme } from './session.ts';
 import { StatusBar } from './status-bar.tsx';
 import { Timeline } from './timeline.tsx';
-import { type ConsoleData, useConsole } from './use-console.ts';
+import { type ConsoleData, SLIDER_REST_MS, useConsole } from './use-console.ts';
 import { type Polled, usePolled } from './use-polled.ts';
 import { WorldMap, type WorldMapProps } from './world-map.tsx';
 
@@ -35,7 +35,11 @@ export function App() {
     [status, past, live.state],
   );
   const chosen = pops.find(({ code }) => code === place.pop);
-  const explained = usePolled<ExplainView>(explainPath(place.explain), { everyMs: EXPLAIN_EVERY_MS });
+  const explained = usePolled<ExplainView>(explainPath(place.explain, atMs), {
+    everyMs: atMs === undefined ? EXPLAIN_EVERY_MS : 0,
+    delayMs: atMs === undefined ? 0 : SLIDER_REST_MS,
+    keeps: isSameQuestion,
+  });
   const client = useMemo(() => clientLines(explained.value, status?.pops ?? []), [explained.value, status]);
   const onTheme = (next: Theme): void => {
     applyTheme(next);
@@ -139,10 +143,17 @@ function Side({ pops, data, place, tab, setTab, chosen, explained, theme, askTo,
   );
 }
 
-function explainPath(question: Question | undefined): string | undefined {
+function explainPath(question: Question | undefined, atMs: number | undefined): string | undefined {
   if (question === undefined) return undefined;
-  return `/api/explain?${new URLSearchParams({ name: question.name, client: question.client })}`;
+  const asked = new URLSearchParams({ name: question.name, client: question.client });
+  return `/api/explain?${asked}${atMs === undefined ? '' : `${AT}${Math.round(atMs)}`}`;
 }
+
+const AT = '&atMs=';
+
+/** Paths of one question, whatever their moments. */
+const isSameQuestion = (before: string | undefined, path: string | undefined): boolean =>
+  before?.split(AT)[0] === path?.split(AT)[0];
 
 /** Whether the address bar leads to replays. */
 function useIsReplay(): boolean {

@@ -34,9 +34,6 @@ export function Explain({ question, name, explained, isPast, onAsk, onChoose, on
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section class="scroll" tabIndex={0} aria-label="Explanation">
         <QuestionForm question={question} name={name} onAsk={onAsk} />
-        {isPast && question !== undefined && (
-          <p class="moment">Explained as it is now: terms of past moments are not kept.</p>
-        )}
         <div role="status">
           {failure !== undefined && <p class="outcome bad">{failure.words}.</p>}
           {question !== undefined && value === undefined && failure === undefined && (
@@ -49,11 +46,20 @@ export function Explain({ question, name, explained, isPast, onAsk, onChoose, on
             every candidate in milliseconds, and then the way of a whole request.
           </p>
         )}
-        {question !== undefined && value !== undefined && (
+        {question !== undefined && value !== undefined && !(isPast && failure !== undefined) && (
           <>
+            {value.moment !== undefined && <p class="moment">{withClocks(value.moment.words)}</p>}
             <Verdict view={value} onChoose={onChoose} />
-            <ExplainBars view={value} onChoose={onChoose} onLit={onLit} />
-            <Trace key={`${value.name} ${value.client.address}`} name={value.name} client={question.client} />
+            {value.pops.length > 0 && <ExplainBars view={value} onChoose={onChoose} onLit={onLit} />}
+            {isPast ? (
+              <p class="soft">A request can be traced as it is now: choose Live.</p>
+            ) : (
+              <Trace
+                key={`${value.name} ${value.client.address}`}
+                name={value.name}
+                client={question.client}
+              />
+            )}
           </>
         )}
       </section>
@@ -113,7 +119,9 @@ function Verdict({
   readonly view: ExplainView;
   readonly onChoose: (code: string) => void;
 }) {
-  const { client, cell, chosen, runnerUp, passedOver, ttl, table, split, policy, notes, scopeLength } = view;
+  const { client, cell, chosen, runnerUp, passedOver, ttl, table, split, policy, notes, moment } = view;
+  const { scopeLength } = view;
+  const isThen = moment?.isNow === false;
   return (
     <div class="verdict">
       <p class="main">
@@ -125,7 +133,7 @@ function Verdict({
       </p>
       <p>
         {runnerUp === undefined ? (
-          'No other POP could be chosen.'
+          view.pops.length > 0 && 'No other POP could be chosen.'
         ) : (
           <>
             Runner-up <b>{runnerUp.pop}</b>, {ms(Math.abs(runnerUp.marginMs))} ms{' '}
@@ -157,7 +165,8 @@ function Verdict({
         <div>
           <dt>Cell</dt>
           <dd>
-            {cell.label}, scope /{scopeLength}
+            {cell.label}
+            {scopeLength !== undefined && `, scope /${scopeLength}`}
           </dd>
         </div>
         <div>
@@ -176,7 +185,7 @@ function Verdict({
         <div>
           <dt>Table</dt>
           <dd>
-            epoch {table.epoch}, {span(table.ageMs)} old
+            epoch {table.epoch}, {span(table.ageMs)} old{isThen && ' then'}
           </dd>
         </div>
       </dl>

@@ -1,5 +1,6 @@
 /** What the process says, as its admin API gives it: one shape on both sides of the wire. */
-export type { ExplainedPop, ExplainView, PopStateWord, PopView, StatusView } from '../api.ts';
+export type { PopStateWord, PopView, StatusView } from '../api.ts';
+export type { ExplainedPop, ExplainView } from '../api-explain.ts';
 export type {
   CatchmentPlace,
   CatchmentsView,

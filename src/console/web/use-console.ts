@@ -15,7 +15,7 @@ const STATUS_EVERY_MS = 5_000;
 const HISTORY_EVERY_MS = 10_000;
 const CATCHMENTS_EVERY_MS = 10_000;
 /** A slider that is being moved asks when it rests. */
-const SLIDER_REST_MS = 120;
+export const SLIDER_REST_MS = 120;
 
 /** Everything that the console knows of the process. */
 export interface ConsoleData {

@@ -13,13 +13,17 @@ interface Kept<T> extends Polled<T> {
   readonly path: string | undefined;
 }
 
+/** Whether the value of another path stays until that of this one is there. */
+type Keeps = boolean | ((before: string | undefined, path: string | undefined) => boolean);
+
 /**
  * GETs a path at once and then every so often while the page is seen; `everyMs` 0: once. The last value of
- * another path stays only where `keeps` says so, so that nothing jumps while the next comes.
+ * another path stays only where `keeps` says so (a function: the same at each call), so that nothing jumps
+ * while the next comes.
  */
 export function usePolled<T>(
   path: string | undefined,
-  options: { readonly everyMs: number; readonly keeps?: boolean; readonly delayMs?: number },
+  options: { readonly everyMs: number; readonly keeps?: Keeps; readonly delayMs?: number },
 ): Polled<T> {
   const { everyMs, keeps = false, delayMs = 0 } = options;
   const [kept, setKept] = useState<Kept<T>>({ path, value: undefined, failure: undefined });
@@ -34,7 +38,7 @@ export function usePolled<T>(
         setKept((before) => {
           if (answer.ok) return { path, value: answer.value, failure: undefined };
           const { status, words } = answer;
-          const value = before.path === path || keeps ? before.value : undefined;
+          const value = staysFrom(keeps, before.path, path) ? before.value : undefined;
           return { path, value, failure: { status, words } };
         });
       }
@@ -48,5 +52,8 @@ export function usePolled<T>(
   }, [path, everyMs, keeps, delayMs]);
   if (path === undefined) return { value: undefined, failure: undefined };
   if (kept.path === path) return kept;
-  return { value: keeps ? kept.value : undefined, failure: undefined };
+  return { value: staysFrom(keeps, kept.path, path) ? kept.value : undefined, failure: undefined };
 }
+
+const staysFrom = (keeps: Keeps, before: string | undefined, path: string | undefined): boolean =>
+  before === path || (typeof keeps === 'function' ? keeps(before, path) : keeps);
