@@ -20,6 +20,7 @@ export const aclCommand: Command = {
   operands: '[ROLE]',
   operandsMin: 0,
   operandsMax: ACL_ROLES.length,
+  words: ACL_ROLES,
   description:
     "Prints users of Redis, each with just the rights that its role needs, as lines of Redis' ACL file. An " +
     "agent's user can write its own POP's samples, report, demand and view, take its own targets, and " +

@@ -79,6 +79,8 @@ export interface Command {
   /** How many operands at least and at most. */
   readonly operandsMin: number;
   readonly operandsMax: number;
+  /** Words that an operand may be, for shells to complete. Absent: none is known. */
+  readonly words?: readonly string[];
   /** A paragraph or two for `help COMMAND`. */
   readonly description: string;
   /** Without `json` and `help`, which every command has. */

@@ -14,6 +14,7 @@ export const importCommand: Command = {
   operands: 'gdnsd DIR | bind NAMED.CONF | route53 FILE…',
   operandsMin: 2,
   operandsMax: 1000,
+  words: ['gdnsd', 'bind', 'route53'],
   description:
     "Makes a configuration folder out of another server's: zones, and what they answer by health, weight " +
     'and location as services with policies. Everything that cannot be carried over, or answers in another ' +

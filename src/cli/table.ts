@@ -125,4 +125,9 @@ export const COMMANDS: readonly TableRow[] = [
     summary: 'write the reference page and the JSON Schema of the configuration',
     load: async () => (await import('./docs.ts')).docsCommand,
   },
+  {
+    name: 'completion',
+    summary: 'print what has a shell complete commands, flags, files and POPs',
+    load: async () => (await import('./completion.ts')).completionCommand(COMMANDS),
+  },
 ];

@@ -28,6 +28,7 @@ export const zoneCommand: Command = {
   operands: 'ACTION [ZONE]',
   operandsMin: 1,
   operandsMax: 2,
+  words: Object.keys(ACTIONS),
   description: [
     'Does something with zones:',
     '',
