@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, test } from 'node:test';
+import { functionFault } from '../src/pop/edge/function-file.ts';
 import { edgeFunctions } from '../src/pop/edge/functions.ts';
+import { readKeyValues } from '../src/pop/edge/key-values.ts';
 import type { PopRequest, PopResponse } from '../src/pop/request-path.ts';
 import { popContext, popRequest, textOf } from './helpers/pop-request.ts';
 
@@ -41,6 +43,22 @@ const FUNCTIONS = new Map(
       event.response.body = { encoding: 'text', data: 'other' };
       return event.response;
     }`,
+    routes: `import cf from 'cloudfront';
+      import { createHash } from "crypto"
+      import * as qs from 'querystring';
+      const kvs = cf.kvs();
+      async function handler(event) {
+        const { request } = event;
+        let to = '/none';
+        try { to = await kvs.get(request.uri); } catch (error) { console.log(error.message); }
+        const { to: json } = await kvs.get('rules', { format: 'json' });
+        const bytes = await kvs.get('/old', { format: 'bytes' });
+        const facts = [json, bytes.length, await kvs.exists('empty'), await kvs.exists('x'),
+          (await kvs.meta()).keyCount, await kvs.count(), qs.stringify({ a: 'b c' }),
+          createHash('md5').update('a').digest('hex').slice(0, 4)];
+        request.headers['x-facts'] = { value: facts.join(' ') };
+        return { ...request, uri: to };
+      }`,
     state: `var count = 0; function handler(event) {
       event.request.headers['x-count'] = { value: String(++count) }; return event.request; }`,
     loop: 'function handler() { for (;;); }',
@@ -63,10 +81,20 @@ const FUNCTIONS = new Map(
       'function handler(e) { e.request.uri = "/" + typeof process + typeof fetch; return e.request; }',
   }),
 );
+const { store: STORE } = readKeyValues(
+  JSON.stringify({
+    data: [
+      { key: '/old', value: '/new' },
+      { key: 'rules', value: '{"to":"/json"}' },
+      { key: 'empty', value: '' },
+    ],
+  }),
+  '2026-11-27T00:00:00.000Z',
+);
 const logged: string[] = [];
 const counted: string[] = [];
 const edge = edgeFunctions({
-  functions: FUNCTIONS,
+  functions: new Map(Array.from(FUNCTIONS, ([name, code]) => [name, { code, store: STORE }] as const)),
   memoryOctets: 2 * 1024 * 1024,
   limitMs: 500,
   threads: 1,
@@ -139,6 +167,53 @@ test('functions: the usual check of a token, with crypto and Buffer', async () =
   const bad = await atRequest('token', { target: `/?jwt=e30.${claims}.x` });
   assert.equal(bad.response?.status, 401);
   assert.equal(await textOf(bad.response?.body), 'no');
+});
+
+test('functions: a key value store, and modules as CloudFront imports them', async () => {
+  for (const [target, to] of [
+    ['/old', '/new'],
+    ['/x', '/none'],
+  ] as const) {
+    const { request, error } = await atRequest('routes', { target });
+    assert.equal(request.target, to, error);
+    assert.equal(headerIn(request, 'x-facts'), '/json 4 true false 3 3 a=b%20c 0cc1');
+  }
+  assert.match(logged.at(-1) ?? '', /routes: KeyNotFound: there is no key \/x/);
+});
+
+const FAULTS: readonly (readonly [code: string, fault: string | undefined, line?: number])[] = [
+  ['async function handler(e) { return e.request; }', undefined],
+  [
+    "import cf from 'cloudfront';\nconst k = cf.kvs();\nfunction handler() {}",
+    'none under security.keyValueStores',
+  ],
+  ["import a from 'crypto'\nimport b from 'fs';\nfunction handler() {}", 'imports "fs"', 2],
+  ["import a from 'crypto'\nfunction handler() {", 'is no script', 2],
+  ['import a\n from "crypto"; function handler() {}', undefined],
+  ['export function handler() {}', 'exports something'],
+  [
+    "import cf from 'cloudfront'; function handler() { cf.updateRequestOrigin({}); }",
+    'choose no origin here',
+  ],
+  [`function handler() {} // ${'x'.repeat(10_240)}`, 'at most 10240'],
+];
+
+test('functions: what is wrong with one is told when it is read', () => {
+  for (const [code, wanted, line] of FAULTS) {
+    const fault = functionFault({ code });
+    if (wanted === undefined) assert.equal(fault, undefined, code);
+    else assert.ok(fault?.message.includes(wanted), `${code}: ${fault?.message}`);
+    if (line !== undefined) assert.equal(fault?.line, line, code);
+  }
+  const entry = (key: unknown, value: unknown) => ({ key, value });
+  const data = [entry('a', '1'), entry('a', '2'), entry('', ''), entry('b', 1), entry('c', 'x'.repeat(1025))];
+  assert.deepEqual(readKeyValues(JSON.stringify({ data }), '').faults, [
+    'data[1] has the key a again',
+    'data[2] has no "key" that is a text',
+    'data[3] has no "value" that is a text',
+    'data[4] has a value of more than 1024 octets',
+  ]);
+  assert.deepEqual(readKeyValues('[]', '').faults, ['has no list "data" of keys and values']);
 });
 
 test('functions: a response on its way back', async () => {

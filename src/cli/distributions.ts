@@ -6,6 +6,7 @@ import { MANAGED_POLICIES } from '../pop/policies.ts';
 import type { TierSettings } from '../pop/pops.ts';
 import type { Behaviour, Distribution, OriginTarget } from '../pop/request-path.ts';
 import { type SecurityParts, type SecuritySteps, securitySteps } from '../pop/security.ts';
+import { VIEWER_COUNTRY } from '../pop/viewer-country.ts';
 
 /** What the POPs need of the configuration. */
 export interface EdgeParts {
@@ -43,7 +44,7 @@ export function edgeParts(edge: EdgeConfig, security: SecurityParts): EdgeParts 
           index,
           origins,
           policies,
-          steps: securitySteps(security, distribution, behaviour),
+          steps: securitySteps(security, distribution, behaviour, asksCountry(behaviour, policies)),
         }),
       ),
     }),
@@ -79,6 +80,17 @@ function behaviourOf(
     originHeaders: originHeaders === 'all' ? 'all' : new Set(originHeaders),
     ...known.steps,
   };
+}
+
+/** Whether the cache's key or what goes to the origin names the client's country. */
+function asksCountry(
+  { cachePolicy, originHeaders }: Configured['behaviours'][number],
+  policies: ReadonlyMap<string, CachePolicy | 'off'>,
+): boolean {
+  const caching = must(policies.get(cachePolicy), 'cache policy');
+  const inKey =
+    caching !== 'off' && caching.headers.kind === 'only' && caching.headers.names.has(VIEWER_COUNTRY);
+  return inKey || (originHeaders !== 'all' && originHeaders.includes(VIEWER_COUNTRY));
 }
 
 function policyOf(name: string, policy: EdgeConfig['cachePolicies'][string]): CachePolicy {

@@ -2,8 +2,9 @@ import type { KeyObject } from 'node:crypto';
 import { must } from '../base/assert.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
-import { functionFault } from '../pop/edge/function-file.ts';
+import { type FunctionSource, functionFault } from '../pop/edge/function-file.ts';
 import { edgeFunctions } from '../pop/edge/functions.ts';
+import { type KeyValues, readKeyValues } from '../pop/edge/key-values.ts';
 import { edgeLambdas } from '../pop/edge/lambdas.ts';
 import type { Profile } from '../pop/fle/form.ts';
 import type { FieldEncryption } from '../pop/fle/stage.ts';
@@ -23,7 +24,7 @@ type SecuritySource = Pick<Config, 'security'>;
 interface SecurityFiles {
   readonly acls: ReadonlyMap<string, Acl>;
   readonly keys: ReadonlyMap<string, KeyObject>;
-  readonly functions: ReadonlyMap<string, string>;
+  readonly functions: ReadonlyMap<string, FunctionSource>;
 }
 
 /** What the features need besides their files. */
@@ -115,17 +116,37 @@ function read(
         file: security.publicKeys[key] ?? '',
         message: 'is an ECDSA key: fields are encrypted for RSA keys only',
       });
-  const functions = new Map<string, string>();
-  for (const [name, file] of Object.entries(security.functions)) {
-    const code = textOf(file);
-    if (code === undefined) continue;
-    const fault = functionFault(code);
-    if (fault === undefined) functions.set(name, code);
-    else problems.push({ file, ...fault });
-  }
+  const functions = readFunctions(security, textOf, problems);
   for (const { file } of Object.values(security.lambdas))
     if (!terminal.exists(file)) problems.push({ file, message: 'is not there' });
   return { acls, keys, functions, problems };
+}
+
+/** Functions with the stores that they read. */
+function readFunctions(
+  { functions, keyValueStores }: Config['security'],
+  textOf: (file: string) => string | undefined,
+  problems: Problem[],
+): Map<string, FunctionSource> {
+  const stores = new Map<string, KeyValues>();
+  for (const { file, functions: names } of Object.values(keyValueStores)) {
+    const text = textOf(file);
+    // What is wrong with it is told once, and no function is blamed for it.
+    const { store, faults } = readKeyValues(text ?? '{"data": []}', new Date().toISOString());
+    problems.push(...faults.map((message) => ({ file, message })));
+    for (const name of names) stores.set(name, store);
+  }
+  const sources = new Map<string, FunctionSource>();
+  for (const [name, file] of Object.entries(functions)) {
+    const code = textOf(file);
+    if (code === undefined) continue;
+    const store = stores.get(name);
+    const source = { code, ...(store && { store }) };
+    const fault = functionFault(source);
+    if (fault === undefined) sources.set(name, source);
+    else problems.push({ file, ...fault });
+  }
+  return sources;
 }
 
 function encryptionsOf(

@@ -28,6 +28,14 @@ export function checkSecurity(raw: Readonly<Record<string, unknown>>, report: Re
     for (const [value, profile] of entries(field(encryption, 'queryProfiles')))
       known([...path, 'queryProfiles', value], profile, 'fieldProfiles');
   }
+  const readers = new Set<unknown>();
+  for (const [name, store] of entries(field(security, 'keyValueStores')))
+    for (const [i, reader] of list(field(store, 'functions'))) {
+      const path = ['security', 'keyValueStores', name, 'functions', i];
+      known(path, reader, 'functions');
+      if (readers.has(reader)) report(path, `${quote(String(reader))} reads another store already`);
+      readers.add(reader);
+    }
   for (const [at, distribution] of parts(raw['distributions'])) {
     const path = ['distributions', at];
     known([...path, 'webAcl'], field(distribution, 'webAcl'), 'webAcls');

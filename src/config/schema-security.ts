@@ -56,6 +56,11 @@ const lambdaSchema = z.strictObject({
   threads: whole({ min: 1, max: 64 }, 'Events at a time, each in a thread of its own.').default(1),
 });
 
+const keyValueStoreSchema = z.strictObject({
+  file: filePath.describe('Keys and values in the JSON that CloudFront imports.'),
+  functions: z.array(name).min(1).max(100).describe('Functions that read it: each reads one store at most.'),
+});
+
 /** What distributions refer to by name: rules, keys and code that run at the edge. */
 export const securitySchema = z
   .strictObject({
@@ -80,6 +85,10 @@ export const securitySchema = z
       .record(name, filePath)
       .default({})
       .describe('CloudFront Functions by name: files with a function `handler`.'),
+    keyValueStores: z
+      .record(name, keyValueStoreSchema)
+      .default({})
+      .describe('Key value stores that functions read (`cf.kvs()`), by name.'),
     functionLimits: z
       .strictObject({
         limitMs: whole({ min: 1, max: 5000, unit: 'ms' }, 'Time of one call.').default(250),

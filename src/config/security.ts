@@ -19,6 +19,7 @@ export function securityWithPaths(security: Parsed, path: (text: string) => stri
     webAcls: mapped(security.webAcls, (acl) => ({ file: path(acl.file), with: acl.with.map(path) })),
     publicKeys: mapped(security.publicKeys, path),
     functions: mapped(security.functions, path),
+    keyValueStores: mapped(security.keyValueStores, (store) => ({ ...store, file: path(store.file) })),
     lambdas: mapped(security.lambdas, (lambda) => ({ ...lambda, file: path(lambda.file) })),
   };
 }

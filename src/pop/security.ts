@@ -8,6 +8,7 @@ import { geoStage } from './geo-stage.ts';
 import type { Behaviour } from './request-path.ts';
 import type { SecurityCounts } from './security-counters.ts';
 import { signedStage } from './signed/stage.ts';
+import { viewerCountryStage } from './viewer-country.ts';
 import type { Acl } from './waf/acl.ts';
 import type { Verdict } from './waf/evaluate.ts';
 import type { Run } from './waf/run.ts';
@@ -31,11 +32,15 @@ export type SecuritySteps = Pick<
   'viewerRequest' | 'originRequest' | 'originResponse' | 'viewerResponse'
 >;
 
-/** The steps of a behaviour in their order, only those that it asks for. Names were checked with the file. */
+/**
+ * The steps of a behaviour in their order, only those that it asks for. Names were checked with the file.
+ * `asksCountry`: something names the field for the client's country; code at the edge always gets it.
+ */
 export function securitySteps(
   parts: SecurityParts,
   distribution: DistributionSecurity,
   behaviour: BehaviourSecurity,
+  asksCountry: boolean,
 ): SecuritySteps {
   const { functions, lambdas, whereabouts, counts } = parts;
   const { webAcl, geoRestriction } = distribution;
@@ -53,6 +58,7 @@ export function securitySteps(
       ...(geoRestriction === undefined ? [] : [geoStage(geoRestriction, whereabouts)]),
       ...(trustedKeyGroups.length === 0 ? [] : [signedStage(trusted(parts, trustedKeyGroups))]),
       ...one(fieldEncryption, (name) => fieldEncryptionStage(part(parts.encryptions, name))),
+      ...(asksCountry || hasCode(behaviour) ? [viewerCountryStage(whereabouts)] : []),
       ...one(behaviour.functions.viewerRequest, functions.request),
       ...one(handlers.viewerRequest, (name) => lambdas.request(name, 'viewer-request', includeBody)),
     ],
@@ -65,6 +71,11 @@ export function securitySteps(
       ...one(handlers.viewerResponse, (name) => lambdas.response(name, 'viewer-response')),
     ],
   };
+}
+
+function hasCode({ functions, lambdas }: BehaviourSecurity): boolean {
+  const { includeBody: _, ...handlers } = lambdas;
+  return [...Object.values(functions), ...Object.values(handlers)].some((name) => name !== undefined);
 }
 
 function trusted({ keyGroups }: SecurityParts, names: readonly string[]): ReadonlyMap<string, KeyObject> {

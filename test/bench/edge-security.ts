@@ -66,7 +66,7 @@ for (const kind of ['rsa', 'ec'] as const) {
 }
 
 const functions = edgeFunctions({
-  functions: new Map([['index', read('index.js')]]),
+  functions: new Map([['index', { code: read('index.js') }]]),
   memoryOctets: 2 << 20,
   limitMs: 5000,
   threads: 1,

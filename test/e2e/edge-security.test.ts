@@ -157,11 +157,11 @@ test('FLE: a field reaches neither origin nor log in the clear, and the SDK decr
 });
 
 test('functions: change requests and responses; what they must not do ends in its bound', async () => {
-  const { status, headers } = await fetched('/function/', []);
+  const { status, headers } = await fetched('/function/', ['-H', 'CloudFront-Viewer-Country: XX']);
   assert.equal(status, 200);
   assert.match(headers, /strict-transport-security: max-age=1/i);
   assert.equal(world.seen.at(-1)?.url, '/function/index.html');
-  assert.equal(world.seen.at(-1)?.headers['x-country'], GERMANY);
+  assert.equal(world.seen.at(-1)?.headers['x-viewer'], `${GERMANY} DE`);
   const count = world.seen.length;
   const refused = await Promise.all(['/loop', '/bomb', '/host'].map((target) => fetched(target)));
   assert.deepEqual(
@@ -223,12 +223,17 @@ test('isochrone pop, alone, does the same', async () => {
 
 test('check tells every fault of every file; up does not start with them', async () => {
   const bad = join(world.folder, 'bad.yaml');
-  writeFileSync(join(world.folder, 'bad.js'), 'import cf from "cloudfront"; function handler() {}');
+  writeFileSync(
+    join(world.folder, 'bad.js'),
+    'import cf from "cloudfront"; function handler() { cf.kvs(); }',
+  );
+  writeFileSync(join(world.folder, 'bad-pages.json'), '{"data":[{"key":"a","value":1}]}');
   writeFileSync(join(world.folder, 'worse.js'), '// handler\nfunction handler( {');
   writeFileSync(join(world.folder, 'bad-acl.json'), '{"Name":"x","DefaultAction":{"Allow":{}},"Rules":[{}]}');
   const text = readFileSync(world.config, 'utf8')
     .replace('file: acl.json', 'file: bad-acl.json')
     .replace('loop: loop.js', 'loop: bad.js')
+    .replace('file: pages.json', 'file: bad-pages.json')
     .replace('bomb: bomb.js', 'bomb: worse.js')
     .replace('KFIELDS: fields.pem', 'KFIELDS: nowhere.pem')
     .replace('promise: { file: ', 'promise: { file: missing');
@@ -238,7 +243,8 @@ test('check tells every fault of every file; up does not start with them', async
   for (const fault of [
     /bad-acl\.json:1:\d+: Rules\[0\]: Name is missing/,
     /worse\.js:2: is no script: /,
-    /bad\.js: uses the module cloudfront/,
+    /bad\.js: reads a key value store: none under/,
+    /bad-pages\.json: data\[0\] has no "value" that is a text/,
     /nowhere\.pem/,
     /missing.*promise\.mjs: is not there/,
   ])
@@ -247,6 +253,7 @@ test('check tells every fault of every file; up does not start with them', async
     'functions: { viewerRequest: host, viewerResponse: hsts }, lambdas: { viewerRequest: promise }';
   const names = readFileSync(world.config, 'utf8')
     .replace('[partners]', '[partner]')
+    .replace('functions: [index]', 'functions: [index, indexx]')
     .replace('functions: { viewerRequest: host }', both);
   writeFileSync(bad, names);
   const named = await runProgram('check', '--config', bad);
@@ -254,4 +261,5 @@ test('check tells every fault of every file; up does not start with them', async
     named.out,
     /trustedKeyGroups\[0\]: security\.keyGroups has no "partner"; did you mean partners\?/,
   );
+  assert.match(named.out, /pages\.functions\[1\]: security\.functions has no "indexx"; did you mean index\?/);
 });

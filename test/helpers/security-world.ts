@@ -91,10 +91,12 @@ const ACL = {
 };
 
 const FUNCTIONS = {
-  index: `function handler(event) {
-    event.request.uri = event.request.uri.replace(/\\/$/, '/index.html');
-    event.request.headers['x-country'] = { value: event.viewer.ip };
-    return event.request; }`,
+  index: `import cf from 'cloudfront';
+  async function handler({ request, viewer }) {
+    request.uri += await cf.kvs().get('page');
+    const { value } = request.headers['cloudfront-viewer-country'];
+    request.headers['x-viewer'] = { value: viewer.ip + ' ' + value };
+    return request; }`,
   hsts: `function handler(event) {
     event.response.headers['strict-transport-security'] = { value: 'max-age=1' };
     return event.response; }`,
@@ -135,6 +137,7 @@ export async function startSecurityWorld(popPort: number): Promise<SecurityWorld
   save('acl.json', JSON.stringify(ACL, null, 2));
   save('office.json', JSON.stringify({ Name: 'office', Addresses: ['127.3.0.9/32'] }));
   for (const [name, code] of Object.entries(FUNCTIONS)) save(`${name}.js`, code);
+  save('pages.json', JSON.stringify({ data: [{ key: 'page', value: 'index.html' }] }));
   save(
     'sec.example.zone',
     '$ORIGIN sec.example.\n@ 300 SOA ns hostmaster 1 3600 600 86400 60\n@ 300 NS ns\n' +
@@ -177,6 +180,7 @@ security:
   functions: { ${Object.keys(FUNCTIONS)
     .map((name) => `${name}: ${name}.js`)
     .join(', ')} }
+  keyValueStores: { pages: { file: pages.json, functions: [index] } }
   functionLimits: { limitMs: 1000 }
   lambdas: { promise: { file: ${lambda}, trusted: true, limitMs: 2000 } }
 origins: { app: { url: 'http://127.0.0.1:${originPort}' } }

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { type HeaderList, headerLines } from '../headers.ts';
 import type { PopRequest, PopResponse } from '../request-path.ts';
 import { pathOf, queryOf } from '../target.ts';
@@ -43,7 +44,7 @@ export function functionEvent({ request, response, distributionId }: EventSource
 function responseOf(response: PopResponse): object {
   return {
     statusCode: response.status,
-    statusDescription: '',
+    statusDescription: STATUS_CODES[response.status] ?? '',
     headers: headerMap(visible(response.headers), 'set-cookie'),
     cookies: valued(headerLines(response.headers, 'set-cookie').map(setCookie)),
   };

@@ -1,6 +1,7 @@
 /**
- * What CloudFront Functions find beside the language: `console`, `require` of `crypto`, `querystring` and
- * `buffer`, `Buffer`, `atob`, `btoa`. It runs inside the engine before the function; `host` is handed in.
+ * What CloudFront Functions find beside the language: `console`, `require` of `crypto`, `querystring`,
+ * `cloudfront` (its key value store) and `buffer`, `Buffer`, `atob`, `btoa`. It runs inside the engine before
+ * the function; `host` is handed in.
  */
 export const PRELUDE = `(function (host) {
   'use strict';
@@ -71,17 +72,53 @@ export const PRELUDE = `(function (host) {
       },
     },
   };
-  const shown = (one) => typeof one === 'string' ? one : JSON.stringify(one);
+  const values = {
+    async get(key, options) {
+      const found = host.value(String(key));
+      if (found === '') throw new Error('KeyNotFound: there is no key ' + key);
+      const format = (options && options.format) || 'string';
+      const value = found.slice(1);
+      if (format === 'string') return value;
+      if (format === 'json') return JSON.parse(value);
+      return format === 'bytes' ? Buffer.from(value) : fail('no such format: ' + format);
+    },
+    async exists(key) { return host.value(String(key)) !== ''; },
+    async meta() { return JSON.parse(host.facts()); },
+    async count() { return JSON.parse(host.facts()).keyCount; },
+  };
+  modules.cloudfront = {
+    kvs: () => host.facts() === '' ? fail('this function has no key value store') : values,
+  };
+  const isText = (one) => typeof one === 'string' || one instanceof Error;
+  const shown = (one) => isText(one) ? String(one) : JSON.stringify(one);
   const line = (...parts) => host.log(parts.map(shown).join(' '));
   globalThis.console = { log: line, error: line, warn: line, info: line, debug: line };
   globalThis.Buffer = Buffer;
   globalThis.atob = (text) => host.text(host.bytes(String(text), 'base64'), 'latin1');
   globalThis.btoa = (text) => host.text(host.bytes(String(text), 'latin1'), 'base64');
   globalThis.require = (name) => Object.hasOwn(modules, name) ? modules[name]
-    : fail(name === 'cloudfront' ? 'there is no KeyValueStore here' : 'no such module: ' + name);
+    : fail('no such module: ' + name);
   String.bytesFrom = (data, encoding) => host.text(hexOf(data, encoding), 'latin1');
   globalThis.eval = () => fail('eval is not allowed');
 })`;
+
+/** What stands behind the code of a module: functions are called by their names. */
+export const EXPOSE = '\n;globalThis.handler = handler;';
+
+/** The code of a module that a function imports: what `require` gives, whole and by name. */
+export function moduleCode(name: string): string | undefined {
+  const names = MODULE_NAMES[name];
+  if (names === undefined) return undefined;
+  const all = names.map((one) => `export const ${one} = all.${one};`).join('');
+  return `const all = require('${name}'); export default all; ${all}`;
+}
+
+const MODULE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  buffer: ['Buffer'],
+  cloudfront: ['kvs'],
+  crypto: ['createHash', 'createHmac'],
+  querystring: ['escape', 'unescape', 'parse', 'stringify'],
+};
 
 /** Calls the function: gives a promise of the result as JSON. */
 export const CALL = `(function (text) {

@@ -8,7 +8,8 @@ import {
   type QuickJSWASMModule,
 } from 'quickjs-emscripten';
 import { must } from '../../base/assert.ts';
-import { CALL, PRELUDE } from './function-prelude.ts';
+import { type FunctionSource, isModule } from './function-file.ts';
+import { CALL, EXPOSE, moduleCode, PRELUDE } from './function-prelude.ts';
 
 /**
  * A thread that runs CloudFront Functions in QuickJS: each call in a context of its own, made ready before
@@ -17,8 +18,8 @@ import { CALL, PRELUDE } from './function-prelude.ts';
 
 /** What the thread is started with. */
 export interface FunctionThreadData {
-  /** Code by name. */
-  readonly functions: Readonly<Record<string, string>>;
+  /** By name. */
+  readonly functions: Readonly<Record<string, FunctionSource>>;
   readonly memoryOctets: number;
   readonly limitMs: number;
 }
@@ -49,6 +50,7 @@ interface Prepared {
   readonly error: string | undefined;
 }
 
+const NONE: FunctionSource = { code: '' };
 const STACK_OCTETS_MAX = 256 * 1024;
 const RESULT_CHARACTERS_MAX = 131_072;
 const LOG_LINES_MAX = 20;
@@ -68,27 +70,28 @@ port.on('message', ({ name, event }: FunctionCall) => {
   // What went wrong ahead of time may have been a machine that stood still: the call gets its own chance.
   if (kept?.error !== undefined) dispose(kept);
   const isGood = kept !== undefined && kept.error === undefined;
-  const prepared = isGood ? kept : prepare(engine, functions[name] ?? '');
+  const prepared = isGood ? kept : prepare(engine, functions[name] ?? NONE);
   const reply = call(prepared, event);
   port.postMessage({ ...reply, isLate: reply.error === OVERRUN });
   dispose(prepared);
-  ready.set(name, prepare(engine, functions[name] ?? ''));
+  ready.set(name, prepare(engine, functions[name] ?? NONE));
 });
-for (const [name, code] of Object.entries(functions)) ready.set(name, prepare(engine, code));
+for (const [name, source] of Object.entries(functions)) ready.set(name, prepare(engine, source));
 port.postMessage('ready');
 
-function prepare(quickjs: QuickJSWASMModule, code: string): Prepared {
+function prepare(quickjs: QuickJSWASMModule, { code, store }: FunctionSource): Prepared {
   const runtime = quickjs.newRuntime({ memoryLimitBytes: memoryOctets, maxStackSizeBytes: STACK_OCTETS_MAX });
   const prepared = { runtime, context: runtime.newContext(), log: [], deadlineMs: Number.POSITIVE_INFINITY };
   runtime.setInterruptHandler(() => Date.now() > prepared.deadlineMs);
-  const fault = furnish(prepared);
+  runtime.setModuleLoader((name) => moduleCode(name) ?? { error: new Error(`no such module: ${name}`) });
+  const fault = furnish(prepared, store);
   prepared.deadlineMs = Date.now() + limitMs;
-  const error = fault ?? run(prepared.context, code, 'function.js');
+  const error = fault ?? run(prepared, code);
   return Object.assign(prepared, { error });
 }
 
 /** Hands in what the prelude needs. */
-function furnish(prepared: Omit<Prepared, 'error'>): string | undefined {
+function furnish(prepared: Omit<Prepared, 'error'>, store: FunctionSource['store']): string | undefined {
   const { context, log } = prepared;
   const result = context.evalCode(PRELUDE, 'prelude.js');
   if (result.error !== undefined) return errorOf(context, result.error);
@@ -104,6 +107,11 @@ function furnish(prepared: Omit<Prepared, 'error'>): string | undefined {
   add('bytes', (text = '', encoding = '') => Buffer.from(text, encodingOf(encoding)).toString('hex'));
   add('text', (hex = '', encoding = '') => Buffer.from(hex, 'hex').toString(encodingOf(encoding)));
   add('digest', (name = '', key = '', hex = '') => digest(name, key, Buffer.from(hex, 'hex')));
+  add('value', (key = '') => {
+    const value = store?.values.get(key);
+    return value === undefined ? '' : `=${value}`;
+  });
+  add('facts', () => (store === undefined ? '' : factsOf(store)));
   add('log', (line = '') => {
     if (log.length < LOG_LINES_MAX) log.push(line.slice(0, LOG_CHARACTERS_MAX));
     return '';
@@ -114,6 +122,15 @@ function furnish(prepared: Omit<Prepared, 'error'>): string | undefined {
   if (called.error !== undefined) return errorOf(context, called.error);
   called.value.dispose();
   return undefined;
+}
+
+/** What `meta()` tells: a store is read as a whole. */
+function factsOf({ values, readAt }: NonNullable<FunctionSource['store']>): string {
+  return JSON.stringify({
+    creationDateTime: readAt,
+    lastUpdatedDateTime: readAt,
+    keyCount: values.size,
+  });
 }
 
 const ENCODINGS = ['utf8', 'hex', 'base64', 'base64url', 'latin1', 'ascii'] as const;
@@ -131,9 +148,21 @@ function digest(name: string, key: string, data: Buffer): string {
   return hash.update(data).digest('hex');
 }
 
-function run(context: QuickJSContext, code: string, file: string): string | undefined {
-  const result = context.evalCode(code, file);
+/** Reads a function's code: what is wrong with it, or with what it did meanwhile. */
+function run({ context, runtime }: Omit<Prepared, 'error'>, code: string): string | undefined {
+  if (!isModule(code)) {
+    const result = context.evalCode(code, 'function.js');
+    if (result.error !== undefined) return errorOf(context, result.error);
+    result.value.dispose();
+    return undefined;
+  }
+  const result = context.evalCode(code + EXPOSE, 'function.js', { type: 'module' });
   if (result.error !== undefined) return errorOf(context, result.error);
+  const jobs = runtime.executePendingJobs(JOBS_MAX);
+  if (jobs.error !== undefined) jobs.error.dispose();
+  const state = context.getPromiseState(result.value);
+  if (state.type === 'rejected') return errorOf(context, state.error);
+  if (state.type === 'fulfilled' && state.notAPromise !== true) state.value.dispose();
   result.value.dispose();
   return undefined;
 }

@@ -4,6 +4,7 @@ import { discard } from '../l2/body-feed.ts';
 import type { PopRequest, PopResponse, RequestContext, ResponseStage, Stage } from '../request-path.ts';
 import type { Ended as Called } from '../security-counters.ts';
 import { functionEvent, readRequest, readResponse } from './function-event.ts';
+import type { FunctionSource } from './function-file.ts';
 import type { FunctionReply, FunctionThreadData } from './function-thread.ts';
 import { type EventType, headersAfter, visible } from './header-rules.ts';
 import { createRests, REST_MS, type Rests } from './rests.ts';
@@ -18,8 +19,8 @@ export interface EdgeFunctions {
 
 /** What functions need, and what bounds them. */
 export interface EdgeFunctionsOptions {
-  /** Code by name. */
-  readonly functions: ReadonlyMap<string, string>;
+  /** By name. */
+  readonly functions: ReadonlyMap<string, FunctionSource>;
   /** Memory of one call, octets. */
   readonly memoryOctets: number;
   /** Wall-clock time of one call, ms. */
