@@ -27,6 +27,7 @@ import { openStore } from './open-store.ts';
 import { startControlLoop } from './start-control.ts';
 import { watchStoreMemory } from './store-memory.ts';
 import { readTargetBook } from './target-book.ts';
+import { tryPorts } from './try-ports.ts';
 import { currentLocator } from './world.ts';
 
 const { port: _port, workers: _workers, ...OPTIONS } = LISTEN_OPTIONS;
@@ -52,6 +53,8 @@ export const controlCommand: Command = {
     const { terminal, json } = invocation;
     const config = configOf(invocation);
     mustBeShared(config);
+    const { admin, ingest } = config.listen;
+    await tryPorts({ flags: invocation.flags, listen: { admin, ingest } });
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
       const ground = loadGround(config);

@@ -25,7 +25,7 @@ interface PathParts {
 }
 
 /** POPs listen there, unless a service or their own flag says otherwise. */
-const POP_PORT = 8443;
+export const POP_PORT = 8443;
 
 /** Where the POPs of the configuration's services listen. */
 export function popPortOf({ services }: Pick<Config, 'services'>): number {

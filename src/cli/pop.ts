@@ -33,6 +33,7 @@ import {
   withDelays,
   withStandIns,
 } from './real-delays.ts';
+import { tryPorts } from './try-ports.ts';
 import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
 
@@ -82,6 +83,10 @@ export const popCommand: Command = {
     const plain = configOf({ ...invocation, flags: others }, reader);
     const config = delays === undefined ? plain : withStandIns(plain, delays);
     const own = popsOf(config, operands);
+    const popPort = port ?? popPortOf(config);
+    const links = own.flatMap((pop) => pop.links);
+    const { services } = config;
+    await tryPorts({ flags, metrics: listen, pops: { links, port: popPort, flag: 'port', services } });
     await tryDelays(delays);
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
@@ -96,7 +101,6 @@ export const popCommand: Command = {
       const drains = followOwnDrains(store, own, { popState, closeLater });
       const clients = loading && clientsInUse(ground, await loading.clients);
       const certificate = demoCertificate(config, log);
-      const popPort = port ?? popPortOf(config);
       const pops = await startPopTier({
         config,
         port: popPort,

@@ -14,6 +14,7 @@ import { pathsElsewhere } from './network-paths.ts';
 import { openStore } from './open-store.ts';
 import { offerSockets, REPLACE_OPTION, takeSockets } from './replace.ts';
 import { readyFacts, serveLines } from './start-lines.ts';
+import { tryPorts } from './try-ports.ts';
 import { valueReader } from './values.ts';
 import { programVersion } from './version.ts';
 import { openWorld, startImages } from './world.ts';
@@ -40,6 +41,8 @@ export const serveCommand: Command = {
     const reader = valueReader();
     const workers = workersOf(invocation, reader);
     const config = configOf(invocation, reader);
+    // Those that run have the ports of one that replaces them.
+    if (flags['replace'] !== true) await tryPorts({ flags, listen: config.listen });
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
     const replaced = new AbortController();

@@ -13,6 +13,7 @@ import { configOf, LISTEN_OPTIONS, workersOf } from './listen-flags.ts';
 import { startLive, systemClock } from './live.ts';
 import { logTo } from './log.ts';
 import { runUntilStopped } from './long-running.ts';
+import { POP_PORT, popPortOf } from './network-paths.ts';
 import { openStore } from './open-store.ts';
 import {
   DELAY_OPTIONS,
@@ -26,12 +27,10 @@ import {
 import { startControlLoop } from './start-control.ts';
 import { readyFacts } from './start-lines.ts';
 import { readTargetBook } from './target-book.ts';
+import { tryPorts } from './try-ports.ts';
 import { valueReader } from './values.ts';
 import { welcome } from './welcome.ts';
 import { openWorld, startImages } from './world.ts';
-
-/** Port of the POPs where neither --pop-port nor a service's HTTPS record says otherwise. */
-const POP_PORT = 8443;
 
 export const upCommand: Command = {
   operands: '',
@@ -65,13 +64,17 @@ export const upCommand: Command = {
     const delays = wantedDelays(flags, reader);
     const plain = withPopPort(configOf(invocation, reader), popPort);
     const config = delays === undefined ? plain : withStandIns(plain, delays);
+    const port = popPort ?? popPortOf(config);
+    const links = config.fleet.links.filter(({ ipv4 }) => ipv4?.startsWith('127.') === true);
+    const pops = { links, port, flag: 'pop-port', services: config.services };
+    await tryPorts({ flags, listen: config.listen, pops });
     await tryDelays(delays);
     const { nowMs } = systemClock;
     const log = logTo(terminal, systemClock);
     await runUntilStopped(terminal, async (closeLater) => {
       const ground = loadGround(config);
       const loading = startImages(ground, { terminal, closeLater });
-      const { fleet, services } = config;
+      const { fleet } = config;
       const store = await openStore(config);
       closeLater(() => store.close());
       const first = await firstTable(ground, store, { nowMs: nowMs(), log });
@@ -111,7 +114,7 @@ export const upCommand: Command = {
         store,
         explain,
         packed: decider.packed,
-        popPort: popPort ?? services.find(({ https }) => https?.port !== undefined)?.https?.port ?? POP_PORT,
+        popPort: port,
         seed,
         log,
         mapped: starting.mapped,

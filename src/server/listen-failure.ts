@@ -9,6 +9,8 @@ export interface ListenFailure {
   readonly message: string;
   readonly listen: ListenAddress;
   readonly transport: 'udp' | 'tcp';
+  /** How another port is chosen; absent: by --port. */
+  readonly choose?: string;
 }
 
 /** The operator's error that stands for this failure. */
@@ -24,13 +26,11 @@ export function failureProblem(failure: ListenFailure): Problem {
   return { file: `${text}/${failure.transport}`, message: explanation(failure) };
 }
 
-function explanation({ code, message, listen }: ListenFailure): string {
+function explanation({ code, message, listen, transport, choose = '--port' }: ListenFailure): string {
+  const sockets = `ss -lnp${transport === 'udp' ? 'u' : 't'} 'sport = :${listen.port}'`;
   switch (code) {
     case 'EADDRINUSE':
-      return (
-        `another program has this port: stop it (ss -lnp 'sport = :${listen.port}' names it) ` +
-        'or choose another with --port'
-      );
+      return `another program has this port: stop it (${sockets} names it) or choose another with ${choose}`;
     case 'EACCES':
     case 'EPERM':
       return 'the system does not allow this port: take one above 1023, or grant CAP_NET_BIND_SERVICE';

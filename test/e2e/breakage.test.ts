@@ -53,14 +53,18 @@ async function failedUp(...args: string[]): Promise<string> {
   return err.trim();
 }
 
-test('a second `up` says which port is taken and how to choose another; the first goes on', async () => {
+test('a second `up` says which ports are taken and how to choose others; the first goes on', async () => {
   const admin = new URL(program.admin).port;
-  const dns = ['--port', String(program.port)];
-  assert.match(await failedUp(...dns), /^127\.0\.0\.1:\d+\/udp: another program has this port.* --port$/);
-  const other = ['--port', '0', '--admin-port'];
-  assert.match(await failedUp(...other, admin), /^admin 127\.0\.0\.1:\d+: the port is in use.*--admin-port/);
-  const pops = await failedUp(...other, '0', '--pop-port', popPort);
-  assert.match(pops, /^POPs: cannot listen on 127\.64\.1\.1:\d+ and 299 other addresses: .*--pop-port$/);
+  const flags = ['--port', String(program.port), '--admin-port', admin, '--pop-port', popPort];
+  const lines = (await failedUp(...flags)).split('\n');
+  for (const [i, begin] of [
+    /^--port 127\.0\.0\.1:\d+\/tcp: another program has this port.* with --port or listen\.dns$/,
+    /^--port 127\.0\.0\.1:\d+\/udp: /,
+    /^--admin-port 127\.0\.0\.1:\d+\/tcp: .* with --admin-port or listen\.admin$/,
+    /^--pop-port 127\.64\.1\.1:\d+\/tcp and 299 other addresses: .* with --pop-port or /,
+  ].entries())
+    assert.match(lines[i] ?? '', begin);
+  assert.equal(lines.length, 4);
   assert.equal((await dig(program.port, 'www.cdn.example')).length, 1);
 });
 
