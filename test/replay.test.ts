@@ -156,6 +156,15 @@ test('another configuration: POPs by code, and answers that differ by what diffe
   assert.deepEqual(same.comparison.differences, []);
 });
 
+test('what would mislead is said: no POP left, and a log of other zones', async () => {
+  const file = config('open.yaml');
+  writeFileSync(path('log'), LOG.join('').replaceAll('www.cdn.example', 'www.other.test'));
+  const all = await replayed('--config', file, '--without', 'FRA', '--without', 'JFK');
+  writeFileSync(path('log'), LOG.join(''));
+  assert.equal(all.comparison.steered, 0);
+  assert.match(all.notes.join('\n'), /No query asks for a steered name.*\nNo POP is left: .*fail open/);
+});
+
 test('everything that is wrong with the command line, at once', async () => {
   const none = await runCli('replay', '--port', '0', '--one-of', 'x');
   assert.equal(none.code, 2);

@@ -104,9 +104,10 @@ test('rates come from counters, names from samples; nobody is watched when nobod
     for (let i = 0; i < 20; i++, total++) ask(i % 4 === 0 ? 'API.cdn.example' : 'www.cdn.example');
   }, 20);
   t.after(() => clearInterval(timer));
-  await watch.view(5);
+  // The first look already has names, of so few queries as of many: at most a thousand a second here.
   const view = await watch.view(5);
-  assert.deepEqual([wishes[0], view.atMs], [64, 5]);
+  assert.equal(view.atMs, 5);
+  assert.ok(wishes.length > 0 && wishes.every((every) => every >= 1 && every <= 8), wishes.join());
   assert.ok(view.qps > 0 && view.samples > 0);
   assert.deepEqual(view.rcodes, [{ name: 'NOERROR', qps: view.qps }]);
   assert.ok(view.names.every(({ name }) => ['www.cdn.example.', 'api.cdn.example.'].includes(name)));

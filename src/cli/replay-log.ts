@@ -189,7 +189,8 @@ function readFault(path: string, error: unknown, queries: number): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined || error instanceof OperatorError) return error;
   const isMissing = code === 'ENOENT';
-  const said = isMissing ? 'no such file' : `cannot be read: ${message}`;
+  const broken = code.startsWith('Z_') ? 'is cut off or damaged, as gzip' : 'cannot be read';
+  const said = isMissing ? 'no such file' : `${broken}: ${message}`;
   return new OperatorError(isMissing ? 'not-found' : 'bad-data', [{ file: path, message: said }]);
 }
 

@@ -109,7 +109,8 @@ function secondsOf(counts: ReturnType<typeof createCounts>): number[] {
   return Array.from({ length: windows }, (_, i) => (i < windows - 1 ? whole : Math.max(1, last)));
 }
 
-function reportOf(of: {
+/** What a report is made of. */
+interface ReportParts {
   readonly wish: ReplayWish;
   readonly parts: ReplayParts;
   readonly log: ReadLog;
@@ -118,10 +119,11 @@ function reportOf(of: {
   readonly oneOf: number;
   readonly unknown: number;
   readonly comparison: ReplayReport['comparison'];
-}): ReplayReport {
-  const { wish, parts, log, sides, counts, oneOf, unknown, comparison } = of;
+}
+
+function reportOf(of: ReportParts): ReplayReport {
+  const { wish, parts, log, sides, counts, comparison } = of;
   const { requestsPerQuery, without } = wish;
-  const { questionsMax = QUESTIONS_MAX } = parts;
   const { pops: fleet } = sides.after.world.config.fleet;
   const pops = comparison.pops.map(({ code, beforeQps, afterQps, beforePeakQps, afterPeakQps }) => {
     const pop = fleet.find((one) => one.code === code);
@@ -143,28 +145,38 @@ function reportOf(of: {
       capacityRps: terms?.capacityRps ?? pop?.capacityRps ?? Number.NaN,
     };
   });
-  const notes = [
-    `Each query of the log stands for ${formatCount(oneOf)}; ` +
-      `a query is taken for ${requestsPerQuery} requests.`,
-    ...(unknown === 0
-      ? []
-      : [
-          `Beyond ${formatCount(questionsMax)} different questions, ${formatCount(unknown)} queries ` +
-            'were answered, but not decided for.',
-        ]),
-  ];
+  const isOpen = fleet.every(({ code }) => without.includes(code));
   const { before, after } = sides;
   return {
     log: `${parts.log.name}: ${logWords(log)}, over ${formatSpan(counts.span().toMs - counts.span().fromMs)}`,
     before: { name: before.name, basis: before.basis },
     after: { name: after.name, basis: after.basis },
-    notes,
+    notes: notesOf(of, isOpen),
     ...counts.span(),
     windowSeconds: counts.windowSeconds(),
     comparison,
     pops,
     overCapacity: pops
-      .filter(({ code, afterPeakRps, capacityRps }) => !without.includes(code) && afterPeakRps > capacityRps)
+      .filter(({ code }) => isOpen || !without.includes(code))
+      .filter(({ afterPeakRps, capacityRps }) => afterPeakRps > capacityRps)
       .map(({ code }) => code),
   };
+}
+
+/** What a reader has to know to judge the figures; `isOpen`: no POP is left after. */
+function notesOf({ wish, parts, oneOf, unknown, comparison }: ReportParts, isOpen: boolean): string[] {
+  const { questionsMax = QUESTIONS_MAX } = parts;
+  const notes = [
+    `Each query of the log stands for ${formatCount(oneOf)}; ` +
+      `a query is taken for ${wish.requestsPerQuery} requests.`,
+  ];
+  if (unknown > 0)
+    notes.push(
+      `Beyond ${formatCount(questionsMax)} different questions, ${formatCount(unknown)} queries ` +
+        'were answered, but not decided for.',
+    );
+  if (comparison.steered === 0)
+    notes.push('No query asks for a steered name: is this the log of the zones of these configurations?');
+  if (isOpen) notes.push('No POP is left: answers go on as if all were up (fail open).');
+  return notes;
 }

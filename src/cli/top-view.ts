@@ -33,8 +33,6 @@ const IDLE_MS = 15_000;
 const FIRST_MS = 1_000;
 /** Samples a second that are wanted: so many names are looked at, whatever is asked. */
 const SAMPLES_PER_SECOND = 200;
-/** One of so many, until it is known how many are asked. */
-const EVERY_AT_FIRST = 64;
 const NAMES_KEPT = 5_000;
 
 const QUERIES = 'isochrone_dns_queries_total';
@@ -71,7 +69,7 @@ export function createTopWatch(sources: TopSources): TopWatch {
     view: async (max) => {
       watching.askedAtMs = performance.now();
       if (watching.timer === undefined) {
-        want(watching, sources, EVERY_AT_FIRST);
+        // What is asked tells how many samples to want: none until the second look.
         look(watching, sources);
         watching.timer = setInterval(() => {
           if (performance.now() - watching.askedAtMs > IDLE_MS) end();
@@ -105,7 +103,7 @@ function look(watching: Watching, sources: TopSources): void {
   }
   const old = names.findIndex((one) => atMs - one.atMs <= PERIOD_MS);
   names.splice(0, Math.max(old < 0 ? names.length : old, names.length - NAMES_KEPT));
-  if (looks.length < 3) return;
+  if (looks.length < 2) return;
   // Powers of two: the rate of samples changes when the queries' does, not with each of them.
   const qps = sumOf(ratesOf(watching, 'transport'));
   want(watching, sources, 2 ** Math.max(0, Math.round(Math.log2(qps / SAMPLES_PER_SECOND))));

@@ -3,7 +3,7 @@ import { type Address, emptyAddress } from '../base/address.ts';
 
 /**
  * Some of the queries that a thread answered, with their answers: a ring that the thread writes and the main
- * thread reads. The main thread says which share it wants; with none wanted a thread spends a count down.
+ * thread reads. The main thread says which share it wants; with none wanted a thread spends one look.
  * Nothing is formatted where queries are answered, and what finds no room is counted and lost.
  */
 export interface QuerySamples {
@@ -58,8 +58,6 @@ const MESSAGES = 36;
 const QUERY_OCTETS_MAX = 512;
 const RESPONSE_OCTETS_MAX = 1480;
 const SLOT_OCTETS = (MESSAGES + QUERY_OCTETS_MAX + RESPONSE_OCTETS_MAX + 7) & ~7;
-/** Without a wish, a thread looks again after so many queries. */
-const LOOK_EVERY = 16;
 const TRANSPORTS: readonly Client['transport'][] = ['udp', 'tcp', 'tls', 'https'];
 
 /** Memory for one thread's samples. */
@@ -76,7 +74,8 @@ export function openQuerySamples(memory: SharedArrayBuffer): QuerySamples {
 /** Whether the query in hand is one to be sampled, now that it is time to ask; says when to ask again. */
 export function isQueryWanted(samples: QuerySamples): boolean {
   const every = samples.words[WORD.EVERY] as number;
-  samples.untilNext = every <= 0 ? LOOK_EVERY : every;
+  // Without a wish it is looked for at each query: a load, so that few queries are seen as well as many.
+  samples.untilNext = every <= 0 ? 1 : every;
   return every > 0;
 }
 

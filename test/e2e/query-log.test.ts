@@ -53,7 +53,6 @@ test('each query is a line of JSON with the reason of explain, and two dnstap fr
   const files = 'json: { file: queries.json }, dnstap: { file: queries.tap }';
   const log = `log: { queries: { oneOf: 1, perSecondMax: 1000, ${files} } }`;
   const server = await open.program(['serve', '--config', writeConfig(folder, log)]);
-  // A thread looks for the wish again each 16 queries: all have seen it by then, or at their first.
   await askAll(server);
   const file = join(folder, 'queries.json');
   const wanted = CLIENTS.length + 2;
