@@ -178,7 +178,7 @@ test('what RFC 9113 §8 forbids of a head is refused, and the connection goes on
   client.socket.destroy();
 });
 
-test('requests taken back at once and heads without an end close the connection, for nobody else', async () => {
+test('requests taken back at once and heads without an end close that connection', async () => {
   const before = stage.logLines.length;
   const reset = await openFrames({ host: stage.addressOf('FRA'), port: stage.port, ca });
   reset.askAndReset(3_000, put(':path', '/reset'));
@@ -251,7 +251,7 @@ test('bodies go on whole or not at all; 100-continue; answers before the end of 
   }
 });
 
-test('large bodies at the pace of the client; one that breaks off does not look whole; draining', async () => {
+test('large bodies at the pace of a client; one that breaks off does not look whole; draining', async () => {
   const slow = start('/large');
   slow.pause();
   const fast = await Promise.all([answerTo(start('/large')), answerTo(start('/good'))]);

@@ -1,5 +1,10 @@
-import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
+import {
+  createServer as createHttp1Server,
+  type Server as Http1Server,
+  type IncomingMessage,
+} from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { must } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -151,18 +156,47 @@ function secureServer(
 
 /** Node's own server, for what of HTTP/1.1 is not plain enough to be read here. */
 function http1Server(exchange: Exchange, facts: WeakMap<object, ConnectionFacts>): Http1Server {
+  // Of those nothing more can be read.
+  const broken = new WeakSet<object>();
+  const newest = new WeakMap<object, IncomingMessage>();
   // Idle connections are for the guard: it ends them, and no timer is set for each request.
-  const server = createHttp1Server({ keepAliveTimeout: 0 }, (request, response) => {
-    const known = facts.get(request.socket);
+  // A request without a host is for the RFC filter, which gives it a number and a line in the log.
+  const server = createHttp1Server({ keepAliveTimeout: 0, requireHostHeader: false }, (request, response) => {
+    const { socket } = request;
+    const known = facts.get(socket);
     // The connection went between the request's last octet and now.
-    if (known === undefined) response.end();
-    else nodeExchange(exchange, known, { request, response });
+    if (known === undefined) return void response.end();
+    newest.set(socket, request);
+    nodeExchange(exchange, known, { request, response });
+    response.once('close', () => {
+      if (broken.has(socket)) refuseRest(socket, known, newest.get(socket));
+    });
   });
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end(BAD_REQUEST);
-    else socket.destroy();
+    // What comes after is no news, and must not take the answer's way.
+    if (broken.has(socket)) return;
+    broken.add(socket);
+    const known = facts.get(socket);
+    if (known === undefined) socket.destroy();
+    else refuseRest(socket, known, newest.get(socket));
   });
   return server;
+}
+
+/**
+ * Says of what cannot be read that it cannot, once all before it is answered: said sooner, a client would
+ * take it for the answer to another request. A body that breaks is part of what cannot be read.
+ */
+function refuseRest(
+  socket: Duplex,
+  { connection }: ConnectionFacts,
+  newest: IncomingMessage | undefined,
+): void {
+  const isHalf = newest !== undefined && !newest.complete;
+  const waiting = connection.active - (isHalf ? 1 : 0);
+  if (waiting > 0) return;
+  if (waiting < 0) socket.destroy();
+  else if (socket.writable) socket.end(BAD_REQUEST);
 }
 
 function factsOf(

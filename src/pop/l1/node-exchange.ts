@@ -20,6 +20,8 @@ export function nodeExchange(
   request.on('error', () => undefined);
   response.on('error', () => undefined);
   const headers = fromRawHeaders(request.rawHeaders);
+  // Nobody upgrades here, and the parser reads nothing that came behind such a request.
+  if (hasHeader(headers, 'upgrade')) response.shouldKeepAlive = false;
   const length = headerOf(headers, 'content-length');
   const hasBody = (length !== undefined && length !== '0') || hasHeader(headers, 'transfer-encoding');
   if (hasBody) receives(connection, request);
