@@ -1,7 +1,8 @@
 /**
  * `npm run bench:pop`: cached hits of 1 KiB over HTTPS with keep-alive, a POP beside nginx of Debian, and
  * beside Varnish with hitch for TLS where they are installed, in one run, by processor time a request; over
- * HTTP/2, where h2load is installed, beside nginx. The servers take turns: no machine is as fast twice.
+ * HTTP/2, where h2load is installed, beside nginx and beside Node's library alone, which is the floor. The
+ * servers take turns: no machine is as fast twice.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -138,6 +139,15 @@ async function startVarnish(origin: number): Promise<Server | undefined> {
   return { pid: varnish.pid ?? 0, port, others: [hitch.pid ?? 0] };
 }
 
+/** Node's library of HTTP/2 with nothing behind it. */
+async function startFloor(): Promise<Server> {
+  const port = await freePort();
+  const files = ['pop.crt', 'pop.key'].map((name) => join(folder, 'state', name));
+  const child = start(process.execPath, ['test/bench/pop-h2-floor.ts', ADDRESS, String(port), ...files]);
+  await answers(port);
+  return { pid: child.pid ?? 0, port };
+}
+
 /** Lets the servers take turns; prints what each took, and how the first compares with the second. */
 async function compare(protocol: Protocol, servers: ReadonlyMap<string, Server>): Promise<void> {
   const results = new Map<string, Result[]>(Array.from(servers, ([name]) => [name, []]));
@@ -169,7 +179,7 @@ try {
     ['nginx', nginx],
   ];
   await compare('HTTP/1.1', new Map(varnish === undefined ? two : [...two, ['varnish', varnish]]));
-  if (isInstalled('h2load')) await compare('HTTP/2', new Map(two));
+  if (isInstalled('h2load')) await compare('HTTP/2', new Map([...two, ['node:http2', await startFloor()]]));
 } finally {
   for (const child of children) child.kill();
   await pop.close();
