@@ -90,7 +90,13 @@ function dnsBars({ view, manner, dnsMs = 0 }: TraceParts): Bar[] {
 /** What happens behind the POP's door, from its own word. */
 function insideBars({ view, path }: TraceParts, told: readonly Metric[]): Bar[] {
   const bars: Bar[] = [];
-  const msOf = (name: string): number | undefined => told.find((metric) => metric.name === name)?.ms;
+  // What is too large to be kept is asked for once as a whole, and then in parts: each is a way of its own.
+  const timesOf = (name: string): readonly number[] =>
+    told.flatMap((metric) => (metric.name === name && metric.ms !== undefined ? [metric.ms] : []));
+  const msOf = (name: string): number | undefined => {
+    const times = timesOf(name);
+    return times.length === 0 ? undefined : times.reduce((sum, ms) => sum + ms, 0);
+  };
   for (const { name, ms } of told)
     if (/^iso-l1-/.test(name) && ms !== undefined) bars.push(measured('L1', name.slice(7), ms));
   const l3Ms = told.filter(({ name }) => /^iso-l3-/.test(name)).reduce((sum, { ms = 0 }) => sum + ms, 0);
@@ -98,7 +104,7 @@ function insideBars({ view, path }: TraceParts, told: readonly Metric[]): Bar[] 
   const place = (name: string): string | undefined => told.find((metric) => metric.name === name)?.text;
   const at = (code: string | undefined): PopPathView => view.pops.find(({ pop }) => pop === code) ?? path;
   let here = path;
-  const hop = (layer: Bar['layer'], to: PopPathView, what: string, trips = 1): void => {
+  const hop = (layer: Bar['layer'], to: PopPathView, what: string, trips: number): void => {
     const isHere = to.pop === here.pop;
     const ms = isHere ? 0 : backboneRttMs(here, to) * trips;
     const name = isHere ? `${what}: in the same place` : `${here.pop} to ${to.pop}, ${what}`;
@@ -106,12 +112,12 @@ function insideBars({ view, path }: TraceParts, told: readonly Metric[]): Bar[] 
   };
   if (l2 !== undefined) bars.push(measured('L2', 'look-up and cache', l2 - (rec ?? shield ?? l3Ms)));
   if (rec !== undefined) {
-    hop('REC', at(place('iso-at-rec')), 'regional cache');
+    hop('REC', at(place('iso-at-rec')), 'regional cache', timesOf('iso-rec-total').length);
     here = at(place('iso-at-rec'));
     bars.push(measured('REC', 'look-up and cache', rec - (shield ?? l3Ms)));
   }
   if (shield !== undefined) {
-    hop('shield', at(place('iso-at-shield')), 'origin shield');
+    hop('shield', at(place('iso-at-shield')), 'origin shield', timesOf('iso-shield-total').length);
     here = at(place('iso-at-shield'));
     bars.push(measured('shield', 'look-up and cache', shield - l3Ms));
   }

@@ -105,6 +105,26 @@ test("octets beyond TCP's first window take further round trips", () => {
   assert.deepEqual([0, 14_600, 14_601, 43_800, 43_801, 1_000_000].map(transferTrips), [0, 0, 1, 1, 2, 6]);
 });
 
+test('what asks a layer twice goes there twice, and the bars still add up', () => {
+  const twice = [
+    'iso-rec-total;dur=2.000, iso-l3-connect;dur=0.500, iso-l3-origin;dur=1.000',
+    'iso-rec-total;dur=1.500, iso-l3-origin;dur=0.500, iso-l2-total;dur=5.000',
+    'iso-at-rec;desc="IAD", iso-at-origin;desc="demo"',
+  ].join(', ');
+  const fall = waterfall(parts({ ...cold12, timing: twice }));
+  const rec = fall.bars.filter(({ layer }) => layer === 'REC');
+  assert.deepEqual(
+    rec.map(({ roundTrips, source }) => [roundTrips, source]),
+    [
+      [2, 'modelled'],
+      [0, 'measured'],
+    ],
+  );
+  assert.ok(Math.abs((rec[1]?.ms ?? 0) - 1.5) < 1e-9, 'both times, without what lies behind');
+  const sum = fall.bars.reduce((total, { ms }) => total + ms, 0);
+  assert.ok(Math.abs(sum - fall.totalMs) < 1e-6, `${sum} ${fall.totalMs}`);
+});
+
 test('layers that were left out for one reason are named together', () => {
   const skips = ['l2', 'rec', 'shield'].map((layer) => `iso-skip-${layer};desc="POST is not cached"`);
   const timing = ['iso-skip-l1;desc="nothing is configured"', ...skips].join(', ');
