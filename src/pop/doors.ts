@@ -13,9 +13,15 @@ export interface Doors {
   readonly close: () => Promise<void>;
 }
 
+/** An address that a link has, in presentation form. */
+export interface DoorAddress {
+  readonly link: Link;
+  readonly address: string;
+}
+
 /** What `openDoors` needs. */
 export interface DoorOptions {
-  readonly links: readonly Link[];
+  readonly addresses: readonly DoorAddress[];
   readonly port: number;
   /** An address is listened on, by this descriptor. */
   readonly onListening?: ((fd: number) => void) | undefined;
@@ -23,18 +29,17 @@ export interface DoorOptions {
   readonly onConnection: (socket: Socket, link: Link) => void;
 }
 
-interface Door {
-  readonly link: Link;
+interface Door extends DoorAddress {
   readonly sockets: Set<Socket>;
   server: Server | undefined;
 }
 
 /**
- * Listens on the address of every link. Throws `OperatorError` with every address that cannot be had,
+ * Listens on every address. Throws `OperatorError` with every address that cannot be had,
  * listening on none.
  */
 export async function openDoors(options: DoorOptions): Promise<Doors> {
-  const doors = options.links.map((link): Door => ({ link, sockets: new Set(), server: undefined }));
+  const doors = options.addresses.map((one): Door => ({ ...one, sockets: new Set(), server: undefined }));
   const admit = (door: Door, socket: Socket) => {
     door.sockets.add(socket);
     socket.once('close', () => door.sockets.delete(socket));
@@ -91,9 +96,9 @@ function open(
 ): Promise<ListenFailure | undefined> {
   return new Promise((resolve) => {
     const server = createServer({ noDelay: true }, (socket) => admit(door, socket));
-    const { ipv4: host } = door.link;
+    const { address: host } = door;
     server.once('error', (error: NodeJS.ErrnoException) => {
-      resolve({ address: host ?? '', code: error.code ?? '', message: error.message });
+      resolve({ address: host, code: error.code ?? '', message: error.message });
     });
     server.listen({ host, port }, () => {
       door.server = server;
@@ -128,7 +133,8 @@ function listenProblems(failures: readonly ListenFailure[], port: number): Probl
   const kinds = Map.groupBy(failures, ({ code }) => code);
   return Array.from(kinds, ([code, [first, ...others]]) => {
     const more = others.length === 0 ? '' : ` and ${others.length} other addresses`;
-    const where = `${first?.address}:${port}${more}`;
+    const { address = '' } = first ?? {};
+    const where = `${address.includes(':') ? `[${address}]` : address}:${port}${more}`;
     return { file: 'POPs', message: `cannot listen on ${where}: ${reason(code, first?.message ?? code)}` };
   });
 }

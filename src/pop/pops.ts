@@ -8,9 +8,9 @@
 import { must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { CounterSnapshot } from '../base/counters.ts';
-import type { Fleet } from '../base/fleet.ts';
+import type { Fleet, Link } from '../base/fleet.ts';
 import type { PopCertificate } from './authority.ts';
-import { type DoorOptions, openDoors } from './doors.ts';
+import { type DoorAddress, type DoorOptions, openDoors } from './doors.ts';
 import { type ConnectionLimits, createConnectionGuard, DEFAULT_LIMITS } from './l1/connections.ts';
 import { type Crew, createCrew } from './l1/crew.ts';
 import { createExchange } from './l1/exchange.ts';
@@ -108,16 +108,14 @@ export interface Pops {
 }
 
 /**
- * Listens on every loopback address of the fleet, HTTP/1.1 and HTTP/2; links elsewhere are left out. Throws
+ * Listens on every loopback address of the fleet, HTTP/1.1 and HTTP/2; those elsewhere are left out. Throws
  * `OperatorError` when an address cannot be had.
  */
 export async function startPops(options: PopOptions): Promise<Pops> {
   const { fleet, log, clock, settings = DEFAULT_TIER, distributions = [], only } = options;
   const own = fleet.links.filter(({ popIndex }) => only === undefined || only.has(popIndex));
-  const links = own.filter(
-    ({ ipv4 }) => ipv4 !== undefined && (options.anyAddress === true || ipv4.startsWith('127.')),
-  );
-  const elsewhere = own.length - links.length;
+  const addresses = own.flatMap((link) => addressesOf(link, options.anyAddress === true));
+  const elsewhere = own.length - new Set(addresses.map(({ link }) => link)).size;
   if (elsewhere > 0) log(`${elsewhere} links are not on loopback addresses: they are not served from here`);
   const monotonicMs = () => performance.now();
   const tier = createTier({ ...settings, fleet, clock });
@@ -149,9 +147,9 @@ export async function startPops(options: PopOptions): Promise<Pops> {
     if (connection !== undefined) crews.of(link.popIndex).take(connection);
   };
   const { port, onListening } = options;
-  const doors = await openDoors({ links, port, onListening, onConnection });
+  const doors = await openDoors({ addresses, port, onListening, onConnection });
   return {
-    addressCount: links.length,
+    addressCount: addresses.length,
     setUp: doors.setOpen,
     requests: () => fleet.pops.map(({ index }) => meter.total(index)),
     load: meter.of,
@@ -207,4 +205,14 @@ function createCrews(
       return made;
     },
   };
+}
+
+/** Addresses of a link that are listened on. Nobody has those that are for documentation (RFC 3849). */
+function addressesOf(link: Link, isAnywhere: boolean): DoorAddress[] {
+  const { ipv4, ipv6 } = link;
+  const all = [ipv4, ipv6].filter((address) => address !== undefined);
+  return all
+    .filter((address) => isAnywhere || address.startsWith('127.') || address === '::1')
+    .filter((address) => !address.startsWith('2001:db8:'))
+    .map((address) => ({ link, address }));
 }

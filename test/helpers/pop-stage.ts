@@ -101,13 +101,15 @@ export function get(
     readonly body?: string | Buffer;
     readonly agent?: Agent;
     readonly host?: string;
+    /** Another address of the POP than its first. */
+    readonly address?: string;
   } = {},
 ): Promise<Got> {
   const { method = 'GET', headers = {}, body, agent = false, host = 'www.cdn.example' } = options;
   return new Promise((resolve, reject) => {
     const asked = request(
       {
-        host: stage.addressOf(code),
+        host: options.address ?? stage.addressOf(code),
         port: stage.port,
         path,
         method,

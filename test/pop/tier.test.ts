@@ -18,6 +18,7 @@ before(async () => {
   // FRA and AMS are of one region, as are NRT and SYD.
   const change = (fleet: Parameters<NonNullable<Parameters<typeof startPopStage>[0]['change']>>[0]) => ({
     ...fleet,
+    links: fleet.links.map((link) => (link.id === 'FRA-a' ? { ...link, ipv6: '::1' } : link)),
     pops: fleet.pops.map((pop) => {
       const region = pop.code === 'AMS' ? 'eu-central' : pop.code === 'SYD' ? 'ap-east' : pop.region;
       return { ...pop, region };
@@ -31,6 +32,13 @@ after(async () => {
 });
 
 const traced = { 'x-isochrone-trace': '1' };
+
+test('a POP is at the IPv6 addresses of its links as well', async () => {
+  const { status, headers, body } = await get(stage, 'FRA', '/echo', { address: '::1' });
+  assert.deepEqual([status, headers['x-isochrone-link']], [200, 'FRA-a']);
+  assert.equal(JSON.parse(String(body)).headers['x-forwarded-for'], '::1');
+  assert.equal(stage.pops.addressCount, stage.fleet.links.length + 1);
+});
 
 test('100 concurrent cold GETs are one request to the origin', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 100 });
