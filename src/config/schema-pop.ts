@@ -73,7 +73,7 @@ export const popTierSchema = z
     ),
     l2OctetsMax: octets(
       { min: 65_536, max: 68_719_476_736 },
-      'What each L2 server may hold; one object at most half of it.',
+      'What each L2 server may hold; one object at most half of it, larger ones in parts.',
     ).default(4_194_304),
     regionalOctetsMax: octets(
       { min: 0, max: 68_719_476_736 },
