@@ -12,12 +12,14 @@ import { startAdmin } from '../src/console/admin.ts';
 import { imageFromGeography } from '../src/control/made-image.ts';
 import type { ForeseenPop } from '../src/lab/foreseen.ts';
 import { startRun } from '../src/lab/run.ts';
+import { createForesight } from '../src/replay/foresee.ts';
+import { loadOf } from '../src/replay/load.ts';
 import { createRttView } from '../src/replay/rtt.ts';
 import { flowsBetween } from '../src/replay/shares.ts';
 import type { LocatedNetwork } from '../src/steering/cells.ts';
 import { putEstimate } from '../src/steering/estimate.ts';
 import { createEstimates } from '../src/steering/estimates.ts';
-import { openImage, rowOf } from '../src/steering/image.ts';
+import { openImage, rowOf, type SteeringImage } from '../src/steering/image.ts';
 import { packCell, popHashes } from '../src/steering/pack.ts';
 import { decodeTerms } from '../src/steering/terms.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
@@ -49,12 +51,12 @@ function questions() {
   const source = { fleetDigest: config.fleet.digest, placesDigest: places.digest };
   const image = openImage(first.bytes, source);
   assert.ok(typeof image !== 'string');
-  const ask = createWhatIf({ ground, store, locator, image: () => image, nowMs: () => NOW_MS });
-  return { store, image, ask };
+  const whatIfs = createWhatIf({ ground, store, locator, image: () => image, nowMs: () => NOW_MS });
+  return { store, image, ...whatIfs };
 }
 
 test('without a POP: its clients go where the engine sends them, and no load is lost', async () => {
-  const { store, image, ask } = questions();
+  const { store, image, ask, ahead } = questions();
   await assert.rejects(ask(['FRA']), (error: unknown) => {
     return error instanceof OperatorError && error.code === 'not-found' && /nobody/.test(error.message);
   });
@@ -69,10 +71,17 @@ test('without a POP: its clients go where the engine sends them, and no load is 
     return config.fleet.pops[link?.popIndex ?? -1]?.code ?? '';
   };
   const [home = ''] = CLIENTS.map((at) => popIn(image, at));
-  const [view, again] = await Promise.all([ask([home]), ask([home, home])]);
+  ahead();
+  const [plain, view, again] = await Promise.all([ask([home], true), ask([home]), ask([home, home])]);
   assert.equal(again, view, 'the same question is worked out once');
-  assert.ok(view);
+  assert.ok(view && plain);
+  const bare = view.pops.map(({ lowRps: _low, highRps: _high, ...pop }) => pop);
+  assert.deepEqual(plain, { ...view, pops: bare }, 'the same figures, without how sure they are');
   const { pops, worst, rttChangeMs } = view;
+  assert.deepEqual(
+    pops.map(({ beforeRps, afterRps }) => [beforeRps, afterRps]),
+    asReplayed(image, home, rpsOf),
+  );
   assert.deepEqual([view.without, view.cells, view.cellsMoved, view.overCapacity], [[home], 2, 1, []]);
   assert.ok(Math.abs(view.demandMoved - 0.9) < 1e-6, `${view.demandMoved} moved`);
   const sum = (of: 'beforeRps' | 'afterRps'): number => pops.reduce((all, pop) => all + pop[of], 0);
@@ -90,6 +99,23 @@ test('without a POP: its clients go where the engine sends them, and no load is 
   );
   assert.match(view.basis, /^modelled: .*the demand that the POPs report.*0\.0 % of the demand/);
 });
+
+/** By POP: its load with and without one, as `replay --without` has the engine decide (replay-side.ts). */
+function asReplayed(image: SteeringImage, pop: string, rpsOf: (network: string) => number): number[][] {
+  const { fleet } = config;
+  const { groups, groupOf, policyNetworks: networks } = ground;
+  const demand = CLIENTS.map(({ network, placeId, asn }) => {
+    const key = networkKey(parsePrefix(network) as Prefix);
+    return { placeId, asn, network: key, rps: rpsOf(network), group: groupOf[0] ?? -1 };
+  });
+  const deciding = { fleet, groups, params: config.steering, networks, geometry: places };
+  const known = { nowMs: NOW_MS, image, estimates: [], demand, overrides: [] };
+  const foresight = createForesight({ ...deciding, placesDigest: places.digest }, known);
+  const loads = [[], [pop]].map((without) => {
+    return loadOf(foresight.settle(without), { fleet, groupCount: groups.length, demand });
+  });
+  return fleet.pops.map(({ index }) => loads.map((load) => load[index] as number));
+}
 
 test('the round-trip times of a network owe nothing to the one that was looked at before', () => {
   const { image } = questions();
@@ -145,11 +171,13 @@ test('/api/whatif: POPs of the fleet, at least one, not too many; busy is said',
   assert.deepEqual([full.status, full.headers.get('retry-after')], [503, '5']);
   const got = await fetch(`${open}/api/whatif?without=FRA&without=GRU`);
   assert.deepEqual(((await got.json()) as { without: string[] }).without, ['FRA', 'GRU']);
+  assert.equal((await fetch(`${open}/api/whatif/ahead`)).status, 200);
   const many = Array.from({ length: 21 }, () => 'without=FRA').join('&');
   for (const [query, status, words] of [
     ['', 400, /without: is missing/],
     [`?${many}`, 400, /at most 20 POPs/],
     ['?without=FRX', 404, /FRX/],
+    ['?without=FRA&ranges=no', 400, /ranges: .* is neither true nor false/],
   ] as const) {
     const refused = await fetch(`${open}/api/whatif${query}`);
     assert.equal(refused.status, status);

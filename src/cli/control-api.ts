@@ -45,6 +45,8 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
   const { fleet } = ground.config;
   const { nowMs } = systemClock;
   const facts = createFacts(parts);
+  const locator = currentLocator(parts.clients.image);
+  const whatIfs = createWhatIf({ ground, store, locator, image: parts.table.image, nowMs });
   return {
     popCodes: fleet.pops.map(({ code }) => code),
     linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
@@ -57,13 +59,8 @@ export function createControlApi(parts: ControlApiParts): AdminApi {
     },
     top: () => Promise.reject(notHere('top', 'this process answers no queries')),
     explain: () => Promise.reject(notHere('explain', 'this process answers no queries')),
-    whatIf: createWhatIf({
-      ground,
-      store,
-      locator: currentLocator(parts.clients.image),
-      image: parts.table.image,
-      nowMs,
-    }),
+    whatIf: whatIfs.ask,
+    whatIfAhead: whatIfs.ahead,
     setOverride: (pop, override) => store.setOverride(pop, override),
     modelChanges: () => store.modelChanges(),
     setModelChange: (pop, change) => store.setModelChange(pop, change),

@@ -23,9 +23,9 @@ export interface WhatIfView {
     readonly code: string;
     readonly beforeRps: number;
     readonly afterRps: number;
-    /** Between what `afterRps` is likely to be, by how uncertain the estimates are. */
-    readonly lowRps: number;
-    readonly highRps: number;
+    /** Between what `afterRps` is likely to be, by how uncertain the estimates are; absent: not asked for. */
+    readonly lowRps?: number;
+    readonly highRps?: number;
     readonly capacityRps: number;
   }[];
   /** Codes of the POPs that would get more than they can serve. */

@@ -162,10 +162,12 @@ export interface AdminApi {
   /** What is asked most now, at most so many of each; watching goes on for a while after each question. */
   readonly top: (max: number) => Promise<TopView>;
   /**
-   * What would happen without these POPs of the fleet; worked out beside what answers. Undefined: too many
-   * such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.
+   * What would happen without these POPs of the fleet; worked out beside what answers. `isPlain`: without how
+   * sure that is, which takes longer. Undefined: too many such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.
    */
-  readonly whatIf: (without: readonly string[]) => Promise<WhatIfView | undefined>;
+  readonly whatIf: (without: readonly string[], isPlain?: boolean) => Promise<WhatIfView | undefined>;
+  /** Somebody is about to ask that: what the answer begins with is worked out. */
+  readonly whatIfAhead: () => void;
   /** Where queries are answered. */
   readonly replay?: ReplayLog;
   /** Reads zones again, or says what would change. An `OperatorError('not-found')` for an unknown one. */

@@ -50,6 +50,7 @@ const ROUTES: readonly (readonly [method: 'GET' | 'POST', pattern: RegExp, handl
   ['GET', /^\/api\/history\/at$/, historyAt],
   ['GET', /^\/api\/explain$/, explain],
   ['GET', /^\/api\/whatif$/, whatIf],
+  ['GET', /^\/api\/whatif\/ahead$/, whatIfAhead],
   ['POST', /^\/api\/replay$/, replay],
   ['GET', /^\/api\/zones$/, ({ api }) => jsonReply({ secondaries: api.secondaries() })],
   ['POST', /^\/api\/zones\/reload$/, reloadZones],
@@ -152,7 +153,15 @@ async function whatIf({ api, query }: RouteContext): Promise<Reply> {
   if (without.length > WITHOUT_MAX) return problemReply(400, [`without: at most ${WITHOUT_MAX} POPs`]);
   const unknown = without.flatMap((code) => unknownPop(code, api.popCodes));
   if (unknown.length > 0) return problemReply(404, unknown, 'not-found');
-  return orBusy(await api.whatIf(without), 'others ask the same kind of question');
+  const ranges = query.get('ranges') ?? 'true';
+  if (ranges !== 'true' && ranges !== 'false')
+    return problemReply(400, [`ranges: ${JSON.stringify(ranges)} is neither true nor false`]);
+  return orBusy(await api.whatIf(without, ranges === 'false'), 'others ask the same kind of question');
+}
+
+function whatIfAhead({ api }: RouteContext): Reply {
+  api.whatIfAhead();
+  return jsonReply({ asked: true });
 }
 
 async function reloadZones({ api, request }: RouteContext): Promise<Reply> {

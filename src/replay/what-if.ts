@@ -1,6 +1,12 @@
 import { type Distribution, distributionOf, type Weighted } from './distribution.ts';
 import { type LoadRange, loadRanges } from './draws.ts';
-import { createForesight, type Foreseen, type ForesightGround, type KnownWorld } from './foresee.ts';
+import {
+  createForesight,
+  type Foreseen,
+  type Foresight,
+  type ForesightGround,
+  type KnownWorld,
+} from './foresee.ts';
 import { byGroup, loadOf, sharesIn } from './load.ts';
 import { createRttView, type RttView } from './rtt.ts';
 import { flowsBetween } from './shares.ts';
@@ -43,8 +49,8 @@ export interface MovedCell {
   readonly share: number;
 }
 
-/** The load of a POP, requests/s; and between what that after is likely to be. */
-interface PopChange extends LoadRange {
+/** The load of a POP, requests/s. */
+interface PopChange {
   readonly code: string;
   readonly beforeRps: number;
   readonly afterRps: number;
@@ -55,15 +61,38 @@ const WORST_MAX = 20;
 /** Load beyond the capacity that is rounding, as a share. */
 const OVER_SHARE = 0.005;
 
-/** Has the engine decide with the POPs, then without, for the same demand, and compares. */
-export function whatIf(ground: ForesightGround, known: KnownWorld, without: readonly string[]): WhatIf {
+/** A world that came to rest as it is: what any question begins with, and is good for one. */
+export interface WorldAtRest {
+  readonly ground: ForesightGround;
+  readonly known: KnownWorld;
+  readonly foresight: Foresight;
+  readonly before: Foreseen;
+}
+
+/** Has the engine decide with all POPs. */
+export function comeToRest(ground: ForesightGround, known: KnownWorld): WorldAtRest {
   const foresight = createForesight(ground, known);
-  const before = foresight.settle([]);
+  return { ground, known, foresight, before: foresight.settle([]) };
+}
+
+/** Has the engine that decided with the POPs decide without, for the same demand, and compares. */
+export function whatIf(
+  { ground, known, foresight, before }: WorldAtRest,
+  without: readonly string[],
+): WhatIf {
   const after = foresight.settle(without);
   const packed = new Map(known.estimates.map(({ key, packed: octets }) => [key, octets]));
   const { fleet, geometry } = ground;
   const rtt = createRttView({ fleet, geometry, terms: before.terms, packed, nowMs: known.nowMs });
   return compare(ground, { before, after, rtt, without, known });
+}
+
+/** By POP: between what its load after is likely to be. Takes several times as long as the question did. */
+export function likelyLoads(
+  { ground, known }: Pick<WorldAtRest, 'ground' | 'known'>,
+  { without, pops }: Pick<WhatIf, 'without' | 'pops'>,
+): LoadRange[] {
+  return loadRanges(ground, known, { without, plainRps: pops.map(({ afterRps }) => afterRps) });
 }
 
 interface Worlds {
@@ -81,7 +110,6 @@ function compare(ground: ForesightGround, worlds: Worlds): WhatIf {
   const world = { fleet, groupCount: ground.groups.length, demand };
   const shares = { before: sharesIn(before, fleet), after: sharesIn(after, fleet) };
   const loads = { before: loadOf(before, world), after: loadOf(after, world) };
-  const ranges = loadRanges(ground, worlds.known, { without, plainRps: loads.after });
   const sums = { total: 0, moved: 0, measured: 0 };
   const movers = new Set<string>();
   const all = new Set<string>();
@@ -111,7 +139,6 @@ function compare(ground: ForesightGround, worlds: Worlds): WhatIf {
     code,
     beforeRps: loads.before[index] as number,
     afterRps: loads.after[index] as number,
-    ...(ranges[index] as LoadRange),
     capacityRps: before.terms.pops[index]?.capacityRps ?? 0,
   }));
   return {

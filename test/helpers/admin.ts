@@ -243,6 +243,7 @@ export function adminApi(
       throw new OperatorError('not-found', [{ file: 'request', message: `${name} is not steered` }]);
     },
     whatIf: async (without) => ({ ...WHAT_IF, without }),
+    whatIfAhead: () => undefined,
     reloadZones: async () => [],
     secondaries: () => [],
     setOverride: (code, override) => store.setOverride(code, override),

@@ -1,22 +1,35 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask } from './ask.ts';
 import { count, likely, ms, percent, short, signed } from './format.ts';
 import { Meter } from './meter.tsx';
 import type { WhatIfView } from './replies.ts';
+import { usePolled } from './use-polled.ts';
 
 type Asked =
   | { readonly step: 'not-asked' | 'asking' }
   | { readonly step: 'refused'; readonly status: number; readonly words: string }
-  | { readonly step: 'told'; readonly reply: WhatIfView };
+  | { readonly step: 'told'; readonly reply: WhatIfView; readonly isWhole: boolean };
+
+/** While the question can be asked, its beginning is worked out so often ahead, ms. */
+const AHEAD_EVERY_MS = 30_000;
 
 /** What would happen if a POP died now. */
 export function WhatIf({ code }: { readonly code: string }) {
   const [asked, setAsked] = useState<Asked>({ step: 'not-asked' });
+  usePolled('/api/whatif/ahead', { everyMs: AHEAD_EVERY_MS });
+  const round = useRef(0);
+  useEffect(() => () => void round.current++, []);
   const onClick = async (): Promise<void> => {
     setAsked({ step: 'asking' });
-    const answer = await ask<WhatIfView>(`/api/whatif?without=${encodeURIComponent(code)}`);
-    if (answer.ok) setAsked({ step: 'told', reply: answer.value });
-    else setAsked({ step: 'refused', status: answer.status, words: answer.words });
+    const own = ++round.current;
+    // How sure it is takes longer, and comes after.
+    for (const isWhole of [false, true]) {
+      const path = `/api/whatif?without=${encodeURIComponent(code)}${isWhole ? '' : '&ranges=false'}`;
+      const answer = await ask<WhatIfView>(path);
+      if (round.current !== own) return;
+      if (answer.ok) setAsked({ step: 'told', reply: answer.value, isWhole });
+      else return setAsked({ step: 'refused', status: answer.status, words: answer.words });
+    }
   };
   return (
     <div class="what-if">
@@ -32,7 +45,7 @@ export function WhatIf({ code }: { readonly code: string }) {
             {asked.status === 404 ? 'This process cannot say' : 'It could not be computed'}: {asked.words}.
           </p>
         )}
-        {asked.step === 'told' && <Outcome reply={asked.reply} />}
+        {asked.step === 'told' && <Outcome reply={asked.reply} isWhole={asked.isWhole} />}
       </div>
     </div>
   );
@@ -41,7 +54,7 @@ export function WhatIf({ code }: { readonly code: string }) {
 const TAKERS_MAX = 8;
 const WORST_MAX = 6;
 
-function Outcome({ reply }: { readonly reply: WhatIfView }) {
+function Outcome({ reply, isWhole }: { readonly reply: WhatIfView; readonly isWhole: boolean }) {
   const { mean, p50, p95, max } = reply.rttChangeMs;
   const takers = reply.pops
     .filter(({ code }) => !reply.without.includes(code))
@@ -72,7 +85,7 @@ function Outcome({ reply }: { readonly reply: WhatIfView }) {
               </td>
               <td class="n">
                 {short(beforeRps)} → {short(afterRps)}
-                <small class="likely soft">{likely(lowRps, highRps)}</small>
+                <small class="likely soft">{isWhole ? likely(lowRps, highRps) : 'how sure: …'}</small>
               </td>
               <td class="n">{percent(afterRps / capacityRps)} of capacity</td>
             </tr>
