@@ -52,7 +52,7 @@ function questions() {
   const image = openImage(first.bytes, source);
   assert.ok(typeof image !== 'string');
   const whatIfs = createWhatIf({ ground, store, locator, image: () => image, nowMs: () => NOW_MS });
-  return { store, image, ...whatIfs };
+  return { store, image, ask: whatIfs.whatIf, ahead: whatIfs.whatIfAhead };
 }
 
 test('without a POP: its clients go where the engine sends them, and no load is lost', async () => {

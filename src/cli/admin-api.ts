@@ -84,7 +84,6 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
   const [version, startedAtMs] = [programVersion(parts.terminal), clock.nowMs()];
   const tableFacts = () => tableView({ world, table, nowMs: clock.nowMs() });
   const pops = () => popViews(world, table.terms());
-  const whatIfs = createWhatIf(whatIfParts(parts));
   return {
     popCodes: fleet.pops.map(({ code }) => code),
     linkIds: (pop) => fleet.pops.find(({ code }) => code === pop)?.links.map(({ id }) => id) ?? [],
@@ -117,8 +116,7 @@ export function createAdminApi(parts: AdminApiParts): AdminApi {
     live: parts.live,
     top: parts.top,
     explain: (question) => explain(parts, question),
-    whatIf: whatIfs.ask,
-    whatIfAhead: whatIfs.ahead,
+    ...createWhatIf(whatIfParts(parts)),
     replay: createReplays({ ...parts, image: table.image }),
     reloadZones: (wish) => reloadZones(parts, wish),
     secondaries: parts.care.secondaries,

@@ -22,7 +22,7 @@ export type WhatIfReply =
   | { readonly kind: 'found'; readonly found: WhatIf }
   | { readonly kind: 'ranges'; readonly ranges: readonly LoadRange[] };
 
-/** A thread that works out what would be; it starts with the first job, and ends when nothing came for long. */
+/** A thread that works out what would be: it starts with the first job, and ends when it is idle for long. */
 export interface WhatIfWorker {
   /** Starts the thread anew if there is none: a world that was sent to the one before is gone. */
   readonly send: (job: WhatIfJob) => void;

@@ -51,12 +51,12 @@ export interface WhatIfs {
    * One question after the other. `isPlain`: as soon as it is known, without how sure it is. Rejects with
    * `OperatorError`; undefined: too many wait.
    */
-  readonly ask: (without: readonly string[], isPlain?: boolean) => Promise<WhatIfView | undefined>;
+  readonly whatIf: (without: readonly string[], isPlain?: boolean) => Promise<WhatIfView | undefined>;
   /**
    * Somebody is about to ask: what all questions begin with is worked out now, unless that was done just
    * before. Never fails.
    */
-  readonly ahead: () => void;
+  readonly whatIfAhead: () => void;
 }
 
 /** An answer, and the same with how sure it is. */
@@ -77,9 +77,8 @@ interface Waiting {
 /** Nothing is worked out before somebody asks, or is about to. */
 export function createWhatIf(parts: WhatIfParts): WhatIfs {
   const kept = new Map<string, Answer & { readonly untilMs: number }>();
-  const { config, groups, policyNetworks, popState } = parts.ground;
-  const ground = { fleet: config.fleet, groups, params: config.steering, networks: policyNetworks };
-  const worker = createWhatIfWorker(ground);
+  const { config, groups, policyNetworks: networks, popState } = parts.ground;
+  const worker = createWhatIfWorker({ fleet: config.fleet, groups, params: config.steering, networks });
   let last: Promise<unknown> = Promise.resolve();
   let present = 0;
   let world: Waiting | undefined;
@@ -118,7 +117,7 @@ export function createWhatIf(parts: WhatIfParts): WhatIfs {
     return { plain: plain.promise, whole };
   };
   return {
-    ask: async (without, isPlain = false) => {
+    whatIf: async (without, isPlain = false) => {
       const codes = [...new Set(without)].sort();
       const key = codes.join(' ');
       const nowMs = performance.now();
@@ -134,7 +133,7 @@ export function createWhatIf(parts: WhatIfParts): WhatIfs {
       }
       return isPlain ? found.plain : found.whole;
     },
-    ahead: () => {
+    whatIfAhead: () => {
       const nowMs = performance.now();
       if (present > 0 || nowMs < nextAheadMs || (isGood() && nowMs - (world?.atMs ?? 0) < AHEAD_EVERY_MS))
         return;
@@ -222,6 +221,7 @@ function viewOf(
 ): WhatIfView {
   const { epoch, source, places, cells, ranges } = from;
   const ageMs = performance.now() - from.atMs;
+  const age = ageMs < AGE_TOLD_MS ? '' : ` As it was ${formatSpan(ageMs)} ago.`;
   const table = epoch === undefined ? 'from nothing decided before' : `from the table of epoch ${epoch}`;
   const rest = found.isSettled
     ? `at rest after ${found.ticks} ticks`
@@ -230,7 +230,7 @@ function viewOf(
     `modelled: decided anew by the production engine, ${table}, with ${source} ` +
     `(${formatCount(found.cells)} networks and services) and the estimates of ${formatCount(cells)} cells, ` +
     `which say something of ${formatShare(found.measured)} of the demand; ${rest}. ` +
-    `Congestion and loss of the moment are left out.${ageMs < AGE_TOLD_MS ? '' : ` As it was ${formatSpan(ageMs)} ago.`}`;
+    `Congestion and loss of the moment are left out.${age}`;
   const { without, demandMoved, cellsMoved, rttChangeMs, worst, pops, overCapacity } = found;
   return {
     without,

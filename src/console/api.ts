@@ -163,7 +163,8 @@ export interface AdminApi {
   readonly top: (max: number) => Promise<TopView>;
   /**
    * What would happen without these POPs of the fleet; worked out beside what answers. `isPlain`: without how
-   * sure that is, which takes longer. Undefined: too many such questions wait. An `OperatorError('not-found')` while nobody is known to ask for anything.
+   * sure that is, which takes longer. Undefined: too many such questions wait. An
+   * `OperatorError('not-found')` while nobody is known to ask for anything.
    */
   readonly whatIf: (without: readonly string[], isPlain?: boolean) => Promise<WhatIfView | undefined>;
   /** Somebody is about to ask that: what the answer begins with is worked out. */
