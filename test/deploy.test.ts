@@ -121,7 +121,7 @@ test('check accepts the configurations', async () => {
 
 test('systemd accepts the units, and finds little that they could do wrong', async (t) => {
   const units = readdirSync(join(deploy, 'systemd')).filter((name) => name.endsWith('.service'));
-  assert.equal(units.length, 4);
+  assert.equal(units.length, 5);
   const folder = mkdtempSync(join(tmpdir(), 'isochrone-units-'));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const unit of units) {
