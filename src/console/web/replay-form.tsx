@@ -82,7 +82,8 @@ function LogField({
         {log === undefined ? 'Choose a file, or drop it here' : `${log.name}, ${size(log.size)}`}
       </output>
       <small class="soft">
-        JSON log, dnstap or a capture (pcap), packed with gzip or not; 64 MiB at most
+        JSON log, dnstap, a capture (pcap), or text of BIND, PowerDNS or Route 53; packed with gzip or not; 64
+        MiB at most
       </small>
     </label>
   );
