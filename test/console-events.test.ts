@@ -73,6 +73,7 @@ test('events: the state at once and again, as many listeners as there is room fo
         code: 'GRU',
         state: 'drained',
         why: 'works',
+        loadRps: 120,
         capacityRps: 1000,
         priceMs: 0,
         share: 0,

@@ -98,3 +98,14 @@ function sectionsOf(text: string): string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+test('each decision has a number of its own, in its name and in its title', () => {
+  const names = readdirSync(join(root, 'docs/decisions')).filter((name) => /^\d/.test(name));
+  const numbers = names.map((name) => Number.parseInt(name, 10));
+  assert.deepEqual(
+    numbers.filter((number, i) => numbers.indexOf(number) !== i),
+    [],
+  );
+  for (const [i, name] of names.entries())
+    assert.match(read(`docs/decisions/${name}`), new RegExp(`^# ${numbers[i]}\\. \\S`), name);
+});

@@ -13,9 +13,12 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { openAccessLog } from '../src/cli/access-log-file.ts';
 import { openDnstapSocket } from '../src/cli/dnstap-socket.ts';
 import { openRotatingFile } from '../src/cli/rotating-file.ts';
+import { ACCESS_LOG_HEAD } from '../src/pop/access-log.ts';
 import { CONTROL, controlFrame } from '../src/wire/dnstap.ts';
+import { until as soon } from './contract/harness.ts';
 import { until } from './helpers/program.ts';
 
 const LINE = Buffer.from(`${'a'.repeat(99)}\n`);
@@ -163,4 +166,39 @@ test('a collector that is slow, away or none is told of; frames it did not get a
   await heard(/takes frames again$/);
   assert.equal(said.length, 2, said.join('\n'));
   assert.ok(existsSync(path));
+});
+
+test('an access log of two threads: one head, a new file after logrotate, a full disk', async (t) => {
+  const path = join(folderOf(t), 'access.log');
+  const said: string[] = [];
+  const open = () => openAccessLog(path, (line) => said.push(line));
+  const [one, other] = [await open(), await open()];
+  one.write('a');
+  await soon(() => readFileSync(path, 'utf8').endsWith('a\n'), 'the first line');
+  other.write('b');
+  await soon(() => readFileSync(path, 'utf8') === `${ACCESS_LOG_HEAD}a\nb\n`, 'the second line');
+  renameSync(path, `${path}.1`);
+  one.write('c');
+  await soon(() => existsSync(path) && readFileSync(path, 'utf8') === `${ACCESS_LOG_HEAD}c\n`, 'a new file');
+  const noMore = (): void => undefined;
+  process.on('SIGXFSZ', noMore);
+  t.after(() => process.removeListener('SIGXFSZ', noMore));
+  try {
+    limitFiles(ACCESS_LOG_HEAD.length + 20);
+    for (const line of ['d'.repeat(60), 'e']) one.write(line);
+    await soon(() => one.lost() === 2, 'two lines lost');
+  } finally {
+    limitFiles('unlimited');
+  }
+  one.write('f');
+  await one.close();
+  await other.close();
+  const parts = readFileSync(path, 'utf8').slice(ACCESS_LOG_HEAD.length).split('\n');
+  assert.deepEqual([parts[0], parts.at(-2), parts.length], ['c', 'f', 4]);
+  assert.deepEqual(
+    said.map((line) => line.replace(path, 'FILE').replace(/: E.*/, '')),
+    ['FILE cannot be written, and its lines are lost', 'FILE is written again'],
+  );
+  const nowhere = openAccessLog(join(path, 'x'), () => undefined);
+  await assert.rejects(nowhere, /the access log cannot be written: ENOTDIR/);
 });

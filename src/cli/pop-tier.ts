@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import { type CounterSnapshot, sumOfSnapshots } from '../base/counters.ts';
 import { OperatorError, type Problem } from '../base/errors.ts';
 import type { Pop } from '../base/fleet.ts';
@@ -7,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { Places } from '../geo/places.ts';
 import type { PathPattern } from '../pop/l2/object-store.ts';
 import { IDLE, type PopLoad } from '../pop/load.ts';
-import { openLogFile } from '../pop/log-file.ts';
+import { openAccessLog } from './access-log-file.ts';
 import type { CloseLater } from './long-running.ts';
 import { type PopThread, startPopThread } from './pop-care.ts';
 import type { PopAnswer, PopQuestion, PopThreadData } from './pop-messages.ts';
@@ -57,7 +56,7 @@ export async function startPopTier(options: PopTierOptions): Promise<PopTier> {
   const { config, closeLater, clients, log } = options;
   const { accessLog } = config.edge.tier;
   // Whether it can be written, and its head, are not for several threads to find out.
-  if (accessLog !== undefined) await (await openLogFile(resolve(accessLog), log)).close();
+  if (accessLog !== undefined) await (await openAccessLog(accessLog, log)).close();
   const threads = dataOf(options).map((data) =>
     startPopThread(data, { answer: options.answer ?? (() => undefined), log }),
   );

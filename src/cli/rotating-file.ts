@@ -12,10 +12,14 @@ export interface RotatingFile {
 /** What to open, and how. */
 interface RotatingFileOptions {
   readonly path: string;
-  readonly rotateOctets: number;
-  readonly keep: number;
-  /** Begins each file: it is then a stream of one writer, and nobody else's is gone on with. */
+  /** undefined: another program puts it aside, or nobody. */
+  readonly rotateOctets?: number;
+  /** Files put aside that are kept. */
+  readonly keep?: number;
+  /** Begins each file. Unless shared it is a stream of one writer, and nobody else's is gone on with. */
   readonly head?: Uint8Array;
+  /** Others add lines to it too. */
+  readonly isShared?: boolean;
   /** Ends each file. */
   readonly tail?: Uint8Array;
   readonly log: (message: string) => void;
@@ -23,6 +27,7 @@ interface RotatingFileOptions {
 
 /** Octets that wait to be written, at most: more are refused. */
 const WAITING_MAX = 4 << 20;
+const LINE_END = Buffer.from('\n');
 
 /**
  * Appends in the background. A file that another program took away (as logrotate does) is made anew at the
@@ -70,8 +75,12 @@ export function openRotatingFile(options: RotatingFileOptions): RotatingFile {
 }
 
 /** The file itself: one call at a time. */
-function createFile({ path, rotateOctets, keep, head, tail }: RotatingFileOptions) {
+function createFile(options: RotatingFileOptions) {
+  const { path, rotateOctets = Number.POSITIVE_INFINITY, keep = 1, head, tail, isShared = false } = options;
+  const isStream = head !== undefined && !isShared;
   let handle: FileHandle | undefined;
+  /** Of a line that was shared there may be a part only: it gets an end. */
+  let isTorn = false;
   const end = async (): Promise<void> => {
     const ended = handle;
     handle = undefined;
@@ -85,7 +94,7 @@ function createFile({ path, rotateOctets, keep, head, tail }: RotatingFileOption
     if (handle === undefined) return 'no';
     const [own, there] = await Promise.all([handle.stat(), found(path)]);
     if (there?.ino === own.ino && there.dev === own.dev) return 'here';
-    return head !== undefined && there !== undefined && there.size > 0 ? 'elsewhere' : 'no';
+    return isStream && there !== undefined && there.size > 0 ? 'elsewhere' : 'no';
   };
   const opened = async (octets: number): Promise<FileHandle> => {
     const where = await isOpen();
@@ -95,7 +104,7 @@ function createFile({ path, rotateOctets, keep, head, tail }: RotatingFileOption
     }
     await end();
     const size = (await found(path))?.size ?? 0;
-    if (size > 0 && (head !== undefined || size + octets > rotateOctets)) await putAside(path, keep);
+    if (size > 0 && (isStream || size + octets > rotateOctets)) await putAside(path, keep);
     handle = await open(path, 'a', 0o640);
     return handle;
   };
@@ -104,7 +113,13 @@ function createFile({ path, rotateOctets, keep, head, tail }: RotatingFileOption
     append: async (octets: Uint8Array): Promise<void> => {
       const into = await opened(octets.length);
       const isNew = head !== undefined && (await into.stat()).size === 0;
-      await whole(into, isNew ? Buffer.concat([head, octets]) : octets);
+      const all = isNew ? Buffer.concat([head, octets]) : octets;
+      if (!isShared) return whole(into, all);
+      // To take a part back could take lines of others.
+      const part = isTorn && !isNew ? Buffer.concat([LINE_END, all]) : all;
+      isTorn = true;
+      await into.appendFile(part);
+      isTorn = false;
     },
   };
 }

@@ -1,12 +1,11 @@
-import { resolve } from 'node:path';
 import type { CounterSnapshot } from '../base/counters.ts';
 import type { Config } from '../config/config.ts';
 import type { PopCertificate } from '../pop/authority.ts';
 import { BUILT_IN_ID, builtInDistribution, builtInRegion } from '../pop/built-in.ts';
 import { startDemoOrigin } from '../pop/demo-origin.ts';
 import { followDrains } from '../pop/drains.ts';
-import { openLogFile } from '../pop/log-file.ts';
 import { type PopOptions, type Pops, startPops } from '../pop/pops.ts';
+import { accessLogCounters, openAccessLog } from './access-log-file.ts';
 import { aheadMs } from './ahead.ts';
 import { edgeParts } from './distributions.ts';
 import { fastOpen } from './fast-open.ts';
@@ -40,7 +39,7 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   const { fleet, edge } = config;
   const { distributions, policies, settings } = edgeParts(edge, security);
   const { accessLog } = edge.tier;
-  const file = accessLog === undefined ? undefined : await openLogFile(resolve(accessLog), options.log);
+  const file = accessLog === undefined ? undefined : await openAccessLog(accessLog, options.log);
   if (file !== undefined) closeLater(file.close);
   const isAllConfigured = distributions.some(({ domains }) => domains.includes('*'));
   const own = isAllConfigured ? [] : [await builtIn(options)];
@@ -62,7 +61,8 @@ export async function startConfiguredPops(options: StartPopsOptions): Promise<Po
   closeLater(followDrains({ fleet, pops, isDraining, answersLastMs, log: options.log }));
   const counters = (): CounterSnapshot => {
     const [own, its] = [pops.counters(), security.counts.read()];
-    return { ...own, families: [...own.families, ...its.families] };
+    const { families } = accessLogCounters(file?.lost() ?? 0);
+    return { ...own, families: [...own.families, ...its.families, ...families] };
   };
   return { ...pops, counters };
 }

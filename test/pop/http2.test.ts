@@ -45,6 +45,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     response.write('the beginning');
     return void setImmediate(() => response.destroy());
   }
+  if (url === '/no-status') response.statusCode = 999;
   response.end(url === '/large' ? LARGE : `answer to ${request.method} ${url}`);
 }
 
@@ -261,6 +262,8 @@ test('large bodies at the pace of a client; one that breaks off does not look wh
   assert.equal((await answerTo(slow)).body, LARGE.toString('latin1'));
   const broken = await answerTo(start('/breaks'));
   assert.match(broken.error, /INTERNAL_ERROR/);
+  const odd = await answerTo(start('/no-status'));
+  assert.deepEqual([odd.status, odd.body], [502, 'The origin gave no answer: OriginCommError.\n']);
   isDraining = true;
   const ended = new Promise((resolve) => session.once('close', resolve));
   assert.equal((await answerTo(start('/good'))).status, 200);

@@ -5,6 +5,7 @@
  */
 import type { CounterLayout, CounterSnapshot, FamilySnapshot } from '../../../src/base/counters.ts';
 import { counterBlock, readCounters } from '../../../src/base/counters.ts';
+import { accessLogCounters } from '../../../src/cli/access-log-file.ts';
 import { agentCounters } from '../../../src/cli/agent-counters.ts';
 import { certificateFamilies } from '../../../src/cli/certificate.ts';
 import { demandCounters } from '../../../src/cli/demand-view.ts';
@@ -118,6 +119,7 @@ function sources(): readonly Source[] {
     },
     { roles: ['up', 'pop'], snapshot: createPopCounters().read({ tier, guard }) },
     { roles: ['up', 'pop'], snapshot: securityCounts(new Map()).read() },
+    { roles: ['up', 'pop'], snapshot: accessLogCounters(0) },
     { roles: ['up', 'pop'], snapshot: readCounters(DELAY_LAYOUT, [delays]), layout: DELAY_LAYOUT },
     { roles: ['agent'], snapshot: agentCounters({ restraints: {}, samples: {} } as never, state) },
   ];

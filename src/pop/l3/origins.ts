@@ -22,6 +22,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 /** Only these go to the second origin of a group, as with CloudFront: the first may have acted already. */
 const FAILS_OVER: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** No status is above it (RFC 9110 §15), and nobody could pass one on. */
+const STATUS_MAX = 599;
+
 /** What happened to one attempt. */
 type Attempt =
   | { readonly kind: 'response'; readonly response: PopResponse }
@@ -96,6 +99,10 @@ async function attemptOnce(
     const connectMs = connection?.requests === 1 ? Math.min(connection.connectMs, tookMs) : 0;
     if (connectMs > 0) context.timings.push({ layer: 'l3', name: 'connect', ms: connectMs });
     context.timings.push({ layer: 'l3', name: 'origin', ms: tookMs - connectMs });
+    if (statusCode > STATUS_MAX) {
+      body.on('error', () => undefined).destroy();
+      return { kind: 'response', response: failure('OriginCommError') };
+    }
     // With `raw` undici gives names and values in turn, which its types do not say.
     const fields = fromRawHeaders(headers as unknown as string[]);
     const hasBody = request.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
