@@ -69,7 +69,7 @@ export interface HistoryView {
   readonly fromMs: number;
   /** Codes of all POPs. */
   readonly pops: readonly string[];
-  /** Memory that the hour takes in the process, its catchments included, octets. */
+  /** Memory that the hour takes in the process, its catchments and what explains it included, octets. */
   readonly octets: number;
   /** By time. */
   readonly points: readonly HistoryPoint[];

@@ -28,7 +28,8 @@ const folder = mkdtempSync(join(tmpdir(), 'isochrone-gdnsd-'));
 const source = join(folder, 'gdnsd');
 const out = join(folder, 'out');
 let program: Program;
-let peer: { readonly port: number; readonly stop: () => void } | undefined;
+let peerPort: number | undefined;
+let stopPeer: () => void = () => undefined;
 let shut: () => void = () => undefined;
 
 before(async () => {
@@ -43,18 +44,18 @@ before(async () => {
   const config = join(out, 'isochrone.yaml');
   assert.match(readFileSync(config, 'utf8'), /^geo:\n {2}city: .*test\.mmdb$/m);
   useCityDatabase(config, city);
-  if (isInstalled) peer = await startGdnsd();
+  if (isInstalled) peerPort = await startGdnsd();
   program = await startProgram(['serve', '--config', config]);
 });
 
 after(async () => {
   await program?.end();
-  peer?.stop();
+  stopPeer();
   shut();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function startGdnsd(): Promise<NonNullable<typeof peer>> {
+async function startGdnsd(): Promise<number> {
   const port = await freePort();
   const dir = join(folder, 'peer');
   cpSync(source, dir, { recursive: true });
@@ -65,6 +66,7 @@ async function startGdnsd(): Promise<NonNullable<typeof peer>> {
   const text = readFileSync(join(dir, 'config'), 'utf8').replace('options => {', `options => { ${options}`);
   writeFileSync(join(dir, 'config'), text.replace('file => states', `file => "${dir}/states"`));
   const child = spawn(GDNSD, ['-c', dir, 'start'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  stopPeer = () => child.kill('SIGKILL');
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (octets) => (said += octets));
   const ready = await until(
@@ -73,7 +75,7 @@ async function startGdnsd(): Promise<NonNullable<typeof peer>> {
     10_000,
   );
   assert.deepEqual(ready.value, ['127.81.9.1'], said);
-  return { port, stop: () => child.kill('SIGKILL') };
+  return port;
 }
 
 /** Name, type, client subnet, and what the manual lets expect. */
@@ -131,8 +133,8 @@ test('what gdnsd answers by plugins, health, location and network is answered', 
       assert.equal(dug.join(' '), expected, `dig: ${what}`);
     }
     // gdnsd leaves the target of an alias to the resolver.
-    if (peer === undefined || name === 'alias') continue;
-    const theirs = (await rdataOf(peer.port, `${name}.gdnsd.example`, type, where)).join(' ');
+    if (peerPort === undefined || name === 'alias') continue;
+    const theirs = (await rdataOf(peerPort, `${name}.gdnsd.example`, type, where)).join(' ');
     assert.equal(own, theirs, `gdnsd: ${what}`);
   }
 });
@@ -160,7 +162,7 @@ test('weights divide client networks as they divide answers of gdnsd', async () 
   ] as const) {
     const seen = await share(program.port, name);
     assert.ok(near(seen, wanted), `${name}: ${seen}`);
-    if (peer !== undefined) assert.ok(near(await share(peer.port, name), wanted), `gdnsd: ${name}`);
+    if (peerPort !== undefined) assert.ok(near(await share(peerPort, name), wanted), `gdnsd: ${name}`);
   }
 });
 

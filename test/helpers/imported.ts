@@ -54,7 +54,7 @@ export async function answersOf(
   const { out } = await runTool('dig', [...flags, name, type, ...more]);
   return out
     .split('\n')
-    .filter((line) => line !== '')
+    .filter((line) => line !== '' && !line.startsWith(';;'))
     .sort();
 }
 

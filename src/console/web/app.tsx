@@ -23,7 +23,7 @@ type Tab = 'pops' | 'pop' | 'explain';
 
 /** The console. */
 export function App() {
-  const { place, tab, setTab, chooseTo, askTo } = usePlace();
+  const { place, tab, setTab, chooseTo, askTo, asks } = usePlace();
   const isReplay = useIsReplay();
   const [theme, setTheme] = useState<Theme>(readTheme);
   const [lit, setLit] = useState<string>();
@@ -39,6 +39,7 @@ export function App() {
     everyMs: atMs === undefined ? EXPLAIN_EVERY_MS : 0,
     delayMs: atMs === undefined ? 0 : SLIDER_REST_MS,
     keeps: isSameQuestion,
+    nth: asks,
   });
   const client = useMemo(() => clientLines(explained.value, status?.pops ?? []), [explained.value, status]);
   const onTheme = (next: Theme): void => {
@@ -170,6 +171,8 @@ function useIsReplay(): boolean {
 function usePlace() {
   const [place, setPlace] = useState(() => readLink(location.hash));
   const [tab, setTab] = useState<Tab>(place.explain !== undefined ? 'explain' : place.pop ? 'pop' : 'pops');
+  /** How often something was asked: also the same again. */
+  const [asks, setAsks] = useState(0);
   const current = useRef(place);
   current.current = place;
   const go = useCallback((next: typeof place, to: Tab): void => {
@@ -198,8 +201,11 @@ function usePlace() {
     [go],
   );
   const askTo = useCallback(
-    (explain: Question): void => go({ ...current.current, explain }, 'explain'),
+    (explain: Question): void => {
+      setAsks((before) => before + 1);
+      go({ ...current.current, explain }, 'explain');
+    },
     [go],
   );
-  return { place, tab, setTab, chooseTo, askTo };
+  return { place, tab, setTab, chooseTo, askTo, asks };
 }

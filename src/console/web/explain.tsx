@@ -25,7 +25,7 @@ interface ExplainProps {
 
 /** Type an address and a name: which POP it gets, and why. */
 export function Explain({ question, name, explained, isPast, onAsk, onChoose, onLit }: ExplainProps) {
-  const { value, failure } = explained;
+  const { value, failure, isOld } = explained;
   return (
     <section class="panel explain" aria-labelledby="explain-title">
       <header>
@@ -47,7 +47,7 @@ export function Explain({ question, name, explained, isPast, onAsk, onChoose, on
           </p>
         )}
         {question !== undefined && value !== undefined && !(isPast && failure !== undefined) && (
-          <>
+          <div class="explained" aria-busy={isOld}>
             {value.moment !== undefined && <p class="moment">{withClocks(value.moment.words)}</p>}
             <Verdict view={value} onChoose={onChoose} />
             {value.pops.length > 0 && <ExplainBars view={value} onChoose={onChoose} onLit={onLit} />}
@@ -60,7 +60,7 @@ export function Explain({ question, name, explained, isPast, onAsk, onChoose, on
                 client={question.client}
               />
             )}
-          </>
+          </div>
         )}
       </section>
     </section>
