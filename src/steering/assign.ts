@@ -4,8 +4,9 @@ import { type DecidePass, type Deciding, decideUnits, emptyPass, viewOf } from '
 import { fillRoom } from './fill.ts';
 import { finishUnits } from './finish.ts';
 import { LINKS_CHANGED, type Noticed, takeTerms, wakeCandidates } from './market.ts';
+import { noteNearest } from './nearest.ts';
 import { repairOverload } from './repair.ts';
-import { NONE, pickCandidates, type ServiceGroup } from './units.ts';
+import { pickCandidates, type ServiceGroup } from './units.ts';
 
 /** Units whose whole fleet is looked at in a tick, at most, because their candidates are out or too dear. */
 const WIDE_MAX = 6000;
@@ -96,21 +97,4 @@ function widen(deciding: Deciding, which: { unit: number; nowMs: number }, pass:
   noteNearest(deciding, unit, extra);
   units.outsideMs[unit] = (units.outsideMs[unit] as number) + market.drift.fallMs;
   pass.wideUnits++;
-}
-
-/** Remembers the POP with the lowest RTT, which may be too dear to be a candidate. */
-function noteNearest({ units, terms, view }: Deciding, unit: number, extra: Float64Array): void {
-  let nearest = NONE;
-  let leastMs = Infinity;
-  for (let pop = 0; pop < extra.length; pop++) {
-    const ms =
-      extra[pop] === Infinity ? Infinity : (view.rttMs[pop] as number) + (terms.shiftMs[pop] as number);
-    if (ms >= leastMs) continue;
-    leastMs = ms;
-    nearest = pop;
-  }
-  units.near.pop[unit] = nearest;
-  if (nearest === NONE) return;
-  units.near.rttMs[unit] = view.rttMs[nearest] as number;
-  units.near.lossMs[unit] = view.lossMs[nearest] as number;
 }

@@ -29,6 +29,7 @@ import type { ImageParts } from './image-encode.ts';
 import { type Learned, learn } from './ingest.ts';
 import { predictedLoad } from './load.ts';
 import { endLosses } from './loss-ends.ts';
+import { findNearest } from './nearest.ts';
 import { noteAnswered, noteMeasured, type PlannedBurst, planBursts } from './plan.ts';
 import { exploreAnew, watchAsn } from './planner.ts';
 import { writePolicyRows } from './policy-rows.ts';
@@ -193,7 +194,11 @@ function tick(state: DeciderState, inputs: TickInputs): TickStats {
     sweeps: assigned.sweeps,
     waitingRps: assigned.waitingRps,
     shortRps: overloadRps(fleetState, assigned.loadRps),
-    regretMs: estimateRegret(state.regret, deciding.market, assigned.loadRps),
+    regretMs: estimateRegret(state.regret, {
+      market: deciding.market,
+      loadRps: assigned.loadRps,
+      findAnew: (unit, group) => findNearest(deciding, { unit, group, nowMs }),
+    }),
     failOpen: deciding.groups.filter((_, group) => deciding.failOpen[group]).map(({ name }) => name),
   };
 }

@@ -14,6 +14,8 @@ export type Regret = Readonly<Record<RegretReason, number>>;
 
 /** Units with demand that are looked at in a tick, at most: of more, a pass takes several ticks. */
 const LOOKED_AT_MAX = 20_000;
+/** Of these, whose nearest POP is found anew in a tick, at most; that takes some ten times as long. */
+const FOUND_ANEW_MAX = 1000;
 
 /** A pass over the units. */
 export interface RegretPass {
@@ -24,6 +26,18 @@ export interface RegretPass {
   /** What the last whole pass found. */
   found: Regret;
 }
+
+/** What the regret is estimated from. */
+export interface RegretSources {
+  readonly market: Market;
+  /** By POP: what the answers send there, requests/s. */
+  readonly loadRps: Float64Array;
+  /** Finds and notes a unit's nearest POP among all that may be answered: the one that was is out. */
+  readonly findAnew: (unit: number, group: number) => void;
+}
+
+const isOut = ({ extraMs }: Market, group: number, pop: number): boolean =>
+  pop !== NONE && extraMs[group]?.[pop] === Infinity;
 
 /** A pass that has not begun. */
 export function createRegretPass(): RegretPass {
@@ -36,19 +50,22 @@ const NOTHING: Regret = { capacity: 0, terms: 0, held: 0 };
  * The regret of the present answers by the controller's own estimates: RTT of the POP that clients get, less
  * the lowest of the POPs that may be answered, weighted by demand. What estimates do not know is not in it,
  * and a POP that is out is no loss. Looks at units with demand alone, so many a tick at most, and returns
- * what the last whole pass found. All 0 without demand. `loadRps`, by POP: what the answers send there.
+ * what the last whole pass found. All 0 without demand.
  */
-export function estimateRegret(pass: RegretPass, market: Market, loadRps: Float64Array): Regret {
+export function estimateRegret(pass: RegretPass, of: RegretSources): Regret {
+  const { market, loadRps, findAnew } = of;
   const { units, activeCells, demandRps } = market;
   const cellCount = activeCells.length;
   const end = units.groupCount * cellCount;
-  let looked = 0;
+  let [looked, foundAnew] = [0, 0];
   for (; pass.next < end && looked < LOOKED_AT_MAX; pass.next++) {
     const group = Math.floor(pass.next / cellCount);
     const unit = group * units.cellStride + (activeCells[pass.next % cellCount] as number);
     const rps = demandRps[unit] as number;
     if (rps === 0) continue;
     looked++;
+    const nearestOut = units.wide[unit] === 1 && isOut(market, group, units.near.pop[unit] as number);
+    if (nearestOut && foundAnew++ < FOUND_ANEW_MAX) findAnew(unit, group);
     if (!findNearest(market, unit, group)) continue;
     pass.totalRps += rps;
     if (units.splits.size > 0 && units.splits.has(unit))

@@ -1,6 +1,7 @@
 import { type Deciding, viewOf } from './decide.ts';
 import { loadNow } from './load.ts';
 import { isOver, scoreUnit } from './market.ts';
+import { noteNearest } from './nearest.ts';
 import { bucketOf } from './price.ts';
 import { movePart, moveUnit, partsOf, shareOf } from './unit-moves.ts';
 import {
@@ -224,5 +225,6 @@ function widen(repair: Repair, unit: number): void {
   const withRoom = extra.map((ms, pop) => (roomAt(repair, pop) > 0 ? ms : Infinity));
   const view = viewOf(deciding, unit % units.cellStride, nowMs);
   pickCandidates(units, unit, groups[group] as ServiceGroup, view, withRoom);
+  noteNearest(deciding, unit, extra);
   units.outsideMs[unit] = -Infinity;
 }
